@@ -1,0 +1,30 @@
+// Numbers as text, and text made safe: nothing that came from a dump or a log reaches a terminal or a
+// page without passing through here.
+
+/** Lower-case hexadecimal without prefix. */
+export function hex(value: number | bigint): string {
+  return value.toString(16);
+}
+
+/** 16 hexadecimal digits, as crash(8) prints 64-bit words. Negative values wrap. */
+export function hex16(value: bigint): string {
+  return BigInt.asUintN(64, value).toString(16).padStart(16, '0');
+}
+
+/**
+ * Control characters (C0, DEL, C1) as `\xNN`, except tab and newline, so that text from a dump cannot
+ * drive a terminal.
+ */
+export function escapeTerminal(text: string): string {
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** Text for an HTML element or a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** `n` with a noun: `1 page`, `2 pages`. */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
