@@ -1,0 +1,162 @@
+// Reading a dead machine's virtual memory: one kernel or process address space over physical memory.
+// Architectures supply `translate`; everything else here is common to them.
+import { offsetBy, type Pfn, type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from '../base/address.ts';
+import { latin1 } from '../base/byte_reader.ts';
+import { FormatError, MemoryFault } from '../base/errors.ts';
+import type { PhysicalMemory } from '../dump/dump.ts';
+
+/** Longest single read, in bytes: a length from a corrupt structure must not take all memory. */
+const maxRead = 256 * 1024 * 1024;
+
+export abstract class AddressSpace {
+  readonly memory: PhysicalMemory;
+  /** `kernel`, or `user` for a process: says how faults are worded. */
+  readonly space: 'kernel' | 'user';
+  /** Bytes in a pointer. */
+  readonly pointerSize = 8;
+  private readonly scratch = new Uint8Array(8);
+  private readonly scratchView = new DataView(this.scratch.buffer);
+  private readonly pageMask: bigint;
+
+  constructor(memory: PhysicalMemory, space: 'kernel' | 'user') {
+    this.memory = memory;
+    this.space = space;
+    this.pageMask = BigInt(memory.pageSize - 1);
+  }
+
+  /**
+   * Physical address of a virtual one.
+   * @throws MemoryFault `not-mapped` or `swapped`, or the fault of a page-table page that cannot be read
+   */
+  abstract translate(address: VirtAddr): PhysAddr;
+
+  /**
+   * Fills `into` from a virtual address; may cross pages.
+   * @throws MemoryFault at the first byte that cannot be read; `into` is then filled up to there
+   */
+  readInto(address: VirtAddr, into: Uint8Array): void {
+    const pageSize = this.memory.pageSize;
+    let done = 0;
+    while (done < into.length) {
+      const at = offsetBy(address, done);
+      const inPage = Number(at & this.pageMask);
+      const n = Math.min(pageSize - inPage, into.length - done);
+      const page = this.pageAt(at);
+      into.set(page.subarray(inPage, inPage + n), done);
+      done += n;
+    }
+  }
+
+  /** A fresh copy of `length` bytes. @throws MemoryFault as `readInto`; FormatError for an absurd length */
+  read(address: VirtAddr, length: number): Uint8Array {
+    if (!Number.isInteger(length) || length < 0 || length > maxRead) {
+      throw new FormatError(`read at ${address.toString(16)}`, `length ${length} is out of range`);
+    }
+    const bytes = new Uint8Array(length);
+    this.readInto(address, bytes);
+    return bytes;
+  }
+
+  /** The bytes from `address` that can be read, at most `length`, up to the first fault. */
+  readUpTo(address: VirtAddr, length: number): { bytes: Uint8Array; fault: MemoryFault | null } {
+    const pageSize = this.memory.pageSize;
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const at = offsetBy(address, done);
+      const n = Math.min(pageSize - Number(at & this.pageMask), length - done);
+      try {
+        this.readInto(at, bytes.subarray(done, done + n));
+      } catch (error) {
+        if (!(error instanceof MemoryFault)) throw error;
+        return { bytes: bytes.subarray(0, done), fault: error };
+      }
+      done += n;
+    }
+    return { bytes, fault: null };
+  }
+
+  u8(address: VirtAddr): number {
+    return this.pageAt(address)[Number(address & this.pageMask)]!;
+  }
+
+  u16(address: VirtAddr): number {
+    this.fill(address, 2);
+    return this.scratchView.getUint16(0, true);
+  }
+
+  u32(address: VirtAddr): number {
+    this.fill(address, 4);
+    return this.scratchView.getUint32(0, true);
+  }
+
+  i32(address: VirtAddr): number {
+    this.fill(address, 4);
+    return this.scratchView.getInt32(0, true);
+  }
+
+  u64(address: VirtAddr): bigint {
+    this.fill(address, 8);
+    return this.scratchView.getBigUint64(0, true);
+  }
+
+  /** A pointer stored at `address`. */
+  pointer(address: VirtAddr): VirtAddr {
+    return this.u64(address) as VirtAddr;
+  }
+
+  /** Bytes up to a NUL as Latin-1 text, at most `max` bytes. A page that cannot be read ends the text, unless it is the first. */
+  cString(address: VirtAddr, max = 4096): string {
+    const { bytes, fault } = this.readUpTo(address, max);
+    const nul = bytes.indexOf(0);
+    if (fault !== null && bytes.length === 0) throw fault;
+    return latin1(bytes, 0, nul < 0 ? bytes.length : nul);
+  }
+
+  /** True when the byte at `address` can be read. */
+  isReadable(address: VirtAddr): boolean {
+    try {
+      this.u8(address);
+      return true;
+    } catch (error) {
+      if (error instanceof MemoryFault) return false;
+      throw error;
+    }
+  }
+
+  /** View of the page that holds `address`, valid until the next read. Physical faults are told by their virtual address. */
+  private pageAt(address: VirtAddr): Uint8Array {
+    const physical = this.translate(address);
+    try {
+      return this.memory.page(pfn(Math.floor(physical / this.memory.pageSize)) as Pfn);
+    } catch (error) {
+      if (error instanceof MemoryFault && error.space === 'physical') {
+        const detail = `physical ${physical.toString(16)}${error.detail === '' ? '' : `, ${error.detail}`}`;
+        throw new MemoryFault(this.space, address, error.reason, detail);
+      }
+      throw error;
+    }
+  }
+
+  private fill(address: VirtAddr, length: number): void {
+    const inPage = Number(address & this.pageMask);
+    if (inPage + length <= this.memory.pageSize) {
+      const page = this.pageAt(address);
+      for (let i = 0; i < length; i++) this.scratch[i] = page[inPage + i]!;
+    } else {
+      this.readInto(address, this.scratch.subarray(0, length));
+    }
+  }
+}
+
+/** Physical memory as an address space: `address` is a physical address. For `rd -p` and page-table walks. */
+export class PhysicalSpace extends AddressSpace {
+  constructor(memory: PhysicalMemory) {
+    super(memory, 'kernel');
+  }
+
+  override translate(address: VirtAddr): PhysAddr {
+    if (address > BigInt(Number.MAX_SAFE_INTEGER)) throw new MemoryFault('physical', address, 'not-in-dump');
+    return physAddr(Number(virtAddr(address)));
+  }
+}
