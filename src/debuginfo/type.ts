@@ -158,6 +158,18 @@ export interface MemberPlace {
  * and unions are found by their own name. Pointers are not followed.
  */
 export function findMember(type: Type, path: string): MemberPlace | null {
+  const base = strip(type);
+  let known = places.get(base);
+  if (known === undefined) places.set(base, (known = new Map()));
+  let place = known.get(path);
+  if (place === undefined) known.set(path, (place = followPath(base, path)));
+  return place;
+}
+
+/** Paths already looked up: walkers ask for the same few members of the same type over and over. */
+const places = new WeakMap<Type, Map<string, MemberPlace | null>>();
+
+function followPath(type: Type, path: string): MemberPlace | null {
   let at: MemberPlace = { name: '', type, bitOffset: 0, bitSize: 0 };
   for (const step of path.split('.')) {
     const match = /^([A-Za-z_$][\w$]*)?((?:\[\d+\])*)$/.exec(step);
