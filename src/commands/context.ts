@@ -1,0 +1,105 @@
+// What commands of one session share: the kernel, the current task, and how numbers are shown.
+import { type VirtAddr, virtAddr } from '../base/address.ts';
+import { NotFoundError, UsageError } from '../base/errors.ts';
+import { escapeTerminal, hex16 } from '../base/text.ts';
+import { crashedTask } from '../kernel/panic.ts';
+import type { Task } from '../kernel/sched.ts';
+import type { Kernel } from '../kernel/session.ts';
+
+export class CommandContext {
+  readonly kernel: Kernel;
+  /** Radix of values that commands print without `-x` or `-d`: `set radix`. */
+  radix: 10 | 16 = 10;
+  private chosen: Task | null = null;
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /** The task that task commands use when none is named: at first the one that crashed. @throws NotFoundError */
+  get task(): Task {
+    const task = this.chosen ?? crashedTask(this.kernel)?.task ?? this.kernel.tasks.all[0];
+    if (task === undefined) throw new NotFoundError('task', 'any', 'the task list cannot be read');
+    return task;
+  }
+
+  set task(task: Task) {
+    this.chosen = task;
+  }
+
+  /**
+   * Tasks by what the user wrote: a pid (decimal), or a task_struct's address (hexadecimal, `0x` optional).
+   * A pid that is also a valid address is a pid, as in crash(8).
+   * @throws UsageError if it is neither
+   */
+  taskByWord(word: string): Task {
+    const { tasks } = this.kernel;
+    if (/^\d{1,10}$/.test(word)) {
+      const task = tasks.byPid(Number(word));
+      if (task !== null) return task;
+    }
+    const address = parseHex(word);
+    const task = address === null ? null : tasks.byAddress(address);
+    if (task === null) throw new UsageError(`invalid task or pid value: ${escapeTerminal(word)}`);
+    return task;
+  }
+}
+
+/** A hexadecimal address with or without `0x`; null if the word is no such thing. */
+export function parseHex(word: string): VirtAddr | null {
+  return /^(0x)?[0-9a-fA-F]{1,16}$/.test(word) ? virtAddr(BigInt(word.startsWith('0x') ? word : `0x${word}`)) : null;
+}
+
+/**
+ * An address as crash(8) reads it: a symbol if there is one of that name, else hexadecimal with or
+ * without `0x`.
+ * @throws UsageError if it is neither
+ */
+export function parseAddress(context: CommandContext, word: string): VirtAddr {
+  const symbol = context.kernel.symbols.find(word);
+  if (symbol !== null) return symbol.address;
+  const address = parseHex(word);
+  if (address === null) throw new UsageError(`invalid address or symbol: ${escapeTerminal(word)}`);
+  return address;
+}
+
+/** A count or value as crash(8) reads it: `0x` hexadecimal, or decimal, or (with letters) hexadecimal. */
+export function parseNumber(word: string): bigint | null {
+  if (/^0x[0-9a-fA-F]{1,16}$/.test(word) || /^\d{1,20}$/.test(word)) return BigInt(word);
+  return /^[0-9a-fA-F]{1,16}$/.test(word) ? BigInt(`0x${word}`) : null;
+}
+
+/** CPU numbers of a cpuspec: `1,3,5-7`, `a` or `all`. @throws UsageError for a CPU that there is not */
+export function parseCpus(context: CommandContext, spec: string): number[] {
+  const { possible } = context.kernel.cpus;
+  if (spec === 'a' || spec === 'all') return [...possible];
+  const cpus = new Set<number>();
+  for (const part of spec.split(',')) {
+    const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part);
+    if (match === null) throw new UsageError(`invalid cpu specification: ${escapeTerminal(spec)}`);
+    const last = Number(match[2] ?? match[1]);
+    for (let cpu = Number(match[1]); cpu <= last; cpu++) {
+      if (!possible.includes(cpu)) throw new UsageError(`invalid cpu number: ${cpu}`);
+      cpus.add(cpu);
+    }
+  }
+  return [...cpus].sort((a, b) => a - b);
+}
+
+/** The task as data, in every command's output. */
+export interface TaskLabel {
+  readonly pid: number;
+  readonly task: VirtAddr;
+  readonly cpu: number;
+  readonly command: string;
+}
+
+export function taskLabel(task: Task): TaskLabel {
+  return { pid: task.pid, task: task.address, cpu: task.cpu, command: task.comm };
+}
+
+/** The line that comes before every task's output. */
+export function taskHeader(task: TaskLabel): string {
+  const { pid, cpu, command } = task;
+  return `PID: ${String(pid).padEnd(8)} TASK: ${hex16(task.task)}  CPU: ${String(cpu).padEnd(4)} COMMAND: "${escapeTerminal(command)}"`;
+}

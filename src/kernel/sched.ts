@@ -1,0 +1,252 @@
+// include/linux/sched.h: the tasks of the dead machine, and who ran where.
+import { offsetBy, type VirtAddr } from '../base/address.ts';
+import type { KernelObject } from '../debuginfo/object.ts';
+import { findMember } from '../debuginfo/type.ts';
+import { listEntries } from './list.ts';
+import type { Kernel } from './session.ts';
+
+/** States as ps(1) and crash(8) shorten them. */
+export type TaskState = 'RU' | 'IN' | 'UN' | 'ID' | 'ST' | 'TR' | 'ZO' | 'DE' | 'SW' | 'WA' | 'PA' | 'NE' | '??';
+
+/** One thread. `pid` is the thread's id as the kernel has it; `tgid` the process's. */
+export interface Task {
+  /** The `struct task_struct`. */
+  readonly object: KernelObject;
+  /** Virtual address of the task_struct. */
+  readonly address: VirtAddr;
+  readonly pid: number;
+  readonly tgid: number;
+  /** Name, at most 15 characters, as it is in memory: escape it before printing. */
+  readonly comm: string;
+  /** CPU that it runs on or last ran on. */
+  readonly cpu: number;
+  readonly state: TaskState;
+  /** `__state | exit_state`, as the kernel had it. */
+  readonly stateBits: number;
+  /** PF_* (include/linux/sched.h). */
+  readonly flags: number;
+  /** True when it was the task that its CPU ran at the crash. */
+  readonly active: boolean;
+  /** True for a CPU's idle task. */
+  readonly idle: boolean;
+  /** True for a task without a user address space of its own (PF_KTHREAD, and idle tasks). */
+  readonly kernelThread: boolean;
+}
+
+export interface TaskTable {
+  /** Idle tasks by CPU, then all others by pid. */
+  readonly all: readonly Task[];
+  byPid(pid: number): Task | null;
+  byAddress(address: VirtAddr): Task | null;
+  /** The task that a CPU ran at the crash; null if it cannot be told. */
+  active(cpu: number): Task | null;
+}
+
+const PF_KTHREAD = 0x0020_0000;
+
+/**
+ * Every task: each CPU's idle task, the processes on init_task's list, and their threads. Each part that
+ * cannot be read is a fault; the rest stands.
+ */
+export function readTasks(kernel: Kernel): TaskTable {
+  const { faults } = kernel;
+  const decode = taskDecoder(kernel);
+  const byAddress = new Map<bigint, Task>();
+  const activeByCpu = new Map<number, bigint>();
+  const idle: Task[] = [];
+  const others: Task[] = [];
+
+  for (const cpu of kernel.cpus.possible) {
+    faults.attempt(
+      `runqueue of CPU ${cpu}`,
+      () => {
+        if (!kernel.cpus.online.includes(cpu)) return;
+        const rq = kernel.perCpu('runqueues', cpu);
+        activeByCpu.set(cpu, rq.member('curr').pointer());
+        addIdle(rq.member('idle').deref(), cpu);
+      },
+      undefined,
+    );
+  }
+  function isActive(address: VirtAddr, cpu: number): boolean {
+    return activeByCpu.get(cpu) === address;
+  }
+  function addIdle(object: KernelObject, cpu: number): void {
+    if (byAddress.has(object.address)) return;
+    const task = { ...decode(object), cpu, idle: true, kernelThread: true, active: isActive(object.address, cpu) };
+    byAddress.set(task.address, task);
+    idle.push(task);
+  }
+  function add(object: KernelObject): void {
+    if (byAddress.has(object.address)) return;
+    const task = decode(object);
+    byAddress.set(task.address, { ...task, active: isActive(task.address, task.cpu) });
+    others.push(byAddress.get(task.address)!);
+  }
+
+  faults.attempt(
+    'task list',
+    () => {
+      const init = kernel.variable('init_task');
+      if (idle.length === 0) addIdle(init, 0);
+      const type = init.type;
+      // thread_group left task_struct with 8e1f385104ac (6.7); thread_node is there since 0c740d0afc3b (3.14)
+      const threaded = findMember(type, 'thread_node') !== null;
+      for (const leader of listEntries(init.member('tasks'), type, 'tasks')) {
+        faults.attempt('task', () => add(leader), undefined);
+        if (!threaded) continue;
+        faults.attempt(
+          'threads of a process',
+          () => {
+            const head = leader.member('signal').member('thread_head');
+            const first = leader.member('thread_node');
+            // most processes have one thread: its node is alone on the list
+            if (head.member('next').pointer() === first.address && head.member('prev').pointer() === first.address)
+              return;
+            for (const thread of listEntries(head, type, 'thread_node')) {
+              faults.attempt('task', () => add(thread), undefined);
+            }
+          },
+          undefined,
+        );
+      }
+    },
+    undefined,
+  );
+  // a task that just exited is on no list any more, but may still be what a CPU runs
+  for (const [cpu, address] of activeByCpu) {
+    if (address === 0n || byAddress.has(address)) continue;
+    faults.attempt(
+      `current task of CPU ${cpu}`,
+      () => add(kernel.object('struct task_struct', address as VirtAddr)),
+      undefined,
+    );
+  }
+
+  idle.sort((a, b) => a.cpu - b.cpu);
+  others.sort((a, b) => a.pid - b.pid);
+  const all = [...idle, ...others];
+  const byPid = new Map(all.map((task) => [task.pid, task]));
+  if (idle.length > 0) byPid.set(0, idle[0]!);
+  return {
+    all,
+    byPid: (pid) => byPid.get(pid) ?? null,
+    byAddress: (address) => byAddress.get(address) ?? null,
+    active: (cpu) => byAddress.get(activeByCpu.get(cpu) ?? 0n) ?? null,
+  };
+}
+
+type DecodedTask = Omit<Task, 'active'> & { active: false };
+
+/** Reads one task_struct with its member offsets looked up once: a big machine has 100,000 of them. */
+function taskDecoder(kernel: Kernel): (object: KernelObject) => DecodedTask {
+  const state = stateDecoder(kernel);
+  return (object) => {
+    const flags = object.member('flags').number();
+    const pid = object.member('pid').number();
+    // renamed by 2f064a59a11f (5.14)
+    const stateBits = Number(object.memberAmong('__state', 'state').bigint() & 0xffff_ffffn);
+    const exitState = object.member('exit_state').number();
+    return {
+      object,
+      address: object.address,
+      pid,
+      tgid: object.member('tgid').number(),
+      comm: object.member('comm').string(),
+      cpu: taskCpu(object),
+      state: state(stateBits, exitState),
+      stateBits: stateBits | exitState,
+      flags,
+      active: false,
+      idle: false,
+      kernelThread: (flags & PF_KTHREAD) !== 0,
+    };
+  };
+}
+
+/** task_cpu(): in thread_info when that is part of the task (c65eacbe290b, 4.9); `recent_used_cpu` is no substitute. */
+function taskCpu(object: KernelObject): number {
+  const cpu = object.optional('thread_info.cpu') ?? object.optional('cpu');
+  return cpu === null ? 0 : cpu.number();
+}
+
+/**
+ * Bits of task_struct.__state and exit_state (include/linux/sched.h). TASK_PARKED took TASK_WAKEKILL's
+ * neighbour bits in 4.14 (8ef9925b02c2): the layout below is that of 4.14 and later.
+ */
+function stateDecoder(_kernel: Kernel): (state: number, exitState: number) => TaskState {
+  return (state, exitState) => {
+    if (exitState & 0x20) return 'ZO';
+    if (exitState & 0x10) return 'DE';
+    if ((state & 0x402) === 0x402) return 'ID'; // TASK_IDLE = TASK_UNINTERRUPTIBLE | TASK_NOLOAD
+    if (state & 0x1) return 'IN';
+    if (state & 0x2) return 'UN';
+    if (state & 0x4) return 'ST';
+    if (state & 0x8) return 'TR';
+    if (state & 0x40) return 'PA';
+    if (state & 0x80) return 'DE';
+    if (state & 0x200) return 'WA';
+    if (state & 0x800) return 'NE';
+    if (state & 0x1000) return 'UN'; // TASK_RTLOCK_WAIT, alone: sleeping on an RT lock (PREEMPT_RT)
+    if ((state & 0xff) === 0) return 'RU';
+    return '??';
+  };
+}
+
+/** Lowest address and size in bytes of a task's kernel stack; null once the stack has been freed. */
+export function taskStack(kernel: Kernel, task: Task): { start: VirtAddr; size: number } | null {
+  const start = task.object.member('stack').pointer();
+  return start === 0n ? null : { start, size: threadSize(kernel) };
+}
+
+/** THREAD_SIZE: bytes of a task's kernel stack, from `union thread_union`, which is as large as it. */
+export function threadSize(kernel: Kernel): number {
+  const union = kernel.types.find('union thread_union');
+  return union !== null && union.kind === 'union' && union.size >= 4096 ? union.size : 16384;
+}
+
+/** The parent as getppid() tells it: real_parent's tgid. 0 where there is none. */
+export function parentPid(task: Task): number {
+  return task.object.member('real_parent').member('tgid').number();
+}
+
+/** Memory of a process. Sizes in pages. */
+export interface TaskMemory {
+  readonly totalVm: number;
+  readonly rss: number;
+}
+
+/** total_vm and resident pages of a process; null for a kernel thread (or where the process gave its memory up). */
+export function taskMemory(kernel: Kernel, task: Task): TaskMemory | null {
+  const mm = task.object.member('mm');
+  if (mm.isNull || task.kernelThread) return null;
+  const counters = residentCounters(kernel, mm.deref());
+  const rss = counters.file + counters.anon + counters.shmem;
+  return { totalVm: mm.member('total_vm').number(), rss: Math.max(0, rss) };
+}
+
+/** Resident pages by kind (include/linux/mm_types_task.h: MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES). */
+export function residentCounters(
+  kernel: Kernel,
+  mm: KernelObject,
+): { file: number; anon: number; swap: number; shmem: number } {
+  const counter = (index: number): number => {
+    const stat = mm.member('rss_stat');
+    // an array of percpu_counter since f1a7941243c1 (6.2); atomics within a struct before
+    const atomics = stat.optional('count');
+    if (atomics !== null) return Number(BigInt.asIntN(64, atomics.index(index).member('counter').bigint()));
+    return percpuCounter(kernel, stat.index(index));
+  };
+  return { file: counter(0), anon: counter(1), swap: counter(2), shmem: counter(3) };
+}
+
+/** percpu_counter_sum() (lib/percpu_counter.c): the shared count with what each CPU has not yet added. */
+export function percpuCounter(kernel: Kernel, counter: KernelObject): number {
+  let sum = Number(BigInt.asIntN(64, counter.member('count').bigint()));
+  const perCpu = counter.member('counters').pointer();
+  if (perCpu === 0n) return sum;
+  for (const cpu of kernel.cpus.online) {
+    sum += kernel.space.i32(offsetBy(perCpu, kernel.perCpuOffset(cpu)));
+  }
+  return sum;
+}
