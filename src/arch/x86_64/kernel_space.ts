@@ -94,6 +94,25 @@ export class X86KernelSpace extends AddressSpace {
     this.imageEnd = Number(end - START_KERNEL_MAP);
   }
 
+  /** Enables the fast ways from the kernel's own symbols, as far as they can be read. Throws nothing. */
+  useSymbols(address: (name: string) => VirtAddr | null): void {
+    const start = address('_text') ?? address('_stext');
+    const end = address('_end');
+    if (start !== null && end !== null) this.useKernelImage(start, end);
+    // Kernels without CONFIG_RANDOMIZE_MEMORY have the direct map at a fixed place (__PAGE_OFFSET_BASE_L4/L5,
+    // changed by 4.20); page tables are good enough for them.
+    const variable = address('page_offset_base');
+    if (variable === null) return;
+    try {
+      const base = this.pointer(variable);
+      // trusted only if the page tables agree about one address in it: their own
+      const root = this.layout.pageTableRoot;
+      if (this.walk(virtAddr(base + BigInt(root))).physical === root) this.useDirectMap(base);
+    } catch (error) {
+      if (!(error instanceof MemoryFault)) throw error;
+    }
+  }
+
   override translate(address: VirtAddr): PhysAddr {
     const low = Number(address & 0xffff_ffffn);
     const high = Number(address >> 32n);
