@@ -1,0 +1,260 @@
+// The records of a BTF blob, by number, without building types of them: where each starts, its name, kind
+// and fields. Every offset is checked here, once; see btf.ts for the format's shape and source.
+import { FormatError, UnsupportedError } from '../base/errors.ts';
+import { escapeTerminal } from '../base/text.ts';
+
+/** BTF_KIND_* of include/uapi/linux/btf.h. */
+export const kinds = {
+  int: 1,
+  pointer: 2,
+  array: 3,
+  struct: 4,
+  union: 5,
+  enum: 6,
+  forward: 7,
+  typedef: 8,
+  volatile: 9,
+  const: 10,
+  restrict: 11,
+  function: 12,
+  prototype: 13,
+  variable: 14,
+  section: 15,
+  float: 16,
+  declTag: 17,
+  typeTag: 18,
+  enum64: 19,
+} as const;
+
+const magic = 0xeb9f;
+const bigEndianMagic = 0x9feb;
+/** Bytes of the header that every version has, up to and including str_len. */
+const minHeader = 24;
+const recordHead = 12;
+/** Longest name: the kernel's own limit is 512 bytes (KSYM_NAME_LEN). */
+const maxName = 4096;
+
+/** Bytes behind a record's head: `fixed`, and `each` for everyone of its count. */
+const layouts: readonly ({ readonly fixed: number; readonly each: number } | undefined)[] = (() => {
+  const table: ({ fixed: number; each: number } | undefined)[] = [];
+  const set = (fixed: number, each: number, ...of: number[]) => {
+    for (const kind of of) table[kind] = { fixed, each };
+  };
+  set(0, 0, kinds.pointer, kinds.forward, kinds.typedef, kinds.volatile, kinds.const, kinds.restrict);
+  set(0, 0, kinds.function, kinds.float, kinds.typeTag);
+  set(4, 0, kinds.int, kinds.variable, kinds.declTag);
+  set(12, 0, kinds.array);
+  set(0, 12, kinds.struct, kinds.union, kinds.section, kinds.enum64);
+  set(0, 8, kinds.enum, kinds.prototype);
+  return table;
+})();
+
+const isNamedType = new Uint8Array(128);
+for (const kind of [kinds.int, kinds.struct, kinds.union, kinds.enum, kinds.forward, kinds.typedef, kinds.float]) {
+  isNamedType[kind] = 1;
+}
+isNamedType[kinds.enum64] = 1;
+
+export class BtfRecords {
+  /** Number of the first record. */
+  readonly first: number;
+  /** One more than the number of the last record. */
+  readonly end: number;
+  /** First damage met. */
+  problem: FormatError | null = null;
+  /** Numbers of the records that are types with names, ascending: INT, STRUCT, UNION, ENUM, FWD, TYPEDEF, FLOAT, ENUM64. */
+  readonly namedTypes: Uint32Array;
+  /** Numbers of the DATASEC records. */
+  readonly sections: number[] = [];
+  /** True when any ENUM has kind_flag set: then those without it are unsigned. */
+  tellsEnumSigns = false;
+  private readonly base: BtfRecords | null;
+  private readonly view: DataView;
+  /** Offset in the blob of each record. */
+  private readonly offsets: Uint32Array;
+  private readonly strings: Buffer;
+  /** Offset of the first own string, where the base's strings end. */
+  private readonly firstString: number;
+
+  /** @throws FormatError, UnsupportedError for a blob that is not little-endian BTF */
+  constructor(bytes: Uint8Array, first: number, base: BtfRecords | null) {
+    this.first = first;
+    this.base = base;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { view } = this;
+    this.tellsEnumSigns = base?.tellsEnumSigns ?? false;
+    if (bytes.length < minHeader) throw new FormatError('BTF header', `has ${bytes.length} of ${minHeader} bytes`);
+    const found = view.getUint16(0, true);
+    if (found === bigEndianMagic) throw new UnsupportedError('BTF header', 'big-endian BTF');
+    if (found !== magic) {
+      throw new FormatError('BTF header', `magic is 0x${found.toString(16)}, expected 0x${magic.toString(16)}`);
+    }
+    if (view.getUint8(2) !== 1) throw new UnsupportedError('BTF header', `version ${view.getUint8(2)}, expected 1`);
+    const headerSize = view.getUint32(4, true);
+    if (headerSize < minHeader || headerSize > bytes.length) {
+      throw new FormatError('BTF header', `header size is ${headerSize}, blob size ${bytes.length}`);
+    }
+    const section = (field: number, what: string) => {
+      const start = headerSize + view.getUint32(field, true);
+      const size = view.getUint32(field + 4, true);
+      if (start + size > bytes.length) {
+        this.note(`${what} end at 0x${(start + size).toString(16)}, blob at 0x${bytes.length.toString(16)}`);
+      }
+      return { start: Math.min(start, bytes.length), end: Math.min(start + size, bytes.length) };
+    };
+    const span = section(8, 'types');
+    const text = section(16, 'strings');
+    // Newer headers tell the layout of kinds, so that a reader may step over those it does not know.
+    const layout = headerSize >= 32 ? section(24, 'layouts') : { start: 0, end: 0 };
+    this.firstString = base === null ? 0 : base.endOfStrings;
+    this.strings = Buffer.from(bytes.buffer, bytes.byteOffset + text.start, text.end - text.start);
+
+    const most = Math.floor((span.end - span.start) / recordHead);
+    const offsets = new Uint32Array(most);
+    const types = new Uint32Array(most);
+    let n = 0;
+    let named = 0;
+    let at = span.start;
+    while (at + recordHead <= span.end) {
+      const info = view.getUint32(at + 4, true);
+      const kind = kindOf(info);
+      const shape = layouts[kind] ?? this.layoutOf(kind, layout);
+      if (shape === null) {
+        this.note(`type ${first + n} is of unknown kind ${kind}`);
+        break;
+      }
+      const next = at + recordHead + shape.fixed + shape.each * countOf(info);
+      if (next > span.end) {
+        this.note(`type ${first + n} ends at 0x${next.toString(16)}, the types at 0x${span.end.toString(16)}`);
+        break;
+      }
+      if (kind === kinds.enum && info >>> 31 === 1) this.tellsEnumSigns = true;
+      if (kind === kinds.section) this.sections.push(first + n);
+      if (isNamedType[kind] === 1 && view.getUint32(at, true) !== 0) types[named++] = first + n;
+      offsets[n++] = at;
+      at = next;
+    }
+    this.offsets = offsets.subarray(0, n);
+    this.namedTypes = types.subarray(0, named);
+    this.end = first + n;
+  }
+
+  get endOfStrings(): number {
+    return this.firstString + this.strings.length;
+  }
+
+  /** BTF_KIND_* of a record, of this blob or of the base; 0 for void and for numbers that no record has. */
+  kind(id: number): number {
+    const at = this.place(id);
+    return at === null ? 0 : kindOf(at.view.getUint32(at.offset + 4, true));
+  }
+
+  /** Number of members, enumerators, parameters or section entries (`vlen`). */
+  count(id: number): number {
+    const { view, offset } = this.placeOf(id);
+    return countOf(view.getUint32(offset + 4, true));
+  }
+
+  /** `kind_flag`. */
+  flag(id: number): boolean {
+    const { view, offset } = this.placeOf(id);
+    return view.getUint32(offset + 4, true) >>> 31 === 1;
+  }
+
+  /** The size in bytes, or the number of the type referred to: which, the kind says. */
+  sizeOrType(id: number): number {
+    const { view, offset } = this.placeOf(id);
+    return view.getUint32(offset + 8, true);
+  }
+
+  /** Word `index` of what follows the record's head. */
+  word(id: number, index: number): number {
+    const { view, offset } = this.placeOf(id);
+    return view.getUint32(offset + recordHead + 4 * index, true);
+  }
+
+  /** Offset of a record's name in the strings; 0 for none. */
+  nameOffset(id: number): number {
+    const { view, offset } = this.placeOf(id);
+    return view.getUint32(offset, true);
+  }
+
+  /** @throws FormatError as `string` */
+  name(id: number): string {
+    return this.string(this.nameOffset(id));
+  }
+
+  /**
+   * Text at an offset into base's and own strings, control characters escaped.
+   * @throws FormatError for an offset outside, or a string without end
+   */
+  string(offset: number): string {
+    if (offset === 0) return '';
+    if (offset < this.firstString) return this.base!.string(offset);
+    const at = offset - this.firstString;
+    const end = at < this.strings.length ? this.strings.indexOf(0, at) : -1;
+    if (end < 0 || end - at > maxName) {
+      throw new FormatError('BTF strings', `no name at offset 0x${offset.toString(16)}`);
+    }
+    return escapeTerminal(this.strings.toString('latin1', at, end));
+  }
+
+  /** Numbers of the FUNC records, ascending. */
+  functions(): Uint32Array {
+    return Uint32Array.from(this.offsets.keys(), (i) => this.first + i).filter(
+      (id) => this.kind(id) === kinds.function,
+    );
+  }
+
+  /** Where the bytes of a record's name start; they end at a NUL. A name outside the strings is empty. */
+  nameBytes(id: number): { bytes: Buffer; start: number } {
+    const offset = this.nameOffset(id);
+    let records: BtfRecords = this;
+    while (offset < records.firstString) records = records.base!;
+    return { bytes: records.strings, start: Math.min(offset - records.firstString, records.strings.length) };
+  }
+
+  /** Entries of a DATASEC: number of the VAR, offset in the section and size, in bytes. */
+  *sectionEntries(id: number): Iterable<{ variable: number; offset: number; size: number }> {
+    for (let i = 0; i < this.count(id); i++) {
+      yield { variable: this.word(id, 3 * i), offset: this.word(id, 3 * i + 1), size: this.word(id, 3 * i + 2) };
+    }
+  }
+
+  /** For an INT: fewer bits than its bytes hold, or not at their start. Compilers made bit fields so until kind_flag (4.20). */
+  isPartialInt(id: number): boolean {
+    const word = this.word(id, 0);
+    return (word & 0xff) !== this.sizeOrType(id) * 8 || ((word >>> 16) & 0xff) !== 0;
+  }
+
+  private place(id: number): { view: DataView; offset: number } | null {
+    if (id < this.first) return this.base?.place(id) ?? null;
+    return id < this.end ? { view: this.view, offset: this.offsets[id - this.first]! } : null;
+  }
+
+  private placeOf(id: number): { view: DataView; offset: number } {
+    const place = this.place(id);
+    if (place === null) throw new FormatError('BTF', `type ${id} is out of range, there are ${this.end}`);
+    return place;
+  }
+
+  private layoutOf(kind: number, table: { start: number; end: number }): { fixed: number; each: number } | null {
+    const at = table.start + 4 * kind;
+    if (at + 4 > table.end || kind === 0) return null;
+    return { fixed: this.view.getUint8(at), each: this.view.getUint8(at + 1) };
+  }
+
+  private note(problem: string): void {
+    this.problem ??= new FormatError('BTF', problem);
+  }
+}
+
+// The kind has 5 bits and the count 16 in kernels up to 7.0; the bits between were zero, and are given to
+// both as they grow.
+function kindOf(info: number): number {
+  return (info >>> 24) & 0x7f;
+}
+
+function countOf(info: number): number {
+  return info & 0xffffff;
+}
