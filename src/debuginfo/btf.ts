@@ -8,7 +8,7 @@
 // base's end. Opening makes one pass to find where each record starts; an index of names is made at the
 // first search, and a type is built when it is asked for.
 import { FormatError } from '../base/errors.ts';
-import { NameIndex } from './btf_names.ts';
+import type { NameIndex } from './btf_names.ts';
 import { BtfRecords, kinds } from './btf_records.ts';
 import { buildType } from './btf_types.ts';
 import { baseTypeSpellings, isBaseTypeWord } from './c_base_type.ts';
@@ -173,12 +173,12 @@ export class BtfTypes implements TypeSource {
   }
 
   private get typeNames(): NameIndex {
-    this.typeIndex ??= new NameIndex(this.records, this.records.namedTypes);
+    this.typeIndex ??= this.records.indexTypes();
     return this.typeIndex;
   }
 
   private get functionNames(): NameIndex {
-    this.functionIndex ??= new NameIndex(this.records, this.records.functions());
+    this.functionIndex ??= this.records.indexFunctions();
     return this.functionIndex;
   }
 

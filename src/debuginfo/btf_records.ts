@@ -1,7 +1,10 @@
 // The records of a BTF blob, by number, without building types of them: where each starts, its name, kind
 // and fields. Every offset is checked here, once; see btf.ts for the format's shape and source.
+import { latin1 } from '../base/byte_reader.ts';
 import { FormatError, UnsupportedError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
+
+import { NameIndex, type StringSection } from './btf_names.ts';
 
 /** BTF_KIND_* of include/uapi/linux/btf.h. */
 export const kinds = {
@@ -64,6 +67,7 @@ export class BtfRecords {
   problem: FormatError | null = null;
   /** Numbers of the records that are types with names, ascending: INT, STRUCT, UNION, ENUM, FWD, TYPEDEF, FLOAT, ENUM64. */
   readonly namedTypes: Uint32Array;
+  private readonly namesOfTypes: Uint32Array;
   /** Numbers of the DATASEC records. */
   readonly sections: number[] = [];
   /** True when any ENUM has kind_flag set: then those without it are unsigned. */
@@ -72,9 +76,7 @@ export class BtfRecords {
   private readonly view: DataView;
   /** Offset in the blob of each record. */
   private readonly offsets: Uint32Array;
-  private readonly strings: Buffer;
-  /** Offset of the first own string, where the base's strings end. */
-  private readonly firstString: number;
+  private readonly strings: StringSection;
 
   /** @throws FormatError, UnsupportedError for a blob that is not little-endian BTF */
   constructor(bytes: Uint8Array, first: number, base: BtfRecords | null) {
@@ -106,12 +108,14 @@ export class BtfRecords {
     const text = section(16, 'strings');
     // Newer headers tell the layout of kinds, so that a reader may step over those it does not know.
     const layout = headerSize >= 32 ? section(24, 'layouts') : { start: 0, end: 0 };
-    this.firstString = base === null ? 0 : base.endOfStrings;
-    this.strings = Buffer.from(bytes.buffer, bytes.byteOffset + text.start, text.end - text.start);
+    const before = base?.strings ?? null;
+    const firstString = before === null ? 0 : before.first + before.bytes.length;
+    this.strings = { first: firstString, bytes: bytes.subarray(text.start, text.end), base: before };
 
     const most = Math.floor((span.end - span.start) / recordHead);
     const offsets = new Uint32Array(most);
     const types = new Uint32Array(most);
+    const typeNames = new Uint32Array(most);
     let n = 0;
     let named = 0;
     let at = span.start;
@@ -130,17 +134,20 @@ export class BtfRecords {
       }
       if (kind === kinds.enum && info >>> 31 === 1) this.tellsEnumSigns = true;
       if (kind === kinds.section) this.sections.push(first + n);
-      if (isNamedType[kind] === 1 && view.getUint32(at, true) !== 0) types[named++] = first + n;
+      if (isNamedType[kind] === 1) {
+        const name = view.getUint32(at, true);
+        if (name !== 0) {
+          types[named] = first + n;
+          typeNames[named++] = name;
+        }
+      }
       offsets[n++] = at;
       at = next;
     }
     this.offsets = offsets.subarray(0, n);
     this.namedTypes = types.subarray(0, named);
+    this.namesOfTypes = typeNames.subarray(0, named);
     this.end = first + n;
-  }
-
-  get endOfStrings(): number {
-    return this.firstString + this.strings.length;
   }
 
   /** BTF_KIND_* of a record, of this blob or of the base; 0 for void and for numbers that no record has. */
@@ -190,28 +197,32 @@ export class BtfRecords {
    */
   string(offset: number): string {
     if (offset === 0) return '';
-    if (offset < this.firstString) return this.base!.string(offset);
-    const at = offset - this.firstString;
-    const end = at < this.strings.length ? this.strings.indexOf(0, at) : -1;
+    let section = this.strings;
+    while (offset < section.first && section.base !== null) section = section.base;
+    const { bytes, first } = section;
+    const at = offset - first;
+    const end = at < bytes.length ? bytes.indexOf(0, at) : -1;
     if (end < 0 || end - at > maxName) {
       throw new FormatError('BTF strings', `no name at offset 0x${offset.toString(16)}`);
     }
-    return escapeTerminal(this.strings.toString('latin1', at, end));
+    return escapeTerminal(latin1(bytes, at, end));
   }
 
-  /** Numbers of the FUNC records, ascending. */
-  functions(): Uint32Array {
-    return Uint32Array.from(this.offsets.keys(), (i) => this.first + i).filter(
-      (id) => this.kind(id) === kinds.function,
-    );
+  /** Finds `namedTypes` by name. */
+  indexTypes(): NameIndex {
+    return new NameIndex(this.namedTypes, this.namesOfTypes, this.strings);
   }
 
-  /** Where the bytes of a record's name start; they end at a NUL. A name outside the strings is empty. */
-  nameBytes(id: number): { bytes: Buffer; start: number } {
-    const offset = this.nameOffset(id);
-    let records: BtfRecords = this;
-    while (offset < records.firstString) records = records.base!;
-    return { bytes: records.strings, start: Math.min(offset - records.firstString, records.strings.length) };
+  /** Finds FUNC records by name. */
+  indexFunctions(): NameIndex {
+    const ids: number[] = [];
+    const names: number[] = [];
+    for (const [i, at] of this.offsets.entries()) {
+      if (kindOf(this.view.getUint32(at + 4, true)) !== kinds.function) continue;
+      ids.push(this.first + i);
+      names.push(this.view.getUint32(at, true));
+    }
+    return new NameIndex(Uint32Array.from(ids), Uint32Array.from(names), this.strings);
   }
 
   /** Entries of a DATASEC: number of the VAR, offset in the section and size, in bytes. */
