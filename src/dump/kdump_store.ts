@@ -1,0 +1,193 @@
+// The pages of a kdump-compressed dump, or of the parts of a split one.
+//
+//   pfn -> part -> bit set in its 2nd bitmap? -> rank of the bit -> page descriptor -> data -> page
+//
+// A part has the bitmaps of the whole dump and the descriptors of its own page frames.
+import { type Pfn, type PhysAddr, physAddr } from '../base/address.ts';
+import { messageOf } from '../base/errors.ts';
+import type { ByteSource } from './byte_source.ts';
+import { type Codec, decompressor } from './codecs.ts';
+import type { PageCompression } from './dump.ts';
+import { PageDescriptors } from './kdump_descriptors.ts';
+import { type KdumpHeader, kdumpFlags } from './kdump_header.ts';
+import { PageBitmap } from './page_bitmap.ts';
+import { type MemoryRange, type PageStore, pageFault, type StoredPageState } from './paged_memory.ts';
+
+/** One file of a kdump-compressed dump. */
+export interface KdumpFile {
+  readonly source: ByteSource;
+  readonly header: KdumpHeader;
+}
+
+interface Part {
+  readonly source: ByteSource;
+  readonly header: KdumpHeader;
+  /** The page frames that this part has, [startPfn, endPfn). */
+  readonly startPfn: number;
+  readonly endPfn: number;
+  readonly dumped: PageBitmap;
+  readonly descriptors: PageDescriptors;
+  /** Bits set in `dumped` before `startPfn`; -1 until needed. */
+  rankOfStart: number;
+}
+
+/** Most ranges of RAM told apart; real machines have a few hundred at most. */
+const mostRanges = 65536;
+
+export class KdumpStore implements PageStore {
+  readonly pageSize: number;
+  readonly maxPfn: number;
+  /** Bits of RAM that the dump describes; null for a dump with one bitmap only. */
+  private readonly ram: PageBitmap | null;
+  private readonly parts: readonly Part[];
+  private readonly filtered: boolean;
+  private readonly scratch: Uint8Array;
+
+  /** @param files one whole dump, or all parts of a split set, ascending and contiguous */
+  constructor(files: readonly KdumpFile[]) {
+    const { header, source } = files[0]!;
+    this.pageSize = header.blockSize;
+    this.maxPfn = header.maxMapnr;
+    this.filtered = (header.level ?? 0) > 0;
+    this.scratch = new Uint8Array(header.blockSize);
+    // makedumpfile and diskdump write two bitmaps; a dump with one has just the bits for its pages.
+    const two = header.maxMapnr <= (header.bitmap.size * 8) / 2;
+    this.ram = two ? new PageBitmap(source, header.bitmap.offset, header.maxMapnr) : null;
+    this.parts = files.map((file) => ({
+      source: file.source,
+      header: file.header,
+      startPfn: file.header.split?.startPfn ?? 0,
+      endPfn: file.header.split?.endPfn ?? header.maxMapnr,
+      dumped: new PageBitmap(
+        file.source,
+        file.header.bitmap.offset + (two ? file.header.bitmap.size / 2 : 0),
+        file.header.maxMapnr,
+      ),
+      descriptors: new PageDescriptors(file.source, file.header.descriptors),
+      rankOfStart: -1,
+    }));
+  }
+
+  state(pfn: Pfn): StoredPageState {
+    const part = this.partOf(pfn);
+    return part === undefined ? 'not-in-dump' : this.locate(part, pfn);
+  }
+
+  load(pfn: Pfn, into: Uint8Array): StoredPageState {
+    const part = this.partOf(pfn);
+    if (part === undefined) return 'not-in-dump';
+    const state = this.locate(part, pfn);
+    if (state !== 'present') return state;
+    const { offset, size, flags } = part.descriptors;
+    const corrupt = (detail: string): Error => pageFault(pfn, this.pageSize, 'corrupt', detail);
+    const compression = compressionOf(flags);
+    if (compression === null) throw corrupt(`page descriptor flags 0x${flags.toString(16)}`);
+    if (size > this.pageSize || size === 0 || (compression === 'none' && size !== this.pageSize)) {
+      throw corrupt(`page descriptor size 0x${size.toString(16)}`);
+    }
+    if (compression === 'none') {
+      part.source.read(offset, into);
+      return state;
+    }
+    const data = this.scratch.subarray(0, size);
+    part.source.read(offset, data);
+    const decompress = decompressor(compression);
+    let length: number;
+    try {
+      length = decompress(data, into);
+    } catch (error) {
+      throw corrupt(`${compression}: ${messageOf(error)}`);
+    }
+    if (length !== this.pageSize) throw corrupt(`${compression}: 0x${length.toString(16)} bytes decompressed`);
+    return state;
+  }
+
+  ramRanges(): readonly MemoryRange[] {
+    const bitmap = this.ram ?? this.parts[0]!.dumped;
+    const bytes = (pfn: number): PhysAddr => physAddr(pfn * this.pageSize);
+    return bitmap.runs(mostRanges).map(({ start, end }) => ({ start: bytes(start), end: bytes(end) }));
+  }
+
+  /** Compression of the first page that has one; `none` if the first pages have none. */
+  firstCompression(): PageCompression {
+    const { descriptors } = this.parts[0]!;
+    for (let i = 0; i < 64 && descriptors.find(i); i++) {
+      const compression = compressionOf(descriptors.flags);
+      if (compression !== null && compression !== 'none') return compression;
+    }
+    return 'none';
+  }
+
+  /** Page frames described and in the dump, and what of those is not in the files. Reads the bitmaps whole. */
+  countPages(): { total: number; present: number; lost: number } {
+    let dumped = 0;
+    let lost = 0;
+    for (const part of this.parts) {
+      const pages = part.dumped.rank(part.endPfn) - this.rankOfStart(part);
+      dumped += pages;
+      lost += this.countLost(part, pages);
+    }
+    // Of a bitmap that is cut nothing more is known than that.
+    return { total: this.ram === null ? dumped : Math.max(this.ram.count(), dumped), present: dumped - lost, lost };
+  }
+
+  private countLost(part: Part, pages: number): number {
+    const { descriptors, header, source } = part;
+    const found = Math.min(pages, descriptors.available);
+    // Data is written in the order of the pages, apart from one shared page of zeroes: if the last page
+    // that is not that one lies in the file, all do, and only a dump marked incomplete has holes.
+    if (found === pages && (header.status & kdumpFlags.incomplete) === 0) {
+      let first = -1;
+      for (let i = pages - 1; i >= 0 && descriptors.find(i); i--) {
+        if (descriptors.offset + descriptors.size > source.size) break;
+        if (first < 0) first = descriptors.offset;
+        else if (descriptors.offset !== first || i === 0) return 0;
+      }
+      if (pages <= 1 && first >= 0) return 0;
+    }
+    let lost = pages - found;
+    for (let i = 0; i < found && descriptors.find(i); i++) if (this.isLost(part)) lost++;
+    return lost;
+  }
+
+  private partOf(pfn: number): Part | undefined {
+    for (const part of this.parts) if (pfn >= part.startPfn && pfn < part.endPfn) return part;
+    return undefined;
+  }
+
+  /** The state of a page of this part; `present` leaves its descriptor in `part.descriptors`. */
+  private locate(part: Part, pfn: number): StoredPageState {
+    if (!part.dumped.get(pfn)) {
+      if (pfn >= part.dumped.length) return 'truncated'; // the bitmap itself is cut
+      if (this.ram === null) return this.filtered ? 'excluded' : 'not-in-dump';
+      return this.ram.get(pfn) ? 'excluded' : 'not-in-dump';
+    }
+    const index = part.dumped.rank(pfn) - this.rankOfStart(part);
+    return part.descriptors.find(index) && !this.isLost(part) ? 'present' : 'truncated';
+  }
+
+  /** The data of the descriptor just found: never written (offset 0), or cut off. */
+  private isLost(part: Part): boolean {
+    const { offset, size } = part.descriptors;
+    return offset === 0 || offset + size > part.source.size;
+  }
+
+  private rankOfStart(part: Part): number {
+    if (part.rankOfStart < 0) part.rankOfStart = part.dumped.rank(part.startPfn);
+    return part.rankOfStart;
+  }
+}
+
+const codecs: readonly [flag: number, codec: Codec][] = [
+  [kdumpFlags.zlib, 'zlib'],
+  [kdumpFlags.lzo, 'lzo'],
+  [kdumpFlags.snappy, 'snappy'],
+  [kdumpFlags.zstd, 'zstd'],
+];
+
+/** The compression that flags of a page descriptor or a header's status name; null for more than one or unknown bits. */
+export function compressionOf(flags: number): PageCompression | null {
+  if (flags === 0) return 'none';
+  for (const [flag, codec] of codecs) if (flags === flag) return codec;
+  return null;
+}

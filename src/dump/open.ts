@@ -1,0 +1,77 @@
+// Opens a dump, whatever it lies in. What a file is, is told by its first bytes, in this one place; its
+// name is never looked at.
+import { FormatError } from '../base/errors.ts';
+import { type ByteSource, FileSource, InputError, readUpTo } from './byte_source.ts';
+import type { Dump } from './dump.ts';
+import { openKdump, probeKdump } from './kdump.ts';
+
+interface Format {
+  /** @param start the first bytes of the file, up to `probeBytes` */
+  readonly probe: (start: Uint8Array) => boolean;
+  readonly open: (sources: readonly ByteSource[]) => Dump;
+}
+
+const formats: readonly Format[] = [{ probe: probeKdump, open: openKdump }];
+const probeBytes = 64;
+
+/**
+ * Opens a dump: an ELF core or a kdump-compressed dump, either of them flattened or not; or, given several
+ * files, the parts of a split kdump-compressed dump, in any order. Reads headers and notes only.
+ * @throws InputError if a file cannot be read; FormatError if it is not a dump, or too broken to tell
+ *   anything; UnsupportedError for dumps of 32-bit or big-endian machines
+ */
+export function openDump(paths: readonly string[]): Dump {
+  const sources: ByteSource[] = [];
+  try {
+    for (const path of paths) sources.push(openSource(path));
+    const [first] = sources;
+    if (first === undefined) throw new FormatError('dump', 'no file given');
+    checkDistinct(sources);
+    const format = formatOf(first);
+    if (format === null) throw new FormatError(first.path, 'is not a dump: neither ELF core nor kdump-compressed');
+    for (const source of sources) {
+      if (formatOf(source) !== format) throw new FormatError(source.path, `is not a part of the dump ${first.path}`);
+    }
+    return format.open(sources);
+  } catch (error) {
+    for (const source of sources) source.close();
+    throw error;
+  }
+}
+
+/** Whether a file is a dump that `openDump` would try to open, rather than, say, the text of a log. */
+export function isDump(path: string): boolean {
+  let source: ByteSource | null = null;
+  try {
+    source = new FileSource(path);
+    return formatOf(source) !== null;
+  } catch (error) {
+    if (error instanceof InputError) return false;
+    throw error;
+  } finally {
+    source?.close();
+  }
+}
+
+function openSource(path: string): ByteSource {
+  return new FileSource(path);
+}
+
+function startOf(source: ByteSource): Uint8Array {
+  return readUpTo(source, 0, probeBytes);
+}
+
+function formatOf(source: ByteSource): Format | null {
+  const start = startOf(source);
+  return formats.find((format) => format.probe(start)) ?? null;
+}
+
+function checkDistinct(sources: readonly ByteSource[]): void {
+  const seen = new Map<string, string>();
+  for (const { identity, path } of sources) {
+    const other = seen.get(identity);
+    if (other !== undefined)
+      throw new FormatError(path, other === path ? 'given twice' : `is the same file as ${other}`);
+    seen.set(identity, path);
+  }
+}
