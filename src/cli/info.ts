@@ -1,0 +1,182 @@
+// `inquest info`: what a dump file is, and which rungs of the ladder from bytes to typed objects it has.
+import { InquestError, messageOf } from '../base/errors.ts';
+import { escapeTerminal, hex } from '../base/text.ts';
+import { toJson } from '../commands/command.ts';
+import type { Dump } from '../dump/dump.ts';
+import { pageCensus } from '../kernel/excluded_pages.ts';
+import { readLog } from '../kernel/printk.ts';
+import { Kernel } from '../kernel/session.ts';
+import { openNamedDump } from './open.ts';
+import { writeOut } from './output.ts';
+
+/** One thing that the dump does or does not give. */
+interface Rung {
+  readonly name: string;
+  readonly found: boolean;
+  readonly detail: string;
+}
+
+const levelBits: readonly (readonly [bit: number, meaning: string])[] = [
+  [1, 'zero pages'],
+  [2, 'non-private cache'],
+  [4, 'private cache'],
+  [8, 'user pages'],
+  [16, 'free pages'],
+];
+
+export async function runInfo(files: readonly string[], options: { json: boolean }): Promise<number> {
+  const dump = openNamedDump(files);
+  let kernel: Kernel | null = null;
+  let problem: string | null = null;
+  try {
+    kernel = new Kernel(dump);
+  } catch (error) {
+    if (!(error instanceof InquestError)) throw error;
+    problem = messageOf(error);
+  }
+  const rungs = kernel === null ? [] : ladder(kernel);
+  const excluded = kernel === null ? null : kernel.faults.collect(() => pageCensus(kernel)).value;
+  if (options.json) writeOut(`${toJson(asData(dump, kernel, problem, rungs, excluded), 2)}\n`);
+  else writeOut(asText(dump, kernel, problem, rungs, excluded));
+  return 0;
+}
+type Census = { zero: number; excluded: number } | null;
+
+function ladder(kernel: Kernel): Rung[] {
+  const rungs: Rung[] = [];
+  const rung = (name: string, look: () => string | null): void => {
+    try {
+      const detail = look();
+      rungs.push({ name, found: detail !== null, detail: detail ?? 'not found' });
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+      rungs.push({ name, found: false, detail: error.message });
+    }
+  };
+  const { faults } = kernel;
+  /** The value, or the first fault of getting it. */
+  const or = <T>(work: () => T, text: (value: T) => string | null): string | null => {
+    const { value, faults: found } = faults.collect(work);
+    return text(value) ?? found[0]?.message ?? null;
+  };
+  rung('VMCOREINFO', () => {
+    const keys = [...kernel.vmcoreinfo.entries()].length;
+    if (keys === 0) return null;
+    return `${keys} keys, ${kernel.vmcoreinfoFromMemory ? 'found by searching memory' : 'from the note'}`;
+  });
+  rung('page tables', () => (kernel.arch.notes.length === 0 ? kernel.arch.name : kernel.arch.notes.join('; ')));
+  rung('symbols', () =>
+    or(
+      () => kernel.symbols.count,
+      (n) => (n > 0 ? `${n} of the kernel (kallsyms)` : null),
+    ),
+  );
+  rung('types', () =>
+    or(
+      () => kernel.btf?.count ?? 0,
+      (n) => (n > 0 ? `${n} of the kernel (BTF)` : null),
+    ),
+  );
+  rung('modules', () =>
+    or(
+      () => kernel.modules.length,
+      (n) => `${n} loaded`,
+    ),
+  );
+  rung('tasks', () =>
+    or(
+      () => kernel.tasks.all.length,
+      (n) => (n > 0 ? `${n}` : null),
+    ),
+  );
+  rung('log', () =>
+    or(
+      () => readLog(kernel).length,
+      (n) => (n > 0 ? `${n} records` : null),
+    ),
+  );
+  return rungs;
+}
+
+function asData(
+  dump: Dump,
+  kernel: Kernel | null,
+  problem: string | null,
+  rungs: readonly Rung[],
+  census: Census,
+): unknown {
+  const { info, notes } = dump;
+  return {
+    ...info,
+    pageSize: dump.memory.pageSize,
+    pages: { ...info.pages, missing: info.pages.total - info.pages.present - info.pages.lost, ...census },
+    ram: dump.memory.ramRanges(),
+    notes: { list: notes.all, vmcoreinfo: notes.vmcoreinfo, cpus: notes.cpus, eraseInfo: notes.eraseInfo },
+    kernel:
+      kernel === null
+        ? null
+        : {
+            release: kernel.vmcoreinfo.release,
+            buildId: kernel.vmcoreinfo.buildId,
+            crashTime: kernel.vmcoreinfo.crashTime,
+            arch: kernel.arch.name,
+            vmcoreinfoFromMemory: kernel.vmcoreinfoFromMemory,
+          },
+    problem,
+    readable: rungs,
+  };
+}
+
+function asText(
+  dump: Dump,
+  kernel: Kernel | null,
+  problem: string | null,
+  rungs: readonly Rung[],
+  census: Census,
+): string {
+  const { info, notes, memory } = dump;
+  const lines: string[] = [];
+  const row = (label: string, value: string): void => {
+    lines.push(`${label.padStart(14)}  ${escapeTerminal(value)}`);
+  };
+  for (const [i, file] of info.files.entries()) row(i === 0 ? (info.files.length > 1 ? 'files' : 'file') : '', file);
+  row('format', `${info.description}, ${mib(info.fileSize)}`);
+  if (info.level !== null) {
+    const left = levelBits.filter(([bit]) => info.level! & bit).map(([, meaning]) => meaning);
+    row('dump level', `${info.level}: ${left.length === 0 ? 'everything kept' : `without ${left.join(', ')}`}`);
+  }
+  const { total, present, lost } = info.pages;
+  const size = memory.pageSize;
+  row('memory', `${mib(total * size)} in ${total} pages of ${size} bytes`);
+  row('present', `${present} pages, ${mib(present * size)}`);
+  if (census !== null && census.zero > 0) row('zero', `${census.zero} pages, left out because they held zeroes`);
+  const excluded = census === null ? total - present - lost : census.excluded;
+  if (excluded > 0) row('excluded', `${excluded} pages, left out by the dump's filter`);
+  if (lost > 0) row('LOST', `${lost} pages, ${mib(lost * size)}: the file is cut or incomplete`);
+  if (!info.complete && lost === 0) row('INCOMPLETE', 'the writer did not finish the dump');
+  row(
+    'notes',
+    notes.all.length === 0
+      ? 'none'
+      : notes.all
+          .map((n) => `${n.name} ${hex(n.type)} (${n.size} bytes)`)
+          .slice(0, 8)
+          .join(', ') + (notes.all.length > 8 ? `, and ${notes.all.length - 8} more` : ''),
+  );
+  row('CPU registers', `of ${notes.cpus.length} CPUs`);
+  if (notes.eraseInfo !== null) row('erased', notes.eraseInfo.trim().replaceAll('\n', '; '));
+  for (const warning of info.warnings) row('warning', warning);
+  if (kernel !== null) {
+    const { release, buildId, crashTime } = kernel.vmcoreinfo;
+    row('kernel', `${release ?? info.utsname?.release ?? 'release unknown'} on ${info.machine}`);
+    if (buildId !== null) row('build id', buildId);
+    if (crashTime !== null) row('crash time', `${new Date(crashTime * 1000).toISOString().replace('.000Z', 'Z')}`);
+  }
+  if (problem !== null) row('kernel', `cannot be analysed: ${problem}`);
+  for (const { name, found, detail } of rungs) row(name, found ? detail : `NOT READABLE: ${detail}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}

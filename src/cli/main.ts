@@ -1,0 +1,126 @@
+// The `inquest` program: which job, with what, and what exit status.
+//
+//   0 done    1 the input could not be read, or a command failed    2 wrong usage    3 `oops` found none
+import { Command, CommanderError, Option } from 'commander';
+import { InquestError, messageOf, UsageError } from '../base/errors.ts';
+import { escapeTerminal } from '../base/text.ts';
+import { OutputClosed, writeError, writeOut } from './output.ts';
+
+const version = '0.1.0';
+
+/** Runs the program. @returns the exit status */
+async function main(argv: readonly string[]): Promise<number> {
+  let status = 0;
+  const program = new Command('inquest')
+    .description('Finds out why a Linux kernel died, from its crash dump or its log alone.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut, writeErr: writeError })
+    .showHelpAfterError('(inquest --help shows how to use it)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  inquest vmcore                          why did it die?
+  inquest report vmcore --format html -o report.html
+  inquest crash vmcore                    a crash(8)-compatible shell
+  inquest crash vmcore -c bt -c "ps -m"   run commands and end
+  inquest log vmcore | tail               the kernel's log, from a dump or a text
+  inquest oops serial.log                 every oops in a log, explained
+  inquest info vmcore                     what is in the file
+`,
+    );
+
+  program
+    .command('report', { isDefault: true })
+    .description('say what killed the kernel, with the evidence (the default)')
+    .argument('<dump...>', 'a vmcore, or all parts of a split one')
+    .addOption(
+      new Option('--format <format>', 'how to write it').choices(['text', 'markdown', 'html', 'json']).default('text'),
+    )
+    .option('--json', 'same as --format json')
+    .option('-o, --output <file>', 'write to a file instead of standard output')
+    .action(async (dumps: string[], options: { format: string; json?: boolean; output?: string }) => {
+      const { runReport } = await import('./report.ts');
+      status = await runReport(dumps, {
+        format: options.json ? 'json' : options.format,
+        output: options.output ?? null,
+      });
+    });
+  program
+    .command('crash')
+    .description('a crash(8)-compatible shell on a dump')
+    .argument('<dump...>', 'a vmcore, or all parts of a split one; a vmlinux among them is accepted and not needed')
+    .option('-s, --silent', 'start without the banner')
+    .option('-i, --input <file>', 'run the command lines of a file, and end')
+    .option('-c, --command <line>', 'run a command line, and end; may be given more than once', collect, [])
+    .option('--json', 'print one line of JSON for each command')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  inquest crash vmcore -c bt -c "struct task_struct.comm,pid init_task"\n  inquest crash -s vmcore -i commands.txt --json\n',
+    )
+    .action(
+      async (dumps: string[], options: { silent?: boolean; input?: string; command: string[]; json?: boolean }) => {
+        const { runCrash } = await import('./crash.ts');
+        status = await runCrash(dumps, {
+          silent: options.silent ?? false,
+          input: options.input ?? null,
+          commands: options.command,
+          json: options.json ?? false,
+        });
+      },
+    );
+  program
+    .command('log')
+    .description("print the kernel's log out of a dump or any text that holds kernel messages")
+    .argument('<source>', 'a dump or a text; - for standard input')
+    .option('-T', 'wall-clock times')
+    .option('--oops', 'print the incidents in the log instead, each explained')
+    .option('--json', 'print JSON')
+    .action(async (source: string, options: { T?: boolean; oops?: boolean; json?: boolean }) => {
+      const { runLog } = await import('./log.ts');
+      status = await runLog(source, {
+        wallClock: options.T ?? false,
+        oops: options.oops ?? false,
+        json: options.json ?? false,
+      });
+    });
+  program
+    .command('oops')
+    .description('find and explain every oops, panic, lockup, warning and other incident in a log')
+    .argument('<source>', 'a dump or a text; - for standard input')
+    .option('--title', 'print only the title of each')
+    .option('--json', 'print JSON')
+    .action(async (source: string, options: { title?: boolean; json?: boolean }) => {
+      const { runOops } = await import('./oops.ts');
+      status = await runOops(source, { titles: options.title ?? false, json: options.json ?? false });
+    });
+  program
+    .command('info')
+    .description('say what a dump file is and what of it can be read')
+    .argument('<dump...>', 'a vmcore, or all parts of a split one')
+    .option('--json', 'print JSON')
+    .action(async (dumps: string[], options: { json?: boolean }) => {
+      const { runInfo } = await import('./info.ts');
+      status = await runInfo(dumps, { json: options.json ?? false });
+    });
+
+  try {
+    await program.parseAsync(argv);
+    return status;
+  } catch (error) {
+    if (error instanceof OutputClosed) return 0;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    writeError(`inquest: ${escapeTerminal(messageOf(error))}\n`);
+    if (!(error instanceof InquestError)) {
+      if (process.env['INQUEST_DEBUG'] !== undefined && error instanceof Error) writeError(`${error.stack}\n`);
+    }
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+process.exitCode = await main(process.argv);

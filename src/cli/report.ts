@@ -1,0 +1,22 @@
+// `inquest report`: what killed the kernel, with the evidence.
+import { writeFileSync } from 'node:fs';
+import { CommandContext } from '../commands/context.ts';
+import { type ReportFormat, renderReport } from '../report/render.ts';
+import { analyse } from '../triage/analyse.ts';
+import { openKernel } from './open.ts';
+import { writeOut } from './output.ts';
+
+export async function runReport(
+  files: readonly string[],
+  options: { format: ReportFormat; output: string | null },
+): Promise<number> {
+  const analysis = analyse(new CommandContext(openKernel(files)));
+  const toTerminal = options.output === null && process.stdout.isTTY === true;
+  const text = renderReport(analysis, options.format, {
+    colour: toTerminal && process.env['NO_COLOR'] === undefined,
+    width: Math.min(120, Math.max(60, (toTerminal ? process.stdout.columns : 100) || 100)),
+  });
+  if (options.output === null) writeOut(text);
+  else writeFileSync(options.output, text);
+  return 0;
+}

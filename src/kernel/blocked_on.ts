@@ -1,0 +1,249 @@
+// kernel/locking/: which lock a sleeping task waits for, who holds it, and who else waits.
+//
+// Kernels built with CONFIG_DETECT_HUNG_TASK_BLOCKER (6.16) or proxy execution note it in the task. On
+// others the waiter lies on the task's stack, linked to the lock:
+//
+//   stack of the task                           the lock
+//   | ...                 |                     | owner            |
+//   | waiter: list  <---------------------------> wait_list        |   before 7.1: the lock is on the ring
+//   |         task = us   |      <--------------- first_waiter     |   since 7.1: the lock points into it
+//   | ...                 |
+import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
+import { FormatError } from '../base/errors.ts';
+import { findMember, offsetOf } from '../debuginfo/type.ts';
+import { type Frame, frameName } from './backtrace.ts';
+import { type Task, taskStack } from './sched.ts';
+import type { Kernel } from './session.ts';
+
+export type LockKind = 'mutex' | 'rwsem' | 'semaphore' | 'rtmutex';
+
+export interface LockWait {
+  readonly task: Task;
+  readonly kind: LockKind;
+  /** Virtual address of the `struct mutex`, `rw_semaphore`, `semaphore` or `rt_mutex_base`. */
+  readonly lock: VirtAddr;
+  /** How an rwsem is wanted; null for other locks. */
+  readonly wants: 'read' | 'write' | null;
+  /** The holder; null where the lock does not say, or says a task that there is not. */
+  readonly owner: Task | null;
+  /** How the lock is held, in words. */
+  readonly held: string;
+  /** Tasks that wait for the lock, this one among them, first come first. */
+  readonly waiters: readonly Task[];
+}
+
+/** Longest queue on one lock that is followed. */
+const maxWaiters = 100_000;
+
+interface LockShape {
+  readonly kind: Exclude<LockKind, 'rtmutex'>;
+  readonly lockType: string;
+  readonly waiterType: string;
+}
+
+const shapes: readonly LockShape[] = [
+  { kind: 'mutex', lockType: 'struct mutex', waiterType: 'struct mutex_waiter' },
+  { kind: 'rwsem', lockType: 'struct rw_semaphore', waiterType: 'struct rwsem_waiter' },
+  { kind: 'semaphore', lockType: 'struct semaphore', waiterType: 'struct semaphore_waiter' },
+];
+
+/** Functions in which a task waits for each kind of lock. */
+const slowPaths: readonly (readonly [RegExp, LockShape['kind']])[] = [
+  [/^(__)?(ww_)?mutex_lock/, 'mutex'],
+  [/^(rwsem_down_|down_(read|write)|__down_(read|write))/, 'rwsem'],
+  [/^(__down|down)(_common|_interruptible|_killable|_timeout)?$/, 'semaphore'],
+];
+
+/**
+ * The lock that a task sleeps on, or null when it sleeps on none that can be told.
+ * @param frames its backtrace: which lock function it sleeps in
+ */
+export function lockWait(kernel: Kernel, task: Task, frames: readonly Frame[]): LockWait | null {
+  if (task.active || task.state === 'RU') return null;
+  return rtMutexWait(kernel, task) ?? waitOnStack(kernel, task, frames);
+}
+
+/** task_struct.pi_blocked_on: RT mutexes, and with them every sleeping lock of PREEMPT_RT kernels. */
+function rtMutexWait(kernel: Kernel, task: Task): LockWait | null {
+  const waiter = task.object.optional('pi_blocked_on');
+  if (waiter === null || waiter.isNull || !waiter.has('lock')) return null;
+  const lock = waiter.member('lock');
+  if (lock.isNull || !lock.has('owner')) return null;
+  // bit 0 of the owner says that there are waiters (RT_MUTEX_HAS_WAITERS)
+  const owner = kernel.tasks.byAddress(virtAddr(lock.member('owner').bigint() & ~1n));
+  return {
+    task,
+    kind: 'rtmutex',
+    lock: lock.pointer(),
+    wants: null,
+    owner,
+    held: owner === null ? 'by nobody that the lock names' : 'by its owner',
+    waiters: [task],
+  };
+}
+
+function waitOnStack(kernel: Kernel, task: Task, frames: readonly Frame[]): LockWait | null {
+  const names = frames.map(frameName);
+  const kinds = slowPaths.filter(([pattern]) => names.some((name) => pattern.test(name))).map(([, kind]) => kind);
+  if (kinds.length === 0) return null;
+  const stack = taskStack(kernel, task);
+  if (stack === null) return null;
+  const from = frames[0]?.frameAddress ?? stack.start;
+  const start = from > stack.start && from < stack.start + BigInt(stack.size) ? from & ~7n : stack.start;
+  const { bytes } = kernel.space.readUpTo(virtAddr(start), Number(stack.start + BigInt(stack.size) - start));
+  const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3);
+
+  for (const shape of shapes) {
+    if (!kinds.includes(shape.kind)) continue;
+    const waiterType = kernel.types.find(shape.waiterType);
+    if (waiterType === null || findMember(waiterType, 'task') === null) continue;
+    const taskOffset = offsetOf(waiterType, 'task');
+    for (let i = 0; i < words.length; i++) {
+      if (words[i] !== task.address) continue;
+      const waiter = offsetBy(virtAddr(start), i * 8 - taskOffset);
+      const found = kernel.faults.attempt('lock waiter', () => lockOfWaiter(kernel, task, shape, waiter, words), null);
+      if (found !== null) return found;
+    }
+  }
+  return null;
+}
+
+/** The lock that a waiter is queued on, if what lies at `waiter` is one. */
+function lockOfWaiter(
+  kernel: Kernel,
+  task: Task,
+  shape: LockShape,
+  waiter: VirtAddr,
+  stackWords: BigUint64Array,
+): LockWait | null {
+  const { space } = kernel;
+  const lockType = kernel.type(shape.lockType);
+  const listOffset = offsetOf(kernel.type(shape.waiterType), 'list');
+  const taskOffset = offsetOf(kernel.type(shape.waiterType), 'task');
+  const node = offsetBy(waiter, listOffset);
+  const next = space.pointer(node);
+  if (!space.isReadable(next) || space.pointer(offsetBy(next, 8)) !== node) return null;
+
+  // walk the ring once: its nodes are waiters of tasks, and on older kernels one of them is the lock's head
+  const ring: VirtAddr[] = [node];
+  for (let at = next; at !== node; at = space.pointer(at)) {
+    if (ring.length > maxWaiters) throw new FormatError(`waiters at ${node.toString(16)}`, 'the list has no end');
+    ring.push(at);
+  }
+  const taskAt = (at: VirtAddr): Task | null =>
+    kernel.tasks.byAddress(space.pointer(offsetBy(at, taskOffset - listOffset)));
+
+  let lock: VirtAddr | null = null;
+  let queue: VirtAddr[] = [];
+  const head = findMember(lockType, 'wait_list');
+  if (head !== null) {
+    const at = ring.findIndex((n) => taskAt(n) === null);
+    if (at < 0) return null;
+    lock = offsetBy(ring[at]!, -(head.bitOffset / 8));
+    queue = [...ring.slice(at + 1), ...ring.slice(0, at)];
+  } else {
+    // the lock's address is somewhere on the stack of who waits for it
+    const firstOffset = offsetOf(lockType, 'first_waiter');
+    const candidates = new Set([...notedBlocker(task), ...stackWords].filter((word) => word > 0xffff_0000_0000_0000n));
+    for (const word of candidates) {
+      const candidate = virtAddr(word);
+      const { bytes } = space.readUpTo(offsetBy(candidate, firstOffset), 8);
+      if (bytes.length < 8) continue;
+      const first = space.pointer(offsetBy(candidate, firstOffset));
+      const at = ring.indexOf(offsetBy(first, listOffset));
+      // the waiter itself, and stack slots that hold waiters, must not pass for locks
+      if (at < 0 || ring.some((n) => n === candidate) || !isPlausibleLock(kernel, shape.kind, candidate)) continue;
+      lock = candidate;
+      queue = [...ring.slice(at), ...ring.slice(0, at)];
+      break;
+    }
+  }
+  if (lock === null || !isPlausibleLock(kernel, shape.kind, lock)) return null;
+  const { owner, held } = lockHolder(kernel, shape.kind, lock);
+  const waiters = queue.map(taskAt).filter((t) => t !== null);
+  return {
+    task,
+    kind: shape.kind,
+    lock,
+    wants: shape.kind === 'rwsem' ? rwsemWants(kernel, waiter) : null,
+    owner,
+    held,
+    waiters,
+  };
+}
+
+/** What the task itself notes: `blocked_on` (6.17, a mutex) and `blocker` (e711faaafbe5, 6.16: address with the kind in its low 2 bits). */
+function notedBlocker(task: Task): bigint[] {
+  return ['blocked_on', 'blocker']
+    .map((name) => task.object.optional(name))
+    .filter((member) => member !== null)
+    .map((member) => member.bigint() & ~3n)
+    .filter((address) => address !== 0n);
+}
+
+function isPlausibleLock(kernel: Kernel, kind: LockKind, lock: VirtAddr): boolean {
+  if (kind !== 'mutex') return true;
+  // a contended mutex has the waiters' flag, and its owner is a task
+  const word = ownerWord(kernel, 'struct mutex', lock);
+  const address = virtAddr(word & ~7n);
+  return address === 0n ? word <= 7n : kernel.tasks.byAddress(address) !== null;
+}
+
+function ownerWord(kernel: Kernel, type: string, lock: VirtAddr): bigint {
+  return BigInt.asUintN(64, kernel.object(type, lock).member('owner.counter').bigint());
+}
+
+/** Who holds a lock, from the lock itself. */
+function lockHolder(kernel: Kernel, kind: LockKind, lock: VirtAddr): { owner: Task | null; held: string } {
+  switch (kind) {
+    case 'mutex': {
+      // low bits: waiters, handoff, pickup (kernel/locking/mutex.c)
+      const owner = kernel.tasks.byAddress(virtAddr(ownerWord(kernel, 'struct mutex', lock) & ~7n));
+      return { owner, held: owner === null ? 'by nobody: it is being handed over' : 'by its owner' };
+    }
+    case 'rwsem': {
+      // count: bit 0 writer, readers from bit 8; owner: bit 0 reader-owned, bit 1 not spinnable (kernel/locking/rwsem.c, 5.3)
+      const count = BigInt.asUintN(64, kernel.object('struct rw_semaphore', lock).member('count.counter').bigint());
+      const word = ownerWord(kernel, 'struct rw_semaphore', lock);
+      const owner = kernel.tasks.byAddress(virtAddr(word & ~7n));
+      if (count & 1n) return { owner, held: 'for writing' };
+      const readers = Number((count >> 8n) & 0x7f_ffff_ffffn);
+      if (readers > 0) return { owner, held: `for reading, by ${readers} (the owner is the last reader that came)` };
+      return { owner: null, held: 'by nobody: it is being handed over' };
+    }
+    case 'semaphore': {
+      // last_holder: 194a9b9e843b (6.16); before, a semaphore knows nobody
+      const holder = kernel.object('struct semaphore', lock).optional('last_holder');
+      const owner = holder === null ? null : kernel.tasks.byAddress(virtAddr(holder.bigint()));
+      return { owner, held: owner === null ? 'by a task that semaphores do not name' : 'by the last that took it' };
+    }
+    case 'rtmutex':
+      return { owner: null, held: 'by its owner' };
+  }
+}
+
+/** rwsem_waiter.type: RWSEM_WAITING_FOR_WRITE is 0 (enum rwsem_waiter_type). */
+function rwsemWants(kernel: Kernel, waiter: VirtAddr): 'read' | 'write' {
+  const type = kernel.object('struct rwsem_waiter', waiter).member('type');
+  const name = type.enumName();
+  return (name === null ? type.bigint() !== 0n : name.includes('READ')) ? 'read' : 'write';
+}
+
+/**
+ * Follows owners from one wait to the next. Ends with a task that waits for no lock, or, in a deadlock,
+ * with the first wait again: `deadlocked` is then true.
+ */
+export function lockChain(
+  first: LockWait,
+  waitOf: (task: Task) => LockWait | null,
+): { waits: LockWait[]; deadlocked: boolean } {
+  const waits = [first];
+  for (;;) {
+    const owner = waits.at(-1)!.owner;
+    const next = owner === null ? null : waitOf(owner);
+    if (next === null) return { waits, deadlocked: false };
+    const seen = waits.findIndex((wait) => wait.task.address === next.task.address);
+    if (seen >= 0) return { waits: waits.slice(seen), deadlocked: true };
+    waits.push(next);
+  }
+}

@@ -1,0 +1,78 @@
+// include/linux/shmem_fs.h: tmpfs mounts and the memory that their files take.
+import type { KernelObject } from '../debuginfo/object.ts';
+import { listEntries } from './list.ts';
+import { percpuCounter } from './sched.ts';
+import type { Kernel } from './session.ts';
+
+/** One tmpfs instance. */
+export interface TmpfsUse {
+  /** Where it is mounted; empty for the kernel's own (System V shared memory, memfd). */
+  readonly mountedOn: string;
+  /** Pages of its files. */
+  readonly usedPages: number;
+  /** Largest number of pages that it may take; 0 for no limit. */
+  readonly maxPages: number;
+}
+
+/** Every tmpfs that counts its blocks, largest first. The kernel's internal mount has no limit and is not counted. */
+export function readTmpfs(kernel: Kernel): TmpfsUse[] {
+  const found: TmpfsUse[] = [];
+  kernel.faults.attempt(
+    'superblocks',
+    () => {
+      for (const sb of listEntries(kernel.variable('super_blocks'), 'struct super_block', 's_list')) {
+        kernel.faults.attempt(
+          'tmpfs',
+          () => {
+            const name = sb.member('s_type').member('name').string(32);
+            if (name !== 'tmpfs' && name !== 'devtmpfs') return;
+            const info = sb
+              .member('s_fs_info')
+              .cast({ kind: 'pointer', size: 8, target: kernel.type('struct shmem_sb_info') });
+            if (info.isNull) return;
+            const maxPages = info.member('max_blocks').number();
+            if (maxPages === 0) return;
+            found.push({
+              mountedOn: mountPoint(sb),
+              usedPages: percpuCounter(kernel, info.member('used_blocks')),
+              maxPages,
+            });
+          },
+          undefined,
+        );
+      }
+    },
+    undefined,
+  );
+  return found.sort((a, b) => b.usedPages - a.usedPages);
+}
+
+/** Path of a superblock's first mount, in its namespace; empty if it is mounted nowhere. */
+function mountPoint(sb: KernelObject): string {
+  for (const mount of listEntries(sb.member('s_mounts'), 'struct mount', 'mnt_instance')) {
+    return mountPath(mount);
+  }
+  return '';
+}
+
+/** Path of a mount point: dentry names up to the root, through the parents of mounts. Bounded. */
+function mountPath(first: KernelObject): string {
+  const names: string[] = [];
+  let mount = first;
+  let dentry = mount.member('mnt_mountpoint');
+  for (let steps = 0; steps < 256; steps++) {
+    const parentMount = mount.member('mnt_parent');
+    const root = parentMount.member('mnt.mnt_root').pointer();
+    if (dentry.pointer() !== root) {
+      const parent = dentry.member('d_parent');
+      if (parent.pointer() === dentry.pointer()) break;
+      names.unshift(dentry.member('d_name.name').string(256));
+      dentry = parent;
+      continue;
+    }
+    if (parentMount.pointer() === mount.address) break;
+    mount = parentMount.deref();
+    dentry = mount.member('mnt_mountpoint');
+  }
+  return `/${names.join('/')}`;
+}

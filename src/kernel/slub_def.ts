@@ -1,0 +1,59 @@
+// include/linux/slub_def.h (mm/slab.h since 6.8): how large each slab cache is.
+import type { KernelObject } from '../debuginfo/object.ts';
+import { listEntries } from './list.ts';
+import type { Kernel } from './session.ts';
+
+/** One slab cache and the memory that it holds. */
+export interface SlabCache {
+  readonly name: string;
+  /** Virtual address of the `struct kmem_cache`. */
+  readonly address: bigint;
+  /** Bytes of one object as the user asked for them. */
+  readonly objectSize: number;
+  /** Bytes from one object to the next. */
+  readonly size: number;
+  readonly slabs: number;
+  /** Objects that its slabs have room for, used or not. */
+  readonly objects: number;
+  /** Pages that its slabs take. */
+  readonly pages: number;
+}
+
+/** Most NUMA nodes looked at: MAX_NUMNODES is at most 1024. */
+const maxNodes = 1024;
+
+/** Every slab cache, in the kernel's order. Counts need CONFIG_SLUB_DEBUG (distributions have it); else they are 0. */
+export function readSlabCaches(kernel: Kernel): SlabCache[] {
+  const caches: SlabCache[] = [];
+  kernel.faults.attempt(
+    'slab caches',
+    () => {
+      for (const cache of listEntries(kernel.variable('slab_caches'), 'struct kmem_cache', 'list')) {
+        kernel.faults.attempt('slab cache', () => caches.push(readCache(cache)), 0);
+      }
+    },
+    undefined,
+  );
+  return caches;
+}
+
+function readCache(cache: KernelObject): SlabCache {
+  // kmem_cache_order_objects: order in the high half, objects in the low 16 bits
+  const order = Number((cache.member('oo.x').bigint() >> 16n) & 0xffn);
+  let slabs = 0;
+  let objects = 0;
+  for (const node of cache.member('node').elements(maxNodes)) {
+    if (node.isNull) continue;
+    slabs += node.optional('nr_slabs.counter')?.number() ?? 0;
+    objects += node.optional('total_objects.counter')?.number() ?? 0;
+  }
+  return {
+    name: cache.member('name').string(256),
+    address: cache.address,
+    objectSize: cache.member('object_size').number(),
+    size: cache.member('size').number(),
+    slabs,
+    objects,
+    pages: slabs * 2 ** Math.min(order, 20),
+  };
+}

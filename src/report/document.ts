@@ -1,0 +1,297 @@
+// The report as a document: what is said, in which order. How it looks is the renderers' business
+// (text.ts, markdown.ts, html.ts); JSON is the analysis itself.
+import type { Analysis, BacktraceFrame, InvolvedTask, Place } from '../triage/analysis.ts';
+
+export type Block =
+  /** The one sentence that matters. */
+  | { readonly kind: 'verdict'; readonly text: string }
+  | { readonly kind: 'heading'; readonly text: string }
+  | { readonly kind: 'subheading'; readonly text: string; readonly note: string }
+  | { readonly kind: 'paragraph'; readonly text: string }
+  | { readonly kind: 'facts'; readonly rows: readonly (readonly [label: string, value: string])[] }
+  | { readonly kind: 'list'; readonly items: readonly string[] }
+  /** Output of a command (or lines of the log, where `command` says how to see them); `marked` lines stand out. */
+  | {
+      readonly kind: 'output';
+      readonly command: string;
+      readonly lines: readonly { readonly text: string; readonly marked: boolean }[];
+    }
+  | { readonly kind: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
+
+/** The whole report. Text of the dump is in it as it was: renderers escape it. */
+export function reportDocument(analysis: Analysis): Block[] {
+  return [
+    ...summary(analysis),
+    ...crashedCpu(analysis),
+    ...findings(analysis),
+    ...involvedTasks(analysis),
+    ...memory(analysis),
+    ...log(analysis),
+    ...surroundings(analysis),
+    ...missing(analysis),
+  ];
+}
+
+function summary(analysis: Analysis): Block[] {
+  const { kernel, panic, dump } = analysis;
+  const rows: [string, string][] = [];
+  const row = (label: string, value: string | null): void => {
+    if (value !== null && value !== '') rows.push([label, value]);
+  };
+  row('Kind', panic.kind);
+  row('Title', panic.title);
+  row('Kernel', [kernel.release, kernel.version].filter((part) => part !== null).join(' '));
+  row(
+    'Machine',
+    [kernel.nodename, kernel.hardware, kernel.arch].filter((part) => part !== null && part !== '').join(', '),
+  );
+  row(
+    'Crashed',
+    [
+      kernel.crashTime?.replace('T', ' ').replace('Z', ' UTC') ?? null,
+      kernel.uptimeSeconds === null ? null : `after ${duration(kernel.uptimeSeconds)} up`,
+    ]
+      .filter((part) => part !== null)
+      .join(', '),
+  );
+  row('Task', panic.pid === null ? null : `${panic.comm} (pid ${panic.pid}) on CPU ${panic.cpu}`);
+  row(
+    'Blamed',
+    panic.culprit === null ? null : `${panic.culprit.comm} (pid ${panic.culprit.pid}) on CPU ${panic.culprit.cpu}`,
+  );
+  row('Where', panic.rip === null ? null : placeText(panic.rip));
+  row('Address', panic.faultAddress);
+  row('Panic', panic.reason);
+  row('Load', kernel.loadAverage?.map((n) => n.toFixed(2)).join(', ') ?? null);
+  row(
+    'Size',
+    [`${kernel.cpus} CPUs`, kernel.memory === null ? null : `${size(kernel.memory)} memory`, `${kernel.tasks} tasks`]
+      .filter((part) => part !== null)
+      .join(', '),
+  );
+  row('Taint', kernel.taint.length === 0 ? 'none' : kernel.taint.map((t) => `${t.letter} (${t.meaning})`).join(', '));
+  row('Signature', panic.signature);
+  row('Dump', `${dump.files.join(', ')}: ${dump.description}${dump.complete ? '' : ', INCOMPLETE'}`);
+  return [
+    { kind: 'verdict', text: panic.message },
+    { kind: 'facts', rows },
+  ];
+}
+
+function crashedCpu(analysis: Analysis): Block[] {
+  const blocks: Block[] = [];
+  if (analysis.backtrace.length > 0) {
+    blocks.push({ kind: 'heading', text: 'Backtrace of the panicking task' });
+    blocks.push({ kind: 'output', command: 'bt', lines: frameLines(analysis.backtrace, analysis.panic.rip) });
+  }
+  if (analysis.registers !== null) {
+    blocks.push({ kind: 'heading', text: 'Registers at the fault' });
+    blocks.push({ kind: 'output', command: 'bt', lines: plain(registerLines(analysis.registers)) });
+  }
+  if (analysis.code !== null) {
+    blocks.push({ kind: 'heading', text: 'Code at the fault' });
+    blocks.push({ kind: 'output', command: analysis.code.command, lines: analysis.code.lines });
+  }
+  return blocks;
+}
+
+function findings(analysis: Analysis): Block[] {
+  if (analysis.findings.length === 0) return [];
+  const blocks: Block[] = [{ kind: 'heading', text: 'Findings' }];
+  for (const finding of analysis.findings) {
+    blocks.push({ kind: 'subheading', text: finding.title, note: finding.confidence });
+    if (finding.explanation !== '') blocks.push({ kind: 'paragraph', text: finding.explanation });
+    for (const { command, output, why } of finding.evidence) {
+      blocks.push({ kind: 'paragraph', text: why });
+      blocks.push({ kind: 'output', command, lines: plain(output.replace(/\n$/, '').split('\n')) });
+    }
+  }
+  return blocks;
+}
+
+function involvedTasks(analysis: Analysis): Block[] {
+  if (analysis.tasks.length === 0) return [];
+  const blocks: Block[] = [{ kind: 'heading', text: 'Tasks involved' }];
+  for (const task of analysis.tasks) {
+    blocks.push({
+      kind: 'subheading',
+      text: `${task.comm} (pid ${task.pid}), ${task.state}, CPU ${task.cpu}`,
+      note: task.role,
+    });
+    const lock = lockText(task);
+    if (lock !== null) blocks.push({ kind: 'paragraph', text: lock });
+    blocks.push({ kind: 'output', command: `bt ${task.task}`, lines: frameLines(task.backtrace, null) });
+  }
+  return blocks;
+}
+
+function lockText({ waitsFor }: InvolvedTask): string | null {
+  if (waitsFor === null) return null;
+  const { kind, address, symbol, owner, held, waiters } = waitsFor;
+  const name = symbol === null ? address : `${symbol} (${address})`;
+  const holder = owner === null ? '' : `: ${owner.comm} (pid ${owner.pid})`;
+  return `Waits for the ${kind} ${name}, held ${held}${holder}; ${waiters === 1 ? 'nobody else waits' : `${waiters} tasks wait`}.`;
+}
+
+function memory({ memory }: Analysis): Block[] {
+  if (memory === null) return [];
+  const share = (bytes: number): string => `${((bytes / Math.max(1, memory.total)) * 100).toFixed(1)}%`;
+  const blocks: Block[] = [
+    { kind: 'heading', text: 'Where memory went' },
+    {
+      kind: 'table',
+      head: ['Use', 'Size', 'Share'],
+      rows: memory.uses.map((use) => [use.name, size(use.bytes), share(use.bytes)]),
+    },
+  ];
+  if (memory.tasks.length > 0) {
+    blocks.push({ kind: 'subheading', text: 'Largest processes', note: 'ps -G' });
+    blocks.push({
+      kind: 'table',
+      head: ['PID', 'Command', 'Resident', 'Share'],
+      rows: memory.tasks.map((t) => [String(t.pid), t.comm, size(t.rss), share(t.rss)]),
+    });
+  }
+  if (memory.tmpfs.length > 0) {
+    blocks.push({ kind: 'subheading', text: 'Files in tmpfs', note: '' });
+    blocks.push({
+      kind: 'table',
+      head: ['Mounted on', 'Used', 'Limit'],
+      rows: memory.tmpfs.map((t) => [
+        t.mountedOn === '' ? '(internal)' : t.mountedOn,
+        size(t.used),
+        t.limit === 0 ? 'none' : size(t.limit),
+      ]),
+    });
+  }
+  if (memory.slabs.length > 0) {
+    blocks.push({ kind: 'subheading', text: 'Largest slab caches', note: '' });
+    blocks.push({
+      kind: 'table',
+      head: ['Cache', 'Size', 'Objects'],
+      rows: memory.slabs.map((s) => [s.name, size(s.bytes), String(s.objects)]),
+    });
+  }
+  return blocks;
+}
+
+function log(analysis: Analysis): Block[] {
+  const { log, incidents } = analysis;
+  const blocks: Block[] = [];
+  if (incidents.length > 1) {
+    blocks.push({ kind: 'heading', text: 'Incidents in the log' });
+    blocks.push({
+      kind: 'table',
+      head: ['Time', 'Kind', 'Title'],
+      rows: incidents.map((i) => [
+        i.timestamp === null ? '' : i.timestamp.toFixed(6),
+        i.fatal ? `${i.kind}, fatal` : i.kind,
+        i.title,
+      ]),
+    });
+  }
+  if (log.lines.length > 0) {
+    blocks.push({ kind: 'heading', text: 'Last words' });
+    if (log.omitted > 0) blocks.push({ kind: 'paragraph', text: `${log.omitted} earlier lines are not shown.` });
+    blocks.push({ kind: 'output', command: `log | tail -${log.lines.length}`, lines: plain(log.lines) });
+  }
+  return blocks;
+}
+
+function surroundings(analysis: Analysis): Block[] {
+  const blocks: Block[] = [];
+  if (analysis.modules.length > 0) {
+    const tainting = analysis.modules.filter((m) => m.taints !== '');
+    blocks.push({ kind: 'heading', text: 'Modules' });
+    const names = analysis.modules.map((m) => (m.taints === '' ? m.name : `${m.name}(${m.taints})`)).join(' ');
+    blocks.push({
+      kind: 'paragraph',
+      text: `${analysis.modules.length} loaded${tainting.length === 0 ? '' : `, ${tainting.length} of them taint the kernel`} (mod -t): ${names}`,
+    });
+  }
+  if (analysis.settings.length > 0) {
+    blocks.push({ kind: 'heading', text: 'Settings that decide whether this panics' });
+    blocks.push({
+      kind: 'table',
+      head: ['Setting', 'Value', 'Meaning'],
+      rows: analysis.settings.map((s) => [s.name, s.value ?? 'unknown', s.meaning]),
+    });
+  }
+  if (analysis.kernel.commandLine !== null) {
+    blocks.push({ kind: 'heading', text: 'Kernel command line' });
+    blocks.push({ kind: 'output', command: 'p saved_command_line', lines: plain([analysis.kernel.commandLine]) });
+  }
+  return blocks;
+}
+
+function missing(analysis: Analysis): Block[] {
+  const blocks: Block[] = [];
+  const notes = [...analysis.dump.warnings, ...analysis.kernel.notes, ...analysis.disagreements];
+  if (notes.length > 0) blocks.push({ kind: 'heading', text: 'Notes' }, { kind: 'list', items: notes });
+  if (analysis.faults.length > 0) {
+    blocks.push({ kind: 'heading', text: 'What could not be read' });
+    blocks.push({ kind: 'list', items: analysis.faults.map((f) => `${f.what}: ${f.message}`) });
+  }
+  return blocks;
+}
+
+/** `symbol+0x1c [module] (address)` */
+export function placeText(place: Place): string {
+  if (place.symbol === null) return place.address;
+  const offset = place.offset === null || place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`;
+  return `${place.symbol}${offset}${place.module === null ? '' : ` [${place.module}]`} (${place.address})`;
+}
+
+function frameLines(frames: readonly BacktraceFrame[], rip: Place | null): { text: string; marked: boolean }[] {
+  const lines: { text: string; marked: boolean }[] = [];
+  let stack = frames[0]?.stack;
+  for (const [i, frame] of frames.entries()) {
+    if (frame.stack !== stack) lines.push({ text: `--- <${frame.stack} stack> ---`, marked: false });
+    stack = frame.stack;
+    const module = frame.module === null ? '' : ` [${frame.module}]`;
+    const name = frame.symbol === null ? '(unknown)' : `${frame.symbol}+${frame.offset}`;
+    lines.push({
+      text: `${`#${i}`.padStart(3)} [${frame.frameAddress}] ${frame.reliable ? '' : '? '}${name} at ${frame.address}${module}`,
+      marked: rip !== null && frame.address === rip.address,
+    });
+    const at = frame.registers?.['rip'];
+    if (at !== undefined && frames[i + 1]?.address !== at) {
+      const isRip = rip !== null && at === rip.address;
+      lines.push({ text: `    [exception RIP: ${isRip ? placeText(rip) : at}]`, marked: isRip });
+    }
+  }
+  return lines;
+}
+
+function registerLines(registers: Readonly<Record<string, string>>): string[] {
+  const cells = Object.entries(registers).map(
+    ([name, value]) => `${name.toUpperCase().padStart(8)}: ${value.padStart(16, '0')}`,
+  );
+  const lines: string[] = [];
+  for (let i = 0; i < cells.length; i += 3) lines.push(cells.slice(i, i + 3).join(' '));
+  return lines;
+}
+
+function plain(lines: readonly string[]): { text: string; marked: boolean }[] {
+  return lines.map((text) => ({ text, marked: false }));
+}
+
+/** Bytes for people. */
+export function size(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return unit === 0 ? `${bytes} bytes` : `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Seconds as `3 days, 04:05:06` or `00:00:26`. */
+function duration(seconds: number): string {
+  const days = Math.floor(seconds / 86400);
+  const clock = [Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
+  const text = clock.map((n) => String(n).padStart(2, '0')).join(':');
+  return days === 0 ? text : `${days} day${days === 1 ? '' : 's'}, ${text}`;
+}

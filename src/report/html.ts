@@ -1,0 +1,64 @@
+// The report as one HTML page that needs nothing else: no script, no font, no image from anywhere.
+import { escapeHtml, escapeTerminal } from '../base/text.ts';
+import type { Block } from './document.ts';
+
+const style = `
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #f4f5f7; --line: #d8dce1; --accent: #b3261e; --mark: #fde7e5; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #16181c; --soft: #1f2329; --line: #353b44; --accent: #ff8a80; --mark: #4a201d; } }
+body { margin: 0 auto; max-width: 72rem; padding: 1.5rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+.verdict { border-left: 6px solid var(--accent); padding: .6rem 1rem; background: var(--soft); font-size: 1.2rem; font-weight: 600; }
+h2 { margin: 2rem 0 .5rem; border-bottom: 1px solid var(--line); font-size: 1.15rem; }
+h3 { margin: 1.2rem 0 .3rem; font-size: 1rem; }
+h3 small { font-weight: normal; opacity: .7; }
+table { border-collapse: collapse; }
+th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+pre { overflow-x: auto; margin: .4rem 0 1rem; padding: .6rem .8rem; background: var(--soft); border: 1px solid var(--line); border-radius: 4px; font: 12.5px/1.45 ui-monospace, monospace; }
+pre .command { opacity: .65; }
+mark { background: var(--mark); color: inherit; }
+`;
+
+/** @param title for the window: plain text */
+export function renderHtml(blocks: readonly Block[], title: string): string {
+  const body = blocks.map(renderBlock).join('\n');
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${safe(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+${body}
+</body>
+</html>
+`;
+}
+
+function renderBlock(block: Block): string {
+  switch (block.kind) {
+    case 'verdict':
+      return `<h1 class="verdict">${safe(block.text)}</h1>`;
+    case 'heading':
+      return `<h2>${safe(block.text)}</h2>`;
+    case 'subheading':
+      return `<h3>${safe(block.text)}${block.note === '' ? '' : ` <small>(${safe(block.note)})</small>`}</h3>`;
+    case 'paragraph':
+      return `<p>${safe(block.text)}</p>`;
+    case 'facts':
+      return `<table>${block.rows.map(([label, value]) => `<tr><th scope="row">${safe(label)}</th><td>${safe(value)}</td></tr>`).join('')}</table>`;
+    case 'list':
+      return `<ul>${block.items.map((item) => `<li>${safe(item)}</li>`).join('')}</ul>`;
+    case 'output': {
+      const lines = block.lines.map(({ text, marked }) => (marked ? `<mark>${safe(text)}</mark>` : safe(text)));
+      return `<pre><span class="command">crash&gt; ${safe(block.command)}</span>\n${lines.join('\n')}</pre>`;
+    }
+    case 'table':
+      return `<table><tr>${block.head.map((cell) => `<th scope="col">${safe(cell)}</th>`).join('')}</tr>${block.rows.map((row) => `<tr>${row.map((cell) => `<td>${safe(cell)}</td>`).join('')}</tr>`).join('')}</table>`;
+  }
+}
+
+function safe(text: string): string {
+  return escapeHtml(escapeTerminal(text));
+}

@@ -1,0 +1,29 @@
+// One analysis, four ways to write it.
+import { assertNever } from '../base/errors.ts';
+import type { Analysis } from '../triage/analysis.ts';
+import { reportDocument } from './document.ts';
+import { renderHtml } from './html.ts';
+import { renderMarkdown } from './markdown.ts';
+import { renderText } from './text.ts';
+
+export type ReportFormat = 'text' | 'markdown' | 'html' | 'json';
+
+/** @param terminal how to write text: with colours or not, wrapped at so many columns */
+export function renderReport(
+  analysis: Analysis,
+  format: ReportFormat,
+  terminal: { colour: boolean; width: number },
+): string {
+  switch (format) {
+    case 'text':
+      return renderText(reportDocument(analysis), terminal);
+    case 'markdown':
+      return renderMarkdown(reportDocument(analysis));
+    case 'html':
+      return renderHtml(reportDocument(analysis), analysis.panic.title);
+    case 'json':
+      return `${JSON.stringify(analysis, null, 2)}\n`;
+    default:
+      return assertNever(format);
+  }
+}

@@ -1,0 +1,167 @@
+// What was found out about one death: plain data, the shape of `inquest report --format json`.
+//
+// Addresses are hexadecimal text without 0x, as crash(8) and the kernel print them, so that they can be
+// pasted into the shell as they are.
+import type { ReportKind } from '../oops/kinds.ts';
+
+/** Output of one command, and why it is worth reading. */
+export interface Evidence {
+  /** A command line of the crash shell. */
+  readonly command: string;
+  /** What it printed; long outputs are cut to the lines that matter, and say so. */
+  readonly output: string;
+  /** What in it is relevant. */
+  readonly why: string;
+}
+
+/** - `certain`: read from structures that agree; `likely`: one source; `possible`: a pattern that fits. */
+export type Confidence = 'certain' | 'likely' | 'possible';
+
+export interface Finding {
+  /** One sentence. */
+  readonly title: string;
+  /** What it means and what to do, in a few sentences; may be empty. */
+  readonly explanation: string;
+  readonly evidence: readonly Evidence[];
+  readonly confidence: Confidence;
+}
+
+export interface Place {
+  readonly address: string;
+  /** null where no symbol covers the address. */
+  readonly symbol: string | null;
+  /** Bytes from the symbol. */
+  readonly offset: number | null;
+  /** null for the kernel itself. */
+  readonly module: string | null;
+}
+
+export interface BacktraceFrame extends Place {
+  /** Stack address that held the return address. */
+  readonly frameAddress: string;
+  /** Stack that the frame is on: `task`, `IRQ`, `NMI`, ... */
+  readonly stack: string;
+  /** False for what a stack scan found. */
+  readonly reliable: boolean;
+  /** Registers of the interrupted code, for frames of exceptions and interrupts. */
+  readonly registers: Readonly<Record<string, string>> | null;
+}
+
+/** A task that takes part in what happened. */
+export interface InvolvedTask {
+  readonly pid: number;
+  readonly comm: string;
+  readonly task: string;
+  readonly state: string;
+  readonly cpu: number;
+  /** Why it is shown: `panicked`, `blocked`, `holds the lock`, `ran on CPU 1`. */
+  readonly role: string;
+  readonly waitsFor: LockSummary | null;
+  readonly backtrace: readonly BacktraceFrame[];
+}
+
+export interface LockSummary {
+  readonly kind: string;
+  readonly address: string;
+  readonly symbol: string | null;
+  readonly owner: { readonly pid: number; readonly comm: string } | null;
+  readonly held: string;
+  readonly waiters: number;
+}
+
+/** Where memory went. Sizes in bytes. */
+export interface MemoryReport {
+  readonly total: number;
+  readonly uses: readonly { readonly name: string; readonly bytes: number }[];
+  readonly tasks: readonly { readonly pid: number; readonly comm: string; readonly rss: number }[];
+  readonly slabs: readonly { readonly name: string; readonly bytes: number; readonly objects: number }[];
+  readonly tmpfs: readonly { readonly mountedOn: string; readonly used: number; readonly limit: number }[];
+}
+
+export interface Analysis {
+  readonly dump: {
+    readonly files: readonly string[];
+    readonly format: string;
+    readonly description: string;
+    readonly compression: string;
+    readonly level: number | null;
+    readonly complete: boolean;
+    readonly fileSize: number;
+    readonly pages: { readonly total: number; readonly present: number; readonly lost: number };
+    readonly warnings: readonly string[];
+  };
+  readonly kernel: {
+    readonly release: string | null;
+    readonly version: string | null;
+    readonly arch: string;
+    readonly nodename: string | null;
+    /** ISO 8601, UTC. */
+    readonly crashTime: string | null;
+    readonly uptimeSeconds: number | null;
+    readonly loadAverage: readonly number[] | null;
+    readonly cpus: number;
+    /** Bytes that the kernel managed. */
+    readonly memory: number | null;
+    readonly tasks: number;
+    readonly hardware: string | null;
+    readonly commandLine: string | null;
+    readonly taint: readonly { readonly letter: string; readonly meaning: string }[];
+    /** How VMCOREINFO and the page tables were found, where not in the usual way. */
+    readonly notes: readonly string[];
+  };
+  readonly panic: {
+    readonly kind: ReportKind;
+    /** Stable name of this kind of death here: nothing in it changes from one run to the next. */
+    readonly title: string;
+    /** One sentence that a person can act on. */
+    readonly message: string;
+    readonly cpu: number | null;
+    readonly pid: number | null;
+    readonly comm: string | null;
+    /** Virtual address of the panicking task's task_struct. */
+    readonly task: string | null;
+    /** Where it went wrong: the faulting instruction, or the code that is to blame. */
+    readonly rip: Place | null;
+    readonly faultAddress: string | null;
+    /** What panic() was told. */
+    readonly reason: string | null;
+    /** The task to blame, where it is not the one that panicked (a hung task, a stalled CPU's task). */
+    readonly culprit: { readonly pid: number; readonly comm: string; readonly cpu: number } | null;
+    /** Equal for deaths of the same cause, across builds of a kernel series; null without a log. */
+    readonly signature: string | null;
+    /** What the verdict rests on. */
+    readonly source: 'log and memory' | 'log' | 'memory' | 'nothing';
+  };
+  readonly registers: Readonly<Record<string, string>> | null;
+  readonly backtrace: readonly BacktraceFrame[];
+  /** Instructions around the fault, as `dis` prints them; `marked` is the one at fault. */
+  readonly code: {
+    readonly command: string;
+    readonly lines: readonly { readonly text: string; readonly marked: boolean }[];
+  } | null;
+  readonly findings: readonly Finding[];
+  readonly tasks: readonly InvolvedTask[];
+  readonly memory: MemoryReport | null;
+  /** Every incident in the log, oldest first. */
+  readonly incidents: readonly {
+    readonly kind: string;
+    readonly title: string;
+    readonly timestamp: number | null;
+    readonly fatal: boolean;
+    readonly signature: string;
+  }[];
+  /** The log's last words: from some lines before the fatal incident to its end. */
+  readonly log: { readonly lines: readonly string[]; readonly omitted: number };
+  readonly modules: readonly { readonly name: string; readonly size: number; readonly taints: string }[];
+  /** sysctls that decide whether this kind of trouble panics, with their values in this dump. */
+  readonly settings: readonly { readonly name: string; readonly value: string | null; readonly meaning: string }[];
+  /** Where the log and memory disagree. */
+  readonly disagreements: readonly string[];
+  readonly faults: readonly {
+    readonly what: string;
+    readonly code: string;
+    readonly reason: string | null;
+    readonly address: string | null;
+    readonly message: string;
+  }[];
+}
