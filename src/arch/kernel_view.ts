@@ -1,0 +1,21 @@
+// What an architecture asks of the kernel that it belongs to. The layers of symbols, types and kernel
+// structures stand above this one and supply it.
+import type { VirtAddr } from '../base/address.ts';
+import type { AddressSpace } from './address_space.ts';
+
+export interface KernelView {
+  /** The kernel's own virtual memory. */
+  readonly space: AddressSpace;
+  /** Virtual address of a kernel symbol; null if there is none. Throws nothing. */
+  symbol(name: string): VirtAddr | null;
+  /** Name of the function that an address of kernel or module text lies in; null for anything else. Throws nothing. */
+  functionAt(address: VirtAddr): string | null;
+  /** True for kernel and module text, and for text made at run time (BPF, trampolines). Throws nothing. */
+  isText(address: VirtAddr): boolean;
+  /** Virtual address of one CPU's copy of a per-CPU variable; null where unknown. Throws nothing. */
+  perCpu(name: string, cpu: number): VirtAddr | null;
+  /** Byte offset of a member (a path: `x86_tss.sp0`) of a type (`struct tss_struct`); null where unknown. */
+  offsetOf(type: string, member: string): number | null;
+  /** Bytes in a type, or in a member of it; null where unknown. */
+  sizeOf(type: string, member?: string): number | null;
+}

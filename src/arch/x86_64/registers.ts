@@ -1,0 +1,106 @@
+// Register sets of x86_64: `struct pt_regs` on a stack, and registers saved by a dump
+// (arch/x86/include/asm/ptrace.h; the layout is ABI and has not changed).
+import { type VirtAddr, virtAddr } from '../../base/address.ts';
+import type { AddressSpace } from '../address_space.ts';
+
+/** Names of pt_regs's words in memory order, as registers are called elsewhere (`rip`, not `ip`). */
+export const ptRegsNames = [
+  'r15',
+  'r14',
+  'r13',
+  'r12',
+  'rbp',
+  'rbx',
+  'r11',
+  'r10',
+  'r9',
+  'r8',
+  'rax',
+  'rcx',
+  'rdx',
+  'rsi',
+  'rdi',
+  'orig_rax',
+  'rip',
+  'cs',
+  'rflags',
+  'rsp',
+  'ss',
+] as const;
+
+export type RegisterName = (typeof ptRegsNames)[number];
+
+/** Bytes in `struct pt_regs`. */
+export const ptRegsSize = ptRegsNames.length * 8;
+/** Bytes from the start of pt_regs to what the CPU itself pushes: ip, cs, flags, sp, ss. */
+export const iretFrameOffset = 16 * 8;
+
+/** Registers whose values are known; a frame that the CPU alone saved has only the last five. */
+export type Registers = Readonly<Partial<Record<RegisterName, bigint>>>;
+
+/** A whole pt_regs at a virtual address. @throws MemoryFault */
+export function readPtRegs(space: AddressSpace, address: VirtAddr): Registers {
+  return decode(space.read(address, ptRegsSize), 0);
+}
+
+/** The part that the CPU pushed, at a virtual address. @throws MemoryFault */
+export function readIretFrame(space: AddressSpace, address: VirtAddr): Registers {
+  return decode(space.read(address, ptRegsSize - iretFrameOffset), iretFrameOffset / 8);
+}
+
+function decode(bytes: Uint8Array, first: number): Registers {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const registers: Partial<Record<RegisterName, bigint>> = {};
+  for (let i = first; i < ptRegsNames.length; i++) {
+    const name = ptRegsNames[i]!;
+    const word = view.getBigUint64((i - first) * 8, true);
+    // Since 6.9 (FRED), CS and SS share their words with event data above bit 15.
+    registers[name] = name === 'cs' || name === 'ss' ? word & 0xffffn : word;
+  }
+  return registers;
+}
+
+/** Registers of a CPU as a dump's note gives them: names that pt_regs does not have are left out. */
+export function fromNote(registers: Readonly<Record<string, bigint>>): Registers {
+  const known: Partial<Record<RegisterName, bigint>> = {};
+  for (const name of ptRegsNames) {
+    const value = registers[name] ?? (name === 'rflags' ? registers.eflags : undefined);
+    if (value !== undefined) known[name] = BigInt.asUintN(64, value);
+  }
+  return known;
+}
+
+/** True when these registers are those of user mode: ring 3 in CS's low bits. */
+export function isUserMode(registers: Registers): boolean {
+  return ((registers.cs ?? 0n) & 3n) === 3n;
+}
+
+/** The address of a register as a virtual address; 0 if it is not known. */
+export function registerAddress(registers: Registers, name: RegisterName): VirtAddr {
+  return virtAddr(registers[name] ?? 0n);
+}
+
+/** Bits of RFLAGS (Intel SDM volume 1, 3.4.3) by name, lowest first. */
+const flagBits: readonly (readonly [bit: bigint, name: string])[] = [
+  [0n, 'CF'],
+  [2n, 'PF'],
+  [4n, 'AF'],
+  [6n, 'ZF'],
+  [7n, 'SF'],
+  [8n, 'TF'],
+  [9n, 'IF'],
+  [10n, 'DF'],
+  [11n, 'OF'],
+  [14n, 'NT'],
+  [16n, 'RF'],
+  [17n, 'VM'],
+  [18n, 'AC'],
+  [19n, 'VIF'],
+  [20n, 'VIP'],
+  [21n, 'ID'],
+];
+
+/** Names of the flags that are set. `IF` missing means that interrupts were off. */
+export function flagNames(rflags: bigint): string[] {
+  return flagBits.filter(([bit]) => ((rflags >> bit) & 1n) !== 0n).map(([, name]) => name);
+}

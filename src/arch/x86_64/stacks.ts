@@ -1,0 +1,122 @@
+// The stacks that a kernel runs on, and where each begins and ends (Documentation/arch/x86/kernel-stacks.rst;
+// arch/x86/kernel/dumpstack_64.c; arch/x86/include/asm/cpu_entry_area.h).
+//
+//   task       one for each task                        task->stack, THREAD_SIZE
+//   IRQ        one for each CPU, soft interrupts too    hardirq_stack_ptr
+//   exception  NMI, #DF, #DB, #MC, #VC: one each a CPU  cea_exception_stacks
+//   entry      trampoline from user mode                cpu_tss_rw.x86_tss.sp0
+import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
+import { MemoryFault } from '../../base/errors.ts';
+import type { KernelView } from '../kernel_view.ts';
+
+export interface Stack {
+  readonly kind: 'task' | 'irq' | 'exception' | 'entry';
+  /** As crash(8) names it: `task`, `IRQ`, `NMI`, `DOUBLEFAULT`, `DEBUG`, `MCE`, `VC`, `VC2`, `ENTRY`. */
+  readonly name: string;
+  /** Virtual addresses [start, end). */
+  readonly start: VirtAddr;
+  readonly end: VirtAddr;
+}
+
+/** True when `length` bytes from `address` lie on the stack. */
+export function onStack(stack: Stack, address: bigint, length = 8): boolean {
+  return address >= stack.start && address + BigInt(length) <= stack.end;
+}
+
+const defaultThreadSize = 16384;
+const defaultIrqStackSize = 16384;
+
+/** Bytes in a task's stack (THREAD_SIZE): the boot task's stack shows it. */
+export function threadSize(view: KernelView): number {
+  for (const [first, last] of [
+    ['__start_init_stack', '__end_init_stack'], // since 2cb15faaedeb (6.11)
+    ['__start_init_task', '__end_init_task'],
+  ] as const) {
+    const start = view.symbol(first);
+    const end = view.symbol(last);
+    if (start === null || end === null) continue;
+    const size = Number(end - start);
+    if (size >= 4096 && size <= 1 << 20 && Number.isInteger(Math.log2(size))) return size;
+  }
+  return view.sizeOf('union thread_union') ?? defaultThreadSize;
+}
+
+/** A task's own stack. @param base content of `task->stack` */
+export function taskStack(view: KernelView, base: VirtAddr): Stack {
+  return { kind: 'task', name: 'task', start: base, end: offsetBy(base, threadSize(view)) };
+}
+
+/** The stacks of one CPU, as far as they are known; what cannot be read is left out. */
+export function cpuStacks(view: KernelView, cpu: number): Stack[] {
+  return [...irqStack(view, cpu), ...exceptionStacks(view, cpu), ...entryStack(view, cpu)];
+}
+
+function irqStack(view: KernelView, cpu: number): Stack[] {
+  // irq_stack_ptr until 758a2e312228 (5.2); hardirq_stack_ptr in struct pcpu_hot from d7b6d709a76a (6.2) to 6.14
+  const hot = view.perCpu('pcpu_hot', cpu);
+  const hotOffset = hot === null ? null : view.offsetOf('struct pcpu_hot', 'hardirq_stack_ptr');
+  const variable =
+    hot !== null && hotOffset !== null
+      ? offsetBy(hot, hotOffset)
+      : (view.perCpu('hardirq_stack_ptr', cpu) ?? view.perCpu('irq_stack_ptr', cpu));
+  const top = variable === null ? null : readPointer(view, variable);
+  if (top === null || top === 0n) return [];
+  // It points a few words below the end (8 bytes, 64 before 4.20), and stacks are page-aligned.
+  const end = virtAddr((top + 4095n) & ~4095n);
+  const size = view.sizeOf('struct irq_stack') ?? defaultIrqStackSize;
+  return [{ kind: 'irq', name: 'IRQ', start: offsetBy(end, -size), end }];
+}
+
+/** Members of `struct cea_exception_stacks` (since 019b17b3ffe4, 5.2), with crash's names. */
+const exceptionStackMembers: readonly (readonly [member: string, name: string])[] = [
+  ['NMI_stack', 'NMI'],
+  ['DF_stack', 'DOUBLEFAULT'],
+  ['DB_stack', 'DEBUG'],
+  ['MCE_stack', 'MCE'],
+  ['VC_stack', 'VC'],
+  ['VC2_stack', 'VC2'],
+];
+/** Slots of `orig_ist` before 5.2; they point to the end of each stack. */
+const istNames = ['DOUBLEFAULT', 'NMI', 'DEBUG', 'MCE'] as const;
+
+function exceptionStacks(view: KernelView, cpu: number): Stack[] {
+  const stacks: Stack[] = [];
+  const variable = view.perCpu('cea_exception_stacks', cpu);
+  const base = variable === null ? null : readPointer(view, variable);
+  if (base !== null && base !== 0n) {
+    for (const [member, name] of exceptionStackMembers) {
+      const offset = view.offsetOf('struct cea_exception_stacks', member);
+      const size = view.sizeOf('struct cea_exception_stacks', member);
+      if (offset === null || size === null || size === 0) continue;
+      const start = offsetBy(base, offset);
+      stacks.push({ kind: 'exception', name, start, end: offsetBy(start, size) });
+    }
+    return stacks;
+  }
+  const ist = view.perCpu('orig_ist', cpu);
+  if (ist === null) return stacks;
+  for (const [i, name] of istNames.entries()) {
+    const end = readPointer(view, offsetBy(ist, i * 8));
+    if (end === null || end === 0n) continue;
+    stacks.push({ kind: 'exception', name, start: offsetBy(end, name === 'DEBUG' ? -8192 : -4096), end });
+  }
+  return stacks;
+}
+
+function entryStack(view: KernelView, cpu: number): Stack[] {
+  const tss = view.perCpu('cpu_tss_rw', cpu);
+  const offset = view.offsetOf('struct tss_struct', 'x86_tss.sp0');
+  const end = tss === null || offset === null ? null : readPointer(view, offsetBy(tss, offset));
+  const size = view.sizeOf('struct entry_stack');
+  if (end === null || end === 0n || size === null) return [];
+  return [{ kind: 'entry', name: 'ENTRY', start: offsetBy(end, -size), end }];
+}
+
+function readPointer(view: KernelView, address: VirtAddr): VirtAddr | null {
+  try {
+    return view.space.pointer(address);
+  } catch (error) {
+    if (error instanceof MemoryFault) return null;
+    throw error;
+  }
+}

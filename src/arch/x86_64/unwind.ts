@@ -1,0 +1,388 @@
+// Stack unwinding by ORC, after what the kernel itself does (arch/x86/kernel/unwind_orc.c), on the stacks of a
+// dead kernel. Where no table knows the code, a frame pointer is guessed as the kernel does; failing that,
+// the stack is searched for a return address. Frames found so are marked as not reliable.
+import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
+import { MemoryFault } from '../../base/errors.ts';
+import type { KernelView } from '../kernel_view.ts';
+import type { OrcEntry, OrcLookup, OrcRegister } from './orc_entry.ts';
+import {
+  iretFrameOffset,
+  isUserMode,
+  ptRegsSize,
+  type RegisterName,
+  type Registers,
+  readIretFrame,
+  readPtRegs,
+} from './registers.ts';
+import { onStack, type Stack } from './stacks.ts';
+
+/**
+ * What a frame is.
+ * - `call`: a function that called the one before
+ * - `entry`: entry code of an interrupt, exception or system call; has the registers that it saved
+ * - `interrupted`: a function that was interrupted; `address` is its next instruction, not a return address
+ */
+export type FrameKind = 'call' | 'entry' | 'interrupted';
+
+export interface Frame {
+  readonly kind: FrameKind;
+  /** Where the function goes on: a return address or, of an interrupted frame, an instruction. */
+  readonly address: VirtAddr;
+  /**
+   * Where on the stack `address` was found, as crash(8) shows in brackets. Of an interrupted frame, its stack
+   * pointer; of entry code on a stack that was switched away from, where its registers are.
+   */
+  readonly frameAddress: VirtAddr;
+  /** The function's stack pointer at `address`. */
+  readonly stackPointer: VirtAddr;
+  /** The stack that `frameAddress` lies on; null if on none that is known. */
+  readonly stack: Stack | null;
+  /** Registers that entry code saved; of the first frame, those it was started from; else null. */
+  readonly registers: Registers | null;
+  /** Where `registers` lie (`struct pt_regs`); null if they are not from a stack. */
+  readonly registersAddress: VirtAddr | null;
+  /** False where the frame was guessed. */
+  readonly reliable: boolean;
+}
+
+/** Why an unwinding ended. */
+export type UnwindEnd =
+  /** at the kernel's edge: user mode, or the first function of a thread */
+  | 'complete'
+  /** at the most frames that are looked at */
+  | 'limit'
+  /** where nothing says how to go on */
+  | 'lost';
+
+export interface StackTrace {
+  /** Innermost first. */
+  readonly frames: readonly Frame[];
+  readonly end: UnwindEnd;
+  /** What stopped a trace that is lost; empty otherwise. */
+  readonly problem: string;
+}
+
+/** Where an unwinding starts. */
+export interface UnwindStart {
+  readonly address: VirtAddr;
+  readonly stackPointer: VirtAddr;
+  readonly framePointer: VirtAddr;
+  /** Registers, if all are known; for a CPU stopped in the middle of a function. */
+  readonly registers: Registers | null;
+}
+
+/** More frames than fit on the largest stack. */
+const maxFrames = 4096;
+/** Words of a stack looked at for a return address, before giving up. */
+const maxScan = 4096;
+/** Frames of one trace that may be guessed. */
+const maxGuesses = 16;
+
+/** A return address that something put in place of the real one (function graph tracer, return probes). */
+export type RealReturnAddress = (address: VirtAddr, slot: VirtAddr) => VirtAddr;
+
+/** The kernel's hard-coded rule for a call through a null pointer. */
+const nullEntry: OrcEntry = {
+  type: 'call',
+  spRegister: 'sp',
+  spOffset: 8,
+  bpRegister: 'undefined',
+  bpOffset: 0,
+  signal: false,
+};
+
+const registerOf: Partial<Record<OrcRegister, RegisterName>> = {
+  ax: 'rax',
+  dx: 'rdx',
+  di: 'rdi',
+  r10: 'r10',
+  r13: 'r13',
+};
+
+/** A trace stops here; `message` says why. */
+class Lost extends Error {}
+
+/**
+ * Unwinds from a start over the given stacks. Never throws for what the dump holds, and ends: each step goes up
+ * its stack, or on to a stack that was not on the way before.
+ * @param stacks every stack that the way may lead over
+ */
+export function unwind(
+  view: KernelView,
+  orc: OrcLookup,
+  stacks: readonly Stack[],
+  start: UnwindStart,
+  realReturnAddress: RealReturnAddress = (address) => address,
+): StackTrace {
+  const walker = new Walker(view, orc, stacks, realReturnAddress);
+  return walker.run(start);
+}
+
+class Walker {
+  private readonly view: KernelView;
+  private readonly orc: OrcLookup;
+  private readonly stacks: readonly Stack[];
+  private readonly realReturnAddress: RealReturnAddress;
+  private readonly visited = new Set<Stack>();
+  private stack: Stack | null = null;
+  private readonly frames: Frame[] = [];
+
+  // The machine state of the frame last added.
+  private ip = virtAddr(0n);
+  private sp = virtAddr(0n);
+  private bp = virtAddr(0n);
+  private signal = false;
+  /** The registers last saved in whole, while they still hold for the frame at hand. */
+  private known: Registers | null = null;
+
+  constructor(view: KernelView, orc: OrcLookup, stacks: readonly Stack[], realReturnAddress: RealReturnAddress) {
+    this.view = view;
+    this.orc = orc;
+    this.stacks = stacks;
+    this.realReturnAddress = realReturnAddress;
+  }
+
+  run(start: UnwindStart): StackTrace {
+    this.ip = start.address;
+    this.sp = start.stackPointer;
+    this.bp = start.framePointer;
+    this.known = start.registers;
+    this.signal = start.registers !== null;
+    // A stack pointer in the guard page of an overflown stack: go on where the stack begins.
+    this.enter(this.sp) || this.enter(virtAddr((this.sp + 4095n) & ~4095n));
+    this.add({
+      kind: this.signal ? 'interrupted' : 'call',
+      frameAddress: this.signal ? this.sp : offsetBy(this.sp, -8),
+      registers: start.registers,
+    });
+    if (start.registers !== null && isUserMode(start.registers)) return this.result('complete');
+    for (let guesses = 0; this.frames.length < maxFrames; ) {
+      const problem = this.attempt(() => this.step());
+      if (problem === null) continue;
+      if (problem === true) return this.result('complete');
+      if (guesses++ >= maxGuesses || this.attempt(() => this.guess()) !== null) return this.result('lost', problem);
+    }
+    return this.result('limit');
+  }
+
+  /** Null if there is another frame, true at the end of all, else why it cannot go on. */
+  private attempt(move: () => boolean): true | string | null {
+    try {
+      return move() ? true : null;
+    } catch (error) {
+      if (error instanceof Lost || error instanceof MemoryFault) return error.message;
+      throw error;
+    }
+  }
+
+  private result(end: UnwindEnd, problem = ''): StackTrace {
+    return { frames: this.frames, end, problem };
+  }
+
+  private add(frame: Pick<Frame, 'kind' | 'frameAddress'> & Partial<Frame>): void {
+    this.frames.push({
+      address: this.ip,
+      stackPointer: this.sp,
+      stack:
+        this.stack !== null && onStack(this.stack, frame.frameAddress, 0)
+          ? this.stack
+          : this.stackAt(frame.frameAddress),
+      registers: null,
+      registersAddress: null,
+      reliable: true,
+      ...frame,
+    });
+  }
+
+  /** Goes on to the caller of the frame at hand; true if there is none. */
+  private step(): boolean {
+    const entry = this.ruleFor(this.ip);
+    if (entry === null || entry.type === 'undefined') throw new Lost(`no rule for ${this.ip.toString(16)}`);
+    if (entry.type === 'end') return true;
+    const from = { sp: this.sp, stack: this.stack };
+    const base = this.previousStackPointer(entry);
+    if (entry.type === 'call') {
+      const slot = offsetBy(base, -8);
+      const ip = this.realReturnAddress(this.word(slot), slot);
+      const bp = this.previousFramePointer(entry, base);
+      this.checkDirection(base, from);
+      if (!this.view.isText(ip)) throw new Lost(`return address at ${slot.toString(16)} is not in text`);
+      this.ip = ip;
+      this.sp = base;
+      this.bp = bp;
+      this.signal = false;
+      this.known = null;
+      this.add({ kind: 'call', frameAddress: slot });
+      return false;
+    }
+    return this.stepOverRegisters(entry, base, from.stack);
+  }
+
+  /** The frame at hand is entry code whose saved registers lie at `base`. */
+  private stepOverRegisters(entry: OrcEntry, base: VirtAddr, before: Stack | null): boolean {
+    const whole = entry.type === 'regs';
+    this.reach(base, whole ? ptRegsSize : ptRegsSize - iretFrameOffset);
+    const registers = whole ? readPtRegs(this.view.space, base) : readIretFrame(this.view.space, base);
+    const registersAddress = whole ? base : offsetBy(base, -iretFrameOffset);
+    const last = this.frames.pop()!;
+    const previous = this.frames[this.frames.length - 1];
+    const switched = previous !== undefined && previous.stack !== last.stack && previous.stack?.kind === 'irq';
+    this.frames.push({
+      ...last,
+      kind: last.kind === 'interrupted' ? 'interrupted' : 'entry',
+      frameAddress: switched && last.kind !== 'interrupted' ? registersAddress : last.frameAddress,
+      registers: last.kind === 'interrupted' && last.registers !== null ? last.registers : registers,
+      registersAddress,
+    });
+    if (isUserMode(registers)) return true;
+    const from = { sp: this.sp, stack: before };
+    this.checkDirection(virtAddr(registers.rsp ?? 0n), from);
+    const bp = whole ? virtAddr(registers.rbp ?? 0n) : this.previousFramePointer(entry, base);
+    this.ip = virtAddr(registers.rip ?? 0n);
+    this.sp = virtAddr(registers.rsp ?? 0n);
+    this.bp = bp;
+    this.signal = true;
+    if (whole) this.known = registers;
+    this.enter(this.sp);
+    this.add({ kind: 'interrupted', frameAddress: this.sp });
+    return false;
+  }
+
+  /** The rule for the frame at hand; null if there is none. */
+  private ruleFor(ip: VirtAddr): OrcEntry | null {
+    if (ip === 0n) return nullEntry;
+    // A return address may be the first byte of the next function, after a call that never returns.
+    return this.orc.find(this.signal ? ip : ip - 1n);
+  }
+
+  private previousStackPointer(entry: OrcEntry): VirtAddr {
+    switch (entry.spRegister) {
+      case 'sp':
+        return offsetBy(this.sp, entry.spOffset);
+      case 'bp':
+        return offsetBy(this.bp, entry.spOffset);
+      case 'sp-indirect':
+        // since 87ccc826bf1c (5.12) the offset is added after the load; until then it was always 0
+        return offsetBy(this.word(this.sp), entry.spOffset);
+      case 'bp-indirect':
+        return this.word(offsetBy(this.bp, entry.spOffset));
+      case 'ax':
+      case 'dx':
+      case 'di':
+      case 'r10':
+      case 'r13': {
+        const value = this.known?.[registerOf[entry.spRegister]!];
+        if (value === undefined) {
+          throw new Lost(`needs ${entry.spRegister} at ${this.ip.toString(16)}, which is not saved`);
+        }
+        return virtAddr(value);
+      }
+      default:
+        throw new Lost(`no way to find the stack pointer at ${this.ip.toString(16)}`);
+    }
+  }
+
+  private previousFramePointer(entry: OrcEntry, base: VirtAddr): VirtAddr {
+    switch (entry.bpRegister) {
+      case 'prev-sp':
+        return this.word(offsetBy(base, entry.bpOffset));
+      case 'bp':
+        return this.word(offsetBy(this.bp, entry.bpOffset));
+      default:
+        return this.bp; // unchanged
+    }
+  }
+
+  /** A word of a stack. @throws Lost outside all stacks; MemoryFault */
+  private word(address: VirtAddr): VirtAddr {
+    this.reach(address, 8);
+    return this.view.space.pointer(address);
+  }
+
+  /** Makes sure that bytes lie on the stack at hand, or on one that may be switched to. */
+  private reach(address: VirtAddr, length: number): void {
+    if (this.stack !== null && onStack(this.stack, address, length)) return;
+    if (!this.enter(address, length)) throw new Lost(`${address.toString(16)} is on no stack`);
+  }
+
+  /** Switches to the stack that bytes lie on, unless it was left before; false if there is none. */
+  private enter(address: VirtAddr, length = 0): boolean {
+    if (this.stack !== null && onStack(this.stack, address, length)) return true;
+    const found = this.stackAt(address, length);
+    if (found === null || this.visited.has(found)) return false;
+    this.visited.add(found);
+    this.stack = found;
+    return true;
+  }
+
+  private stackAt(address: VirtAddr, length = 0): Stack | null {
+    return this.stacks.find((stack) => onStack(stack, address, length)) ?? null;
+  }
+
+  /** A stack is left upwards only; wrong tables would make a loop. */
+  private checkDirection(sp: VirtAddr, from: { sp: VirtAddr; stack: Stack | null }): void {
+    if (this.stack === from.stack && (this.stack === null || onStack(this.stack, sp, 0)) && sp <= from.sp) {
+      throw new Lost(`stack pointer goes down from ${from.sp.toString(16)} to ${sp.toString(16)}`);
+    }
+  }
+
+  /**
+   * For code without a rule: the frame pointer, if it points to a frame; else the nearest word up the stack
+   * that is a return address from which one can go on.
+   */
+  private guess(): boolean {
+    if (this.stack === null) throw new Lost('the stack is not known');
+    const slot = offsetBy(this.bp, 8);
+    let found: { slot: VirtAddr; bp: VirtAddr } | null = null;
+    if (this.bp >= this.sp && onStack(this.stack, this.bp, 16) && this.isReturnAddress(this.view.space.pointer(slot))) {
+      found = { slot, bp: this.view.space.pointer(this.bp) };
+    } else {
+      let at = virtAddr((this.sp + 7n) & ~7n);
+      for (let i = 0; i < maxScan && onStack(this.stack, at); i++, at = offsetBy(at, 8)) {
+        if (this.isReturnAddress(this.view.space.pointer(at)) && this.leadsOn(at)) {
+          found = { slot: at, bp: this.bp };
+          break;
+        }
+      }
+    }
+    if (found === null) throw new Lost('no return address up the stack');
+    this.ip = this.realReturnAddress(this.view.space.pointer(found.slot), found.slot);
+    this.sp = offsetBy(found.slot, 8);
+    this.bp = found.bp;
+    this.signal = false;
+    this.known = null;
+    this.add({ kind: 'call', frameAddress: found.slot, reliable: false });
+    return false;
+  }
+
+  /** True for an address in text that a call instruction ends at. */
+  private isReturnAddress(address: VirtAddr): boolean {
+    return this.view.isText(address) && followsCall(this.view, address);
+  }
+
+  /** True if the rule for the return address in `slot` leads to another return address, or to an end. */
+  private leadsOn(slot: VirtAddr): boolean {
+    const entry = this.orc.find(this.view.space.pointer(slot) - 1n);
+    if (entry === null || entry.type === 'undefined') return false;
+    if (entry.type !== 'call' || entry.spRegister !== 'sp') return true;
+    const next = offsetBy(slot, entry.spOffset);
+    return this.stack !== null && onStack(this.stack, next) && this.view.isText(this.view.space.pointer(next));
+  }
+}
+
+/** True if the bytes before an address are a call instruction: E8 rel32, or FF /2 in any of its lengths. */
+export function followsCall(view: KernelView, address: VirtAddr): boolean {
+  let bytes: Uint8Array;
+  try {
+    bytes = view.space.read(offsetBy(address, -7), 7);
+  } catch (error) {
+    if (error instanceof MemoryFault) return true; // text that is not in the dump: no objection
+    throw error;
+  }
+  if (bytes[2] === 0xe8) return true;
+  for (let length = 2; length <= 7; length++) {
+    const at = 7 - length;
+    if (bytes[at] === 0xff && (bytes[at + 1]! & 0x38) === 0x10) return true;
+  }
+  return false;
+}

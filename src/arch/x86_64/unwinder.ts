@@ -1,0 +1,124 @@
+// Where to start unwinding: tasks that sleep, CPUs that ran when the kernel died, CPUs that were stopped.
+import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
+import { MemoryFault } from '../../base/errors.ts';
+import type { KernelView } from '../kernel_view.ts';
+import type { OrcLookup } from './orc_entry.ts';
+import { isUserMode, type Registers } from './registers.ts';
+import { cpuStacks, type Stack, taskStack } from './stacks.ts';
+import { followsCall, type StackTrace, unwind } from './unwind.ts';
+
+/**
+ * The last functions of a CPU that saved its registers and went to sleep for good, in the order in which they
+ * are looked for. What they called left its return address on the stack just below their frame.
+ */
+const lastFunctions: readonly string[] = [
+  'machine_kexec', // the CPU that jumped into the kdump kernel
+  'crash_nmi_callback', // those that it stopped (arch/x86/kernel/reboot.c)
+];
+
+export class X86Unwinder {
+  private readonly view: KernelView;
+  private readonly orc: OrcLookup;
+  private readonly stacksOfCpu = new Map<number, readonly Stack[]>();
+
+  constructor(view: KernelView, orc: OrcLookup) {
+    this.view = view;
+    this.orc = orc;
+  }
+
+  /** Every stack that a task on a CPU may use: its own first. @param base content of `task->stack` */
+  stacks(base: VirtAddr, cpu: number): readonly Stack[] {
+    let stacks = this.stacksOfCpu.get(cpu);
+    if (stacks === undefined) {
+      stacks = cpuStacks(this.view, cpu);
+      this.stacksOfCpu.set(cpu, stacks);
+    }
+    return [taskStack(this.view, base), ...stacks];
+  }
+
+  /**
+   * A task that is not running, from where it was switched away.
+   * @param base content of `task->stack`
+   * @param threadSp content of `task->thread.sp`
+   */
+  sleeping(base: VirtAddr, threadSp: VirtAddr): StackTrace {
+    // struct inactive_task_frame (since 0100301bfdf5, 4.9): callee-saved registers, rbp, return address
+    const type = 'struct inactive_task_frame';
+    const bpOffset = this.view.offsetOf(type, 'bp') ?? 40;
+    const returnOffset = this.view.offsetOf(type, 'ret_addr') ?? 48;
+    try {
+      return unwind(this.view, this.orc, [taskStack(this.view, base)], {
+        address: this.view.space.pointer(offsetBy(threadSp, returnOffset)),
+        framePointer: this.view.space.pointer(offsetBy(threadSp, bpOffset)),
+        stackPointer: offsetBy(threadSp, returnOffset + 8),
+        registers: null,
+      });
+    } catch (error) {
+      if (!(error instanceof MemoryFault)) throw error;
+      return { frames: [], end: 'lost', problem: error.message };
+    }
+  }
+
+  /** A CPU in the middle of a function, from its registers. The first frame is `interrupted`. */
+  fromRegisters(base: VirtAddr, cpu: number, registers: Registers): StackTrace {
+    return unwind(this.view, this.orc, this.stacks(base, cpu), {
+      address: virtAddr(registers.rip ?? 0n),
+      stackPointer: virtAddr(registers.rsp ?? 0n),
+      framePointer: virtAddr(registers.rbp ?? 0n),
+      registers,
+    });
+  }
+
+  /**
+   * A task that ran on a CPU when the kernel died. Registers saved by a dying kernel are those before it died: of
+   * the exception, or of what the stopping NMI interrupted. So the way out is looked for on the CPU's stacks
+   * first: `machine_kexec` on the CPU that panicked, `crash_nmi_callback` on the others.
+   * @param registers saved by the kernel (NT_PRSTATUS), or read from the CPU itself by a hypervisor; null without
+   * @param live true if `registers` are a hypervisor's: where the CPU really was
+   */
+  active(base: VirtAddr, cpu: number, registers: Registers | null, live: boolean): StackTrace {
+    const fromHere = (): StackTrace =>
+      registers === null
+        ? { frames: [], end: 'lost', problem: 'no registers of this CPU in the dump' }
+        : this.fromRegisters(base, cpu, registers);
+    if (live && registers !== null && !this.isLastFunction(registers)) return fromHere();
+    const stacks = this.stacks(base, cpu);
+    for (const name of lastFunctions) {
+      // exception stacks first: what they hold is later than what it interrupted
+      for (const stack of [...stacks.slice(1), stacks[0]!]) {
+        const found = this.findOnStack(stack, stacks, name);
+        if (found !== null) return found;
+      }
+    }
+    return fromHere();
+  }
+
+  private isLastFunction(registers: Registers): boolean {
+    const name = isUserMode(registers) ? null : this.view.functionAt(virtAddr(registers.rip ?? 0n));
+    return name !== null && lastFunctions.includes(name);
+  }
+
+  /** The trace from a return address into a function, if one lies on a stack and leads on from there. */
+  private findOnStack(stack: Stack, stacks: readonly Stack[], name: string): StackTrace | null {
+    const start = this.view.symbol(name);
+    if (start === null) return null;
+    const { bytes } = this.view.space.readUpTo(stack.start, Number(stack.end - stack.start));
+    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const high = Number(start >> 32n);
+    for (let at = 0; at + 8 <= bytes.length; at += 8) {
+      // most words are no address near the function: bigint only for those that are
+      if (words.getUint32(at + 4, true) !== high) continue;
+      const address = virtAddr(words.getBigUint64(at, true));
+      if (address <= start || this.view.functionAt(virtAddr(address - 1n)) !== name) continue;
+      if (!followsCall(this.view, address)) continue;
+      const trace = unwind(this.view, this.orc, stacks, {
+        address,
+        stackPointer: offsetBy(stack.start, at + 8),
+        framePointer: virtAddr(0n),
+        registers: null,
+      });
+      if (trace.frames.length > 1 && trace.frames[1]!.reliable) return trace;
+    }
+    return null;
+  }
+}
