@@ -57,6 +57,6 @@ export const parseQemuCpu: CpuNoteParser = (desc, machine) => {
   }
   for (let n = 0; n < 5; n++) registers[`cr${n}`] = reader.u64();
   // since QEMU 3.0: the other of the two GS bases, for a CPU stopped in user space
-  if (reader.remaining >= 8) registers['kernel_gs_base'] = reader.u64();
+  if (reader.remaining >= 8) registers.kernel_gs_base = reader.u64();
   return { pid: 0, registers };
 };

@@ -89,7 +89,7 @@ export interface DumpInfo {
   readonly level: number | null;
   /** ELF machine name as uname has it: `x86_64`, `aarch64`. */
   readonly machine: string;
-  /** From the kdump header's utsname; null fields for ELF. */
+  /** From the kdump header's utsname; null for ELF, and where the writer left it empty (QEMU). */
   readonly utsname: { sysname: string; nodename: string; release: string; version: string; machine: string } | null;
   /** When the dump header was written, in seconds since 1970; null where the format does not say. */
   readonly headerTime: number | null;

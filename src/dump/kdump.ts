@@ -7,6 +7,7 @@ import { readNotes, readText } from './elf_notes.ts';
 import { type KdumpHeader, kdumpFlags, kdumpSignatures, readKdumpHeader } from './kdump_header.ts';
 import { compressionOf, type KdumpFile, KdumpStore } from './kdump_store.ts';
 import { PagedMemory } from './paged_memory.ts';
+import { Vmcoreinfo } from './vmcoreinfo.ts';
 
 /** Is this the start of a kdump-compressed dump, of whatever machine? */
 export function probeKdump(start: Uint8Array): boolean {
@@ -19,7 +20,7 @@ export function openKdump(sources: readonly ByteSource[]): Dump {
   const files = inOrder(sources.map((source) => ({ source, header: readKdumpHeader(source) })));
   const { source, header } = files[0]!;
   const store = new KdumpStore(files);
-  const machine = header.utsname.machine;
+  const machine = machineOf(source, header);
   const notes = readNotes(source, [header.notes], machine);
   const vmcoreinfo = readText(source, header.vmcoreinfo) ?? notes.vmcoreinfo;
   const eraseInfo = readText(source, header.eraseInfo) ?? notes.eraseInfo;
@@ -42,7 +43,7 @@ export function openKdump(sources: readonly ByteSource[]): Dump {
     compression,
     level: header.level,
     machine,
-    utsname: header.utsname,
+    utsname: header.utsname.release === '' ? null : header.utsname,
     headerTime: header.time === 0 ? null : header.time,
     get pages() {
       return facts().pages;
@@ -62,6 +63,19 @@ export function openKdump(sources: readonly ByteSource[]): Dump {
       for (const file of files) file.source.close();
     },
   };
+}
+
+/**
+ * The machine as uname names it. QEMU leaves `Unknown` in dumps of machines other than x86; then VMCOREINFO
+ * tells by keys that only one architecture's arch_crash_save_vmcoreinfo() writes.
+ */
+function machineOf(source: ByteSource, header: KdumpHeader): string {
+  const named = header.utsname.machine;
+  if (/^[a-z][a-z0-9_]*$/.test(named)) return named;
+  const vmcoreinfo = new Vmcoreinfo(readText(source, header.vmcoreinfo) ?? '');
+  if (vmcoreinfo.number('VA_BITS') !== null && vmcoreinfo.number('kimage_voffset') !== null) return 'aarch64';
+  if (vmcoreinfo.number('phys_base') !== null || vmcoreinfo.symbol('phys_base') !== null) return 'x86_64';
+  return 'unknown';
 }
 
 /** The compression that the header's status names; null where it names none. */

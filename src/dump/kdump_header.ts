@@ -59,7 +59,7 @@ export function readKdumpHeader(source: ByteSource): KdumpHeader {
   const name = (): string => latin1(reader.take(65));
   const utsname = { sysname: name(), nodename: name(), release: name(), version: name(), machine: name() };
   reader.offset = 408;
-  const time = Number(BigInt.asIntN(53, reader.i64()));
+  const time = reader.i64();
   reader.skip(8); // microseconds
   const status = reader.u32();
   const blockSize = reader.i32();
@@ -82,7 +82,7 @@ export function readKdumpHeader(source: ByteSource): KdumpHeader {
   return {
     version,
     utsname,
-    time: time > 0 ? time : 0,
+    time: time > 0n && time < 2n ** 40n ? Number(time) : 0,
     status,
     blockSize,
     maxMapnr,

@@ -3,6 +3,9 @@
 import { FormatError } from '../base/errors.ts';
 import { type ByteSource, FileSource, InputError, readUpTo } from './byte_source.ts';
 import type { Dump } from './dump.ts';
+import { openElfCore } from './elf_core.ts';
+import { probeElf } from './elf_header.ts';
+import { FlattenedSource, probeFlattened } from './flattened.ts';
 import { openKdump, probeKdump } from './kdump.ts';
 
 interface Format {
@@ -11,7 +14,10 @@ interface Format {
   readonly open: (sources: readonly ByteSource[]) => Dump;
 }
 
-const formats: readonly Format[] = [{ probe: probeKdump, open: openKdump }];
+const formats: readonly Format[] = [
+  { probe: probeKdump, open: openKdump },
+  { probe: probeElf, open: openElfCore },
+];
 const probeBytes = 64;
 
 /**
@@ -44,7 +50,7 @@ export function isDump(path: string): boolean {
   let source: ByteSource | null = null;
   try {
     source = new FileSource(path);
-    return formatOf(source) !== null;
+    return probeFlattened(startOf(source)) || formatOf(source) !== null;
   } catch (error) {
     if (error instanceof InputError) return false;
     throw error;
@@ -54,7 +60,13 @@ export function isDump(path: string): boolean {
 }
 
 function openSource(path: string): ByteSource {
-  return new FileSource(path);
+  const file = new FileSource(path);
+  try {
+    return probeFlattened(startOf(file)) ? new FlattenedSource(file) : file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 function startOf(source: ByteSource): Uint8Array {
