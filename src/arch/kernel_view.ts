@@ -8,9 +8,12 @@ export interface KernelView {
   readonly space: AddressSpace;
   /** Virtual address of a kernel symbol; null if there is none. Throws nothing. */
   symbol(name: string): VirtAddr | null;
-  /** Name of the function that an address of kernel or module text lies in; null for anything else. Throws nothing. */
-  functionAt(address: VirtAddr): string | null;
-  /** True for kernel and module text, and for text made at run time (BPF, trampolines). Throws nothing. */
+  /** The function that an address of kernel or module text lies in; null for anything else. Throws nothing. */
+  functionAt(address: VirtAddr): { readonly name: string; readonly start: VirtAddr } | null;
+  /**
+   * True for kernel and module text, init text too (the first task's stack begins there), and for text made at
+   * run time (BPF, trampolines). Throws nothing.
+   */
   isText(address: VirtAddr): boolean;
   /** Virtual address of one CPU's copy of a per-CPU variable; null where unknown. Throws nothing. */
   perCpu(name: string, cpu: number): VirtAddr | null;

@@ -327,32 +327,40 @@ class Walker {
   }
 
   /**
-   * For code without a rule: the frame pointer, if it points to a frame; else the nearest word up the stack
-   * that is a return address from which one can go on.
+   * For code without a rule: the nearest word up the stack that a direct call of this very function left there,
+   * which is as good as known; else the frame pointer, if it points to a frame; else the nearest return address
+   * from which one can go on.
    */
   private guess(): boolean {
-    if (this.stack === null) throw new Lost('the stack is not known');
-    const slot = offsetBy(this.bp, 8);
-    let found: { slot: VirtAddr; bp: VirtAddr } | null = null;
-    if (this.bp >= this.sp && onStack(this.stack, this.bp, 16) && this.isReturnAddress(this.view.space.pointer(slot))) {
-      found = { slot, bp: this.view.space.pointer(this.bp) };
-    } else {
-      let at = virtAddr((this.sp + 7n) & ~7n);
-      for (let i = 0; i < maxScan && onStack(this.stack, at); i++, at = offsetBy(at, 8)) {
-        if (this.isReturnAddress(this.view.space.pointer(at)) && this.leadsOn(at)) {
-          found = { slot: at, bp: this.bp };
-          break;
-        }
-      }
-    }
-    if (found === null) throw new Lost('no return address up the stack');
-    this.ip = this.realReturnAddress(this.view.space.pointer(found.slot), found.slot);
-    this.sp = offsetBy(found.slot, 8);
-    this.bp = found.bp;
+    const stack = this.stack;
+    if (stack === null) throw new Lost('the stack is not known');
+    const { space } = this.view;
+    const start = this.view.functionAt(this.signal ? this.ip : virtAddr(this.ip - 1n))?.start ?? null;
+    const callsThis = (address: VirtAddr): boolean => start !== null && isCallOf(this.view, address, start);
+    const above = offsetBy(this.bp, 8);
+    const inFrame = this.bp >= this.sp && onStack(stack, this.bp, 16) && this.isReturnAddress(space.pointer(above));
+    let slot = inFrame && callsThis(space.pointer(above)) ? above : this.scan(stack, callsThis);
+    if (slot === null && inFrame) slot = above;
+    slot ??= this.scan(stack, (address, at) => this.leadsOn(stack, address, at));
+    if (slot === null) throw new Lost('no return address up the stack');
+    const found = space.pointer(slot);
+    this.ip = this.realReturnAddress(found, slot);
+    this.sp = offsetBy(slot, 8);
+    if (slot === above) this.bp = space.pointer(this.bp);
     this.signal = false;
     this.known = null;
-    this.add({ kind: 'call', frameAddress: found.slot, reliable: false });
+    this.add({ kind: 'call', frameAddress: slot, reliable: callsThis(found) });
     return false;
+  }
+
+  /** The nearest word up the stack that is a return address and passes a test; null if there is none. */
+  private scan(stack: Stack, test: (address: VirtAddr, slot: VirtAddr) => boolean): VirtAddr | null {
+    let at = virtAddr((this.sp + 7n) & ~7n);
+    for (let i = 0; i < maxScan && onStack(stack, at); i++, at = offsetBy(at, 8)) {
+      const address = this.view.space.pointer(at);
+      if (this.isReturnAddress(address) && test(address, at)) return at;
+    }
+    return null;
   }
 
   /** True for an address in text that a call instruction ends at. */
@@ -360,13 +368,13 @@ class Walker {
     return this.view.isText(address) && followsCall(this.view, address);
   }
 
-  /** True if the rule for the return address in `slot` leads to another return address, or to an end. */
-  private leadsOn(slot: VirtAddr): boolean {
-    const entry = this.orc.find(this.view.space.pointer(slot) - 1n);
+  /** True if the rule for a return address in `slot` leads to another return address, or to an end. */
+  private leadsOn(stack: Stack, address: VirtAddr, slot: VirtAddr): boolean {
+    const entry = this.orc.find(address - 1n);
     if (entry === null || entry.type === 'undefined') return false;
     if (entry.type !== 'call' || entry.spRegister !== 'sp') return true;
     const next = offsetBy(slot, entry.spOffset);
-    return this.stack !== null && onStack(this.stack, next) && this.view.isText(this.view.space.pointer(next));
+    return onStack(stack, next) && this.view.isText(this.view.space.pointer(next));
   }
 }
 
@@ -385,4 +393,16 @@ export function followsCall(view: KernelView, address: VirtAddr): boolean {
     if (bytes[at] === 0xff && (bytes[at + 1]! & 0x38) === 0x10) return true;
   }
   return false;
+}
+
+/** True if the instruction before an address is a direct call of a function (or past its ENDBR64). */
+function isCallOf(view: KernelView, address: VirtAddr, start: VirtAddr): boolean {
+  try {
+    if (view.space.u8(offsetBy(address, -5)) !== 0xe8) return false;
+    const target = offsetBy(address, view.space.i32(offsetBy(address, -4)));
+    return target === start || target === offsetBy(start, 4);
+  } catch (error) {
+    if (error instanceof MemoryFault) return false;
+    throw error;
+  }
 }

@@ -94,8 +94,8 @@ export class X86Unwinder {
   }
 
   private isLastFunction(registers: Registers): boolean {
-    const name = isUserMode(registers) ? null : this.view.functionAt(virtAddr(registers.rip ?? 0n));
-    return name !== null && lastFunctions.includes(name);
+    const name = isUserMode(registers) ? null : this.view.functionAt(virtAddr(registers.rip ?? 0n))?.name;
+    return name != null && lastFunctions.includes(name);
   }
 
   /** The trace from a return address into a function, if one lies on a stack and leads on from there. */
@@ -109,7 +109,7 @@ export class X86Unwinder {
       // most words are no address near the function: bigint only for those that are
       if (words.getUint32(at + 4, true) !== high) continue;
       const address = virtAddr(words.getBigUint64(at, true));
-      if (address <= start || this.view.functionAt(virtAddr(address - 1n)) !== name) continue;
+      if (address <= start || this.view.functionAt(virtAddr(address - 1n))?.start !== start) continue;
       if (!followsCall(this.view, address)) continue;
       const trace = unwind(this.view, this.orc, stacks, {
         address,
