@@ -1,0 +1,212 @@
+// What lies on a stack, however it came there: words, text addresses, saved registers, the overflow mark.
+import type { AddressSpace } from '../arch/address_space.ts';
+import { isUserMode, ptRegsNames, ptRegsSize, type Registers, readPtRegs } from '../arch/x86_64/registers.ts';
+import type { Stack } from '../arch/x86_64/stacks.ts';
+import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
+import { MemoryFault } from '../base/errors.ts';
+import { escapeTerminal, hex16 } from '../base/text.ts';
+import { backtracer } from '../kernel/backtrace.ts';
+import { kernelView } from '../kernel/kernel_view.ts';
+import { type Task, taskStack } from '../kernel/sched.ts';
+import type { Kernel } from '../kernel/session.ts';
+import type { CommandContext } from './context.ts';
+import { type RegisterData, registerLines } from './exception_frame.ts';
+
+export interface ExceptionFrameData {
+  readonly mode: 'kernel' | 'user';
+  /** Virtual address of the saved registers. */
+  readonly address: VirtAddr;
+  readonly registers: RegisterData;
+  readonly symbol: string | null;
+  readonly offset: number | null;
+}
+
+export interface StackSymbol {
+  /** Stack address. */
+  readonly at: VirtAddr;
+  readonly address: VirtAddr;
+  readonly symbol: string;
+  readonly module: string | null;
+}
+
+export type StackData =
+  | { readonly kind: 'words'; readonly start: VirtAddr; readonly words: readonly (bigint | null)[] }
+  | {
+      readonly kind: 'symbols';
+      readonly start: StackSymbol | null;
+      readonly symbols: readonly StackSymbol[];
+      readonly user: RegisterData | null;
+    }
+  | { readonly kind: 'exceptions'; readonly frames: readonly ExceptionFrameData[] };
+
+/** STACK_END_MAGIC (include/uapi/linux/magic.h), at the base of every task's stack. */
+const stackEndMagic = 0x57ac6e9dn;
+
+/** `-r`: every word of a task's stack. */
+export function stackWords({ kernel }: CommandContext, task: Task): StackData {
+  const stack = taskStack(kernel, task);
+  if (stack === null) return { kind: 'words', start: virtAddr(0n), words: [] };
+  return { kind: 'words', start: stack.start, words: readWords(kernel, stack.start, stack.size) };
+}
+
+/** `-t`, `-T`: every word that is a text address, from where the task stopped or from the stack's base. */
+export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: boolean): StackData {
+  const stack = taskStack(kernel, task);
+  if (stack === null) return { kind: 'symbols', start: null, symbols: [], user: null };
+  const end = offsetBy(stack.start, stack.size);
+  const { frames } = backtracer(kernel).of(task);
+  const first = frames.find((frame) => frame.stack === 'task');
+  const from = fromBase || first === undefined ? offsetBy(stack.start, 8) : first.frameAddress;
+  const view = kernelView(kernel);
+  const symbols: StackSymbol[] = [];
+  for (const [i, word] of readWords(kernel, from, Number(end - from)).entries()) {
+    if (word === null || !view.isText(virtAddr(word))) continue;
+    const place = kernel.place(virtAddr(word));
+    if (place === null || place.offset === 0) continue; // a function's first byte is no return address
+    symbols.push({
+      at: offsetBy(from, i * 8),
+      address: virtAddr(word),
+      symbol: place.symbol.name,
+      module: place.symbol.module,
+    });
+  }
+  const outermost = frames.at(-1);
+  const user = outermost?.registers != null && isUserMode(outermost.registers) ? outermost.registers : null;
+  return { kind: 'symbols', start: fromBase ? null : (symbols.find((s) => s.at === from) ?? null), symbols, user };
+}
+
+/** `-e`: everything on a task's own stack that looks like saved registers. */
+export function exceptionFrames(context: CommandContext, task: Task): StackData & { kind: 'exceptions' } {
+  const own = backtracer(context.kernel).stacks(task)[0]!;
+  return exceptionFramesOn(context, task, own);
+}
+
+/** The same on any one stack. */
+export function exceptionFramesOn(
+  { kernel }: CommandContext,
+  task: Task,
+  stack: Stack,
+): StackData & { kind: 'exceptions' } {
+  const stacks = backtracer(kernel).stacks(task);
+  const view = kernelView(kernel);
+  const frames: ExceptionFrameData[] = [];
+  for (let at = stack.start; at + BigInt(ptRegsSize) <= stack.end; at = offsetBy(at, 8)) {
+    const registers = candidate(kernel.space, at);
+    if (registers === null) continue;
+    const rip = virtAddr(registers.rip ?? 0n);
+    const rsp = registers.rsp ?? 0n;
+    if (isUserMode(registers)) {
+      frames.push({ mode: 'user', address: at, registers, symbol: null, offset: null });
+    } else if (view.isText(rip) && stacks.some((s) => rsp >= s.start && rsp <= s.end)) {
+      const place = kernel.place(rip);
+      frames.push({
+        mode: 'kernel',
+        address: at,
+        registers,
+        symbol: place?.symbol.name ?? null,
+        offset: place?.offset ?? null,
+      });
+    }
+  }
+  return { kind: 'exceptions', frames };
+}
+
+/** Registers at an address, if segments and flags are what the kernel uses (arch/x86/include/asm/segment.h). */
+function candidate(space: AddressSpace, at: VirtAddr): Registers | null {
+  const word = (name: (typeof ptRegsNames)[number]): VirtAddr => offsetBy(at, ptRegsNames.indexOf(name) * 8);
+  try {
+    const cs = space.u16(word('cs'));
+    if (cs !== 0x10 && cs !== 0x33 && cs !== 0x23) return null;
+    const registers = readPtRegs(space, at);
+    const { ss = 0n, rflags = 0n, rip = 0n, rsp = 0n } = registers;
+    // bit 1 of the flags is always set, bits 3, 5, 15 and those above 21 never
+    if ((rflags & 0x2n) === 0n || (rflags & 0xffff_ffff_ffc0_8028n) !== 0n) return null;
+    if (cs === 0x10) return ss === 0x18n || ss === 0n ? registers : null;
+    const userLimit = 1n << 56n;
+    return ss === 0x2bn && rip < userLimit && rsp < userLimit && rip > 0n ? registers : null;
+  } catch (error) {
+    if (error instanceof MemoryFault) return null;
+    throw error;
+  }
+}
+
+/** `-v`: a sentence for each stack whose end mark is gone, or whose thread_info is not its task's. */
+export function checkStacks(kernel: Kernel): string[] {
+  const problems: string[] = [];
+  for (const task of kernel.tasks.all) {
+    kernel.faults.attempt(
+      `stack of pid ${task.pid}`,
+      () => {
+        const stack = taskStack(kernel, task);
+        if (stack === null) return;
+        // where thread_info is on the stack, the mark is behind it (before 4.9)
+        const inStack = !task.object.has('thread_info');
+        const at = inStack ? offsetBy(stack.start, sizeOfThreadInfo(kernel)) : stack.start;
+        const mark = kernel.space.u64(at);
+        if (mark === stackEndMagic || task.idle) return;
+        problems.push(
+          `PID: ${task.pid}  TASK: ${hex16(task.address)}  COMMAND: "${escapeTerminal(task.comm)}": possible stack overflow: the end mark at ${hex16(at)} is ${hex16(mark)}`,
+        );
+      },
+      undefined,
+    );
+  }
+  return problems;
+}
+
+function sizeOfThreadInfo(kernel: Kernel): number {
+  const type = kernel.types.find('struct thread_info');
+  return type !== null && type.kind === 'struct' ? type.size : 0;
+}
+
+function readWords(kernel: Kernel, start: VirtAddr, length: number): (bigint | null)[] {
+  const words: (bigint | null)[] = [];
+  for (let done = 0; done + 8 <= length; ) {
+    const { bytes, fault } = kernel.space.readUpTo(offsetBy(start, done), length - done);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i + 8 <= bytes.length; i += 8) words.push(view.getBigUint64(i, true));
+    done += bytes.length;
+    if (fault === null) break;
+    kernel.faults.record('stack', fault);
+    const page = kernel.dump.memory.pageSize;
+    const skip = Math.min(length - done, page - Number((start + BigInt(done)) & BigInt(page - 1)));
+    for (let i = 0; i + 8 <= skip; i += 8) words.push(null);
+    done += skip;
+  }
+  return words;
+}
+
+export function renderStack(data: StackData): string {
+  switch (data.kind) {
+    case 'words': {
+      let text = '';
+      for (let i = 0; i < data.words.length; i += 2) {
+        const cells = data.words.slice(i, i + 2).map((word) => (word === null ? '(not readable) ' : hex16(word)));
+        text += `${hex16(offsetBy(data.start, i * 8))}:  ${cells.join(' ')} \n`;
+      }
+      return text;
+    }
+    case 'symbols': {
+      const line = ({ at, symbol, address, module }: StackSymbol): string =>
+        `  [${hex16(at)}] ${escapeTerminal(symbol)} at ${hex16(address)}${module === null ? '' : ` [${escapeTerminal(module)}]`}`;
+      const start =
+        data.start === null
+          ? []
+          : [`              START: ${escapeTerminal(data.start.symbol)} at ${hex16(data.start.address)}`];
+      const user = data.user === null ? [] : registerLines(data.user);
+      return `${[...start, ...data.symbols.map(line), ...user].join('\n')}\n`;
+    }
+    case 'exceptions':
+      return data.frames
+        .map(({ mode, address, registers, symbol, offset }) => {
+          const where =
+            mode === 'user'
+              ? []
+              : [
+                  `    [exception RIP: ${symbol === null ? 'unknown or invalid address' : `${escapeTerminal(symbol)}+${offset}`}]`,
+                ];
+          return `\n  ${mode.toUpperCase()}-MODE EXCEPTION FRAME AT: ${hex16(address)}\n${[...where, ...registerLines(registers)].join('\n')}\n`;
+        })
+        .join('');
+  }
+}

@@ -1,0 +1,167 @@
+// Backtraces of tasks: the architecture's unwinder with the kernel's symbols and unwind tables.
+import { fromNote, type Registers } from '../arch/x86_64/registers.ts';
+import type { FrameKind, StackTrace } from '../arch/x86_64/unwind.ts';
+import { X86Unwinder } from '../arch/x86_64/unwinder.ts';
+import type { VirtAddr } from '../base/address.ts';
+import { offsetBy } from '../base/address.ts';
+import { UnsupportedError } from '../base/errors.ts';
+import { type OrcSection, OrcTables } from '../debuginfo/orc.ts';
+import type { SymbolPlace } from '../debuginfo/symbol.ts';
+import type { CpuNote } from '../dump/dump.ts';
+import { kernelView } from './kernel_view.ts';
+import type { Task } from './sched.ts';
+import type { Kernel } from './session.ts';
+
+/** One frame, with the function that it is in. */
+export interface Frame {
+  readonly kind: FrameKind;
+  /** Return address, or the next instruction of an interrupted function. */
+  readonly address: VirtAddr;
+  /** The function; null where no symbol covers the address. */
+  readonly place: SymbolPlace | null;
+  /** Stack address that held `address`. */
+  readonly frameAddress: VirtAddr;
+  readonly stackPointer: VirtAddr;
+  /** Name of the stack as crash(8) has it: `task`, `IRQ`, `NMI`, ... */
+  readonly stack: string;
+  /** Registers of what was interrupted, which entry code saved. */
+  readonly registers: Registers | null;
+  readonly registersAddress: VirtAddr | null;
+  /** False where the frame was guessed. */
+  readonly reliable: boolean;
+}
+
+export interface Backtrace {
+  /** Innermost first. */
+  readonly frames: readonly Frame[];
+  /** Why it ended early; empty if it is whole. */
+  readonly problem: string;
+}
+
+/** Name of a frame's function, or empty. */
+export function frameName(frame: Frame): string {
+  return frame.place?.symbol.name ?? '';
+}
+
+/** Makes backtraces of one kernel. */
+export class Backtracer {
+  private readonly kernel: Kernel;
+  private readonly unwinder: X86Unwinder;
+  private readonly traces = new Map<bigint, Backtrace>();
+
+  /** @throws UnsupportedError for an architecture without an unwinder */
+  constructor(kernel: Kernel) {
+    if (kernel.arch.name !== 'x86_64') {
+      throw new UnsupportedError('backtrace', `stacks of ${kernel.arch.name} cannot be unwound yet`);
+    }
+    this.kernel = kernel;
+    const orc = OrcTables.open(kernel.space, kernel.symbols, kernel.types, () => moduleOrcSections(kernel));
+    this.unwinder = new X86Unwinder(kernelView(kernel), orc);
+  }
+
+  /** A task's stack: from where it was switched away or, if a CPU ran it, from where that CPU was stopped. */
+  of(task: Task): Backtrace {
+    let trace = this.traces.get(task.address);
+    if (trace === undefined) {
+      trace = this.named(this.trace(task));
+      this.traces.set(task.address, trace);
+    }
+    return trace;
+  }
+
+  /** From any registers, on a task's stacks. */
+  fromRegisters(task: Task, registers: Registers): Backtrace {
+    return this.named(this.unwinder.fromRegisters(task.object.member('stack').pointer(), task.cpu, registers));
+  }
+
+  /** Every stack that a task on its CPU may have used, its own first. */
+  stacks(task: Task): ReturnType<X86Unwinder['stacks']> {
+    return this.unwinder.stacks(task.object.member('stack').pointer(), task.cpu);
+  }
+
+  private trace(task: Task): StackTrace {
+    const base = task.object.member('stack').pointer();
+    if (base === 0n) return { frames: [], end: 'lost', problem: 'the task has given its stack back' };
+    if (!task.active) return this.unwinder.sleeping(base, task.object.member('thread.sp').pointer());
+    const note = cpuNote(this.kernel, task.cpu);
+    return this.unwinder.active(
+      base,
+      task.cpu,
+      note === null ? null : fromNote(note.registers),
+      note?.source === 'qemu',
+    );
+  }
+
+  private named({ frames, problem }: StackTrace): Backtrace {
+    return {
+      problem,
+      frames: frames.map((frame) => ({
+        kind: frame.kind,
+        address: frame.address,
+        // a call at the very end of a function returns to the next one's first byte
+        place: this.kernel.place(frame.kind === 'call' ? callSite(this.kernel, frame.address) : frame.address),
+        frameAddress: frame.frameAddress,
+        stackPointer: frame.stackPointer,
+        stack: frame.stack?.name ?? 'unknown',
+        registers: frame.registers,
+        registersAddress: frame.registersAddress,
+        reliable: frame.reliable,
+      })),
+    };
+  }
+}
+
+/** `address`, unless it is the first byte of a symbol: then the byte before, where the call that does not return is. */
+function callSite(kernel: Kernel, address: VirtAddr): VirtAddr {
+  return kernel.place(address)?.offset === 0 ? offsetBy(address, -1) : address;
+}
+
+/**
+ * The registers of a CPU. NT_PRSTATUS notes stand in CPU order, of the CPUs that saved them: the n-th
+ * note is the n-th online CPU's, as long as none is missing (kernel/crash_core.c: crash_notes; fs/proc/vmcore.c
+ * merges them, leaving out CPUs whose note is empty).
+ */
+export function cpuNote(kernel: Kernel, cpu: number): CpuNote | null {
+  const notes = kernel.dump.notes.cpus;
+  const qemu = notes.filter((note) => note.source === 'qemu');
+  const cpus = qemu.length > 0 ? qemu : notes.filter((note) => note.source === 'prstatus');
+  const { online, possible } = kernel.cpus;
+  const numbers = cpus.length === online.length ? online : possible;
+  const at = numbers.indexOf(cpu);
+  return at < 0 ? null : (cpus[at] ?? null);
+}
+
+/** struct mod_arch_specific (arch/x86/include/asm/module.h): where each module's unwind tables lie. */
+function moduleOrcSections(kernel: Kernel): readonly OrcSection[] {
+  let sections = orcSections.get(kernel);
+  if (sections === undefined) {
+    const found: OrcSection[] = [];
+    for (const { object, name, ranges } of kernel.modules) {
+      kernel.faults.attempt(
+        `unwind tables of module ${name}`,
+        () => {
+          const count = object.optional('arch.num_orcs')?.number() ?? 0;
+          if (count === 0) return;
+          const text = ranges.map(({ start, size }) => ({ start, end: offsetBy(start, size) }));
+          const ips = object.member('arch.orc_unwind_ip').pointer();
+          found.push({ ips, entries: object.member('arch.orc_unwind').pointer(), count, text });
+        },
+        undefined,
+      );
+    }
+    sections = found;
+    orcSections.set(kernel, sections);
+  }
+  return sections;
+}
+
+const orcSections = new WeakMap<Kernel, readonly OrcSection[]>();
+
+const backtracers = new WeakMap<Kernel, Backtracer>();
+
+/** The one backtracer of a kernel. @throws UnsupportedError */
+export function backtracer(kernel: Kernel): Backtracer {
+  let known = backtracers.get(kernel);
+  if (known === undefined) backtracers.set(kernel, (known = new Backtracer(kernel)));
+  return known;
+}

@@ -1,0 +1,61 @@
+// What src/arch asks of a kernel, answered from the session.
+import type { KernelView } from '../arch/kernel_view.ts';
+import type { VirtAddr } from '../base/address.ts';
+import { InquestError } from '../base/errors.ts';
+import { findMember, sizeOf } from '../debuginfo/type.ts';
+import type { Kernel } from './session.ts';
+
+/** The answers to a question that may fail: null then, as the interface wants it. Bugs are thrown on. */
+function orNull<T>(work: () => T | null): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof InquestError) return null;
+    throw error;
+  }
+}
+
+export function kernelView(kernel: Kernel): KernelView {
+  const { symbols } = kernel;
+  const address = (name: string): VirtAddr | null => symbols.find(name)?.address ?? null;
+  const text = (
+    [
+      ['_stext', '_etext'],
+      ['_sinittext', '_einittext'],
+      ['__entry_text_start', '__entry_text_end'],
+    ] as const
+  )
+    .map(([first, last]) => ({ start: address(first), end: address(last) }))
+    .filter((range): range is { start: VirtAddr; end: VirtAddr } => range.start !== null && range.end !== null);
+  const inKernelText = (at: bigint): boolean => text.some(({ start, end }) => at >= start && at < end);
+
+  return {
+    space: kernel.space,
+    symbol: address,
+    functionAt: (at) => (inKernelText(at) || inModuleText(kernel, at) ? (symbols.at(at)?.symbol.name ?? null) : null),
+    isText: (at) => inKernelText(at) || inModuleText(kernel, at),
+    perCpu: (name, cpu) => (symbols.find(name) === null ? null : orNull(() => kernel.perCpuAddress(name, cpu))),
+    offsetOf: (type, member) =>
+      orNull(() => {
+        const found = kernel.types.find(type);
+        const place = found === null ? null : findMember(found, member);
+        return place === null ? null : place.bitOffset / 8;
+      }),
+    sizeOf: (type, member) =>
+      orNull(() => {
+        const found = kernel.types.find(type);
+        if (found === null || member === undefined) return found === null ? null : sizeOf(found);
+        const place = findMember(found, member);
+        return place === null ? null : sizeOf(place.type);
+      }),
+  };
+}
+
+/** Text of modules: of kernels before 6.4, all of a module's memory, since text is not told apart there. */
+function inModuleText(kernel: Kernel, at: bigint): boolean {
+  return kernel.modules.some((module) =>
+    module.ranges.some(
+      ({ name, start, size }) => /text|core|init$/.test(name) && at >= start && at < start + BigInt(size),
+    ),
+  );
+}
