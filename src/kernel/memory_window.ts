@@ -2,7 +2,7 @@
 // over it that reads a chunk at a time and tolerates holes. For readers that mostly go forward.
 import type { AddressSpace } from '../arch/address_space.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
-import { FormatError, MemoryFault } from '../base/errors.ts';
+import { FormatError, type MemoryFault } from '../base/errors.ts';
 
 /** Bytes read at a time: a few pages, so that a hole costs little beside it. */
 const chunkSize = 16 * 1024;

@@ -7,8 +7,8 @@
 // Ids and positions only ever grow, and are taken modulo the ring's size; the low 32 bits are enough to find
 // an entry and to tell it from the one that was in its place before.
 import { offsetBy } from '../base/address.ts';
-import { FormatError, InquestError } from '../base/errors.ts';
 import { latin1 } from '../base/byte_reader.ts';
+import { FormatError, InquestError } from '../base/errors.ts';
 import { findMember, offsetOf } from '../debuginfo/type.ts';
 import { MemoryWindow } from './memory_window.ts';
 import { callerOf, type LogRecord, logOffset, logSize, logSymbol, logText, maxLogBytes } from './printk.ts';
@@ -194,7 +194,7 @@ function readRecord(ring: Ring, id: number): LogRecord | null {
 /** Text of a record; null where the ring had no room for it. `begin` and `next` are the low 32 bits of positions. */
 function readText(ring: Ring, id: number, begin: number, next: number, textLength: number): string | null {
   const { text } = ring;
-  // BLK_DATALESS: FAILED_LPOS (1) had no room; NO_LPOS (3) is an empty line (called EMPTY_LINE_LPOS since 6.11)
+  // BLK_DATALESS: FAILED_LPOS (1) had no room; NO_LPOS (3, now EMPTY_LINE_LPOS) is an empty line
   if ((begin & 1) !== 0 && (next & 1) !== 0) return begin === 3 && next === 3 ? '' : null;
   const size = text.size;
   const start = begin & (size - 1);
