@@ -1,0 +1,150 @@
+// The `Code:` line of an oops: the instruction bytes around the program counter, and what they mean.
+//
+//   Code: 48 8b 17 48 63 47 08 <48> 03 82 40 02 00 00 c3     x86: bytes, the faulting one in <>
+//   Code: f9400260 b9400c00 (d4210000)                       arm64: words, the faulting one in ()
+import { createRequire } from 'node:module';
+
+export interface CodeBytes {
+  /** The line as printed, without `Code: `. */
+  text: string;
+  /** x86 prints bytes, arm, arm64, riscv and powerpc words. Empty: the kernel could not read them. */
+  unit: 'byte' | 'word';
+  /** Bytes in memory order for `byte`, words as values for `word`. */
+  values: number[];
+  /** Index in `values` of the faulting one; -1: not marked. */
+  fault: number;
+}
+
+export interface CodeInstruction {
+  /** Offset in bytes from the faulting instruction; negative before it. */
+  offset: number;
+  /** Hexadecimal bytes or word. */
+  bytes: string;
+  text: string;
+  fault: boolean;
+}
+
+const maxUnits = 256;
+
+/** Reads what follows `Code:`. Undefined: the kernel could not read the code, or the text is not code. */
+export function parseCode(text: string): CodeBytes | undefined {
+  const tokens = text.trim().split(/\s+/, maxUnits);
+  const values: number[] = [];
+  let fault = -1;
+  let unit: 'byte' | 'word' | undefined;
+  for (const token of tokens) {
+    const m = /^([<(]{0,2})([0-9a-f]{2}|[0-9a-f]{4}|[0-9a-f]{8})([>)]{0,2})$/.exec(token);
+    if (m === null) {
+      if (token === 'Bad' || token === 'Unable' || values.length === 0) return undefined;
+      break; // cut or mixed: keep what was read
+    }
+    const now = m[2]!.length === 2 ? 'byte' : 'word';
+    unit ??= now;
+    if (now !== unit) break;
+    if (m[1] !== '' && fault < 0) fault = values.length;
+    values.push(Number.parseInt(m[2]!, 16));
+  }
+  if (unit === undefined || values.length < 2) return undefined;
+  return { text: text.trim(), unit, values, fault };
+}
+
+interface Iced {
+  Decoder: new (
+    bitness: number,
+    data: Uint8Array,
+    options: number,
+  ) => {
+    ip: bigint;
+    canDecode: boolean;
+    decode(): IcedInstruction;
+    free(): void;
+  };
+  Formatter: new (
+    syntax: number,
+  ) => {
+    format(instruction: IcedInstruction): string;
+    free(): void;
+    hexPrefix: string;
+    uppercaseHex: boolean;
+    smallHexNumbersInDecimal: boolean;
+    branchLeadingZeros: boolean;
+    ripRelativeAddresses: boolean;
+    signedImmediateOperands: boolean;
+    showUselessPrefixes: boolean;
+  };
+  FormatterSyntax: { Gas: number };
+}
+interface IcedInstruction {
+  length: number;
+  isInvalid: boolean;
+  free(): void;
+}
+
+/**
+ * Disassembles the bytes around the fault, GAS syntax. Branch targets and %rip addresses are right only when `ip` is given.
+ * Words are shown as they are.
+ * @param ip virtual address of the faulting instruction
+ */
+export function disassembleCode(code: CodeBytes, ip = 0n): CodeInstruction[] {
+  if (code.unit === 'word') {
+    const at = Math.max(code.fault, 0);
+    return code.values.map((word, i) => ({
+      offset: (i - at) * 4,
+      bytes: word.toString(16).padStart(8, '0'),
+      text: `.word 0x${word.toString(16).padStart(8, '0')}`,
+      fault: i === code.fault,
+    }));
+  }
+  const iced = createRequire(import.meta.url)('iced-x86') as Iced;
+  const bytes = Uint8Array.from(code.values);
+  const fault = Math.max(code.fault, 0);
+  // The line starts somewhere inside an instruction: take the start from which decoding meets the faulting byte.
+  let best = decodeRange(iced, bytes.subarray(fault), 0, ip);
+  let bestBefore: CodeInstruction[] = [];
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (let start = 0; start < Math.min(fault, 16); start++) {
+    const before = decodeRange(iced, bytes.subarray(start, fault), start - fault, ip);
+    const last = before.at(-1);
+    if (last === undefined || last.offset + last.bytes.length / 2 !== 0) continue;
+    const cost = start + 20 * before.filter((instruction) => instruction.text === '(bad)').length;
+    if (cost < bestCost) {
+      bestCost = cost;
+      bestBefore = before;
+    }
+  }
+  best = best.map((instruction, i) => ({ ...instruction, fault: i === 0 && code.fault >= 0 }));
+  return [...bestBefore, ...best];
+}
+
+function decodeRange(iced: Iced, bytes: Uint8Array, base: number, ip: bigint): CodeInstruction[] {
+  const decoder = new iced.Decoder(64, bytes, 0);
+  const formatter = new iced.Formatter(iced.FormatterSyntax.Gas);
+  const out: CodeInstruction[] = [];
+  try {
+    formatter.hexPrefix = '0x';
+    formatter.uppercaseHex = false;
+    formatter.smallHexNumbersInDecimal = false;
+    formatter.branchLeadingZeros = false;
+    formatter.ripRelativeAddresses = true;
+    formatter.signedImmediateOperands = false;
+    formatter.showUselessPrefixes = true;
+    decoder.ip = BigInt.asUintN(64, ip + BigInt(base));
+    let at = 0;
+    while (decoder.canDecode) {
+      const instruction = decoder.decode();
+      const length = Math.max(1, instruction.length);
+      out.push({
+        offset: base + at,
+        bytes: Buffer.from(bytes.subarray(at, at + length)).toString('hex'),
+        text: instruction.isInvalid ? '(bad)' : formatter.format(instruction),
+        fault: false,
+      });
+      at += length;
+      instruction.free();
+    }
+  } finally {
+    formatter.free();
+    decoder.free();
+  }
+  return out;
+}

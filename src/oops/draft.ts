@@ -1,0 +1,869 @@
+// One incident while its lines come in. A draft knows what a line of a report looks like and where it belongs; it does not
+// know about other incidents (scanner.ts does).
+import { parseCode } from './code_bytes.ts';
+import { type Frame, parseFrame } from './frames.ts';
+import { asGuilty, findGuilty } from './guilty.ts';
+import { type Headline, isConsequence } from './headlines.ts';
+import { hintsFor } from './hints.ts';
+import type { Incident, TaskRef, Trace, TracePurpose } from './incident.ts';
+import type { IncidentKind, Severity } from './kinds.ts';
+import type { LogLine } from './log_line.ts';
+import { sign } from './signature.ts';
+import { parseTaint } from './taint.ts';
+import { writeTitle } from './title.ts';
+
+const maxFrames = 256;
+const maxTraces = 96;
+const maxList = 512;
+const maxNotes = 48;
+const maxText = 1000;
+
+const stackMark =
+  /^\s{0,8}<(\/?)((?:IRQ|TASK|NMI|SOFTIRQ|HARDIRQ|EOI|EOE|ENTRY_TRAMPOLINE|SYSENTER|EXCEPTION|UNKNOWN)\w{0,8}|#?[A-Z]{2,8}\d{0,2})>\s?(.*)$/;
+const traceHead =
+  /^\s{0,8}(?:stack backtrace|Stack backtrace|Call [Tt]race|Call Backtrace|Backtrace|backtrace(?: \([^)]{0,40}\))?)\s?(?:\([^)]{0,80}\))?:/;
+const cpuLine =
+  /^CPU: (\d{1,5}) (?:UID: (\d{1,10}) )?PID: (\d{1,10}) Comm: (.{1,64}?) (?:Kdump: loaded )?(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,8}(\S{1,200})(.{0,200})$/;
+const shortCpuLine =
+  /^CPU: (\d{1,5}) (?:UID: (\d{1,10}) )?PID: (\d{1,10}) Comm: (.{1,64}?)(?: (?:Kdump|Not|Tainted).{0,200})?$/;
+const oldCpuLine =
+  /^Pid: (\d{1,10}), comm: (.{1,64}?) (?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,8}\(?(\d\S{0,200})/;
+const armCpuLine = /^CPU: (\d{1,5}) {1,8}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,8}\(?(\d[^\s)]{0,200})/;
+const taintedLine = /^\s{1,12}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,8}(\d\S{0,200})/;
+const instructionLine =
+  /^(?:RIP|NIP|EIP|IP|pc|epc|PC|ERIP|PSW)(?: {1,2}is at|\s?:|\s)\s{0,4}(?:(?:[0-9a-f]{2,4}):)?\s?(.{1,400})$/;
+const registerToken =
+  /(?<![\w:])([A-Za-z][A-Za-z0-9_]{0,11}|\d{2})\s{0,3}[:=]\s{0,2}((?:[0-9a-f]{4}:)?[0-9a-f]{4,16})(?:\([0-9a-f]{4}\))?(?=[\s,)]|$)/g;
+const registerLine =
+  /^\s{0,4}(?:R[A-Z0-9]{1,2}|E[A-Z]{2}|[re](?:ax|bx|cx|dx|si|di|bp|sp)|CR\d|DR\d|[CDEFGS]S|PKRU|FS|x\d{1,2}|r\d{1,2}|sp|lr|fp|ip|pstate|psr|GPR\d\d|LR|CTR|MSR|DAR|CFAR|DSISR|ra|gp|tp|[ast]\d{1,2}|status|epc|\$ {1,2}\d{1,2}|Krnl|ORIG_\w{2,4}|pmr|PS|SP)\s{0,4}[:=]/;
+const moduleLine = /^Modules linked in:(.*)$/;
+const hardwareLine = /^Hardware name: (.{1,200})/;
+const taskLine = /^task:(.{1,64}?)\s+state:(\S)\b.{0,80}?\bpid:(\d{1,10})\b/;
+const oldTaskLine =
+  /^(\S.{0,15}?)\s+([DSRTtZXIKWP])\s+(?:[0-9a-f]{8,16}|running task|\S{0,16})\s+\d{1,10}\s+(\d{1,10})\s+\d{1,10} 0x[0-9a-f]{8}/;
+const lockHolder = /^(?:\d{1,4} locks? held by|no locks held by|\d{1,4} locks? held on) (.{1,64}?)\/(\d{1,10})/;
+const lockLine =
+  /^ #\d{1,3}:\s+(?:[0-9a-f]{8,16} )?\(([^)]{1,200}(?:\([^)]{0,60}\)[^)]{0,60})?)\)\{[^}]{0,40}\}(?:-\{[^}]{0,20}\})?,? at: (?:\[<[0-9a-f]{8,16}>\] )?(\S{1,200})/;
+const atFunction =
+  /(?:,| )at: (?:\[<[0-9a-f]{8,16}>\] )?([A-Za-z_][\w.]{0,255}(?:\+0x[0-9a-f]{1,8}\/0x[0-9a-f]{1,8})?(?: \[[\w-]{1,64}\])?)/;
+const memoryLine =
+  /^(?:Mem-Info:|(?:active|inactive|isolated|slab|mapped|free|unevictable|kernel_misc|sec_pagetables|pagetables|dirty|writeback|bounce)\w{0,24}:\d| (?:active_file|unevictable|slab_|mapped|free|kernel_misc|sec_pagetables|dirty|writeback|shmem|bounce|pagetables)\w{0,24}:\d|Node \d{1,4} |lowmem_reserve|\d{1,12} (?:total pagecache pages|pages |total )|Swap cache|Free swap|Total swap|Tasks state|\[\s{0,8}(?:pid|\d{1,10})\s{0,8}\]\s|memory: usage|(?:memory\+)?swap: usage|kmem: usage|Memory cgroup stats|oom-kill:|oom_reaper:|Unreclaimable slab|Name {5,}|\S{1,40}\s+\d{1,12}KB\s+\d{1,12}KB|anon \d|file \d|[\w-]{1,40} \d{1,20}$|DMA|Normal|HighMem|cpuset=|Task in |Memory cgroup)/;
+const endMark = /^---\[ end (?:trace|Kernel panic)/;
+const bodyLine =
+  /^(?:#PF: |PGD |P4D |\*pgd|pgd = |\[[0-9a-f]{8,16}\] (?:\*?pgd|address between)|(?:user|swapper) pgtable|Mem abort|Data abort|Exception class|ESR| {2}(?:ESR|EC|SET|EA|FSC|CM|ISV|GCS|SAS|Xs|Overlay|FnV|S1PTW)\b|Stack:|Raw stack|Process |task: |Thread |Workqueue: |KASAN: |The buggy address|This frame has|\s?\[\d{1,6}, \d{1,6}\) '|Memory state around|[> ]?(?:ffff|0x)?[0-9a-f]{8,16}: | {1,2}\^|page(?:_type)?:|flags: |raw: |head:|memcg:|page dumped|page last|page has been|page_owner|\s{0,30}\^\s{0,40}$|FIX |Slab 0x|Object 0x|INFO: (?:Slab|Object|Allocated|Freed|0x|lockdep|Stall)|Redzone|Padding|Object |Bytes b4|irq event|hardirqs|softirqs|CPU features|Kernel Offset|PHYS_OFFSET|Memory Limit|SMP: |Dumping|ftrace|Rebooting|Sending NMI|NMI backtrace|Uninit|Bytes \d|Memory access of size|Data copied|Reported by|=====|-----|other info|stack backtrace|which lock|but task|the existing|but this new|Possible unsafe|Chain exists|\*\*\* DEADLOCK|.{1,120}is trying to|.{1,120}which became|.{1,120}takes:|.{1,80}\bheld by\b|"echo 0|Call Trace|Call trace|note: |Fixing recursive|Disabling lock|rcu: |rcu_|\t(?:\(|\d|Possible|Tasks)|Showing |pool \d|workqueue \w| {2}pwq | {4}(?:pending|in-flight|inactive|delayed)| {2}comm "| {2}hex dump| {4}[0-9a-f]{2} [0-9a-f]{2} |value changed|kfence-#|kmemleak|psi|Kernel panic|\[<|Tainted: |Comm:|Unloaded|last unloaded|Last potentially|Second to last|\{?\d?\}?\[Hardware|mce: |EDAC|AER: |.{0,60}(?:AER|PCIe Bus Error|device \[|\[ ?\d{1,2}\] \w)|MODSIGN|TSC |ADDR |MISC |PROCESSOR|Dazed|Do you have|ODEBUG|object type|object: |last function|Kdump|Modules linked|Instruction dump|---\[|\?|Entering kdb|CR2:|addr:|vma:|file:|swap_info|BUG: Bad|\s{1,4}(?:lr|sp) :)/;
+const accessLine =
+  /^((?:[Aa]tomic )?(?:[Rr]ead|[Ww]rite|[Rr]ead-write|[Aa]ccess)) (?:of size \d{1,20}|\(marked\)|at 0x|to 0x|of \d)/;
+const kcsanAccess =
+  /^((?:race at unknown origin, with )?(?:read|write|read-write|assert no (?:accesses|writes))(?: \([\w, ]{1,30}\))?) to (?:0x)?[0-9a-f]{8,16} of \d{1,8} bytes by (?:task (\d{1,10})|interrupt) on cpu (\d{1,5}):/;
+const sideTrace: readonly (readonly [RegExp, TracePurpose])[] = [
+  [
+    /^(?:INFO: )?(?:[Aa]llocated (?:by task \d{1,10}\b.{0,60}|in \S{1,200} age.{0,60})|Allocated|Uninit was created at|Local variable .{1,80} created at|page last allocated via.{0,160}|page_owner tracks the page as allocated)\s?:?/,
+    'allocated',
+  ],
+  [
+    /^(?:INFO: )?(?:[Ff]reed (?:by task \d{1,10}\b.{0,60}|in \S{1,200} age.{0,60})|Freed|page last free (?:pid|stack).{0,80}|page_owner free stack trace missing)\s?:?/,
+    'freed',
+  ],
+  [
+    /^(?:Last potentially related work creation|Second to last potentially related work creation|Last call_rcu\(\)|Second to last call_rcu\(\)|Uninit was stored to memory at|Last potentially related.{0,40}):?/,
+    'queued',
+  ],
+];
+
+export class Draft {
+  readonly headline: Headline;
+  readonly incident: Incident;
+  /** False: nothing yet proves that the headline was the kernel's. */
+  confirmed: boolean;
+  /** Number of the last line that belonged to it. */
+  lastNumber: number;
+  lastStamp: number | undefined;
+  panicked = false;
+  /** The kernel closed the report. */
+  ended = false;
+  /** CPUs or tasks that a stall report names as stalled. */
+  private readonly stalledCpus = new Set<number>();
+  private trace: Trace | undefined;
+  private inTrace = false;
+  private next: TracePurpose | undefined;
+  private sectionCpu: number | undefined;
+  private otherSection = false;
+  private stack = 'task';
+  private sawCpuLine = false;
+  private sawRegisters = false;
+  private registersOpen = false;
+  private lockTask: TaskRef | undefined;
+  private acquireAt: string | undefined;
+  private wantAt = false;
+  private access: string | undefined;
+  private accesses = 0;
+  private readonly cpuOfTrace = new Map<Trace, number>();
+  sentNmi = false;
+  mixed: string | undefined;
+
+  constructor(headline: Headline, line: LogLine, details: readonly string[]) {
+    this.headline = headline;
+    this.confirmed = headline.strong;
+    this.lastNumber = line.number;
+    const { kind } = headline;
+    this.incident = {
+      kind,
+      title: '',
+      altTitles: [],
+      message: line.text.slice(0, maxText),
+      hints: [],
+      registers: [],
+      traces: [],
+      modules: [],
+      locks: [],
+      otherTasks: [],
+      memory: [],
+      notes: [],
+      aftermath: [],
+      repeats: 1,
+      corrupted: false,
+      severity: 'error',
+      fatal: headline.fatal === true,
+      span: { start: line.start, end: line.end, startLine: line.number, endLine: line.number },
+      signature: '',
+      looseSignature: '',
+    };
+    if (details.length > 0) this.incident.detail = details.join('\n').slice(0, maxText);
+    this.touch(line);
+    this.learn(headline);
+    if (headline.role === 'panic') this.setPanic(headline.reason ?? '');
+    if (kind === 'lockdep' || kind === 'locks-held') this.wantAt = true;
+    if (kind === 'out-of-memory') this.oomLine(line.text);
+    const marks = /#\d{1,2}!?\s/.exec(line.text);
+    if (kind === 'rcu-stall' && marks !== null) this.note(line.text);
+    if (kind === 'rcu-stall') this.stalled(line.text);
+  }
+
+  get kind(): IncidentKind {
+    return this.incident.kind;
+  }
+
+  get hasTrace(): boolean {
+    return this.incident.traces.some((trace) => trace.frames.length > 0);
+  }
+
+  /** Whether the report so far misses what every report of this kind has. */
+  get incomplete(): boolean {
+    return !this.hasTrace && this.headline.traceless !== true;
+  }
+
+  private learn(headline: Headline): void {
+    const { incident } = this;
+    if (headline.cpu !== undefined) incident.cpu ??= headline.cpu;
+    if (headline.pid !== undefined) incident.task ??= { comm: headline.comm ?? '', pid: headline.pid };
+    if (headline.faultAddress !== undefined) incident.faultAddress ??= headline.faultAddress;
+    if (headline.dieCount !== undefined) incident.dieCount ??= headline.dieCount;
+    if (headline.fatal === true) incident.fatal = true;
+  }
+
+  private touch(line: LogLine): void {
+    const { span } = this.incident;
+    if (line.start < span.start) {
+      span.start = line.start;
+      span.startLine = Math.min(span.startLine, line.number);
+    }
+    if (line.end > span.end) span.end = line.end;
+    if (line.number > span.endLine) span.endLine = line.number;
+    this.lastNumber = line.number;
+    if (line.timestamp !== undefined) {
+      this.lastStamp = line.timestamp;
+      this.incident.timestamp ??= line.timestamp;
+    }
+    if (line.wallTime !== undefined) this.incident.wallTime ??= line.wallTime;
+    if (line.dropped) this.mixed ??= 'messages were dropped';
+  }
+
+  /** Lines before the headline that belong to the report. */
+  extendTo(line: LogLine): void {
+    const last = this.lastNumber;
+    this.touch(line);
+    this.lastNumber = Math.max(last, line.number);
+  }
+
+  /** A further headline of the same incident: the die line, panic(), a repetition, what comes after. */
+  addHeadline(headline: Headline, line: LogLine, as: 'same' | 'panic' | 'repeat' | 'task' | 'aftermath'): void {
+    this.touch(line);
+    this.confirmed ||= headline.strong;
+    this.closeTrace();
+    const { incident } = this;
+    switch (as) {
+      case 'same':
+        this.learn(headline);
+        this.note(line.text);
+        if (
+          incident.kind === 'bad-page-fault' &&
+          headline.kind !== 'bad-page-fault' &&
+          /fault|overflow/.test(headline.kind)
+        )
+          incident.kind = headline.kind;
+        if (incident.kind === 'bad-page-fault' && headline.kind === 'stack-overflow') incident.kind = 'stack-overflow';
+        return;
+      case 'panic':
+        if (headline.cpu !== undefined) incident.cpu ??= headline.cpu;
+        this.setPanic(headline.reason ?? '');
+        return;
+      case 'repeat':
+        incident.repeats++;
+        if (headline.kind === 'rcu-stall') this.stalled(line.text);
+        if (headline.kind === 'out-of-memory') this.oomLine(line.text);
+        else this.next = this.hasTrace ? 'other-task' : undefined;
+        this.otherSection = this.hasTrace;
+        return;
+      case 'task':
+        if (headline.pid !== undefined) this.addTask({ comm: headline.comm ?? '', pid: headline.pid });
+        this.next = 'other-task';
+        this.otherSection = true;
+        return;
+      case 'aftermath':
+        if (incident.aftermath.length < 16) incident.aftermath.push(line.text.slice(0, maxText));
+        this.next = 'other-task';
+        this.otherSection = true;
+        return;
+    }
+  }
+
+  private setPanic(reason: string): void {
+    this.panicked = true;
+    this.incident.fatal = true;
+    this.incident.panic ??= reason;
+    if (this.incident.traces.length > 0) this.next = 'panic';
+    this.otherSection = this.headline.role !== 'panic' && this.sawCpuLine;
+  }
+
+  private addTask(task: TaskRef): void {
+    const { otherTasks } = this.incident;
+    if (otherTasks.length < 64 && !otherTasks.some((other) => other.pid === task.pid)) otherTasks.push(task);
+  }
+
+  private note(text: string): void {
+    if (this.incident.notes.length < maxNotes) this.incident.notes.push(text.trimEnd().slice(0, maxText));
+  }
+
+  private closeTrace(): void {
+    this.inTrace = false;
+    this.trace = undefined;
+    this.registersOpen = false;
+  }
+
+  private begin(heading: string, purpose: TracePurpose): void {
+    this.inTrace = true;
+    this.stack = 'task';
+    if (this.incident.traces.length >= maxTraces) {
+      this.trace = undefined;
+      return;
+    }
+    this.trace = { purpose, heading: heading.trim().replace(/:$/, '').slice(0, 120), stack: 'task', frames: [] };
+    this.incident.traces.push(this.trace);
+    if (this.sectionCpu !== undefined) this.cpuOfTrace.set(this.trace, this.sectionCpu);
+  }
+
+  private purpose(): TracePurpose {
+    if (this.next !== undefined) return this.next;
+    if (!this.hasTrace) return 'main';
+    if (this.panicked && this.headline.role !== 'panic') return 'panic';
+    const hasMain = this.incident.traces.some((trace) => trace.purpose === 'main' && trace.frames.length > 0);
+    return hasMain ? 'other-task' : 'main';
+  }
+
+  /** Whether a line of this look is still missing: used to tell two reports apart that are printed at once. */
+  wants(text: string): boolean {
+    if (text.startsWith('CPU: ') || text.startsWith('Pid: ')) return !this.sawCpuLine;
+    if (text.startsWith('RIP: ') || text.startsWith('pc : '))
+      return this.incident.instruction === undefined && !this.hasTrace;
+    if (text.startsWith('Code: ')) return this.incident.code === undefined && !this.hasTrace;
+    if (traceHead.test(text)) return !this.hasTrace && !this.inTrace;
+    if (text.startsWith('Hardware name: ')) return this.incident.hardware === undefined;
+    if (text.startsWith('#PF: ') || text.startsWith('PGD ')) return this.incident.dieCount === undefined;
+    return false;
+  }
+
+  /** Takes a line, or says that it is none of this report. */
+  add(line: LogLine): boolean {
+    const taken = this.read(line.text, line);
+    if (taken) this.touch(line);
+    return taken;
+  }
+
+  private read(text: string, line: LogLine): boolean {
+    const { incident } = this;
+    if (text === '') return false;
+    const c = text.charCodeAt(0);
+    // frames first: most lines of a report are frames
+    if (c === 0x20 || c === 0x09 || c === 0x5b || c === 0x3c || this.inTrace) {
+      if (this.readFrame(text)) return true;
+    }
+    switch (c) {
+      case 0x43: // C
+        if (text.startsWith('CPU: ') && this.readCpuLine(text)) return true;
+        if (text.startsWith('Code:')) return this.readCode(text.slice(5));
+        break;
+      case 0x50: // P
+        if (text.startsWith('Pid: ') && this.readOldCpuLine(text)) return true;
+        break;
+      case 0x48: {
+        const hardware = hardwareLine.exec(text);
+        if (hardware !== null) {
+          incident.hardware ??= hardware[1]!.trim();
+          this.confirmed = true;
+          return true;
+        }
+        break;
+      }
+      case 0x4d: {
+        const modules = moduleLine.exec(text);
+        if (modules !== null) {
+          this.confirmed = true;
+          this.closeTrace();
+          if (incident.modules.length === 0) this.readModules(modules[1]!);
+          return true;
+        }
+        break;
+      }
+      case 0x2d:
+        if (endMark.test(text)) {
+          this.confirmed = true;
+          this.closeTrace();
+          if (text.includes('Kernel panic') || !this.panicked) this.ended = true;
+          return true;
+        }
+        break;
+    }
+    if (traceHead.test(text)) {
+      const backtrace = /backtrace/.test(text);
+      if (backtrace && /^\s{0,8}[Ss]tack backtrace/.test(text)) {
+        this.next = undefined; // lockdep: the chains are over, the reporter's own stack follows
+        this.closeTrace();
+        this.inTrace = false;
+        this.lockdepOwn = true;
+        return true;
+      }
+      this.confirmed = true;
+      this.begin(text, this.lockdepOwn && !this.panicked ? 'main' : this.purpose());
+      this.lockdepOwn = false;
+      return true;
+    }
+    for (const [pattern, purpose] of sideTrace) {
+      if (!pattern.test(text)) continue;
+      this.closeTrace();
+      this.begin(text, purpose);
+      const inline = /(?:Allocated|Freed) in (\S{1,200})/.exec(text)?.[1];
+      const frame = inline === undefined ? undefined : parseFrame(` ${inline}`, true);
+      if (frame !== undefined) this.trace?.frames.push(frame);
+      return true;
+    }
+    const kcsan = incident.kind === 'kcsan' ? kcsanAccess.exec(text) : null;
+    if (kcsan !== null) {
+      this.accesses++;
+      this.begin(text, this.accesses === 1 ? 'main' : 'other-access');
+      if (this.accesses === 1) {
+        if (kcsan[2] !== undefined) incident.task ??= { comm: '', pid: Number(kcsan[2]) };
+        incident.cpu ??= Number(kcsan[3]);
+      }
+      return true;
+    }
+    if (instructionLine.test(text) && this.readInstruction(text)) return true;
+    if (registerLine.test(text)) {
+      this.readRegisters(text);
+      return true;
+    }
+    return this.readSection(text, line);
+  }
+
+  private lockdepOwn = false;
+
+  private readFrame(text: string): boolean {
+    let body = text;
+    const mark = text.includes('<') ? stackMark.exec(text) : null;
+    if (mark !== null) {
+      const name = mark[2]!.toLowerCase();
+      const leaves = mark[1] === '/' || name === 'eoi' || name === 'eoe';
+      this.stack = leaves ? 'task' : name;
+      if (this.trace !== undefined && this.stack !== this.trace.stack) {
+        if (this.trace.frames.length === 0) this.trace.stack = this.stack;
+        else {
+          const { heading, purpose, stack } = { ...this.trace, stack: this.stack };
+          const cpu = this.cpuOfTrace.get(this.trace);
+          if (this.incident.traces.length < maxTraces) {
+            this.trace = { heading, purpose, stack, frames: [] };
+            if (cpu !== undefined) this.cpuOfTrace.set(this.trace, cpu);
+            this.incident.traces.push(this.trace);
+          }
+        }
+      }
+      if (mark[3] === '') return this.inTrace || this.hasTrace;
+      body = ` ${mark[3]}`;
+    }
+    const frame = parseFrame(body, this.inTrace);
+    if (frame === undefined) return false;
+    if (this.trace === undefined) {
+      if (this.incident.traces.length >= maxTraces) return true;
+      this.begin('', this.purpose());
+      this.trace!.stack = this.stack;
+    }
+    this.confirmed = true;
+    this.registersOpen = false;
+    if (this.trace!.frames.length < maxFrames) this.trace!.frames.push(frame);
+    return true;
+  }
+
+  private readCpuLine(text: string): boolean {
+    const m = cpuLine.exec(text) ?? armCpuLine.exec(text);
+    const { incident } = this;
+    this.confirmed = true;
+    if (m === null) {
+      const short = shortCpuLine.exec(text);
+      if (short === null) return /^CPU: \d{1,5} /.test(text);
+      this.setTask(Number(short[1]), { comm: short[4]!, pid: Number(short[3]) });
+      return true;
+    }
+    if (m.length === 5) {
+      // arm before 3.18: CPU: 0    Not tainted  (3.2.0 #1)
+      incident.cpu ??= Number(m[1]);
+      this.setTaint(m[3], m[4]!);
+      return true;
+    }
+    const task: TaskRef = { comm: m[4]!, pid: Number(m[3]) };
+    if (m[2] !== undefined) task.uid = Number(m[2]);
+    this.setTask(Number(m[1]), task);
+    this.setTaint(m[6], m[7]!);
+    return true;
+  }
+
+  private readOldCpuLine(text: string): boolean {
+    const m = oldCpuLine.exec(text);
+    if (m === null) return false;
+    this.confirmed = true;
+    this.setTask(undefined, { comm: m[2]!, pid: Number(m[1]) });
+    this.setTaint(m[4], m[5]!);
+    return true;
+  }
+
+  private setTask(cpu: number | undefined, task: TaskRef): void {
+    const { incident } = this;
+    const stalledHere = incident.kind === 'rcu-stall' && cpu !== undefined && this.stalledCpus.has(cpu);
+    if (stalledHere && !this.sawStalledTask) {
+      this.sawStalledTask = true;
+      incident.cpu = cpu;
+      incident.task = task;
+      this.sawCpuLine = true;
+      return;
+    }
+    const other = this.next === 'other-cpu' || this.next === 'other-task' || this.otherSection;
+    if (other) return;
+    // khungtaskd reports others: its own CPU line comes only with the panic
+    if (incident.kind === 'hung-task' || (incident.kind === 'workqueue-lockup' && this.panicked)) return;
+    this.sawCpuLine = true;
+    if (cpu !== undefined) incident.cpu ??= cpu;
+    if (incident.task === undefined || incident.task.pid === task.pid) incident.task = { ...incident.task, ...task };
+    else if (incident.task.comm === '') incident.task = task;
+  }
+
+  private sawStalledTask = false;
+
+  private setTaint(letters: string | undefined, release: string): void {
+    const { incident } = this;
+    incident.taint ??= parseTaint(letters ?? '');
+    if (/^\d/.test(release)) incident.kernelRelease ??= release.replace(/[)]$/, '');
+  }
+
+  private readInstruction(text: string): boolean {
+    const m = instructionLine.exec(text)!;
+    if (/^RIP: {1,2}00(?:33|23):/.test(text) || /^RIP: e033:/.test(text)) return true; // user mode
+    const body = m[1]!
+      .replace(/^(?:\[<[0-9a-f]{8,16}>\]\s{0,4}){1,2}/, '')
+      .replace(/^[0-9a-f]{8,16} \((.{1,300})\)$/, '$1');
+    let frame = parseFrame(` ${body}`, true);
+    if (frame === undefined) {
+      const address = /^(?:0x)?([0-9a-f]{1,16})\b/.exec(body)?.[1] ?? (/\(null\)/.test(body) ? '0' : undefined);
+      if (address === undefined) return false;
+      frame = { symbol: '', address, reliable: true };
+    }
+    this.confirmed = true;
+    const inner = this.inTrace && this.trace !== undefined && this.trace.frames.length > 0;
+    if (inner) {
+      if (this.trace!.frames.length < maxFrames) this.trace!.frames.push({ ...frame, interrupted: true });
+      return true;
+    }
+    if (this.otherSection || this.next === 'other-cpu') {
+      const stalled = this.sectionCpu !== undefined && this.stalledCpus.has(this.sectionCpu);
+      if (!stalled || this.incident.instruction !== undefined) return true;
+    }
+    if (this.incident.instruction === undefined) {
+      this.incident.instruction = frame;
+      this.registersOpen = true;
+      if (/^(?:pc|PC)\b/.test(text)) this.incident.architecture ??= /^pc : /.test(text) ? 'arm64' : 'arm';
+      if (/^RIP/.test(text)) this.incident.architecture ??= 'x86_64';
+      if (/^EIP/.test(text)) this.incident.architecture ??= 'i386';
+      if (/^NIP/.test(text)) this.incident.architecture ??= 'powerpc';
+      if (/^epc/.test(text)) this.incident.architecture ??= 'riscv';
+    }
+    return true;
+  }
+
+  private readCode(text: string): boolean {
+    this.confirmed = true;
+    if (this.incident.code === undefined && !(this.inTrace && this.hasTrace) && !this.otherSection) {
+      const code = parseCode(text);
+      if (code !== undefined) this.incident.code = code;
+    }
+    return true;
+  }
+
+  private readRegisters(text: string): void {
+    const { registers } = this.incident;
+    if (this.otherSection || this.next === 'other-cpu') return;
+    if (this.inTrace && this.hasTrace && !this.registersOpen) return; // user registers at the end of a trace
+    if (this.sawRegisters && !this.registersOpen) return;
+    this.registersOpen = true;
+    registerToken.lastIndex = 0;
+    for (let m = registerToken.exec(text); m !== null && registers.length < 64; m = registerToken.exec(text)) {
+      const name = m[1]!;
+      if (registers.some((register) => register.name === name)) continue;
+      registers.push({ name, value: m[2]!.replace(/^[0-9a-f]{4}:/, '') });
+      this.sawRegisters = true;
+      if (/^x\d/.test(name)) this.incident.architecture ??= 'arm64';
+    }
+    this.confirmed = true;
+  }
+
+  private readModules(text: string): void {
+    for (const word of text.split(/\s+/, 2000)) {
+      const m = /^([\w-]{1,64})(?:\(([A-Z+\-\d]{1,16})\))?$/.exec(word);
+      if (m === null) {
+        if (word.startsWith('[')) break; // [last unloaded: ...]
+        continue;
+      }
+      if (this.incident.modules.length < maxList) this.incident.modules.push({ name: m[1]!, flags: m[2] ?? '' });
+    }
+  }
+
+  private stalled(text: string): void {
+    for (const m of text.matchAll(/(?:^\s{0,4}|\{ )(\d{1,5})-[.?!oON#DtTb]{1,10}:?/g))
+      this.stalledCpus.add(Number(m[1]));
+    const named = /stalls? on CPU (\d{1,5})/.exec(text)?.[1] ?? /\{ ?(\d{1,5})\}/.exec(text)?.[1];
+    if (named !== undefined) this.stalledCpus.add(Number(named));
+  }
+
+  private oomLine(text: string): void {
+    const { incident } = this;
+    if (incident.memory.length < maxList) incident.memory.push(text.slice(0, maxText));
+    const killed =
+      /[Kk]ill(?:ed)? process (\d{1,10}),? \(?(.{1,64}?)\)?(?:[ ,]|$)/.exec(text) ??
+      /\btask=(?<comm>[^,]{1,64}),pid=(?<pid>\d{1,10})/.exec(text);
+    if (killed !== null) {
+      this.addTask({ comm: killed.groups?.comm ?? killed[2]!, pid: Number(killed.groups?.pid ?? killed[1]) });
+    }
+  }
+
+  /** Everything that is neither frame nor register. */
+  private readSection(text: string, line: LogLine): boolean {
+    const { incident } = this;
+    if (this.inTrace && this.hasTrace) this.closeTrace();
+    const nmi = /^NMI backtrace for cpu (\d{1,5})/.exec(text);
+    if (nmi !== null) {
+      this.startCpuSection(Number(nmi[1]));
+      return true;
+    }
+    if (text.startsWith('Sending NMI')) {
+      this.sentNmi = true;
+      return true;
+    }
+    const task = taskLine.exec(text) ?? oldTaskLine.exec(text);
+    if (task !== null) {
+      const ref: TaskRef = { comm: task[1]!.trim(), pid: Number(task[3]) };
+      if (incident.kind === 'hung-task' && incident.task?.pid === ref.pid) {
+        incident.task = ref;
+        if (!this.hasTrace) this.next = undefined;
+      } else if (incident.kind === 'rcu-stall' && !this.hasTrace && !/^rcu/.test(ref.comm)) {
+        incident.task ??= ref;
+      } else {
+        this.addTask(ref);
+        this.next = 'other-task';
+        this.otherSection = true;
+      }
+      return true;
+    }
+    if (
+      /^(?:rcu: )?(?:RCU grace-period kthread stack dump|.{0,40}kthread starved for|.{0,40}kthread timer wakeup)/.test(
+        text,
+      )
+    ) {
+      this.next = 'other-task';
+      this.otherSection = true;
+      this.note(text);
+      return true;
+    }
+    if (/^(?:rcu: )?Stack dump where RCU GP kthread last ran/.test(text)) {
+      this.next = 'other-cpu';
+      this.otherSection = true;
+      return true;
+    }
+    if (incident.kind === 'rcu-stall' && /^\s|^rcu|^\}|^Tasks blocked|^blocking rcu_node/.test(text)) {
+      this.stalled(text.replace(/^rcu: ?/, ''));
+      this.note(text);
+      return true;
+    }
+    if (
+      incident.kind === 'out-of-memory' &&
+      (memoryLine.test(text) || /[Kk]ill(?:ed)? process|invoked oom-killer/.test(text))
+    ) {
+      this.oomLine(text);
+      return true;
+    }
+    const access = accessLine.exec(text);
+    if (access !== null && this.access === undefined) {
+      this.access = access[1]!;
+      const by = /by task (.{1,64})\/(\d{1,10})/.exec(text);
+      if (by !== null) incident.task ??= { comm: by[1]!, pid: Number(by[2]) };
+      const address = /at addr (?:0x)?([0-9a-f]{8,16})/.exec(text)?.[1];
+      if (address !== undefined) incident.faultAddress ??= address;
+      this.note(text);
+      return true;
+    }
+    if (this.readLocks(text)) return true;
+    const taint = taintedLine.exec(text);
+    if (taint !== null) {
+      this.setTaint(taint[2], taint[3]!);
+      return true;
+    }
+    const queue = /^Workqueue: (\S{1,120}) (\S{1,200})/.exec(text);
+    if (queue !== null) {
+      incident.workqueue ??= `${queue[1]} ${queue[2]}`;
+      return true;
+    }
+    const last = /^\s{0,8}last function: (\S{1,200})/.exec(text);
+    if (last !== null) {
+      this.acquireAt ??= last[1]!;
+      return true;
+    }
+    const fault = /(?:Failing address|DAR|addr(?:ess)? accessed): (?:0x)?([0-9a-f]{8,16})/.exec(text)?.[1];
+    if (fault !== undefined) {
+      incident.faultAddress ??= fault;
+      this.note(text);
+      return true;
+    }
+    if (/^Faulting instruction address: /.test(text)) {
+      this.note(text);
+      return true;
+    }
+    if (/^(?:Rebooting in |Kernel Offset: |reboot: |Restarting system)/.test(text)) {
+      if (this.panicked) this.ended = true;
+      return this.panicked;
+    }
+    const comm = incident.kind === 'memory-leak' ? /^ {2}comm "(.{0,64})", pid (\d{1,10})/.exec(text) : null;
+    if (comm !== null) incident.task ??= { comm: comm[1]!, pid: Number(comm[2]) };
+    if (/^FAULT_INJECTION: forcing a failure|^vmalloc: allocation failure/.test(text))
+      this.mixed ??= 'another report is mixed in';
+    const relevant = bodyLine.test(text);
+    if (
+      relevant &&
+      line.number - this.lastNumber <= 3 &&
+      /^(?:#PF|KASAN: |Process |Mem abort| {2}(?:ESR|EC|FSC)|PGD|Bytes|value changed|The buggy| {2}comm|Workqueue|Dazed|Do you|rcu|\[Hardware|mce|TSC|PROCESSOR|.{0,60}\[Hardware)/.test(
+        text,
+      )
+    )
+      this.note(text);
+    return relevant;
+  }
+
+  private startCpuSection(cpu: number): void {
+    this.closeTrace();
+    this.sectionCpu = cpu;
+    const stalledMain = this.stalledCpus.has(cpu) || (this.kind === 'hard-lockup' && this.incident.cpu === cpu);
+    this.next = stalledMain && !this.hasTrace ? 'main' : 'other-cpu';
+    this.otherSection = this.next === 'other-cpu';
+  }
+
+  private readLocks(text: string): boolean {
+    const { incident } = this;
+    const holder = lockHolder.exec(text);
+    if (holder !== null) {
+      this.lockTask = { comm: holder[1]!, pid: Number(holder[2]) };
+      return true;
+    }
+    const at = this.wantAt && text.includes('at: ') ? atFunction.exec(text) : null;
+    const lock = lockLine.exec(text);
+    if (lock !== null) {
+      if (incident.locks.length < maxList) {
+        const held: (typeof incident.locks)[number] = { name: lock[1]!, at: lock[2]! };
+        if (this.lockTask !== undefined) held.task = this.lockTask;
+        incident.locks.push(held);
+      }
+    }
+    if (at !== null) {
+      this.acquireAt ??= at[1]!;
+      return true;
+    }
+    if (lock !== null) return true;
+    if (
+      /^-> #\d{1,3} \(/.test(text) ||
+      /(?:state was registered|acquired|have been taken|registered) at:\s*$/.test(text)
+    ) {
+      this.begin(text, 'lock');
+      return true;
+    }
+    const acquirer =
+      /^(.{1,64})\/(\d{1,10}) (?:is trying to (?:acquire|release)|just changed|\[.{1,80}\] takes|is freeing)/.exec(
+        text,
+      );
+    if (acquirer !== null) {
+      incident.task ??= { comm: acquirer[1]!, pid: Number(acquirer[2]) };
+      return true;
+    }
+    return false;
+  }
+
+  /** Completes the incident. `cut`: the text ended here. `rebooted`: the next thing in the text is a kernel booting. */
+  finish(cut: boolean, rebooted: boolean): Incident {
+    const { incident, headline } = this;
+    const openTrace = this.inTrace ? this.trace : undefined;
+    incident.traces = incident.traces.filter((trace) => trace.frames.length > 0);
+    this.chooseMain();
+    if (rebooted && diesOf(incident)) incident.fatal = true;
+    const main = incident.traces.filter((trace) => trace.purpose === 'main');
+    if (incident.kind === 'bad-page-fault' && nearNull(incident.faultAddress)) incident.kind = 'null-pointer';
+    const first: Frame[] = [];
+    for (const text of [this.acquireAt, headline.frame]) {
+      const frame = text === undefined ? undefined : (parseFrame(` ${text}`, false) ?? nameOnly(text));
+      if (frame !== undefined) first.push(frame);
+    }
+    if (incident.instruction !== undefined && usesInstruction(incident.kind)) first.push(incident.instruction);
+    const guilty = findGuilty(first, main, incident.kind);
+    if (guilty !== undefined && guilty.symbol !== '') incident.guilty = asGuilty(guilty);
+    incident.hints = hintsFor(incident);
+    writeTitle(incident, headline, this.access);
+    this.judgeText(cut, openTrace);
+    incident.severity = severityOf(incident, headline);
+    sign(incident);
+    return incident;
+  }
+
+  /** Which trace is the incident's own, when the text did not say. */
+  private chooseMain(): void {
+    const { incident } = this;
+    const { traces } = incident;
+    if (traces.some((trace) => trace.purpose === 'main')) {
+      if (incident.kind !== 'rcu-stall' || this.stalledCpus.size === 0) return;
+      const mainOnOther = traces.find((trace) => trace.purpose === 'main');
+      const cpu = mainOnOther === undefined ? undefined : this.cpuOfTrace.get(mainOnOther);
+      if (cpu === undefined || this.stalledCpus.has(cpu)) return;
+    }
+    const wanted =
+      traces.find((trace) => trace.purpose === 'other-cpu' && this.stalledCpus.has(this.cpuOfTrace.get(trace) ?? -1)) ??
+      traces.find((trace) => trace.purpose === 'panic') ??
+      traces.find((trace) => trace.purpose === 'other-cpu') ??
+      traces.find((trace) => trace.purpose === 'other-task');
+    if (wanted === undefined) return;
+    for (const trace of traces) {
+      const sameReport =
+        trace.heading === wanted.heading &&
+        trace.purpose === wanted.purpose &&
+        this.cpuOfTrace.get(trace) === this.cpuOfTrace.get(wanted);
+      if (trace === wanted || (sameReport && (wanted.purpose === 'panic' || this.cpuOfTrace.has(wanted)))) {
+        if (trace !== wanted) trace.purpose = 'main';
+      }
+    }
+    wanted.purpose = 'main';
+  }
+
+  private judgeText(cut: boolean, openTrace: Trace | undefined): void {
+    const { incident, headline } = this;
+    let reason = this.mixed;
+    const { traces } = incident;
+    if (headline.role === 'panic' && isConsequence(headline.reason ?? ''))
+      reason ??= 'the report before the panic is missing';
+    if (headline.kind === 'unknown') reason ??= 'the beginning of the report is missing';
+    if (headline.traceless !== true && traces.length === 0 && incident.instruction === undefined) {
+      const quiet: readonly IncidentKind[] = [
+        'root-mount',
+        'machine-check',
+        'hardware-error',
+        'out-of-memory',
+        'panic',
+        'nmi',
+        'filesystem',
+        'xen',
+      ];
+      if (cut || !quiet.includes(incident.kind)) reason ??= 'no call trace';
+    }
+    if (cut && openTrace !== undefined) {
+      const last = openTrace.frames.at(-1);
+      if (last === undefined) reason ??= 'the text ends inside the report';
+    }
+    if (/\[ {0,6}\d{1,8}\.\d{6}\]/.test(incident.title)) reason ??= 'another line broke into the headline';
+    if (reason !== undefined) {
+      incident.corrupted = true;
+      incident.corruptedReason = reason;
+    }
+  }
+}
+
+function nameOnly(text: string): Frame | undefined {
+  const name = /^([A-Za-z_][\w.$]{1,255})(?:\+0x[0-9a-f]{1,8})?(?: \[([\w-]{1,64})[^\]]{0,60}\])?$/.exec(text);
+  if (name === null) return undefined;
+  const frame: Frame = { symbol: name[1]!, reliable: true };
+  if (name[2] !== undefined) frame.module = name[2];
+  return frame;
+}
+
+/** Kinds whose report names the instruction that was running. */
+function usesInstruction(kind: IncidentKind): boolean {
+  return (
+    kind !== 'hung-task' && kind !== 'out-of-memory' && kind !== 'lockdep' && kind !== 'memory-leak' && kind !== 'kcsan'
+  );
+}
+
+function nearNull(address: string | undefined): boolean {
+  if (address === undefined) return false;
+  const value = BigInt(`0x${address}`);
+  return value < 4096n || (address.length === 16 && value > 0xffff_ffff_ffff_f000n);
+}
+
+/** Kinds of which the kernel, or what it still could do, ends. */
+function diesOf(incident: Incident): boolean {
+  if (incident.dieCount !== undefined || incident.fatal) return true;
+  const kinds: readonly IncidentKind[] = [
+    'null-pointer',
+    'bad-page-fault',
+    'general-protection',
+    'divide-error',
+    'invalid-opcode',
+    'BUG',
+    'stack-overflow',
+    'double-fault',
+    'hard-lockup',
+    'machine-check',
+    'sysrq',
+    'panic',
+    'serror',
+    'soft-lockup',
+    'trap',
+    'list-corruption',
+  ];
+  return kinds.includes(incident.kind);
+}
+
+function severityOf(incident: Incident, headline: Headline): Severity {
+  if (incident.fatal) return 'fatal';
+  if (headline.corrected === true) return 'warning';
+  const mild: readonly IncidentKind[] = [
+    'WARN',
+    'lockdep',
+    'suspicious-rcu',
+    'locks-held',
+    'preempt',
+    'kcsan',
+    'ubsan',
+    'memory-leak',
+    'odebug',
+    'refcount',
+    'netdev-unregister',
+    'bad-rss-counter',
+  ];
+  return mild.includes(incident.kind) && incident.dieCount === undefined ? 'warning' : 'error';
+}

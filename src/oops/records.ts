@@ -1,0 +1,221 @@
+// Transports that wrap each kernel message in a record of their own:
+//
+//   netconsole (extended), /dev/kmsg   6,339,5140900,-,caller=T123;text\n SUBSYSTEM=usb\n
+//   netconsole fragments               4,416,1758426,-,ncfrag=0/1200;first half      4,416,1758426,-,ncfrag=952/1200;rest
+//   journalctl -o json                 {"MESSAGE":"text","_TRANSPORT":"kernel",...}
+//   dmesg --json                       "msg": "text"  on a line of its own, after "time": 12.345678
+//
+// Documentation/networking/netconsole.rst, Documentation/ABI/testing/dev-kmsg, systemd.journal-fields(7).
+import { type LogLine, parseLine } from './log_line.ts';
+
+const extended = /^(?:[\w.+~-]{1,64},)?(\d{1,5}),(\d{1,20}),(\d{1,20}),([-c+])((?:,[^;,\n]{1,80}){0,16});(.*)$/s;
+const extendedStart =
+  /(?:[\w.+~-]{1,64},)?\d{1,5},\d{1,20},\d{1,20},[-c+],(?:[^;,\n]{1,80},){0,4}ncfrag=\d{1,5}\/\d{1,5};/g;
+const dictionary = /^ [A-Za-z][\w.-]{0,63}=/;
+const maxPending = 16 * 1024;
+
+interface Pending {
+  sequence: string;
+  template: LogLine;
+  text: string;
+  /** Bytes still missing of a fragmented message; 0 for continuation pieces. */
+  missing: number;
+}
+
+/** Turns raw lines into kernel messages. Keeps what a record may still be missing; `flush` gives it up. */
+export class RecordReader {
+  private pending: Pending | undefined;
+  private afterRecord = false;
+  private dmesgTime: number | undefined;
+
+  read(raw: string, start: number, end: number, number: number): LogLine[] {
+    const c = raw.charCodeAt(0);
+    if (c === 0x7b /* { */ && raw.includes('"MESSAGE"')) {
+      const lines = journalRecord(raw, start, end, number);
+      if (lines !== undefined) return [...this.flush(), ...lines];
+    }
+    if ((c === 0x20 || c === 0x09 || c === 0x22) && raw.includes('": ')) {
+      const lines = this.dmesgJson(raw, start, end, number);
+      if (lines !== undefined) return lines;
+    }
+    if (raw.includes(',') && raw.includes(';')) {
+      const lines = this.extendedRecords(raw, start, end, number);
+      if (lines !== undefined) {
+        this.afterRecord = true;
+        return lines;
+      }
+    }
+    if (this.afterRecord && c === 0x20 && dictionary.test(raw)) return [];
+    this.afterRecord = false;
+    const out = this.pending === undefined ? [] : this.flush();
+    if (!raw.includes('\r')) {
+      out.push(...parseLine(raw, start, end, number));
+      return out;
+    }
+    for (const piece of raw.split('\r')) {
+      if (piece !== '') out.push(...parseLine(piece, start, end, number));
+    }
+    return out;
+  }
+
+  /** What is left of an unfinished record. */
+  flush(): LogLine[] {
+    const pending = this.pending;
+    if (pending === undefined) return [];
+    this.pending = undefined;
+    return finish(pending);
+  }
+
+  private extendedRecords(raw: string, start: number, end: number, number: number): LogLine[] | undefined {
+    // fragments arrive without newlines between them
+    const starts: number[] = [];
+    if (raw.includes('ncfrag=')) {
+      extendedStart.lastIndex = 0;
+      for (let m = extendedStart.exec(raw); m !== null && starts.length < 64; m = extendedStart.exec(raw))
+        starts.push(m.index);
+    }
+    if (starts.length === 0) starts.push(0);
+    else if (starts[0] !== 0) starts.unshift(0);
+    const out: LogLine[] = [];
+    let any = false;
+    for (const [i, from] of starts.entries()) {
+      const piece = raw.slice(from, starts[i + 1] ?? raw.length);
+      const m = extended.exec(piece);
+      if (m === null) {
+        if (i === 0 && starts.length > 1) continue;
+        return any ? out : undefined;
+      }
+      any = true;
+      const line: LogLine = {
+        text: '',
+        start,
+        end,
+        number,
+        timestamp: Number(m[3]) / 1e6,
+        level: Number(m[1]) & 7,
+        kernel: Number(m[1]) >> 3 === 0,
+        foreign: Number(m[1]) >> 3 !== 0,
+        dropped: false,
+      };
+      const caller = /,caller=([TC]\d{1,10})/.exec(m[5]!)?.[1];
+      if (caller !== undefined) line.caller = caller;
+      const fragment = /,ncfrag=(\d{1,5})\/(\d{1,5})/.exec(m[5]!);
+      const text = m[6]!;
+      const last = this.pending;
+      if (fragment !== null) {
+        const offset = Number(fragment[1]);
+        const total = Number(fragment[2]);
+        const size = Buffer.byteLength(text);
+        if (last !== undefined && last.sequence === m[2] && offset > 0 && last.text.length < maxPending) {
+          last.text += text;
+          last.missing -= size;
+          last.template.end = end;
+        } else {
+          out.push(...this.flush());
+          this.pending = { sequence: m[2]!, template: line, text, missing: total - size };
+        }
+        if (this.pending !== undefined && this.pending.missing <= 0) out.push(...this.flush());
+      } else if (m[4] === '+' && last !== undefined && last.text.length < maxPending) {
+        last.text += text;
+        last.template.end = end;
+      } else {
+        out.push(...this.flush());
+        const record: Pending = { sequence: m[2]!, template: line, text, missing: 0 };
+        if (m[4] === 'c') this.pending = record;
+        else out.push(...finish(record));
+      }
+    }
+    return out;
+  }
+
+  private dmesgJson(raw: string, start: number, end: number, number: number): LogLine[] | undefined {
+    const time = /^\s{0,32}"time":\s{0,16}(\d{1,10}\.\d{1,9}),?\s*$/.exec(raw);
+    if (time !== null) {
+      this.dmesgTime = Number(time[1]);
+      return [];
+    }
+    const msg = /^\s{0,32}"msg":\s{0,16}(".{0,16000}"),?\s*$/.exec(raw);
+    if (msg === null) return undefined;
+    let text: unknown;
+    try {
+      text = JSON.parse(msg[1]!);
+    } catch {
+      return undefined; // cut JSON: read as it stands
+    }
+    if (typeof text !== 'string') return undefined;
+    return text.split('\n').map((part) => {
+      const line: LogLine = { text: part, start, end, number, kernel: true, foreign: false, dropped: false };
+      if (this.dmesgTime !== undefined) line.timestamp = this.dmesgTime;
+      return line;
+    });
+  }
+}
+
+function finish(record: Pending): LogLine[] {
+  // dictionary entries of a fragmented record follow its text
+  const body = record.text.split('\n', 64)[0]!;
+  return unescape(body)
+    .split('\n')
+    .map((text) => ({ ...record.template, text }));
+}
+
+/** `\xNN` as printk's extended records write control characters and bytes above 126. */
+function unescape(text: string): string {
+  if (!text.includes('\\x')) return text;
+  return text.replace(/\\x([0-9a-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+}
+
+function journalRecord(raw: string, start: number, end: number, number: number): LogLine[] | undefined {
+  let record: unknown;
+  try {
+    record = JSON.parse(raw);
+  } catch {
+    return cutJournalRecord(raw, start, end, number);
+  }
+  if (typeof record !== 'object' || record === null) return undefined;
+  const field = (name: string): string | undefined => {
+    const value = (record as Record<string, unknown>)[name];
+    if (typeof value === 'string') return value;
+    if (!Array.isArray(value)) return undefined;
+    if (value.every((byte) => typeof byte === 'number')) return Buffer.from(value as number[]).toString('utf8');
+    return typeof value[0] === 'string' ? value[0] : undefined;
+  };
+  const message = field('MESSAGE');
+  if (message === undefined) return undefined;
+  const transport = field('_TRANSPORT');
+  const identifier = field('SYSLOG_IDENTIFIER');
+  const kernel =
+    transport === 'kernel'
+      ? identifier === undefined || identifier === 'kernel'
+      : transport === undefined && identifier === 'kernel';
+  const monotonic = Number(field('_SOURCE_MONOTONIC_TIMESTAMP') ?? field('__MONOTONIC_TIMESTAMP') ?? Number.NaN);
+  const realtime = Number(field('__REALTIME_TIMESTAMP') ?? Number.NaN);
+  const level = Number(field('PRIORITY') ?? Number.NaN);
+  const lines: LogLine[] = [];
+  for (const text of message.split('\n', 256)) {
+    for (const line of parseLine(text, start, end, number)) {
+      line.kernel = kernel;
+      line.foreign = !kernel;
+      if (Number.isFinite(monotonic)) line.timestamp ??= monotonic / 1e6;
+      if (Math.abs(realtime) < 8.64e18) line.wallTime = new Date(realtime / 1000).toISOString();
+      if (Number.isFinite(level)) line.level ??= level & 7;
+      lines.push(line);
+    }
+  }
+  return lines;
+}
+
+/** A record whose end is missing still says its message, when the message is whole. */
+function cutJournalRecord(raw: string, start: number, end: number, number: number): LogLine[] | undefined {
+  const m = /"MESSAGE"\s{0,2}:\s{0,2}"((?:[^"\\]|\\.){0,8000})"/.exec(raw);
+  if (m === null) return undefined;
+  const kernel =
+    /"_TRANSPORT"\s{0,2}:\s{0,2}"kernel"/.test(raw) || /"SYSLOG_IDENTIFIER"\s{0,2}:\s{0,2}"kernel"/.test(raw);
+  const text = m[1]!
+    .replace(/\\n/g, '\n')
+    .replace(/\\t/g, '\t')
+    .replace(/\\(["\\/])/g, '$1');
+  return text
+    .split('\n', 256)
+    .map((part) => ({ text: part, start, end, number, kernel, foreign: false, dropped: false }));
+}

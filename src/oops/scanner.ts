@@ -1,0 +1,701 @@
+// Log text in, incidents out. Reads a stream of any size in constant memory:
+//
+//   bytes -> KeywordFinder -> lines -> RecordReader, parseLine -> PstoreOrder -> streams by caller -> Drafts -> Incidents
+//            (skips nearly all)   (journal, netconsole, prefixes)
+//
+// While nothing is wrong only the keyword automaton looks at the bytes. From the first suspicious line until its report is
+// over, every line is read.
+import { Draft } from './draft.ts';
+import { type Headline, isConsequence, parseHeadline } from './headlines.ts';
+import type { Incident } from './incident.ts';
+import { KeywordFinder } from './keywords.ts';
+import type { IncidentKind } from './kinds.ts';
+import type { LogLine } from './log_line.ts';
+import { PstoreOrder } from './pstore_order.ts';
+import { RecordReader } from './records.ts';
+
+/** Every word one of which stands in each line that starts an incident (headlines.ts) or changes how text is read. */
+const words = new KeywordFinder([
+  'BUG',
+  'WARNING:',
+  'INFO:',
+  'Oops',
+  'Kernel panic',
+  'PANIC',
+  'nable to handle',
+  'NULL pointer',
+  'general protection',
+  'divide error',
+  'invalid opcode',
+  'double fault',
+  '[#',
+  'cut here',
+  'Internal error',
+  'LOCKUP',
+  'lockup',
+  'stall',
+  'jiffies',
+  'oom-killer',
+  'ut of memory',
+  'ysrq: ',
+  'SysRq',
+  'Trigger a crash',
+  'Hardware Error]',
+  'achine Check',
+  'hardware memory error',
+  'mce: ',
+  'MCE',
+  'Memory failure',
+  'EDAC',
+  'AER: ',
+  'PCIe Bus Error',
+  'NMI',
+  'UBSAN',
+  'refcount_t',
+  'corruption',
+  'double add',
+  'ODEBUG',
+  'usercopy',
+  'exposure attempt',
+  'overwrite attempt',
+  'detected buffer',
+  'CFI failure',
+  'Missing ENDBR',
+  'unreferenced object',
+  'suspected memory leak',
+  'unregister_netdevice',
+  'SError',
+  'Bad mode in',
+  'Unhandled',
+  'stack space',
+  'stack overflow',
+  'overran stack',
+  'overflown the kernel stack',
+  'kernel tried to',
+  'scheduling while',
+  'scheduling in',
+  'yp panic',
+  'KVM internal',
+  'KVM: entry',
+  'Panic on CPU',
+  'domain_crash',
+  'crashed on cpu',
+  'Linux version ',
+  'next should be',
+  'prev should be',
+  'suspicious RCU',
+  'RIP: 00',
+  'Call Trace:',
+  'Call trace:',
+  '---[ end',
+  'Panic#',
+  'Oops#',
+  'Emergency#',
+  'Shutdown#',
+  'Unknown#',
+  'ncfrag=',
+  '"MESSAGE":[',
+  '"MESSAGE" : [',
+]);
+
+/** A draft that no line has touched for so many lines is over. */
+const idleLines = 160;
+/** Seconds after which a panic no longer belongs to what was reported before. */
+const idleSeconds = 90;
+const maxLine = 16 * 1024;
+const sliceSize = 1 << 20;
+const maxStreams = 128;
+const maxDrafts = 32;
+
+interface Lead {
+  line: LogLine;
+  headline?: Headline;
+}
+
+/** The messages of one printk caller; those without caller id are one stream. */
+interface Stream {
+  current: Draft | undefined;
+  /** Drafts of this stream that a newer one replaced but that may still get lines. */
+  older: Draft[];
+  /** What was said before a headline: list corruption, refcount, the message after `cut here`. */
+  leads: Lead[];
+  cut: boolean;
+}
+
+/** What every kind of page fault, trap and BUG() may be followed by: the die line. */
+const faults: readonly IncidentKind[] = [
+  'null-pointer',
+  'bad-page-fault',
+  'general-protection',
+  'divide-error',
+  'invalid-opcode',
+  'BUG',
+  'list-corruption',
+  'usercopy',
+  'fortify',
+  'cfi',
+  'stack-overflow',
+  'double-fault',
+  'trap',
+  'serror',
+  'sysrq',
+  'machine-check',
+  'ubsan',
+  'kasan',
+  'slab-corruption',
+  'nmi',
+  'kvm',
+  'hardware-error',
+];
+
+export class LogScanner {
+  private readonly streams = new Map<string, Stream>();
+  private drafts: Draft[] = [];
+  private readonly records = new RecordReader();
+  private readonly order = new PstoreOrder();
+  private carry: Buffer = Buffer.alloc(0);
+  /** Offset in the input of the first byte of `carry`. */
+  private offset = 0;
+  private lineNumber = 0;
+  private lastStamp: number | undefined;
+  private release: string | undefined;
+  private orphan: { draft: Draft; until: number } | undefined;
+  private done: Incident[] = [];
+  private skippingLongLine = false;
+
+  /** Reads more text. Returns the incidents that are complete by now. */
+  push(chunk: Uint8Array | string): Incident[] {
+    if (typeof chunk === 'string') {
+      for (let at = 0; at < chunk.length; at += sliceSize) this.pushBytes(Buffer.from(chunk.slice(at, at + sliceSize)));
+    } else {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      for (let at = 0; at < bytes.length; at += sliceSize) this.pushBytes(bytes.subarray(at, at + sliceSize));
+    }
+    return this.take();
+  }
+
+  /** The text is over. Returns the incidents that were still open. */
+  end(): Incident[] {
+    if (this.carry.length > 0) {
+      this.lineNumber++;
+      this.rawLine(this.carry, 0, this.carry.length, this.offset);
+      this.offset += this.carry.length;
+      this.carry = Buffer.alloc(0);
+    }
+    for (const line of this.records.flush()) this.ordered(line);
+    for (const line of this.order.flush()) this.line(line);
+    this.closeAll(true, false);
+    return this.take();
+  }
+
+  private take(): Incident[] {
+    const done = this.done;
+    this.done = [];
+    return done;
+  }
+
+  private pushBytes(chunk: Buffer): void {
+    let bytes = chunk;
+    if (this.carry.length > 0) bytes = Buffer.concat([this.carry, chunk]);
+    const base = this.offset;
+    const last = bytes.lastIndexOf(10);
+    let pos = 0;
+    const end = last + 1;
+    while (pos < end) {
+      if (!this.active) {
+        const hit = words.find(bytes, pos, end);
+        this.lineNumber += hit.newlines;
+        if (hit.at < 0) {
+          pos = end;
+          break;
+        }
+        const newline = bytes.lastIndexOf(10, hit.at - 1);
+        pos = Math.max(pos, newline + 1);
+      }
+      let next = bytes.indexOf(10, pos);
+      if (next < 0) next = end;
+      this.lineNumber++;
+      if (this.skippingLongLine) this.skippingLongLine = false;
+      else this.rawLine(bytes, pos, next, base + pos);
+      pos = next + 1;
+    }
+    // an overlong line is read in part and otherwise passed over
+    if (bytes.length - end > maxLine * 4) {
+      if (!this.skippingLongLine) this.rawLine(bytes, end, bytes.length, base + end);
+      this.skippingLongLine = true;
+      this.carry = Buffer.alloc(0);
+      this.offset = base + bytes.length;
+      return;
+    }
+    this.carry = Buffer.from(bytes.subarray(end));
+    this.offset = base + end;
+  }
+
+  private get active(): boolean {
+    return this.drafts.length > 0 || this.orphan !== undefined || this.pendingLeads > 0 || this.order.holding;
+  }
+
+  private pendingLeads = 0;
+
+  private rawLine(bytes: Buffer, from: number, to: number, offset: number): void {
+    const end = Math.min(to, from + maxLine);
+    const raw = bytes.toString('utf8', from, bytes[end - 1] === 13 ? end - 1 : end);
+    for (const line of this.records.read(raw, offset, offset + (to - from), this.lineNumber)) this.ordered(line);
+  }
+
+  private ordered(line: LogLine): void {
+    for (const next of this.order.push(line)) this.line(next);
+  }
+
+  private stream(line: LogLine): Stream {
+    const key = line.caller ?? '';
+    let stream = this.streams.get(key);
+    if (stream === undefined) {
+      if (this.streams.size >= maxStreams) {
+        for (const [name, old] of this.streams) {
+          if (old.current === undefined && old.leads.length === 0) this.streams.delete(name);
+          if (this.streams.size < maxStreams) break;
+        }
+        if (this.streams.size >= maxStreams) {
+          const first = this.streams.keys().next().value!;
+          this.streams.delete(first);
+        }
+      }
+      stream = { current: undefined, older: [], leads: [], cut: false };
+      this.streams.set(key, stream);
+    }
+    return stream;
+  }
+
+  private line(line: LogLine): void {
+    if (line.foreign) return;
+    const { text } = line;
+    const boot = /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text);
+    if (boot !== null) {
+      this.closeAll(false, true);
+      this.release = boot[1]!;
+      this.lastStamp = line.timestamp;
+      return;
+    }
+    if (line.timestamp !== undefined) {
+      // a clock that starts again is another boot; a wall clock or another log may also be meant
+      if (this.lastStamp !== undefined && line.timestamp < this.lastStamp - 10) this.closeAll(false, false);
+      this.lastStamp = line.timestamp;
+    }
+    const stream = this.stream(line);
+    const headline = parseHeadline(text);
+    if (headline === undefined) this.body(line, stream);
+    else if (headline.role === 'lead') this.lead(line, headline, stream);
+    else this.headline(line, headline, stream);
+    this.expire(line);
+  }
+
+  // ---- headlines
+
+  private lead(line: LogLine, headline: Headline, stream: Stream): void {
+    const { current } = stream;
+    if (current?.panicked === true && !current.ended) {
+      current.extendTo(line);
+      return;
+    }
+    if (headline.title === '' && headline.kind === 'BUG') {
+      stream.cut = true;
+      stream.leads = stream.leads.filter(
+        (lead) => lead.headline !== undefined && lead.headline.title !== '' && line.number - lead.line.number <= 6,
+      );
+    }
+    if (stream.leads.length < 12) stream.leads.push({ line, headline });
+    this.countLeads();
+  }
+
+  private countLeads(): void {
+    this.pendingLeads = 0;
+    for (const stream of this.streams.values()) this.pendingLeads += stream.leads.length;
+  }
+
+  private headline(line: LogLine, found: Headline, stream: Stream): void {
+    const headline = withLeads(found, stream.leads);
+    if (this.orphan !== undefined) this.orphan = undefined;
+    if (this.absorb(line, headline, stream)) {
+      stream.leads = [];
+      stream.cut = false;
+      this.countLeads();
+      return;
+    }
+    const details = stream.leads
+      .filter((lead) => lead.headline === undefined || lead.headline.title !== '' || lead.headline.kind !== 'BUG')
+      .map((lead) => lead.line.text.trim());
+    const draft = new Draft(headline, line, details);
+    for (const lead of stream.leads) draft.extendTo(lead.line);
+    stream.leads = [];
+    stream.cut = false;
+    this.countLeads();
+    if (stream.current !== undefined && this.drafts.includes(stream.current)) {
+      stream.older = [...stream.older.filter((older) => this.drafts.includes(older)), stream.current].slice(-4);
+      if (stream.current.incomplete && stream.current.confirmed && line.number - stream.current.lastNumber <= 8) {
+        stream.current.mixed ??= 'another report is mixed in';
+        draft.mixed ??= 'another report is mixed in';
+      }
+    }
+    stream.current = draft;
+    this.drafts.push(draft);
+    if (this.drafts.length > maxDrafts) this.close(this.drafts[0]!, false, false);
+  }
+
+  /** Whether the headline belongs to an incident that is already open. */
+  private absorb(line: LogLine, headline: Headline, stream: Stream): boolean {
+    const own = stream.current !== undefined && this.drafts.includes(stream.current) ? stream.current : undefined;
+    if (headline.role === 'panic') return this.absorbPanic(line, headline, stream, own);
+    // the older of two interleaved reports may be the one that waits for its die line
+    for (const draft of [...stream.older, ...(own === undefined ? [] : [own])]) {
+      if (!this.drafts.includes(draft) || draft.panicked) continue;
+      const as = continues(draft, headline, line);
+      if (as === undefined) continue;
+      draft.addHeadline(headline, line, as);
+      stream.current = draft;
+      return true;
+    }
+    const dying = own?.panicked === true ? own : this.drafts.findLast((draft) => draft.panicked && isWarning(headline));
+    if (dying !== undefined && soon(dying, line, 30) && (!dying.ended || isWarning(headline))) {
+      dying.addHeadline(headline, line, 'aftermath');
+      stream.current = dying;
+      return true;
+    }
+    // stalls that several CPUs report
+    if (headline.kind === 'rcu-stall') {
+      const open = this.drafts.findLast((draft) => draft.kind === 'rcu-stall' && !draft.panicked);
+      if (open !== undefined && soon(open, line, 120)) {
+        open.addHeadline(headline, line, 'repeat');
+        stream.current = open;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private absorbPanic(line: LogLine, headline: Headline, stream: Stream, own: Draft | undefined): boolean {
+    const take = (draft: Draft): boolean => {
+      draft.addHeadline(headline, line, draft.panicked ? 'aftermath' : 'panic');
+      if (stream.current !== draft && stream.current !== undefined) stream.older.push(stream.current);
+      stream.current = draft;
+      return true;
+    };
+    if (own?.panicked === true && !own.ended) return take(own);
+    const open = this.drafts.filter((draft) => !draft.panicked && soon(draft, line, idleSeconds));
+    const ordered =
+      own !== undefined && open.includes(own)
+        ? [own, ...open.filter((draft) => draft !== own).reverse()]
+        : open.reverse();
+    const match = ordered.find((draft) => causes(draft, headline));
+    if (match !== undefined) return take(match);
+    const reason = headline.reason ?? '';
+    if (isConsequence(reason)) {
+      const first = ordered.find((draft) => draft.confirmed) ?? ordered[0];
+      if (first !== undefined) return take(first);
+    }
+    // the report of a fault that is still being printed
+    if (
+      own !== undefined &&
+      ordered.includes(own) &&
+      own.kind !== 'WARN' &&
+      own.incident.dieCount !== undefined &&
+      line.number - own.lastNumber <= 4 &&
+      soon(own, line, 2)
+    ) {
+      return take(own);
+    }
+    if (own !== undefined && ordered.includes(own) && own.kind === 'machine-check') return take(own);
+    return false;
+  }
+
+  // ---- other lines
+
+  private body(line: LogLine, stream: Stream): void {
+    const { text } = line;
+    if (text === '') return;
+    if (stream.cut && stream.leads.length > 0) {
+      const first = stream.leads[0]!;
+      if (
+        line.number - first.line.number <= 10 &&
+        stream.leads.length < 12 &&
+        !/^\s?\[<|^Modules linked in|^Call [Tt]race/.test(text)
+      ) {
+        stream.leads.push({ line });
+        this.countLeads();
+        return;
+      }
+    }
+    const nmi = /^(?:NMI backtrace for cpu \d|CPU\d{1,5}: )/.test(text);
+    if (nmi && this.attachCpu(line, stream)) return;
+    const { current } = stream;
+    if (current !== undefined && this.drafts.includes(current)) {
+      if (stream.older.length > 0) {
+        const older = stream.older.find(
+          (draft) =>
+            this.drafts.includes(draft) &&
+            draft.incomplete &&
+            line.number - draft.lastNumber <= 12 &&
+            draft.wants(text),
+        );
+        if (older !== undefined) {
+          older.add(line);
+          if (/^Call [Tt]race/.test(text)) {
+            // its frames follow
+            stream.older = [...stream.older.filter((draft) => draft !== older), current];
+            stream.current = older;
+          }
+          return;
+        }
+        if (!current.wants(text) || current.hasTrace) {
+          const waiting = stream.older.find(
+            (draft) =>
+              this.drafts.includes(draft) &&
+              draft.incomplete &&
+              line.number - draft.lastNumber <= 12 &&
+              draft.wants(text),
+          );
+          if (waiting?.add(line) === true) return;
+        }
+      }
+      if (current.add(line)) return;
+    }
+    if (stream.current === undefined || !this.drafts.includes(stream.current)) this.orphanLine(line, stream);
+  }
+
+  /** A CPU's own trace, printed because a watchdog elsewhere asked for it. */
+  private attachCpu(line: LogLine, stream: Stream): boolean {
+    const own = stream.current !== undefined && this.drafts.includes(stream.current) ? stream.current : undefined;
+    if (own !== undefined) return own.add(line);
+    const kinds: readonly IncidentKind[] = [
+      'rcu-stall',
+      'soft-lockup',
+      'hard-lockup',
+      'hung-task',
+      'nmi',
+      'workqueue-lockup',
+      'panic',
+    ];
+    const asker =
+      this.drafts.findLast((draft) => draft.sentNmi) ?? this.drafts.findLast((draft) => kinds.includes(draft.kind));
+    if (asker === undefined) return false;
+    stream.current = asker;
+    return asker.add(line);
+  }
+
+  /** Registers and traces whose headline is missing: an incident only if the end says that it was one. */
+  private orphanLine(line: LogLine, stream: Stream): void {
+    const { text } = line;
+    if (this.orphan === undefined) {
+      if (!/^(?:RIP: 00(?:10|18|08):|pc : |Call [Tt]race:)/.test(text) || this.drafts.length > 0) return;
+      const headline: Headline = { kind: 'unknown', role: 'start', title: 'kernel oops in %F', strong: false };
+      const draft = new Draft(headline, line, []);
+      draft.add(line);
+      this.orphan = { draft, until: line.number + 120 };
+      return;
+    }
+    const { draft } = this.orphan;
+    draft.add(line);
+    if (/^---\[ end trace/.test(text) && draft.incident.instruction !== undefined) {
+      draft.confirmed = true;
+      this.drafts.push(draft);
+      stream.current = draft;
+      this.orphan = undefined;
+    }
+  }
+
+  // ---- endings
+
+  private expire(line: LogLine): void {
+    for (const stream of this.pendingLeads > 0 ? this.streams.values() : []) {
+      const last = stream.leads.at(-1);
+      if (last !== undefined && line.number - last.line.number > 12) {
+        stream.leads = [];
+        stream.cut = false;
+        this.countLeads();
+      }
+    }
+    if (this.orphan !== undefined && line.number > this.orphan.until) this.orphan = undefined;
+    for (const draft of this.drafts) {
+      const idle = line.number - draft.lastNumber;
+      if (idle > idleLines || (!draft.confirmed && idle > 24)) this.close(draft, false, false);
+    }
+  }
+
+  private closeAll(cut: boolean, rebooted: boolean): void {
+    const orphan = this.orphan?.draft;
+    // a fault whose kernel was still printing when the next one booted was its last
+    const last = this.drafts.reduce((latest, draft) => Math.max(latest, draft.lastNumber), 0);
+    for (const draft of [...this.drafts]) this.close(draft, cut, rebooted && draft.lastNumber === last);
+    this.orphan = undefined;
+    if (
+      orphan !== undefined &&
+      cut &&
+      orphan.incident.instruction !== undefined &&
+      orphan.hasTrace &&
+      orphan.incident.code !== undefined
+    ) {
+      orphan.confirmed = true;
+      this.drafts.push(orphan);
+      this.close(orphan, cut, rebooted);
+    }
+    this.streams.clear();
+    this.pendingLeads = 0;
+  }
+
+  private close(draft: Draft, cut: boolean, rebooted: boolean): void {
+    this.drafts = this.drafts.filter((other) => other !== draft);
+    if (!draft.confirmed) return;
+    const incident = draft.finish(cut, rebooted);
+    if (incident.kernelRelease === undefined && this.release !== undefined) incident.kernelRelease = this.release;
+    this.done.push(incident);
+  }
+}
+
+/** All incidents of a text, in the order in which they begin. */
+export function findIncidents(text: string | Uint8Array): Incident[] {
+  const scanner = new LogScanner();
+  const incidents = [...scanner.push(text), ...scanner.end()];
+  return incidents.sort((a, b) => a.span.start - b.span.start);
+}
+
+function isWarning(headline: Headline): boolean {
+  return (
+    headline.kind === 'WARN' ||
+    headline.kind === 'lockdep' ||
+    headline.kind === 'suspicious-rcu' ||
+    headline.corrected === true
+  );
+}
+
+function soon(draft: Draft, line: LogLine, seconds: number): boolean {
+  if (line.timestamp === undefined || draft.lastStamp === undefined) return line.number - draft.lastNumber <= idleLines;
+  return line.timestamp - draft.lastStamp <= seconds;
+}
+
+/** How a headline continues an open report of the same stream; undefined: it does not. */
+function continues(draft: Draft, headline: Headline, line: LogLine): 'same' | 'repeat' | 'task' | undefined {
+  const { kind, incident } = draft;
+  const near = line.number - draft.lastNumber <= 40 && soon(draft, line, 10);
+  if (headline.role === 'die') {
+    if (incident.dieCount !== undefined)
+      return incident.dieCount === headline.dieCount && draft.incomplete ? 'same' : undefined;
+    if (!near || !faults.includes(kind) || draft.hasTrace || incident.instruction !== undefined) return undefined;
+    return 'same';
+  }
+  if (kind === 'sysrq' && near && !draft.hasTrace && faults.includes(headline.kind)) return 'same';
+  if (headline.kind !== kind) {
+    if (kind === 'bad-page-fault' && incident.dieCount === undefined && headline.kind === 'stack-overflow' && near)
+      return 'same';
+    if (
+      (kind === 'stack-overflow' || kind === 'double-fault') &&
+      (headline.kind === 'double-fault' || headline.kind === 'stack-overflow') &&
+      near
+    )
+      return 'same';
+    if (
+      (kind === 'machine-check' || kind === 'hardware-error') &&
+      (headline.kind === 'machine-check' || headline.kind === 'hardware-error') &&
+      soon(draft, line, 5)
+    )
+      return 'repeat';
+    if (kind === 'unknown' && near) return undefined;
+    return undefined;
+  }
+  switch (kind) {
+    case 'soft-lockup':
+      return incident.task?.pid === headline.pid && incident.cpu === headline.cpu && soon(draft, line, 60)
+        ? 'repeat'
+        : undefined;
+    case 'hard-lockup':
+      return incident.cpu === headline.cpu && soon(draft, line, 60) ? 'repeat' : undefined;
+    case 'rcu-stall':
+      return soon(draft, line, 120) ? 'repeat' : undefined;
+    case 'hung-task':
+      return incident.task?.pid !== headline.pid && soon(draft, line, 10) ? 'task' : undefined;
+    case 'out-of-memory':
+      return headline.traceless === true && soon(draft, line, 30) ? 'repeat' : undefined;
+    case 'memory-leak':
+      return !draft.hasTrace && near && (/^BUG: memory leak/.test(incident.message) || headline.traceless === true)
+        ? 'same'
+        : undefined;
+    case 'bad-rss-counter':
+    case 'netdev-unregister':
+    case 'workqueue-lockup':
+      return soon(draft, line, 60) ? 'repeat' : undefined;
+    case 'machine-check':
+    case 'hardware-error':
+    case 'nmi':
+    case 'xen':
+    case 'kvm':
+      return soon(draft, line, 5) ? 'repeat' : undefined;
+    case 'stack-overflow':
+    case 'double-fault':
+    case 'serror':
+      return near && !draft.hasTrace ? 'same' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Whether the panic is what the open incident led to. */
+function causes(draft: Draft, panic: Headline): boolean {
+  const { kind } = draft;
+  const reason = panic.reason ?? '';
+  if (kind === panic.kind && kind !== 'panic') return true;
+  switch (panic.kind) {
+    case 'init-killed':
+      return (
+        draft.incident.task?.pid === 1 ||
+        (draft.incident.dieCount !== undefined && /exitcode=0x0000000[79b]/.test(reason))
+      );
+    case 'machine-check':
+    case 'hardware-error':
+    case 'serror':
+      return kind === 'machine-check' || kind === 'hardware-error' || kind === 'serror' || kind === 'nmi';
+    case 'nmi':
+    case 'hard-lockup':
+      return kind === 'hard-lockup' || kind === 'nmi' || kind === 'hardware-error';
+    case 'stack-overflow':
+    case 'double-fault':
+      return kind === 'stack-overflow' || kind === 'double-fault' || (kind === 'bad-page-fault' && draft.incomplete);
+    case 'soft-lockup':
+      return kind === 'rcu-stall';
+    case 'panic':
+      return (
+        (/workqueue/i.test(reason) && kind === 'workqueue-lockup') ||
+        (/^BUG!|kfence|kasan|ubsan|kcsan/i.test(reason) && kind !== 'WARN') ||
+        (/^(?:Out of memory|System)/.test(reason) && kind === 'out-of-memory')
+      );
+    default:
+      return false;
+  }
+}
+
+/** A BUG() or WARN() is what the message before it says it is. */
+function withLeads(headline: Headline, leads: readonly Lead[]): Headline {
+  if (headline.kind !== 'BUG' && headline.kind !== 'WARN' && headline.kind !== 'invalid-opcode') return headline;
+  const said = leads.findLast((lead) => lead.headline !== undefined && lead.headline.title !== '')?.headline;
+  if (said !== undefined) {
+    const warned = headline.kind === 'WARN';
+    return {
+      ...headline,
+      kind: said.kind,
+      title: warned ? said.title.replace(/^BUG: /, 'WARNING: ') : said.title.replace(/^WARNING: /, 'BUG: '),
+    };
+  }
+  const file = headline.file ?? '';
+  if (/(?:^|\/)lib\/list_debug\.c:/.test(file))
+    return {
+      ...headline,
+      kind: 'list-corruption',
+      title: headline.kind === 'WARN' ? 'WARNING: corrupted list in %F' : 'BUG: corrupted list in %F',
+    };
+  if (/(?:^|\/)mm\/usercopy\.c:/.test(file)) return { ...headline, kind: 'usercopy', title: 'BUG: bad usercopy in %F' };
+  if (/(?:^|\/)lib\/refcount\.c:/.test(file))
+    return { ...headline, kind: 'refcount', title: 'WARNING: refcount bug in %F' };
+  if (/(?:^|\/)lib\/debugobjects\.c:/.test(file))
+    return { ...headline, kind: 'odebug', title: 'WARNING: ODEBUG bug in %F' };
+  if (/(?:^|\/)lib\/string(?:_helpers)?\.c:/.test(file) && headline.kind === 'BUG')
+    return { ...headline, kind: 'fortify', title: 'BUG: detected buffer overflow in %F' };
+  return headline;
+}

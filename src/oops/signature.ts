@@ -1,0 +1,96 @@
+// Names for incidents that two reports of the same bug share: hashes over what stays the same from one build of a kernel
+// series to the next. Offsets, sizes, compiler suffixes, inlined and stale frames, and the ways into the
+// kernel are left out.
+import { createHash } from 'node:crypto';
+import { type Frame, functionName } from './frames.ts';
+import { runningFrames } from './guilty.ts';
+import { stable } from './headlines.ts';
+import type { Incident, Trace } from './incident.ts';
+import { type IncidentKind, reportKind } from './kinds.ts';
+import { isEntry, isMachinery, waitsOn } from './machinery.ts';
+
+const maxFrames = 6;
+
+/** Function names of the trace's meaning part, innermost first. */
+export function normalFrames(traces: readonly Trace[], kind: IncidentKind): string[] {
+  const names: string[] = [];
+  for (const frame of runningFrames(traces, kind)) {
+    if (frame.inline === true || frame.symbol === '') continue;
+    const name = normalName(frame);
+    if (isEntry(name) || isMachinery(name, kind)) continue;
+    if (names.at(-1) !== name) names.push(name);
+  }
+  return names;
+}
+
+/** The wrappers that the compiler may or may not inline around a system call count as one. */
+function normalName(frame: Frame): string {
+  return functionName(frame.symbol)
+    .replace(/^(?:__(?:x64|ia32|arm64|se|do|s390x|riscv|x32|compat)_)?(?:compat_)?(?:sys|SyS|SYSC)_(?=\w)/, 'sys_')
+    .replace(/^ksys_/, 'sys_');
+}
+
+function hash(parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16);
+}
+
+/** Fills `signature` and `looseSignature`; everything else must be there. */
+export function sign(incident: Incident): void {
+  const frames = significantFrames(incident);
+  const what = frames.length > 0 ? frames : [stable(incident.message)];
+  incident.signature = hash([incident.kind, hangsOn(incident), ...what.slice(0, maxFrames)]);
+  incident.looseSignature = hash([reportKind(incident), incident.guilty?.function ?? incident.title]);
+}
+
+/** A task that hangs on a mutex and one that hangs on an rwsem in the same function are two bugs. */
+function hangsOn(incident: Incident): string {
+  if (incident.kind !== 'hung-task' && incident.kind !== 'soft-lockup' && incident.kind !== 'hard-lockup') return '';
+  const main = incident.traces.filter((trace) => trace.purpose === 'main');
+  const top = incident.instruction === undefined ? [] : [functionName(incident.instruction.symbol)];
+  for (const frame of runningFrames(main, incident.kind)) {
+    const name = functionName(frame.symbol);
+    if (name === incident.guilty?.function) break;
+    top.push(name);
+  }
+  return waitsOn(top);
+}
+
+function significantFrames(incident: Incident): string[] {
+  const main = incident.traces.filter((trace) => trace.purpose === 'main');
+  const names = normalFrames(
+    main.length > 0 ? main : incident.traces.filter((trace) => trace.purpose === 'panic'),
+    incident.kind,
+  );
+  const guilty = incident.guilty?.function;
+  if (guilty === undefined) return names;
+  const at = names.indexOf(guilty);
+  return at >= 0 ? names.slice(at) : [guilty, ...names];
+}
+
+/**
+ * How alike two incidents are: 0 nothing in common, 1 the same bug by signature. Weighs kind, guilty function and
+ * the order of the frames.
+ */
+export function similarity(a: Incident, b: Incident): number {
+  if (a.signature === b.signature) return 1;
+  const framesA = significantFrames(a).slice(0, 32);
+  const framesB = significantFrames(b).slice(0, 32);
+  const kind = a.kind === b.kind ? 1 : reportKind(a) === reportKind(b) ? 0.7 : 0;
+  const guilty = a.guilty !== undefined && a.guilty.function === b.guilty?.function ? 1 : 0;
+  const common = longestCommon(framesA, framesB);
+  const longer = Math.max(framesA.length, framesB.length);
+  const trace = longer === 0 ? 0 : common / longer;
+  const score =
+    longer === 0 ? 0.5 * kind + 0.5 * (a.title === b.title ? 1 : 0) : 0.2 * kind + 0.35 * guilty + 0.45 * trace;
+  return Math.min(score, 0.99);
+}
+
+function longestCommon(a: readonly string[], b: readonly string[]): number {
+  let row = new Array<number>(b.length + 1).fill(0);
+  for (const x of a) {
+    const next = [0];
+    for (const [j, y] of b.entries()) next.push(x === y ? row[j]! + 1 : Math.max(row[j + 1]!, next[j]!));
+    row = next;
+  }
+  return row[b.length]!;
+}
