@@ -7,6 +7,7 @@ import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import { Arm64KernelSpace, arm64LayoutFromVmcoreinfo } from './aarch64/kernel_space.ts';
 import type { AddressSpace } from './address_space.ts';
 import { layoutFromVmcoreinfo, X86KernelSpace } from './x86_64/kernel_space.ts';
+import { locateX86Kernel } from './x86_64/locate_kernel.ts';
 
 /** Address of a symbol by name, or null. What an architecture learns from kallsyms, which it may not import. */
 export type SymbolAddress = (name: string) => VirtAddr | null;
@@ -54,8 +55,13 @@ export function openArchitecture(dump: Dump, vmcoreinfo: Vmcoreinfo): Architectu
 }
 
 function openX86(dump: Dump, vmcoreinfo: Vmcoreinfo): X86Architecture {
-  const layout = layoutFromVmcoreinfo(vmcoreinfo);
-  if (layout === null) throw new FormatError('VMCOREINFO', 'has no NUMBER(phys_base) or SYMBOL(swapper_pg_dir)');
+  const layout = layoutFromVmcoreinfo(vmcoreinfo) ?? locateX86Kernel(dump);
+  if (layout === null) {
+    throw new FormatError(
+      'dump',
+      'has no VMCOREINFO that tells where the kernel is, and no kernel was found in memory',
+    );
+  }
   const space = new X86KernelSpace(dump.memory, layout);
   return {
     name: 'x86_64',
