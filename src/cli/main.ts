@@ -4,6 +4,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { InquestError, messageOf, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
+import type { ReportFormat } from '../report/render.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 
 const version = '0.1.0';
@@ -40,7 +41,7 @@ Examples:
     )
     .option('--json', 'same as --format json')
     .option('-o, --output <file>', 'write to a file instead of standard output')
-    .action(async (dumps: string[], options: { format: string; json?: boolean; output?: string }) => {
+    .action(async (dumps: string[], options: { format: ReportFormat; json?: boolean; output?: string }) => {
       const { runReport } = await import('./report.ts');
       status = await runReport(dumps, {
         format: options.json ? 'json' : options.format,

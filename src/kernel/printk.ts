@@ -53,10 +53,10 @@ export function readLog(kernel: Kernel): LogRecord[] {
 }
 
 function readInto(kernel: Kernel, records: LogRecord[]): void {
-  if (hasSymbol(kernel, 'prb')) return readRingbuffer(kernel, records);
-  if (hasSymbol(kernel, 'log_first_idx')) return readStructuredLog(kernel, records);
-  if (hasSymbol(kernel, 'log_end')) return readPlainLog(kernel, records);
-  throw new NotFoundError('symbol', 'prb', 'nor log_first_idx, nor log_end: no kernel log');
+  if (hasSymbol(kernel, 'prb')) readRingbuffer(kernel, records);
+  else if (hasSymbol(kernel, 'log_first_idx')) readStructuredLog(kernel, records);
+  else if (hasSymbol(kernel, 'log_end')) readPlainLog(kernel, records);
+  else throw new NotFoundError('symbol', 'prb', 'nor log_first_idx, nor log_end: no kernel log');
 }
 
 function hasSymbol(kernel: Kernel, name: string): boolean {
@@ -102,4 +102,18 @@ export function logText(bytes: Uint8Array): string {
 export function logTimestamp(ns: bigint): string {
   const us = ns / 1000n;
   return `[${String(us / 1_000_000n).padStart(5)}.${String(us % 1_000_000n).padStart(6, '0')}]`;
+}
+
+/**
+ * The log as text with level, time and caller before each line (`<6>[    0.000000][    T0] text`), for readers of
+ * log text: the caller tells messages of several CPUs apart.
+ */
+export function logAsText(records: readonly LogRecord[]): string {
+  return records
+    .map(({ timestampNs, text, level, caller }) => {
+      const who = caller === null ? '' : `[${`${caller.kind === 'cpu' ? 'C' : 'T'}${caller.id}`.padStart(6)}]`;
+      const prefix = `<${level}>[${logTimestamp(timestampNs ?? 0n)}]${who} `;
+      return `${prefix}${text.split('\n').join(`\n${prefix}`)}\n`;
+    })
+    .join('');
 }

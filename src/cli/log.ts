@@ -1,0 +1,49 @@
+// `inquest log`: the kernel's messages, out of a dump or out of any text that holds some.
+import { escapeTerminal } from '../base/text.ts';
+import { toJson } from '../commands/command.ts';
+import { CommandContext } from '../commands/context.ts';
+import { findCommand } from '../commands/registry.ts';
+import { LineReader } from '../oops/line_reader.ts';
+import type { LogLine } from '../oops/log_line.ts';
+import { runOops } from './oops.ts';
+import { openKernel } from './open.ts';
+import { writeError, writeOut } from './output.ts';
+import { isDumpSource, readSource } from './source.ts';
+
+export async function runLog(
+  source: string,
+  options: { wallClock: boolean; oops: boolean; json: boolean },
+): Promise<number> {
+  if (options.oops) return runOops(source, { titles: false, json: options.json });
+  if (isDumpSource(source)) return dumpLog(source, options);
+  const show = (lines: readonly LogLine[]): void => {
+    const text = lines
+      .filter((line) => !line.foreign)
+      .map((line) => (options.json ? `${JSON.stringify(asRecord(line))}\n` : `${asText(line, options.wallClock)}\n`))
+      .join('');
+    if (text !== '') writeOut(text);
+  };
+  const reader = new LineReader();
+  for (const chunk of readSource(source)) show(reader.push(chunk));
+  show(reader.end());
+  return 0;
+}
+
+function dumpLog(source: string, options: { wallClock: boolean; json: boolean }): number {
+  const context = new CommandContext(openKernel([source]));
+  const { data, text, faults } = findCommand('log')!.run(context, options.wallClock ? ['-T'] : []);
+  writeOut(options.json ? `${toJson({ command: 'log', data, faults })}\n` : text);
+  if (!options.json)
+    for (const fault of faults) writeError(`inquest: ${escapeTerminal(`${fault.what}: ${fault.message}`)}\n`);
+  return text === '' && faults.length > 0 ? 1 : 0;
+}
+
+/** One message as JSON: absent fields are those that the text did not tell. */
+function asRecord({ text, timestamp, wallTime, level, caller }: LogLine): unknown {
+  return { timestamp, wallTime, level, caller, text };
+}
+
+function asText({ text, timestamp, wallTime }: LogLine, wallClock: boolean): string {
+  const stamp = wallClock && wallTime !== undefined ? wallTime : timestamp?.toFixed(6).padStart(12);
+  return escapeTerminal(stamp === undefined ? text : `[${stamp}] ${text}`);
+}

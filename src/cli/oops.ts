@@ -1,0 +1,26 @@
+// `inquest oops`: every incident in a log, explained.
+import { logAsText, readLog } from '../kernel/printk.ts';
+import type { Incident } from '../oops/incident.ts';
+import { renderIncident } from '../oops/render.ts';
+import { LogScanner } from '../oops/scanner.ts';
+import { openKernel } from './open.ts';
+import { writeOut } from './output.ts';
+import { isDumpSource, readSource } from './source.ts';
+
+/** @returns 0 with incidents, 3 with none */
+export async function runOops(source: string, options: { titles: boolean; json: boolean }): Promise<number> {
+  let found = 0;
+  const show = (incidents: readonly Incident[]): void => {
+    for (const incident of incidents) {
+      if (options.json) writeOut(`${JSON.stringify(incident)}\n`);
+      else if (options.titles) writeOut(`${incident.title}\n`);
+      else writeOut(`${found === 0 ? '' : '\n'}${renderIncident(incident)}`);
+      found++;
+    }
+  };
+  const scanner = new LogScanner();
+  if (isDumpSource(source)) show(scanner.push(logAsText(readLog(openKernel([source])))));
+  else for (const chunk of readSource(source)) show(scanner.push(chunk));
+  show(scanner.end());
+  return found > 0 ? 0 : 3;
+}

@@ -1,0 +1,241 @@
+// One death analysed: facts, verdict, findings, and what stands around them.
+import { hex16 } from '../base/text.ts';
+import type { CommandContext } from '../commands/context.ts';
+import { findCommand } from '../commands/registry.ts';
+import type { Frame } from '../kernel/backtrace.ts';
+import { loadAverages } from '../kernel/loadavg.ts';
+import { taints } from '../kernel/panic.ts';
+import type { Task } from '../kernel/sched.ts';
+import { crashTime, readClocks } from '../kernel/timekeeping.ts';
+import { readUtsname } from '../kernel/utsname.ts';
+import { totalRamPages } from '../kernel/vmstat.ts';
+import { reportKind } from '../oops/kinds.ts';
+import type { Analysis, BacktraceFrame, InvolvedTask } from './analysis.ts';
+import { Facts } from './facts.ts';
+import { blockedFindings, blockedTasks } from './rules/blocked.ts';
+import { faultFindings } from './rules/fault.ts';
+import { lockupFindings } from './rules/lockup.ts';
+import { memoryReport, outOfMemoryFindings } from './rules/out_of_memory.ts';
+import { surroundingFindings } from './rules/surroundings.ts';
+import { readSettings } from './settings.ts';
+import { placeAt, reachVerdict, type Verdict } from './verdict.ts';
+
+/** Lines of the log that the report shows before the fatal incident, and in all. */
+const linesBefore = 8;
+const maxLogLines = 200;
+/** Tasks whose stacks the report shows. */
+const maxTasks = 12;
+/** Instructions shown around a fault. */
+const codeBefore = 8;
+const codeAfter = 5;
+
+/** Analyses a dump. Reads what it can; what could not be read is in `faults`. Throws nothing for a bad dump. */
+export function analyse(context: CommandContext): Analysis {
+  const { value, faults } = context.kernel.faults.collect(() => collect(context));
+  return { ...value, faults };
+}
+
+function collect(context: CommandContext): Omit<Analysis, 'faults'> {
+  const facts = new Facts(context);
+  const verdict = reachVerdict(facts);
+  const memory = verdict.kind === 'out-of-memory' ? memoryReport(facts) : null;
+  return {
+    dump: dumpFacts(facts),
+    kernel: kernelFacts(facts),
+    panic: verdict.panic,
+    registers: registersAtFault(facts),
+    backtrace: facts.crashTrace.frames.map((frame) => frameData(facts, frame)),
+    code: codeAround(facts, verdict),
+    findings: [
+      ...faultFindings(facts, verdict),
+      ...lockupFindings(facts, verdict),
+      ...blockedFindings(facts, verdict),
+      ...outOfMemoryFindings(facts, verdict, memory),
+      ...surroundingFindings(facts, verdict),
+    ],
+    tasks: involvedTasks(facts, verdict),
+    memory,
+    incidents: facts.incidents.map((incident) => ({
+      kind: reportKind(incident),
+      title: incident.title,
+      timestamp: incident.timestamp ?? null,
+      fatal: incident.fatal,
+      signature: incident.signature,
+    })),
+    log: lastWords(facts),
+    modules: facts.kernel.modules.map(({ name, size, taints: letters }) => ({ name, size, taints: letters })),
+    settings: readSettings(facts, verdict.kind),
+    disagreements: verdict.disagreements,
+  };
+}
+
+function dumpFacts({ kernel }: Facts): Analysis['dump'] {
+  const { files, format, description, compression, level, complete, fileSize, pages, warnings } = kernel.dump.info;
+  return { files, format, description, compression, level, complete, fileSize, pages: { ...pages }, warnings };
+}
+
+function kernelFacts(facts: Facts): Analysis['kernel'] {
+  const { kernel, death } = facts;
+  const { faults } = kernel;
+  const uts = faults.attempt('utsname', () => readUtsname(kernel), null);
+  const time = faults.attempt('time of the crash', () => crashTime(kernel), null);
+  const commandLine = faults.attempt(
+    'kernel command line',
+    () => kernel.variable('saved_command_line').string(8192),
+    null,
+  );
+  const hardware = facts.log.find(({ text }) => text.startsWith('DMI: '))?.text.slice(5) ?? death?.hardware ?? null;
+  return {
+    release: uts?.release ?? kernel.vmcoreinfo.release,
+    version: uts?.version ?? null,
+    arch: kernel.arch.name,
+    nodename: uts?.nodename ?? null,
+    crashTime: time === null ? null : new Date(time * 1000).toISOString().replace('.000Z', 'Z'),
+    uptimeSeconds: faults.attempt('uptime', () => uptimeSeconds(facts), null),
+    loadAverage: faults.attempt('load average', () => [...loadAverages(kernel)], null),
+    cpus: kernel.cpus.online.length,
+    memory: faults.attempt('memory size', () => totalRamPages(kernel) * kernel.dump.memory.pageSize, null),
+    tasks: kernel.tasks.all.length,
+    hardware,
+    commandLine,
+    taint: faults.attempt('taint', () => taints(kernel).flags.map(({ letter, meaning }) => ({ letter, meaning })), []),
+    notes: [
+      ...(kernel.vmcoreinfoFromMemory
+        ? ['VMCOREINFO was in no note of the dump; it was found by searching memory.']
+        : []),
+      ...kernel.arch.notes,
+    ],
+  };
+}
+
+/** Since boot: the clock at the last tick, or the last line of the log if that is later. */
+function uptimeSeconds(facts: Facts): number {
+  const { boottime } = readClocks(facts.kernel);
+  return Number(boottime / 10_000_000n) / 100;
+}
+
+function registersAtFault(facts: Facts): Analysis['registers'] {
+  const registers = facts.exception?.registers;
+  if (registers === undefined) return null;
+  const shown: Record<string, string> = {};
+  for (const [name, value] of Object.entries(registers)) shown[name] = hex16(value ?? 0n);
+  return shown;
+}
+
+function frameData(facts: Facts, frame: Frame): BacktraceFrame {
+  const offset = frame.place === null ? null : Number(frame.address - frame.place.symbol.address);
+  const registers = frame.kind === 'entry' && frame.registers !== null ? frame.registers : null;
+  return {
+    ...placeAt(facts, frame.address),
+    symbol: frame.place?.symbol.name ?? null,
+    offset,
+    module: frame.place?.symbol.module ?? null,
+    frameAddress: hex16(frame.frameAddress),
+    stack: frame.stack,
+    reliable: frame.reliable,
+    registers:
+      registers === null
+        ? null
+        : Object.fromEntries(Object.entries(registers).map(([name, value]) => [name, hex16(value ?? 0n)])),
+  };
+}
+
+/** Instructions around the fault, from the function's start so that they are cut at the right bytes. */
+function codeAround(facts: Facts, { instruction, blamed }: Verdict): Analysis['code'] {
+  const place = instruction ?? blamed;
+  const dis = findCommand('dis');
+  if (place === null || place.symbol === null || dis === null) return null;
+  const run = (args: readonly string[]): string[] =>
+    facts.kernel.faults.attempt(
+      'code',
+      () =>
+        dis
+          .run(facts.context, args)
+          .text.split('\n')
+          .filter((line) => line.startsWith('0x')),
+      [],
+    );
+  const command = `dis -r ${place.address}`;
+  const before = run(['-r', place.address]).slice(-codeBefore - 1);
+  if (before.length === 0) return null;
+  const after = run([place.address, String(codeAfter + 1)]).slice(1);
+  return {
+    command,
+    lines: [
+      ...before.map((text, i) => ({ text, marked: i === before.length - 1 })),
+      ...after.map((text) => ({ text, marked: false })),
+    ],
+  };
+}
+
+function lastWords(facts: Facts): Analysis['log'] {
+  const { death, logLines } = facts;
+  let from = Math.max(0, logLines.length - 60);
+  if (death !== null) {
+    const headline = logLines.findLastIndex((line) => line.includes(death.message));
+    const timestamp =
+      death.timestamp === undefined
+        ? -1
+        : logLines.findIndex((line) => Number(/^\[\s*(\d+\.\d+)\]/.exec(line)?.[1] ?? -1) >= death.timestamp! - 1e-6);
+    const at = timestamp >= 0 ? timestamp : headline;
+    if (at >= 0) from = Math.max(0, at - linesBefore);
+  }
+  const lines = logLines.slice(from);
+  // of a very long report, its start and its end
+  const shown =
+    lines.length <= maxLogLines
+      ? lines
+      : [
+          ...lines.slice(0, maxLogLines / 2),
+          `... ${lines.length - maxLogLines} lines ...`,
+          ...lines.slice(-maxLogLines / 2),
+        ];
+  return { lines: shown, omitted: from };
+}
+
+function involvedTasks(facts: Facts, verdict: Verdict): InvolvedTask[] {
+  const found = new Map<bigint, InvolvedTask>();
+  const add = (task: Task, role: string): void => {
+    if (found.has(task.address) || found.size >= maxTasks) return;
+    const wait = facts.waitOf(task);
+    found.set(task.address, {
+      pid: task.pid,
+      comm: task.comm,
+      task: hex16(task.address),
+      state: task.state,
+      cpu: task.cpu,
+      role,
+      waitsFor:
+        wait === null
+          ? null
+          : {
+              kind: wait.kind,
+              address: hex16(wait.lock),
+              symbol: facts.kernel.place(wait.lock)?.symbol.name ?? null,
+              owner: wait.owner === null ? null : { pid: wait.owner.pid, comm: wait.owner.comm },
+              held: wait.held,
+              waiters: wait.waiters.length,
+            },
+      backtrace: facts.trace(task).frames.map((frame) => frameData(facts, frame)),
+    });
+  };
+  const { kind, subject } = verdict;
+  if (kind === 'hung-task' || kind === 'sysrq' || kind === 'unknown') {
+    const blocked = blockedTasks(facts);
+    const ordered = subject === null ? blocked : [subject, ...blocked];
+    for (const task of ordered) {
+      if (task.state !== 'UN') continue;
+      add(task, 'blocked');
+      const owner = facts.waitOf(task)?.owner;
+      if (owner != null) add(owner, 'holds a lock that others wait for');
+    }
+  }
+  if (kind === 'soft-lockup' || kind === 'hard-lockup' || kind === 'rcu-stall') {
+    if (subject !== null && subject.address !== facts.crashed?.task.address) add(subject, 'stuck');
+    for (const cpu of facts.kernel.cpus.online) {
+      const task = facts.kernel.tasks.active(cpu);
+      if (task !== null && !task.idle && task.address !== facts.crashed?.task.address) add(task, `ran on CPU ${cpu}`);
+    }
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,87 @@
+// Everything that rules may ask about one death, read once. A fact that cannot be had is null or empty, and
+// why is among the faults.
+import { isUserMode, type Registers } from '../arch/x86_64/registers.ts';
+import type { CommandContext } from '../commands/context.ts';
+import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
+import { type LockWait, lockWait } from '../kernel/blocked_on.ts';
+import { type CrashedTask, crashedTask } from '../kernel/panic.ts';
+import { type LogRecord, logAsText, logTimestamp, readLog } from '../kernel/printk.ts';
+import type { Task } from '../kernel/sched.ts';
+import type { Kernel } from '../kernel/session.ts';
+import type { Incident } from '../oops/incident.ts';
+import { findIncidents } from '../oops/scanner.ts';
+
+/** Registers at an exception: what ran when it came, and the frame of the entry code that saved them. */
+export interface ExceptionFrame {
+  readonly registers: Registers;
+  /** The entry code's frame (`asm_exc_page_fault`, ...). */
+  readonly entry: Frame;
+  /** Position of `entry` in the backtrace. */
+  readonly index: number;
+}
+
+const none: Backtrace = { frames: [], problem: '' };
+
+export class Facts {
+  readonly context: CommandContext;
+  readonly kernel: Kernel;
+  readonly log: readonly LogRecord[];
+  /** The log as dmesg prints it, a line of text each. */
+  readonly logLines: readonly string[];
+  readonly incidents: readonly Incident[];
+  /** The incident that the kernel died of, as far as the log tells. */
+  readonly death: Incident | null;
+  /** Who ran on the CPU that panicked. */
+  readonly crashed: CrashedTask | null;
+  private readonly waits = new Map<bigint, LockWait | null>();
+
+  constructor(context: CommandContext) {
+    this.context = context;
+    this.kernel = context.kernel;
+    const { faults } = this.kernel;
+    this.log = faults.attempt('log', () => readLog(this.kernel), []);
+    this.logLines = this.log.flatMap(({ timestampNs, text }) =>
+      text.split('\n').map((line) => `[${logTimestamp(timestampNs ?? 0n)}] ${line}`),
+    );
+    this.incidents = findIncidents(logAsText(this.log));
+    this.death = this.incidents.findLast((incident) => incident.fatal) ?? null;
+    this.crashed = faults.attempt('panicking task', () => crashedTask(this.kernel), null);
+  }
+
+  /** The backtrace of a task; empty where it cannot be made. */
+  trace(task: Task): Backtrace {
+    return this.kernel.faults.attempt(`stack of pid ${task.pid}`, () => backtracer(this.kernel).of(task), none);
+  }
+
+  /** The panicking task's backtrace. */
+  get crashTrace(): Backtrace {
+    return this.crashed === null ? none : this.trace(this.crashed.task);
+  }
+
+  /**
+   * The exception that the panicking task died in: the innermost one that interrupted kernel code, past
+   * the NMI that stopped the CPU.
+   */
+  get exception(): ExceptionFrame | null {
+    const { frames } = this.crashTrace;
+    for (const [index, entry] of frames.entries()) {
+      if (entry.kind !== 'entry' || entry.registers === null || isUserMode(entry.registers)) continue;
+      return { registers: entry.registers, entry, index };
+    }
+    return null;
+  }
+
+  /** The lock that a task sleeps on. */
+  waitOf(task: Task): LockWait | null {
+    let wait = this.waits.get(task.address);
+    if (wait === undefined) {
+      wait = this.kernel.faults.attempt(
+        `lock that pid ${task.pid} waits for`,
+        () => lockWait(this.kernel, task, this.trace(task).frames),
+        null,
+      );
+      this.waits.set(task.address, wait);
+    }
+    return wait;
+  }
+}

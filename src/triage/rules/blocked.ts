@@ -1,0 +1,121 @@
+// Blocked tasks: who waits for which lock, who holds it, and whether they wait for each other.
+import { count, hex16 } from '../../base/text.ts';
+import { type LockWait, lockChain } from '../../kernel/blocked_on.ts';
+import type { Task } from '../../kernel/sched.ts';
+import type { Finding } from '../analysis.ts';
+import { evidence, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
+import type { Verdict } from '../verdict.ts';
+
+/** Most blocked tasks whose locks are looked for: each costs a backtrace. */
+const maxBlocked = 2000;
+/** Most locks told of. */
+const maxLocks = 5;
+
+/** Uninterruptible sleepers: what the hung-task detector counts. */
+export function blockedTasks(facts: Facts): Task[] {
+  return facts.kernel.tasks.all.filter((task) => task.state === 'UN').slice(0, maxBlocked);
+}
+
+export function blockedFindings(facts: Facts, verdict: Verdict): Finding[] {
+  const blocked = blockedTasks(facts);
+  if (blocked.length === 0) return [];
+  const waits = blocked.map((task) => facts.waitOf(task)).filter((wait) => wait !== null);
+  const findings: Finding[] = [];
+  const told = new Set<bigint>();
+
+  // deadlocks first: each once, whoever of it is met first
+  for (const wait of waits) {
+    const { waits: ring, deadlocked } = lockChain(wait, (task) => facts.waitOf(task));
+    if (!deadlocked || ring.some(({ lock }) => told.has(lock))) continue;
+    for (const { lock } of ring) told.add(lock);
+    findings.push({
+      title: `Deadlock: ${ring.map(({ task }) => label(task)).join(' waits for ')} waits for ${label(ring[0]!.task)}`,
+      explanation: ring
+        .map(
+          (w) =>
+            `${label(w.task)} wants ${lockName(facts, w)}, which ${w.owner === null ? 'nobody' : label(w.owner)} holds.`,
+        )
+        .join(' '),
+      confidence: 'certain',
+      evidence: ring.flatMap((w) => lockEvidence(facts, w)),
+    });
+  }
+  const byLock = new Map<bigint, LockWait[]>();
+  for (const wait of waits) byLock.set(wait.lock, [...(byLock.get(wait.lock) ?? []), wait]);
+  const rest = [...byLock.values()].filter((group) => !told.has(group[0]!.lock)).sort((a, b) => b.length - a.length);
+  for (const group of rest.slice(0, maxLocks)) {
+    const wait = group[0]!;
+    const last = lockChain(wait, (task) => facts.waitOf(task)).waits.at(-1)!;
+    const holder =
+      wait.owner === null
+        ? `held ${wait.held}`
+        : `held ${wait.held === 'by its owner' ? '' : `${wait.held} `}by ${label(wait.owner)}`;
+    findings.push({
+      title: `${count(group.length, 'task')} blocked on ${lockName(facts, wait)}, ${holder}`,
+      explanation:
+        wait.owner === null
+          ? ''
+          : `The holder is ${stateWords(wait.owner)}${last !== wait && last.owner !== null ? `; at the end of the chain is ${label(last.owner)}, ${stateWords(last.owner)}` : ''}.`,
+      confidence: wait.owner === null ? 'likely' : 'certain',
+      evidence: [
+        ...lockEvidence(facts, wait),
+        ...present(
+          wait.owner === null
+            ? null
+            : evidence(facts, `bt ${hex16(wait.owner.address)}`, 'What the holder does instead of letting go.'),
+        ),
+      ],
+    });
+  }
+  if (findings.length === 0 && verdict.kind === 'hung-task') {
+    findings.push({
+      title: `${count(blocked.length, 'task')} in uninterruptible sleep, on no lock that can be told`,
+      explanation: 'They wait for I/O, a completion or a wait queue: their stacks say for what.',
+      confidence: 'certain',
+      evidence: present(evidence(facts, `bt ${hex16((verdict.subject ?? blocked[0]!).address)}`, 'Where it sleeps.')),
+    });
+  }
+  return findings;
+}
+
+function lockEvidence(facts: Facts, wait: LockWait): Finding['evidence'] {
+  const address = hex16(wait.lock);
+  const type = { mutex: 'mutex', rwsem: 'rw_semaphore', semaphore: 'semaphore', rtmutex: 'rt_mutex_base' }[wait.kind];
+  const why =
+    wait.owner === null
+      ? 'The lock as it is.'
+      : `The owner, less its low bits, is the task ${hex16(wait.owner.address)}: ${label(wait.owner)}.`;
+  return present(
+    evidence(facts, `bt ${hex16(wait.task.address)}`, `${label(wait.task)} sleeps in the lock's slow path.`),
+    wait.kind === 'semaphore' ? null : evidence(facts, `struct ${type}.owner -x ${address}`, why),
+  );
+}
+
+function lockName(facts: Facts, { kind, lock }: LockWait): string {
+  const place = facts.kernel.place(lock);
+  if (place === null) return `the ${kind} at ${hex16(lock)}`;
+  return `the ${kind} ${place.symbol.name}${place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`} (${hex16(lock)})`;
+}
+
+function stateWords(task: Task): string {
+  if (task.active) return `running on CPU ${task.cpu}`;
+  switch (task.state) {
+    case 'RU':
+      return 'runnable, waiting for a CPU';
+    case 'UN':
+      return 'blocked itself';
+    case 'IN':
+    case 'ID':
+      return 'asleep with the lock held';
+    case 'ZO':
+    case 'DE':
+      return 'dead: it exited with the lock held';
+    default:
+      return `in state ${task.state}`;
+  }
+}
+
+function label(task: Task): string {
+  return `${task.comm} (pid ${task.pid})`;
+}

@@ -1,0 +1,52 @@
+// Faults: the instruction, the register that held the bad address, and what that address looks like.
+import { hex } from '../../base/text.ts';
+import type { Finding } from '../analysis.ts';
+import { evidence, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
+import { registerText } from '../fault.ts';
+import { accessKinds, shortPlace, type Verdict } from '../verdict.ts';
+
+export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
+  const { access, instruction, kind } = verdict;
+  if (instruction === null || facts.exception === null) return [];
+  const findings: Finding[] = [];
+  const { operand } = access ?? { operand: null };
+  if (operand !== null && access !== null && accessKinds.includes(kind)) {
+    const verb = operand.access === 'read' ? 'reads' : operand.access === 'write' ? 'writes' : 'reads and writes';
+    const offset = BigInt.asIntN(64, operand.displacement);
+    const member =
+      offset > 0n && operand.registers.length === 1
+        ? `, ${hex(offset)} (hex) bytes into what ${operand.registers[0]!.name} should point to`
+        : '';
+    findings.push({
+      title: `The instruction at ${shortPlace(instruction)} ${verb} address ${hex(operand.address)}: ${access.looksLike}`,
+      explanation:
+        operand.registers.length === 0
+          ? ''
+          : `Its address is made of registers: ${registerText(operand)}${member}. Whoever set that register is the next question.`,
+      confidence: 'certain',
+      evidence: present(
+        evidence(
+          facts,
+          `dis -r ${instruction.address} | tail -6`,
+          'The last line is the instruction that faulted; the lines above set its registers.',
+        ),
+        evidence(facts, 'bt | grep [exception', 'Where the exception came.'),
+      ),
+    });
+  }
+  const poisoned = Object.entries(facts.exception.registers).filter(([, value]) =>
+    /^(6b){7}|^5a5a5a5a5a5a5a/.test(hex(value ?? 0n)),
+  );
+  if (poisoned.length > 0) {
+    const names = poisoned.map(([name]) => name).join(', ');
+    findings.push({
+      title: `Slab poison in ${names}: memory was used after it was freed, or before it was set up`,
+      explanation:
+        'The allocator fills freed objects with 6b and new ones with 5a when slub_debug=P is on; no real value looks like that.',
+      confidence: 'certain',
+      evidence: present(evidence(facts, 'bt', `See ${names} among the registers.`)),
+    });
+  }
+  return findings;
+}

@@ -1,0 +1,61 @@
+// Lockups and stalls: what the stuck CPU ran, whether interrupts were off, and the lock that it spins on.
+import { virtAddr } from '../../base/address.ts';
+import { hex16 } from '../../base/text.ts';
+import { frameName } from '../../kernel/backtrace.ts';
+import type { Finding } from '../analysis.ts';
+import { evidence, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
+import { shortPlace, type Verdict } from '../verdict.ts';
+
+const interruptFlag = 0x200n;
+const spinning = /^(native_|pv_|__pv_)?queued_(spin|read|write)_lock_slowpath|^_raw_(spin|read|write)_lock/;
+
+export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
+  const { kind, subject, blamed } = verdict;
+  if ((kind !== 'soft-lockup' && kind !== 'hard-lockup' && kind !== 'rcu-stall') || subject === null) return [];
+  const findings: Finding[] = [];
+  const { frames } = facts.trace(subject);
+  const entry = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
+  const off = entry?.registers?.rflags !== undefined && (entry.registers.rflags & interruptFlag) === 0n;
+  findings.push({
+    title: `CPU ${subject.cpu} ran ${blamed === null ? 'code' : shortPlace(blamed)} for ${subject.comm} (pid ${subject.pid}) when it was found stuck${off ? ', with interrupts off' : ''}`,
+    explanation: off
+      ? 'With interrupts off not even the timer gets through: look for what turned them off, and for the loop below it.'
+      : 'Interrupts were on, or the lockup would have been a hard one: look for a loop without cond_resched(), or preemption turned off around it.',
+    confidence: 'certain',
+    evidence: present(
+      evidence(facts, `bt ${hex16(subject.address)}`, 'The frames below the interrupt are what the CPU was doing.'),
+    ),
+  });
+
+  const spin = frames.findIndex((frame) => spinning.test(frameName(frame)));
+  const interrupted = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
+  const inSpin =
+    interrupted?.registers?.rip !== undefined &&
+    spinning.test(facts.kernel.place(virtAddr(interrupted.registers.rip))?.symbol.name ?? '');
+  const lock = inSpin ? interrupted?.registers?.rdi : undefined;
+  if ((spin >= 0 || inSpin) && lock !== undefined && facts.kernel.space.isReadable(virtAddr(lock))) {
+    const symbol = facts.kernel.place(virtAddr(lock))?.symbol.name ?? null;
+    findings.push({
+      title: `It spins on the lock at ${hex16(lock)}${symbol === null ? '' : ` (${symbol})`}`,
+      explanation:
+        'Spinlocks do not name their holder: look in the other CPUs and in sleeping tasks for who took this lock and did not give it back.',
+      confidence: 'likely',
+      evidence: present(evidence(facts, `rd ${hex16(lock)} 1`, 'The low byte is 1 while the lock is held.')),
+    });
+  }
+  const others = facts.kernel.cpus.online.filter(
+    (cpu) => cpu !== subject.cpu && facts.kernel.tasks.active(cpu)?.idle === false,
+  );
+  if (others.length > 0) {
+    findings.push({
+      title: `${others.length === 1 ? `CPU ${others[0]} was` : `CPUs ${others.join(', ')} were`} busy, too`,
+      explanation: '',
+      confidence: 'certain',
+      evidence: present(
+        evidence(facts, `bt -n idle -c ${others.join(',')}`, 'What the other busy CPUs did at that time.'),
+      ),
+    });
+  }
+  return findings;
+}

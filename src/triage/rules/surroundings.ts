@@ -1,0 +1,110 @@
+// What stands around any death: modules in the way, earlier trouble, overflowed stacks, settings.
+import { hex16 } from '../../base/text.ts';
+import { parentPid } from '../../kernel/sched.ts';
+import type { Finding } from '../analysis.ts';
+import { evidence, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
+import type { Verdict } from '../verdict.ts';
+
+export function surroundingFindings(facts: Facts, verdict: Verdict): Finding[] {
+  return [
+    ...blamedModule(facts, verdict),
+    ...sysrq(facts, verdict),
+    ...overflow(facts, verdict),
+    ...earlierTrouble(facts),
+  ];
+}
+
+/** Code of a module that taints the kernel: whom to ask. */
+function blamedModule(facts: Facts, { blamed }: Verdict): Finding[] {
+  if (blamed?.module == null) return [];
+  const module = facts.kernel.modules.find(({ name }) => name === blamed.module);
+  if (module === undefined || module.taints === '') return [];
+  const what = [...module.taints]
+    .map(
+      (letter) =>
+        ({
+          P: 'proprietary',
+          O: 'out-of-tree',
+          E: 'unsigned',
+          F: 'loaded by force',
+          C: 'staging',
+          K: 'a live patch',
+          X: 'externally supported',
+          N: 'a test',
+        })[letter],
+    )
+    .filter((word) => word !== undefined);
+  return [
+    {
+      title: `The code to blame is in the module ${module.name}, which is ${what.join(' and ')}`,
+      explanation: `It did not come with this kernel's own sources: ask whoever built it.`,
+      confidence: 'certain',
+      evidence: present(
+        evidence(facts, `mod -t | grep ${module.name}`, 'The letters are the taints that loading it set.'),
+      ),
+    },
+  ];
+}
+
+/** Who asked for a crash. */
+function sysrq(facts: Facts, { kind, subject }: Verdict): Finding[] {
+  if (kind !== 'sysrq' || subject === null) return [];
+  const parent = facts.kernel.faults.attempt('parent', () => facts.kernel.tasks.byPid(parentPid(subject)), null);
+  return [
+    {
+      title: `The crash was asked for by ${subject.comm} (pid ${subject.pid})${parent === null ? '' : `, a child of ${parent.comm} (pid ${parent.pid})`}`,
+      explanation:
+        'Nothing is wrong with the kernel as such. Somebody may have crashed it to get a dump of a machine that hung: look at blocked tasks and at the log before this.',
+      confidence: 'certain',
+      evidence: present(evidence(facts, `ps -p ${subject.pid}`, 'The processes that it descends from.')),
+    },
+  ];
+}
+
+/** A stack whose end mark is gone. */
+function overflow(facts: Facts, { kind, subject }: Verdict): Finding[] {
+  const check = evidence(facts, 'bt -v', 'The mark at the end of a stack (57ac6e9d) must still be there.');
+  if (check === null || check.output.startsWith('No stack overflows')) return [];
+  return [
+    {
+      title: 'A kernel stack ran over its end',
+      explanation:
+        kind === 'stack-overflow'
+          ? ''
+          : 'What lies behind a stack belongs to somebody else: that it is damaged may be the cause of everything else.',
+      confidence: 'certain',
+      evidence: present(
+        check,
+        subject === null
+          ? null
+          : evidence(
+              facts,
+              `bt ${hex16(subject.address)} | head -40`,
+              'Look for functions that call each other again and again.',
+            ),
+      ),
+    },
+  ];
+}
+
+/** Incidents that did not kill, before the one that did. */
+function earlierTrouble(facts: Facts): Finding[] {
+  const earlier = facts.incidents.filter(
+    (incident) => incident !== facts.death && (facts.death === null || incident.span.start < facts.death.span.start),
+  );
+  if (earlier.length === 0) return [];
+  const titles = [...new Set(earlier.map(({ title }) => title))];
+  return [
+    {
+      title: `The kernel was in trouble before: ${titles.slice(0, 3).join('; ')}${titles.length > 3 ? `; and ${titles.length - 3} more` : ''}`,
+      explanation: 'The first incident is often the cause and the last only what it led to.',
+      confidence: 'possible',
+      evidence: earlier.slice(0, 3).map((incident) => ({
+        command: `log | grep -A20 '${incident.message.slice(0, 60).replace(/[^\w .:,/-]/g, '.')}'`,
+        output: incident.message,
+        why: `At ${incident.timestamp?.toFixed(6) ?? 'an unknown time'} seconds.`,
+      })),
+    },
+  ];
+}
