@@ -154,13 +154,13 @@ export class RecordReader {
 function finish(record: Pending): LogLine[] {
   // dictionary entries of a fragmented record follow its text
   const body = record.text.split('\n', 64)[0]!;
-  return unescape(body)
+  return unescapeRecord(body)
     .split('\n')
     .map((text) => ({ ...record.template, text }));
 }
 
 /** `\xNN` as printk's extended records write control characters and bytes above 126. */
-function unescape(text: string): string {
+function unescapeRecord(text: string): string {
   if (!text.includes('\\x')) return text;
   return text.replace(/\\x([0-9a-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 }
