@@ -179,7 +179,7 @@ export class Kallsyms implements OrderedSymbols {
     const find = (name: string) => this.find(name)?.address ?? null;
     const text = find('_text');
     const stext = find('_stext');
-    const start = text !== null && stext !== null ? (text < stext ? text : stext) : (text ?? stext);
+    const start = text !== null && (stext === null || text < stext) ? text : stext;
     if (start === null) return [];
     const end = find('_end');
     if (end !== null) return [{ start, end }];

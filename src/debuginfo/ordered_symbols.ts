@@ -47,14 +47,14 @@ export class ArraySymbols implements OrderedSymbols {
   }
 
   /**
-   * The last symbol not above `address`, and of several at one address the last in the given order that has a size:
-   * no upper bound, which is the caller's to know.
+   * The symbol with the greatest address not above `address`, of several the first as given (as the kernel takes the
+   * first of a module's table: find_kallsyms_symbol in kernel/module/kallsyms.c). No upper bound: that is the caller's
+   * to know.
    */
   at(address: VirtAddr): SymbolPlace | null {
     const index = this.lastNotAbove(address);
     const last = this.symbols[index];
     if (last === undefined) return null;
-    // kernel/module/kallsyms.c (find_kallsyms_symbol) takes the first of the symbol table among equals
     let first = index;
     while (first > 0 && this.symbols[first - 1]!.address === last.address) first--;
     const symbol = this.symbols[first]!;

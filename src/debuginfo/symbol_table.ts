@@ -1,0 +1,154 @@
+// The kernel's and its modules' symbols as one table, which is what commands ask.
+//
+// Modules are read when first needed: when a name is not the kernel's own, or an address lies outside of its image.
+import type { VirtAddr } from '../base/address.ts';
+import { ArraySymbols, type OrderedSymbols } from './ordered_symbols.ts';
+import type { KernelSymbol, SymbolPlace, SymbolSource } from './symbol.ts';
+
+/** The symbols of one module. `symbols` may be a getter: it is asked for only when needed. */
+export interface ModuleSymbols {
+  readonly module: {
+    readonly name: string;
+    /** Its memory: [start, start + size) in virtual addresses. */
+    readonly ranges: readonly { readonly start: VirtAddr; readonly size: number }[];
+  };
+  readonly symbols: readonly KernelSymbol[];
+}
+
+/** A symbol and a decimal offset, as crash(8) writes a place: `schedule+4`; `schedule` at its start. */
+export function formatPlace({ symbol, offset }: SymbolPlace): string {
+  return offset === 0 ? symbol.name : `${symbol.name}+${offset}`;
+}
+
+export class SymbolTable implements SymbolSource {
+  /** The kernel's own symbols; null if they could not be read. Asking these never reads modules. */
+  readonly kernel: OrderedSymbols | null;
+  private readonly readModules: () => readonly ModuleSymbols[];
+  private modules: readonly LoadedModule[] | null = null;
+  private everyModule: ArraySymbols | null = null;
+
+  /** @param readModules called once, when first needed */
+  constructor(kernel: OrderedSymbols | null, readModules: () => readonly ModuleSymbols[]) {
+    this.kernel = kernel;
+    this.readModules = readModules;
+  }
+
+  /** The kernel's symbol of that name, else the first module's that has one. */
+  find(name: string): KernelSymbol | null {
+    const own = this.kernel?.find(name) ?? null;
+    if (own !== null) return own;
+    for (const module of this.loadedModules()) {
+      const found = module.symbols().find(name);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** The kernel's symbols of that name, then the modules'. */
+  findAll(name: string): KernelSymbol[] {
+    const found = this.kernel?.findAll(name) ?? [];
+    for (const module of this.loadedModules()) found.push(...module.symbols().findAll(name));
+    return found;
+  }
+
+  /** The symbol that an address of the kernel's image or of a module's memory belongs to; null for any other address. */
+  at(address: VirtAddr): SymbolPlace | null {
+    const own = this.kernel?.at(address) ?? null;
+    if (own !== null) return own;
+    for (const { ranges, symbols } of this.loadedModules()) {
+      for (const { start, size } of ranges) {
+        if (address < start || address - start >= BigInt(size)) continue;
+        const place = symbols().at(address);
+        // A symbol of another range of the module does not reach into this one.
+        if (place !== null && place.symbol.address >= start) return place;
+      }
+    }
+    return null;
+  }
+
+  /** Every symbol, kernel and modules, by ascending address. */
+  *all(): Iterable<KernelSymbol> {
+    const modules = this.moduleSymbols();
+    let next = 0;
+    for (const symbol of this.kernel?.all() ?? []) {
+      for (let m = modules.symbol(next); m !== null && m.address < symbol.address; m = modules.symbol(++next)) yield m;
+      yield symbol;
+    }
+    for (let m = modules.symbol(next); m !== null; m = modules.symbol(++next)) yield m;
+  }
+
+  /** The symbols of one module by ascending address; null if there is no such module. */
+  ofModule(name: string): Iterable<KernelSymbol> | null {
+    return (
+      this.loadedModules()
+        .find((module) => module.name === name)
+        ?.symbols()
+        .all() ?? null
+    );
+  }
+
+  /** Every symbol whose name contains `text`, by ascending address. */
+  search(text: string): KernelSymbol[] {
+    const found: KernelSymbol[] = [];
+    for (const symbol of this.all()) if (symbol.name.includes(text)) found.push(symbol);
+    return found;
+  }
+
+  /** The symbol with the lowest address above `address`. */
+  next(address: VirtAddr): KernelSymbol | null {
+    let nearest: KernelSymbol | null = null;
+    for (const source of this.sources()) {
+      let index = source.lastNotAbove(address) + 1;
+      let symbol = source.symbol(index);
+      while (symbol === null && ++index < source.count) symbol = source.symbol(index);
+      if (symbol !== null && (nearest === null || symbol.address < nearest.address)) nearest = symbol;
+    }
+    return nearest;
+  }
+
+  /** The symbol with the highest address below `address`; of several there, the first. */
+  previous(address: VirtAddr): KernelSymbol | null {
+    if (address === 0n) return null;
+    let nearest: KernelSymbol | null = null;
+    for (const source of this.sources()) {
+      let index = source.lastNotAbove((address - 1n) as VirtAddr);
+      let symbol = source.symbol(index);
+      while (symbol === null && --index >= 0) symbol = source.symbol(index);
+      if (symbol === null) continue;
+      for (let alias = source.symbol(--index); alias?.address === symbol.address; alias = source.symbol(--index)) {
+        symbol = alias;
+      }
+      if (nearest === null || symbol.address > nearest.address) nearest = symbol;
+    }
+    return nearest;
+  }
+
+  private sources(): OrderedSymbols[] {
+    const modules = this.moduleSymbols();
+    return this.kernel === null ? [modules] : [this.kernel, modules];
+  }
+
+  private moduleSymbols(): ArraySymbols {
+    this.everyModule ??= new ArraySymbols(this.loadedModules().flatMap((module) => [...module.symbols().all()]));
+    return this.everyModule;
+  }
+
+  private loadedModules(): readonly LoadedModule[] {
+    if (this.modules === null) {
+      // Reading modules asks for symbols itself: until it is done, there are the kernel's own.
+      this.modules = [];
+      this.modules = this.readModules().map((module) => {
+        let symbols: ArraySymbols | null = null;
+        const { name, ranges } = module.module;
+        return { name, ranges, symbols: () => (symbols ??= new ArraySymbols(module.symbols)) };
+      });
+    }
+    return this.modules;
+  }
+}
+
+interface LoadedModule {
+  readonly name: string;
+  readonly ranges: ModuleSymbols['module']['ranges'];
+  readonly symbols: () => ArraySymbols;
+}
