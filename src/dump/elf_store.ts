@@ -73,7 +73,8 @@ export class ElfStore implements PageStore {
       const from = Math.max(start, content.start[i]!);
       const to = Math.min(end, content.end[i]!);
       if (from > filled) into.fill(0, filled - start, from - start);
-      this.source.read(from + content.shift[i]!, into.subarray(from - start, to - start));
+      const got = this.source.read(from + content.shift[i]!, into.subarray(from - start, to - start));
+      if (got < to - from) return 'truncated';
       filled = to;
     }
     into.fill(0, filled - start);

@@ -24,6 +24,12 @@ export function openKdump(sources: readonly ByteSource[]): Dump {
   const notes = readNotes(source, [header.notes], machine);
   const vmcoreinfo = readText(source, header.vmcoreinfo) ?? notes.vmcoreinfo;
   const eraseInfo = readText(source, header.eraseInfo) ?? notes.eraseInfo;
+  if (vmcoreinfo === null && header.bitmap.offset >= source.size) {
+    throw new FormatError(
+      'kdump dump',
+      `the file ends at 0x${source.size.toString(16)}, before the bitmaps: nothing is left`,
+    );
+  }
   const facts = lazyFacts(files, store, notes.warnings);
   const flattened = files.some((file) => file.source.flattened);
   const compression = headerCompression(header) ?? store.firstCompression();

@@ -45,8 +45,8 @@ export interface KdumpHeader {
 const headerSize = 464;
 const subHeaderSize = 104;
 const newestVersion = 6;
-/** 128 TiB of 4 KiB pages: 4 GiB of bitmap. More is a broken header, and would take minutes to count. */
-const mostPages = 2 ** 35;
+/** 64 TiB of 4 KiB pages: 2 GiB of bitmap. More is a broken header, and would take long to count. */
+const mostPages = 2 ** 34;
 
 const none: FileRange = { offset: 0, size: 0 };
 

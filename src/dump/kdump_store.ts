@@ -33,6 +33,8 @@ interface Part {
 
 /** Most ranges of RAM told apart; real machines have a few hundred at most. */
 const mostRanges = 65536;
+/** Most descriptors looked at to count lost pages (256 GiB of content): a sparse file may claim any number. */
+const mostLookedAt = 2 ** 26;
 
 export class KdumpStore implements PageStore {
   readonly pageSize: number;
@@ -86,11 +88,10 @@ export class KdumpStore implements PageStore {
       throw corrupt(`page descriptor size 0x${size.toString(16)}`);
     }
     if (compression === 'none') {
-      part.source.read(offset, into);
-      return state;
+      return part.source.read(offset, into) === size ? state : 'truncated';
     }
     const data = this.scratch.subarray(0, size);
-    part.source.read(offset, data);
+    if (part.source.read(offset, data) < size) return 'truncated';
     const decompress = decompressor(compression);
     let length: number;
     try {
@@ -137,16 +138,13 @@ export class KdumpStore implements PageStore {
     // Data is written in the order of the pages, apart from one shared page of zeroes: if the last page
     // that is not that one lies in the file, all do, and only a dump marked incomplete has holes.
     if (found === pages && (header.status & kdumpFlags.incomplete) === 0) {
-      let first = -1;
-      for (let i = pages - 1; i >= 0 && descriptors.find(i); i--) {
-        if (descriptors.offset + descriptors.size > source.size) break;
-        if (first < 0) first = descriptors.offset;
-        else if (descriptors.offset !== first || i === 0) return 0;
-      }
-      if (pages <= 1 && first >= 0) return 0;
+      const shared = descriptors.find(0) ? descriptors.offset : 0;
+      let i = pages - 1;
+      while (i > 0 && pages - i < mostLookedAt && descriptors.find(i) && descriptors.offset === shared) i--;
+      if (pages === 0 || (descriptors.find(i) && descriptors.offset + descriptors.size <= source.size)) return 0;
     }
     let lost = pages - found;
-    for (let i = 0; i < found && descriptors.find(i); i++) if (this.isLost(part)) lost++;
+    for (let i = 0; i < Math.min(found, mostLookedAt) && descriptors.find(i); i++) if (this.isLost(part)) lost++;
     return lost;
   }
 

@@ -130,7 +130,10 @@ export class PageBitmap {
       const words = this.words(at, many);
       for (let i = 0; i < many; i++, at++) {
         let count = 0;
-        for (let w = i * blockWords; w < (i + 1) * blockWords; w++) count += popcount(words[w]!);
+        for (let w = i * blockWords; w < (i + 1) * blockWords; w++) {
+          const word = words[w]!;
+          if (word !== 0) count += popcount(word);
+        }
         this.before[at + 1] = this.before[at]! + count;
       }
     }
