@@ -1,0 +1,96 @@
+// Brings a kernel: its packages, the compiler and tools of its suite, and from them what the guest boots:
+//   release  image/  vmlinuz  perish.ko  picture, lively  capture.gz  initrd.gz
+import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Archive, unpack } from './archive.ts';
+import { packInitrds } from './initrd.ts';
+import { type Kernel, newestRelease } from './kernels.ts';
+import { buildModule, buildPrograms } from './module_build.ts';
+import { place, say } from './place.ts';
+import { OutOfReach } from './programs.ts';
+
+/** What of a suite goes into the guest, and what builds the module. */
+const tools = ['busybox-static', 'kexec-tools', 'makedumpfile', 'bash', 'coreutils', 'perl-base', 'util-linux'];
+const builders = [
+  'make',
+  'gcc',
+  'libc6-dev',
+  'libc-bin',
+  'pahole',
+  'dash',
+  'sed',
+  'grep',
+  'mawk',
+  'findutils',
+  'diffutils',
+];
+
+/** A kernel that is ready to boot. */
+export interface Fetched {
+  readonly kernel: Kernel;
+  readonly release: string;
+  /** Paths. `vmlinux` is the debug kernel, if it was asked for. */
+  readonly vmlinuz: string;
+  readonly initrd: string;
+  readonly vmlinux: string | undefined;
+}
+
+/**
+ * Makes a kernel ready to boot. What is there already is not made again.
+ * @param options `debug`: also the debug kernel (for `check --peers`), some hundred megabytes
+ * @throws OutOfReach when the archive or the package cannot be had here
+ */
+export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: boolean } = {}): Fetched {
+  const folder = place.kernel(kernel);
+  const image = join(folder, 'image');
+  const releaseFile = join(folder, 'release');
+  const ready = existsSync(join(folder, 'initrd.gz')) && !options.again;
+  if (!ready || (options.debug && debugKernel(image) === undefined)) {
+    const archive = new Archive(kernel.suite);
+    const release = ready ? readFileSync(releaseFile, 'utf8') : newestRelease(kernel, archive.names('linux-image-'));
+    if (release === undefined)
+      throw new OutOfReach(`the archive of ${kernel.suite} has no kernel ${kernel.name} any more`);
+    const suffix = kernel.machine === 'aarch64' ? ':arm64' : '';
+    // Linux 7 of Debian splits what was one package into linux-binary, linux-modules and linux-image.
+    const parts = ['linux-binary', 'linux-modules']
+      .map((part) => `${part}-${release}`)
+      .filter((name) => archive.names(name).includes(name));
+    const names = [`linux-image-${release}`, ...parts, ...(options.debug ? [`linux-image-${release}-dbg`] : [])];
+    unpack(archive.download(names.map((name) => name + suffix)), image);
+    writeFileSync(releaseFile, release);
+    if (!ready) {
+      const vmlinuz = kernelImage(image);
+      cpSync(vmlinuz, join(folder, 'vmlinuz'));
+      const root = place.root(kernel.suite);
+      if (kernel.machine === 'x86_64') {
+        unpack(archive.downloadWithDependencies([...tools, ...builders, `linux-headers-${release}`]), root);
+        say(`building the module for ${release}`);
+        buildPrograms(root, folder);
+        buildModule(root, release, readFileSync(vmlinuz), join(folder, 'perish.ko'));
+        packInitrds(folder, root);
+      } else {
+        const foreign = join(folder, 'root');
+        unpack(archive.download(['busybox-static:arm64']), foreign);
+        packInitrds(folder, foreign);
+      }
+    }
+  }
+  return {
+    kernel,
+    release: readFileSync(releaseFile, 'utf8'),
+    vmlinuz: join(folder, 'vmlinuz'),
+    initrd: join(folder, 'initrd.gz'),
+    vmlinux: debugKernel(image),
+  };
+}
+
+function kernelImage(image: string): string {
+  const found = globSync(['boot/vmlinuz-*', 'usr/lib/modules/*/vmlinuz'], { cwd: image })[0];
+  if (found === undefined) throw new Error(`${image}: no vmlinuz in the kernel's packages`);
+  return join(image, found);
+}
+
+function debugKernel(image: string): string | undefined {
+  const found = globSync('usr/lib/debug/boot/vmlinux-*', { cwd: image })[0];
+  return found === undefined ? undefined : join(image, found);
+}

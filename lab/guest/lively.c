@@ -1,0 +1,181 @@
+/*
+ * lively [MODE [COUNT]]: a process that holds one of everything a process can have open.
+ *
+ *   lively              threads of several names, files, pipes, sockets, timers, mappings
+ *   lively sockets N    N listening, N connected TCP pairs, N unix stream pairs, N UDP sockets
+ *   lively block N      N threads and N child processes that wait for /proc/perish's mutex
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static void *sleeper(void *name)
+{
+	prctl(PR_SET_NAME, name);
+	for (;;)
+		sleep(100000);
+}
+
+static void *waiter(void *name)
+{
+	prctl(PR_SET_NAME, name);
+	pthread_mutex_lock(&held); /* for ever: main holds it */
+	return NULL;
+}
+
+static void *poller(void *name)
+{
+	struct epoll_event event;
+
+	prctl(PR_SET_NAME, name);
+	for (int poll = epoll_create1(0);;)
+		epoll_wait(poll, &event, 1, -1);
+}
+
+static void *ticker(void *name)
+{
+	prctl(PR_SET_NAME, name);
+	for (;;)
+		usleep(250000);
+}
+
+static void *blocker(void *name)
+{
+	char byte;
+	int file = open("/proc/perish", O_RDONLY);
+
+	prctl(PR_SET_NAME, name);
+	if (read(file, &byte, 1))
+		return NULL;
+	return NULL;
+}
+
+static void spawn(void *(*run)(void *), const char *name)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, run, (void *)name);
+}
+
+static int listening(int port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 8))
+		perror("lively: listen");
+	return fd;
+}
+
+/* One connection to our own listening socket: both ends stay open. */
+static void connection(int listener, int port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) || accept(listener, NULL, NULL) < 0)
+		perror("lively: connect");
+}
+
+static void datagrams(int port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_ANY) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)))
+		perror("lively: bind");
+}
+
+static void unix_sockets(int number)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int pair[2], fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "/tmp/lively.%d.%d", getpid(), number);
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 4) || socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+		perror("lively: unix");
+}
+
+static void one_of_each(void)
+{
+	struct itimerspec every = { .it_interval.tv_sec = 30, .it_value.tv_sec = 30 };
+	struct sigevent none = { .sigev_notify = SIGEV_NONE };
+	int port = 6000, pipe_ends[2], listener = listening(port);
+	int file = open("/tmp/blob", O_RDWR), memory = memfd_create("lively", 0);
+	sigset_t signals;
+	timer_t timer;
+
+	connection(listener, port);
+	datagrams(port);
+	unix_sockets(0);
+	if (pipe(pipe_ends) || ftruncate(memory, 1 << 20))
+		perror("lively");
+	eventfd(3, 0);
+	inotify_add_watch(inotify_init1(0), "/tmp", IN_CREATE);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signalfd(-1, &signals, 0);
+	raise(SIGUSR1); /* stays pending */
+	timerfd_settime(timerfd_create(CLOCK_MONOTONIC, 0), 0, &every, NULL);
+	timer_create(CLOCK_REALTIME, &none, &timer);
+	timer_settime(timer, 0, &every, NULL);
+	memset(mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0), 1, 1 << 20);
+	mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE, file, 0);
+	memset(mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 2, 4 << 20);
+	pthread_mutex_lock(&held);
+	spawn(sleeper, "lively-sleep");
+	spawn(waiter, "lively-wait/1");
+	spawn(waiter, "lively-wait/2");
+	spawn(poller, "lively-poll");
+	spawn(ticker, "lively-tick");
+	if (fork() == 0) {
+		prctl(PR_SET_NAME, "lively-child");
+		raise(SIGSTOP);
+	}
+	if (fork() == 0)
+		_exit(3); /* nobody waits for it: a zombie */
+}
+
+int main(int argc, char **argv)
+{
+	int count = argc > 2 ? atoi(argv[2]) : 0;
+	struct rlimit files = { 16384, 16384 };
+
+	setrlimit(RLIMIT_NOFILE, &files);
+	if (argc < 2)
+		one_of_each();
+	else if (!strcmp(argv[1], "sockets"))
+		for (int i = 0; i < count; i++) {
+			connection(listening(20000 + i), 20000 + i);
+			datagrams(20000 + i);
+			unix_sockets(i);
+		}
+	else if (!strcmp(argv[1], "block"))
+		for (int i = 0; i < count; i++) {
+			spawn(blocker, "lively-thread");
+			if (fork() == 0)
+				blocker("lively-process");
+		}
+	for (;;)
+		pause();
+}

@@ -1,0 +1,14 @@
+# picture/ without the compiled program `picture` (arm64): slower, threads and kernel stacks of leaders only.
+P=/lab/picture
+mkdir -p $P/net
+for f in modules meminfo slabinfo timer_list interrupts swaps uptime loadavg version cmdline filesystems stat vmstat cpuinfo kallsyms net/tcp net/tcp6 net/udp net/unix net/dev; do cat /proc/$f > $P/$f; done
+for p in /proc/[0-9]*; do
+  n=${p#/proc/}
+  mkdir -p $P/$n/task/$n
+  for f in status stat stack; do cat $p/$f > $P/$n/task/$n/$f; done
+  for f in maps comm cmdline mountinfo mounts; do cat $p/$f > $P/$n/$f; done
+  for l in cwd exe root; do readlink $p/$l > $P/$n/$l; done
+  for l in $p/fd/*; do [ -L $l ] && echo "${l##*/} $(readlink $l)"; done > $P/$n/fd
+done 2>/dev/null
+sysctl -a > $P/sysctl 2>/dev/null
+dmesg -r > $P/dmesg

@@ -1,0 +1,122 @@
+// Packs what the guest boots from: one initrd for the capture kernel, one for the kernel that dies, which
+// carries the first (and the kernel) for kexec.
+//
+//   initrd.gz    init, busybox, distribution's programs, picture, lively, modules, perish.ko
+//     boot/vmlinuz, boot/capture -> capture.gz    init, busybox, makedumpfile, modules
+import { existsSync, globSync, lstatSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { gzipSync, zstdDecompressSync } from 'node:zlib';
+import { cpio, type Node } from './cpio.ts';
+import { labFolder } from './place.ts';
+import { runInRoot, runProgram } from './programs.ts';
+
+/** Modules that both kernels load, and those that only lie ready for a scenario. Their dependencies come along. */
+const loaded = ['virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_net', 'crc32c_generic', 'crc32c-intel', 'ext4'];
+const ready = ['zram', 'lzo-rle', 'lz4', 'lz4hc'];
+
+const distribution = ['bash', 'sleep', 'tail', 'cat', 'perl', 'unshare', 'setsid', 'mkswap', 'swapon'];
+
+/** Writes capture.gz and initrd.gz into a kernel's folder, from its image, its module and its suite's programs. */
+export function packInitrds(folder: string, root: string): void {
+  const small = new Map<string, Node>();
+  addFile(small, 'init', join(labFolder, 'guest/init.sh'), true);
+  addFile(small, 'bin/busybox', programIn(root, 'busybox') ?? missing('busybox'), true);
+  small.set('bin/sh', { kind: 'link', target: 'busybox' });
+  small.set('etc/passwd', { kind: 'file', bytes: Buffer.from('root:x:0:0:root:/root:/bin/sh\n') });
+  addModules(small, join(folder, 'image'));
+  const large = new Map(small);
+  addPrograms(small, root, ['makedumpfile']);
+  const capture = gzipSync(cpio(small), { level: 1 });
+  writeFileSync(join(folder, 'capture.gz'), capture);
+
+  addPrograms(large, root, ['kexec', ...distribution]);
+  for (const name of ['userland.sh', 'picture.sh']) addFile(large, name, join(labFolder, 'guest', name));
+  for (const name of ['picture', 'lively'])
+    if (existsSync(join(folder, name))) addFile(large, `usr/local/bin/${name}`, join(folder, name), true);
+  if (existsSync(join(folder, 'perish.ko'))) addFile(large, 'lib/modules/perish.ko', join(folder, 'perish.ko'));
+  addFile(large, 'boot/vmlinuz', join(folder, 'vmlinuz'));
+  large.set('boot/capture', { kind: 'file', bytes: capture });
+  writeFileSync(join(folder, 'initrd.gz'), gzipSync(cpio(large), { level: 1 }));
+}
+
+function missing(name: string): never {
+  throw new Error(`no ${name} in the packages that were unpacked`);
+}
+
+function addFile(nodes: Map<string, Node>, path: string, from: string, executable = false): void {
+  nodes.set(path, { kind: 'file', bytes: readFileSync(from), executable });
+}
+
+function programIn(root: string, name: string): string | undefined {
+  return ['usr/bin', 'usr/sbin'].map((folder) => join(root, folder, name)).find((path) => existsSync(path));
+}
+
+/** Programs of an unpacked Debian root with the libraries they need; those that are not in it are left out. */
+function addPrograms(nodes: Map<string, Node>, root: string, names: readonly string[]): void {
+  const paths = names.map((name) => programIn(root, name)).filter((path) => path !== undefined);
+  if (paths.length === 0) return;
+  const inside = paths.map((path) => path.slice(root.length));
+  for (const path of inside) addFile(nodes, path.slice(1), realpathSync(join(root, path)), true);
+  const needs = runInRoot(root, `ldd ${inside.join(' ')} 2>/dev/null || true`).toString();
+  for (const [library] of needs.matchAll(/\/[^\s:]+\.so[^\s:]*(?= \()/g)) {
+    // The initrd has no merged /usr: a library lies where the loader looks for it.
+    addFile(nodes, library.slice(1), realInside(root, library), true);
+  }
+}
+
+/** Follows symbolic links as they are inside `root`. */
+function realInside(root: string, path: string): string {
+  let at = join(realpathSync(join(root, dirname(path))), basename(path));
+  for (let i = 0; i < 8 && lstatSync(at).isSymbolicLink(); i++) {
+    const target = readlinkSync(at);
+    at = target.startsWith('/') ? join(root, target) : join(dirname(at), target);
+  }
+  return at;
+}
+
+/** Kernel modules, and lib/modules/order: the names to insert, each after what it depends on. */
+function addModules(nodes: Map<string, Node>, image: string): void {
+  const files = new Map(
+    globSync(['lib/modules/**/*.ko*', 'usr/lib/modules/**/*.ko*'], { cwd: image }).map((path) => [
+      moduleName(path),
+      join(image, path),
+    ]),
+  );
+  const order: string[] = [];
+  for (const wanted of [loaded, ready]) {
+    for (const name of wanted) addModule(nodes, files, moduleName(name), order);
+    if (wanted === loaded)
+      nodes.set('lib/modules/order', { kind: 'file', bytes: Buffer.from(order.map((name) => `${name}\n`).join('')) });
+  }
+}
+
+function addModule(nodes: Map<string, Node>, files: ReadonlyMap<string, string>, name: string, order: string[]): void {
+  const file = files.get(name);
+  if (file === undefined || order.includes(name) || nodes.has(`lib/modules/${name}.ko`)) return; // built in, or there
+  const bytes = moduleBytes(file);
+  nodes.set(`lib/modules/${name}.ko`, { kind: 'file', bytes });
+  for (const needed of dependencies(bytes)) addModule(nodes, files, moduleName(needed), order);
+  order.push(name);
+}
+
+function moduleName(path: string): string {
+  return basename(path)
+    .replace(/\.ko(\.\w+)?$/, '')
+    .replaceAll('-', '_');
+}
+
+/** What the module's .modinfo section says it depends on. */
+export function dependencies(module: Buffer): string[] {
+  const start = module.indexOf('depends=', 0, 'latin1');
+  if (start < 0) return [];
+  return module
+    .toString('latin1', start + 8, module.indexOf(0, start))
+    .split(',')
+    .filter(Boolean);
+}
+
+function moduleBytes(file: string): Buffer {
+  const bytes = readFileSync(file);
+  if (file.endsWith('.xz')) return runProgram('xz', ['--decompress', '--stdout'], { input: bytes });
+  return file.endsWith('.zst') ? zstdDecompressSync(bytes) : bytes;
+}

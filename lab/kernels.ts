@@ -1,0 +1,55 @@
+// The kernels that the lab knows, one line each. A kernel is a Debian package; of all packages that match,
+// the newest is taken. Whatever else a line says is where that kernel needs other handling than the rest.
+
+export type MachineKind = 'x86_64' | 'aarch64';
+
+/** A Debian release: where the kernel's packages come from, and the compiler and tools that fit it. */
+export type Suite = 'bullseye' | 'bookworm' | 'sid';
+
+export interface Kernel {
+  /** What the command line calls it. */
+  readonly name: string;
+  readonly suite: Suite;
+  readonly machine: MachineKind;
+  /** The name of its image package; the first group is the release (`uname -r`). */
+  readonly image: RegExp;
+  /** makedumpfile's -d unless the run asks for another. */
+  readonly level: number;
+}
+
+// makedumpfile 1.7.8 does not know the page types of Linux 7: with level 31 it takes slab pages for user pages
+// and leaves them out, so those kernels are dumped with user pages kept (23).
+export const kernels: readonly Kernel[] = [
+  kernel('5.10', 'bullseye', 'x86_64', /^linux-image-(5\.10\.\d+-\d+-cloud-amd64)$/),
+  kernel('6.1', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-cloud-amd64)$/),
+  kernel('6.1-generic', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-amd64)$/),
+  kernel('6.1-rt', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-rt-amd64)$/),
+  kernel('6.1-arm64', 'bookworm', 'aarch64', /^linux-image-(6\.1\.\d+-\d+-cloud-arm64)$/),
+  kernel('6.12', 'bookworm', 'x86_64', /^linux-image-(6\.12\.\d+\+deb12-cloud-amd64)$/),
+  kernel('6.12-generic', 'bookworm', 'x86_64', /^linux-image-(6\.12\.\d+\+deb12-amd64)$/),
+  kernel('6.12-rt', 'bookworm', 'x86_64', /^linux-image-(6\.12\.\d+\+deb12-rt-amd64)$/),
+  kernel('6.12-arm64', 'bookworm', 'aarch64', /^linux-image-(6\.12\.\d+\+deb12-cloud-arm64)$/),
+  kernel('newest', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-cloud-amd64)$/, 23),
+  kernel('newest-generic', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-amd64)$/, 23),
+  kernel('newest-rt', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-rt-amd64)$/, 23),
+];
+
+function kernel(name: string, suite: Suite, machine: MachineKind, image: RegExp, level = 31): Kernel {
+  return { name, suite, machine, image, level };
+}
+
+/** @throws Error naming the kernels there are */
+export function kernelNamed(name: string): Kernel {
+  const found = kernels.find((kernel) => kernel.name === name);
+  if (found === undefined) throw new Error(`no kernel ${name}; there are ${kernels.map((k) => k.name).join(', ')}`);
+  return found;
+}
+
+/** The newest of the releases whose package is called as `kernel.image` says, by version order; undefined if none is. */
+export function newestRelease(kernel: Kernel, packages: readonly string[]): string | undefined {
+  return packages
+    .map((name) => kernel.image.exec(name)?.[1])
+    .filter((release) => release !== undefined)
+    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .at(-1);
+}

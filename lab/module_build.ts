@@ -1,0 +1,50 @@
+// Compiles the lab's kernel module and its guest programs, with the compiler of the kernel's own suite.
+import { chmodSync, cpSync, existsSync, globSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { vmlinuxOf } from './bzimage.ts';
+import { labFolder } from './place.ts';
+import { runInRoot } from './programs.ts';
+
+/**
+ * Builds perish.ko, with BTF, against the headers unpacked in `root`.
+ * @param image the kernel's bzImage: its BTF is what the module's refers to
+ */
+export function buildModule(root: string, release: string, image: Buffer, to: string): void {
+  prepare(root);
+  const headers = `usr/src/linux-headers-${release}`;
+  writeFileSync(join(root, headers, 'vmlinux'), vmlinuxOf(image));
+  // Before Linux 7 Debian leaves this tool out of its packages; a module without BTF id sets does not need it.
+  for (const folder of globSync('usr/lib/linux-kbuild-*/tools/bpf', { cwd: root }).concat(
+    globSync('usr/lib/linux-kbuild-*/tools', { cwd: root }).map((path) => join(path, 'bpf')),
+  )) {
+    const program = join(root, folder, 'resolve_btfids/resolve_btfids');
+    if (existsSync(program)) continue;
+    mkdirSync(join(program, '..'), { recursive: true });
+    writeFileSync(program, '#!/bin/sh\nexit 0\n');
+    chmodSync(program, 0o755);
+  }
+  const source = join(root, 'build/perish');
+  rmSync(source, { recursive: true, force: true });
+  mkdirSync(source, { recursive: true });
+  cpSync(join(labFolder, 'module'), source, { recursive: true });
+  runInRoot(root, `make -C /${headers} M=/build/perish modules`);
+  cpSync(join(source, 'perish.ko'), to);
+}
+
+/** Builds the guest's programs `picture` and `lively`, static, into `folder`. */
+export function buildPrograms(root: string, folder: string): void {
+  prepare(root);
+  mkdirSync(join(root, 'build'), { recursive: true });
+  for (const name of ['picture', 'lively']) {
+    cpSync(join(labFolder, 'guest', `${name}.c`), join(root, 'build', `${name}.c`));
+    runInRoot(root, `gcc -O1 -static -D_GNU_SOURCE -pthread -o /build/${name} /build/${name}.c`);
+    cpSync(join(root, 'build', name), join(folder, name));
+  }
+}
+
+/** The links that packages' installation scripts would have made. */
+function prepare(root: string): void {
+  const links: Record<string, string> = { 'usr/bin/sh': 'dash', 'usr/bin/awk': 'mawk', 'usr/bin/cc': 'gcc' };
+  for (const [link, target] of Object.entries(links))
+    if (!existsSync(join(root, link))) symlinkSync(target, join(root, link));
+}

@@ -1,0 +1,35 @@
+// Where the lab keeps things. Everything is made again when it is not there, so all of it may be deleted.
+//
+//   lab/work/ (or $INQUEST_LAB)
+//     apt/SUITE/       a private apt: lists and downloaded packages      root/SUITE/   unpacked: compiler, tools
+//     kernels/NAME/    release, image/ (unpacked), perish.ko, initrd     runs/NAME-SCENARIO/   what is left of a crash
+import { mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Kernel, Suite } from './kernels.ts';
+
+/** The folder of the lab's own source. */
+export const labFolder = dirname(fileURLToPath(import.meta.url));
+/** The folder of the project. */
+export const projectFolder = dirname(labFolder);
+
+const work = resolve(process.env.INQUEST_LAB ?? join(labFolder, 'work'));
+
+export const place = {
+  work,
+  apt: (suite: Suite) => made(join(work, 'apt', suite)),
+  root: (suite: Suite) => made(join(work, 'root', suite)),
+  kernel: (kernel: Kernel) => made(join(work, 'kernels', kernel.name)),
+  /** Not made: a run makes its own. */
+  run: (name: string) => join(work, 'runs', name),
+};
+
+function made(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Says on standard error what the lab is doing. */
+export function say(text: string): void {
+  process.stderr.write(`lab: ${text}\n`);
+}

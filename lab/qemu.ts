@@ -1,0 +1,147 @@
+// One guest: starts QEMU, follows its console for the lines "LAB ...", and talks QMP to it.
+import { spawn } from 'node:child_process';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { MachineKind } from './kernels.ts';
+import { needPrograms, programPath } from './programs.ts';
+
+export interface Machine {
+  readonly kind: MachineKind;
+  readonly vmlinuz: string;
+  readonly initrd: string;
+  readonly append: string;
+  readonly disk: string;
+  /** Megabytes. */
+  readonly memory: number;
+  readonly cpus: number;
+  /** 5-level page tables, which QEMU's `max` CPU has unless told otherwise. */
+  readonly la57: boolean;
+  /** Where the console's output is kept. */
+  readonly console: string;
+}
+
+export class Guest {
+  readonly #qemu;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'lab-qmp-'));
+  readonly #waiters = new Set<() => void>();
+  #text = '';
+  #ended = false;
+  readonly ended: Promise<void>;
+
+  constructor(machine: Machine) {
+    const program = `qemu-system-${machine.kind}`;
+    needPrograms(program);
+    const log = createWriteStream(machine.console);
+    this.#qemu = spawn(
+      programPath(program) ?? program,
+      [...qemuArguments(machine), '-qmp', `unix:${this.#socket},server,nowait`],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    for (const stream of [this.#qemu.stdout, this.#qemu.stderr]) {
+      stream.on('data', (bytes: Buffer) => {
+        log.write(bytes);
+        this.#text += bytes.toString('latin1');
+        for (const wake of this.#waiters) wake();
+      });
+    }
+    this.ended = new Promise((resolve) => {
+      this.#qemu.on('close', () => {
+        this.#ended = true;
+        log.end(resolve);
+        rmSync(this.#folder, { recursive: true, force: true });
+        for (const wake of this.#waiters) wake();
+      });
+    });
+  }
+
+  get #socket(): string {
+    return join(this.#folder, 'qmp');
+  }
+
+  /** All that the console has shown. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Waits until the console shows `what`, the guest ends or the seconds are over. True when it was shown. */
+  async shows(what: RegExp, seconds: number): Promise<boolean> {
+    const deadline = Date.now() + seconds * 1000;
+    let searched = 0;
+    for (;;) {
+      // A guest writes its console for minutes: only the new end is searched, with some overlap.
+      if (what.test(this.#text.slice(Math.max(0, searched - 500)))) return true;
+      searched = this.#text.length;
+      const left = deadline - Date.now();
+      if (this.#ended || left <= 0) return false;
+      await this.#change(Math.min(left, 1000));
+    }
+  }
+
+  #change(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, milliseconds);
+      this.#waiters.add(done);
+    });
+  }
+
+  /** Sends one command over QEMU's own protocol and gives its answer. @throws Error with QEMU's words when it fails */
+  async qmp(execute: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    const socket = await opened(this.#socket);
+    try {
+      const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+      await lines.next(); // the greeting
+      await answer(socket, lines, 'qmp_capabilities', {});
+      return await answer(socket, lines, execute, args);
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  stop(): void {
+    this.#qemu.kill('SIGKILL');
+  }
+}
+
+function qemuArguments(machine: Machine): string[] {
+  const cpu =
+    machine.kind === 'aarch64' ? ['-M', 'virt', '-cpu', 'cortex-a72'] : ['-cpu', machine.la57 ? 'max' : 'max,la57=off'];
+  return [
+    ...cpu,
+    ...['-accel', 'tcg,thread=multi', '-m', String(machine.memory), '-smp', String(machine.cpus)],
+    ...['-nographic', '-no-reboot', '-kernel', machine.vmlinuz, '-initrd', machine.initrd],
+    ...['-drive', `file=${machine.disk},if=none,id=disk,format=raw`, '-device', 'virtio-blk-pci,drive=disk'],
+    ...['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...['-device', 'vmcoreinfo', '-append', machine.append],
+  ];
+}
+
+function opened(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket));
+    socket.on('error', reject);
+  });
+}
+
+async function answer(
+  socket: Socket,
+  lines: AsyncIterator<string>,
+  execute: string,
+  args: Record<string, unknown>,
+): Promise<unknown> {
+  socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
+  for (;;) {
+    const line = await lines.next();
+    if (line.done) throw new Error(`QEMU closed its socket during ${execute}`);
+    const message = JSON.parse(line.value) as { return?: unknown; error?: { desc?: string } };
+    if (message.error !== undefined) throw new Error(`QEMU: ${execute}: ${message.error.desc ?? 'failed'}`);
+    if ('return' in message) return message.return; // anything else is an event
+  }
+}

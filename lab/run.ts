@@ -1,0 +1,173 @@
+// One crash: boots a kernel, lets it take a picture of itself, makes it die, and keeps what is left.
+//
+//   RUN/vmcore (vmcore.2, ... when split)   vmcore.raw   vmcore-dmesg.txt   console.log   picture/   run.json
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fetchKernel } from './fetch.ts';
+import { type Format, formatNamed } from './formats.ts';
+import { type Kernel, kernelNamed } from './kernels.ts';
+import { place, say } from './place.ts';
+import { lastLines, needPrograms, runProgram } from './programs.ts';
+import { Guest } from './qemu.ts';
+import type { Scenario } from './scenario.ts';
+import { scenarioNamed } from './scenarios/index.ts';
+
+export interface RunOptions {
+  readonly format?: string;
+  /** makedumpfile's -d */
+  readonly level?: number;
+  /** Also keep /proc/vmcore as it is, unfiltered, as vmcore.raw. */
+  readonly raw?: boolean;
+  readonly la57?: boolean;
+  readonly cpus?: number;
+  /** Megabytes. */
+  readonly memory?: number;
+}
+
+/** What run.json says of a run. */
+export interface RunRecord {
+  readonly kernel: string;
+  readonly release: string;
+  readonly scenario: string;
+  readonly format: string;
+  readonly level: number;
+  readonly memory: number;
+  readonly cpus: number;
+}
+
+/**
+ * Runs a scenario on a kernel. Gives the folder with what is left.
+ * @throws Error with the console's last lines when the guest did not die as it should, or nothing was captured
+ */
+export async function run(kernelName: string, scenarioName: string, options: RunOptions = {}): Promise<string> {
+  needPrograms('mkfs.ext4', 'debugfs');
+  const kernel = kernelNamed(kernelName);
+  const scenario = scenarioNamed(scenarioName);
+  const format = formatNamed(options.format ?? (kernel.machine === 'aarch64' ? 'qemu-kdump' : 'zlib'));
+  if (kernel.machine === 'aarch64' && (scenario.module || format.capture !== undefined)) {
+    throw new Error(
+      `${kernel.name}: under emulation, arm64 has no kexec and no module of the lab: only QEMU's formats and scenarios without the module`,
+    );
+  }
+  const fetched = fetchKernel(kernel);
+  const folder = place.run(runName(kernel, scenario, options));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const record: RunRecord = {
+    kernel: kernel.name,
+    release: fetched.release,
+    scenario: scenario.name,
+    format: format.name,
+    level: options.level ?? kernel.level,
+    memory: options.memory ?? scenario.memory ?? 800,
+    cpus: options.cpus ?? 2,
+  };
+  writeFileSync(join(folder, 'run.json'), `${JSON.stringify(record, null, 2)}\n`);
+  const disk = makeDisk(folder, scenario, format, record, options.raw ?? false);
+  say(`${basename(folder)}: booting ${fetched.release}`);
+  const guest = new Guest({
+    kind: kernel.machine,
+    vmlinuz: fetched.vmlinuz,
+    initrd: fetched.initrd,
+    append: commandLine(kernel, scenario, format),
+    disk,
+    memory: record.memory,
+    cpus: record.cpus,
+    la57: options.la57 ?? true,
+    console: join(folder, 'console.log'),
+  });
+  try {
+    await watch(guest, scenario, format, folder);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`${basename(folder)}: ${why}; the console ended with\n${lastLines(guest.text, 15)}`);
+  } finally {
+    guest.stop();
+    await guest.ended;
+    runProgram('debugfs', ['-R', `rdump / ${folder}`, disk]);
+    for (const name of ['disk.img', 'lost+found', 'setup.sh', 'provoke.sh', 'capture.sh', 'sysctl', 'kexec.args']) {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  }
+  if (!existsSync(join(folder, 'vmcore')))
+    throw new Error(`${basename(folder)}: no vmcore; the console ended with\n${lastLines(guest.text, 15)}`);
+  say(`${basename(folder)}: done`);
+  return folder;
+}
+
+/** What a run is called: the kernel, the scenario, and whatever is not as usual. */
+export function runName(kernel: Kernel, scenario: Scenario, options: RunOptions): string {
+  const unusual = [
+    options.format,
+    options.level === undefined ? undefined : `d${options.level}`,
+    options.raw ? 'raw' : undefined,
+    options.la57 === false ? 'la57off' : undefined,
+    options.cpus === undefined ? undefined : `${options.cpus}cpus`,
+    options.memory === undefined ? undefined : `${options.memory}M`,
+  ];
+  return [kernel.name, scenario.name, ...unusual.filter((part) => part !== undefined)].join('-');
+}
+
+/** Follows the guest from its first line to its end. */
+async function watch(guest: Guest, scenario: Scenario, format: Format, folder: string): Promise<void> {
+  if (!(await guest.shows(/^LAB READY/m, 180))) throw new Error('the guest did not come up');
+  const problem = /^LAB FAILED (.*)$/m.exec(guest.text)?.[1];
+  if (problem !== undefined) throw new Error(`the guest said: ${problem.trim()}`);
+  say(`${basename(folder)}: picture taken, provoking`);
+  if (scenario.host !== undefined) {
+    await sleep(2000);
+    await guest.qmp(scenario.host);
+  }
+  if (!(await guest.shows(scenario.dying, 180))) throw new Error(`no ${scenario.dying} on the console`);
+  if (format.qemu !== undefined) {
+    if (!(await guest.shows(/end Kernel panic/, 60))) throw new Error('the guest did not halt');
+    say(`${basename(folder)}: dead, QEMU writes its memory`);
+    await guest.qmp('stop');
+    await guest.qmp('dump-guest-memory', {
+      paging: false,
+      protocol: `file:${join(folder, 'vmcore')}`,
+      ...(format.qemu === 'elf' ? {} : { format: format.qemu }),
+    });
+    return;
+  }
+  say(`${basename(folder)}: dead, capturing`);
+  if (!(await guest.shows(/^LAB CAPTURED/m, 240))) throw new Error('the capture kernel did not finish');
+  await guest.shows(/Power down|System halted/, 10);
+}
+
+function commandLine(kernel: Kernel, scenario: Scenario, format: Format): string {
+  const console = kernel.machine === 'aarch64' ? 'ttyAMA0' : 'ttyS0';
+  const crash = format.capture === undefined ? 'panic=0' : 'crashkernel=256M panic=10';
+  return [`console=${console}`, crash, scenario.append].filter(Boolean).join(' ');
+}
+
+/** The guest's disk: an ext4 file system with what this run wants, and room for what comes back. */
+function makeDisk(folder: string, scenario: Scenario, format: Format, record: RunRecord, raw: boolean): string {
+  const disk = join(folder, 'disk.img');
+  const files = mkdtempSync(join(folder, 'files-'));
+  const sysctl = Object.entries(scenario.sysctl ?? {}).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(files, 'sysctl'), sysctl.join(''));
+  writeFileSync(join(files, 'setup.sh'), scenario.setup ?? '');
+  writeFileSync(join(files, 'provoke.sh'), scenario.provoke);
+  if (format.capture !== undefined) {
+    writeFileSync(join(files, 'kexec.args'), 'console=ttyS0 irqpoll nr_cpus=1 reset_devices');
+    const dmesg = 'makedumpfile --dump-dmesg /proc/vmcore /lab/vmcore-dmesg.txt\n';
+    writeFileSync(
+      join(files, 'capture.sh'),
+      format.capture(record.level) + dmesg + (raw ? 'cp /proc/vmcore /lab/vmcore.raw\n' : ''),
+    );
+  }
+  writeFileSync(disk, '');
+  truncateSync(disk, (record.memory * (raw ? 3 : 2) + 256) * 1024 * 1024);
+  runProgram('mkfs.ext4', ['-q', '-F', '-E', 'root_owner=0:0', '-d', files, disk]);
+  rmSync(files, { recursive: true });
+  return disk;
+}
+
+/** @throws Error when the folder is not a run's */
+export function readRecord(folder: string): RunRecord {
+  const file = join(folder, 'run.json');
+  if (!existsSync(file)) throw new Error(`${folder}: not a run of the lab (no run.json)`);
+  return JSON.parse(readFileSync(file, 'utf8')) as RunRecord;
+}

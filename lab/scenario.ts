@@ -1,0 +1,35 @@
+// What a scenario is: one file in scenarios/ each, and one line in scenarios/index.ts.
+
+export interface Scenario {
+  readonly name: string;
+  /** One line for `lab list`. */
+  readonly about: string;
+  /** Shell lines that the guest runs last: after them it is dying. Runs in the guest's first process. */
+  readonly provoke: string;
+  /** Shell lines that the guest runs before its picture is taken. */
+  readonly setup?: string;
+  /** Written just before the picture, by their sysctl names. */
+  readonly sysctl?: Readonly<Record<string, number | string>>;
+  /** Added to the kernel's command line. */
+  readonly append?: string;
+  /** What the host does once the guest said LAB READY and two seconds passed. */
+  readonly host?: 'inject-nmi';
+  /** It needs the lab's kernel module (which there is for x86_64 only). */
+  readonly module?: boolean;
+  /** Megabytes of guest memory, where the usual amount is too little or takes too long to fill. */
+  readonly memory?: number;
+  /** What the console says when the guest dies as it should. */
+  readonly dying: RegExp;
+  /** Why memory and processes at the crash differ much from the picture, where they must: provoking changes them. */
+  readonly moves?: string;
+}
+
+/** A scenario that only writes its name to /proc/perish. */
+export function byModule(name: string, about: string, dying: RegExp, more: Partial<Scenario> = {}): Scenario {
+  return { name, about, dying, module: true, provoke: provokeInChild(name), ...more };
+}
+
+/** Writes to /proc/perish from a process of its own, so that it is not init that dies. */
+export function provokeInChild(way: string): string {
+  return `busybox sh -c 'echo ${way} > /proc/perish' &\n`;
+}

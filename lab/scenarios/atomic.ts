@@ -1,0 +1,5 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule('atomic', 'sleeps with preemption disabled, panic_on_warn', /scheduling while atomic/, {
+  sysctl: { 'kernel.panic_on_warn': 1 },
+});

@@ -1,0 +1,3 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule('bug', 'BUG_ON', /kernel BUG at/);

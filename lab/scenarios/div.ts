@@ -1,0 +1,3 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule('div', 'divides by zero', /divide error/);

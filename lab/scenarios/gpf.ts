@@ -1,0 +1,3 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule('gpf', 'reads a non-canonical address', /general protection fault/);

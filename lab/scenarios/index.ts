@@ -1,0 +1,70 @@
+// Every scenario, in the order in which `lab list` shows them.
+import type { Scenario } from '../scenario.ts';
+import abba from './abba.ts';
+import atomic from './atomic.ts';
+import bug from './bug.ts';
+import cgroups from './cgroups.ts';
+import crowd from './crowd.ts';
+import div from './div.ts';
+import gpf from './gpf.ts';
+import hardlockup from './hardlockup.ts';
+import irqfault from './irqfault.ts';
+import leak from './leak.ts';
+import list from './list.ts';
+import namespaces from './namespaces.ts';
+import nmi from './nmi.ts';
+import nmifault from './nmifault.ts';
+import nullWay from './null.ts';
+import oom from './oom.ts';
+import panic from './panic.ts';
+import rcustall from './rcustall.ts';
+import rwsem from './rwsem.ts';
+import sockets from './sockets.ts';
+import softlockup from './softlockup.ts';
+import spinlock from './spinlock.ts';
+import stack from './stack.ts';
+import sysrqC from './sysrq_c.ts';
+import timer from './timer.ts';
+import uaf from './uaf.ts';
+import warn from './warn.ts';
+import workqueue from './workqueue.ts';
+import zram from './zram.ts';
+
+export const scenarios: readonly Scenario[] = [
+  sysrqC,
+  nullWay,
+  gpf,
+  div,
+  bug,
+  panic,
+  warn,
+  atomic,
+  stack,
+  list,
+  uaf,
+  irqfault,
+  workqueue,
+  timer,
+  nmi,
+  nmifault,
+  softlockup,
+  hardlockup,
+  spinlock,
+  rcustall,
+  abba,
+  rwsem,
+  crowd,
+  oom,
+  leak,
+  sockets,
+  namespaces,
+  cgroups,
+  zram,
+];
+
+/** @throws Error naming the scenarios there are */
+export function scenarioNamed(name: string): Scenario {
+  const found = scenarios.find((scenario) => scenario.name === name);
+  if (found === undefined) throw new Error(`no scenario ${name}; there are ${scenarios.map((s) => s.name).join(', ')}`);
+  return found;
+}

@@ -1,0 +1,7 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule(
+  'irqfault',
+  'reads through a NULL pointer in a hard interrupt',
+  /BUG: kernel NULL pointer dereference/,
+);

@@ -1,0 +1,3 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule('list', 'deletes from a corrupted list', /list_del corruption/);

@@ -1,0 +1,10 @@
+import type { Scenario } from '../scenario.ts';
+
+export default {
+  name: 'nmi',
+  about: 'an NMI from outside with unknown_nmi_panic: the operator pressed the button',
+  sysctl: { 'kernel.unknown_nmi_panic': 1 },
+  provoke: '',
+  host: 'inject-nmi',
+  dying: /NMI: Not continuing/,
+} satisfies Scenario;

@@ -1,0 +1,11 @@
+import { byModule } from '../scenario.ts';
+
+// The module only arms an NMI handler that faults; the NMI itself comes from outside, as a management board's does.
+export default byModule(
+  'nmifault',
+  'reads through a NULL pointer inside an NMI handler',
+  /BUG: kernel NULL pointer dereference/,
+  {
+    host: 'inject-nmi',
+  },
+);

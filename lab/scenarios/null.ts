@@ -1,0 +1,3 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule('null', 'reads through a NULL pointer, two calls deep', /BUG: kernel NULL pointer dereference/);

@@ -1,0 +1,10 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule(
+  'rwsem',
+  'a reader waits for a writer that sleeps, hung_task_panic',
+  /hung_task: blocked tasks/,
+  {
+    sysctl: { 'kernel.hung_task_panic': 1, 'kernel.hung_task_timeout_secs': 5 },
+  },
+);

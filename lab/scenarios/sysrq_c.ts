@@ -1,0 +1,8 @@
+import type { Scenario } from '../scenario.ts';
+
+export default {
+  name: 'sysrq-c',
+  about: 'crashed on purpose, by /proc/sysrq-trigger',
+  provoke: 'echo c > /proc/sysrq-trigger\n',
+  dying: /sysrq triggered crash/,
+} satisfies Scenario;

@@ -1,0 +1,7 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule(
+  'timer',
+  'reads through a NULL pointer in the softirq of a timer',
+  /BUG: kernel NULL pointer dereference/,
+);

@@ -1,0 +1,3 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule('uaf', 'calls through a pointer in freed, overwritten memory', /unable to handle page fault/);

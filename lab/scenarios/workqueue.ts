@@ -1,0 +1,7 @@
+import { byModule } from '../scenario.ts';
+
+export default byModule(
+  'workqueue',
+  'reads through a NULL pointer in a work item',
+  /BUG: kernel NULL pointer dereference/,
+);
