@@ -67,13 +67,13 @@ function ladder(kernel: Kernel): Rung[] {
   rung('page tables', () => (kernel.arch.notes.length === 0 ? kernel.arch.name : kernel.arch.notes.join('; ')));
   rung('symbols', () =>
     or(
-      () => kernel.symbols.count,
+      () => countOf(kernel.symbols.kernel?.all() ?? []),
       (n) => (n > 0 ? `${n} of the kernel (kallsyms)` : null),
     ),
   );
   rung('types', () =>
     or(
-      () => kernel.btf?.count ?? 0,
+      () => countOf(kernel.btf?.all() ?? []),
       (n) => (n > 0 ? `${n} of the kernel (BTF)` : null),
     ),
   );
@@ -175,6 +175,13 @@ function asText(
   if (problem !== null) row('kernel', `cannot be analysed: ${problem}`);
   for (const { name, found, detail } of rungs) row(name, found ? detail : `NOT READABLE: ${detail}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** How many there are. */
+function countOf(items: Iterable<unknown>): number {
+  let n = 0;
+  for (const _ of items) n++;
+  return n;
 }
 
 function mib(bytes: number): string {

@@ -17,7 +17,7 @@ function orNull<T>(work: () => T | null): T | null {
 
 export function kernelView(kernel: Kernel): KernelView {
   const { symbols } = kernel;
-  const address = (name: string): VirtAddr | null => symbols.find(name)?.address ?? null;
+  const address = (name: string): VirtAddr | null => kernel.ownSymbol(name)?.address ?? null;
   const text = (
     [
       ['_stext', '_etext'],
@@ -32,9 +32,12 @@ export function kernelView(kernel: Kernel): KernelView {
   return {
     space: kernel.space,
     symbol: address,
-    functionAt: (at) => (inKernelText(at) || inModuleText(kernel, at) ? (symbols.at(at)?.symbol.name ?? null) : null),
+    functionAt: (at) => {
+      const symbol = inKernelText(at) || inModuleText(kernel, at) ? symbols.at(at)?.symbol : undefined;
+      return symbol === undefined ? null : { name: symbol.name, start: symbol.address };
+    },
     isText: (at) => inKernelText(at) || inModuleText(kernel, at),
-    perCpu: (name, cpu) => (symbols.find(name) === null ? null : orNull(() => kernel.perCpuAddress(name, cpu))),
+    perCpu: (name, cpu) => (kernel.ownSymbol(name) === null ? null : orNull(() => kernel.perCpuAddress(name, cpu))),
     offsetOf: (type, member) =>
       orNull(() => {
         const found = kernel.types.find(type);

@@ -99,7 +99,7 @@ function readModule(kernel: Kernel, object: KernelObject): Module | null {
 function users(object: KernelObject): string[] {
   const names: string[] = [];
   for (const use of listEntries(object.member('source_list'), 'struct module_use', 'source_list')) {
-    names.push(use.member('source.name').string());
+    names.push(use.member('source').member('name').string());
   }
   return names;
 }
@@ -136,11 +136,18 @@ function moduleRanges(object: KernelObject): ModuleRange[] {
 }
 
 /** Symbols of every module, as /proc/kallsyms has them, per module. */
-export function moduleSymbols(kernel: Kernel): { module: Module; symbols: KernelSymbol[] }[] {
-  return kernel.modules.map((module) => ({
-    module,
-    symbols: kernel.faults.attempt(`symbols of module ${module.name}`, () => symbolsOf(kernel, module), []),
-  }));
+export function moduleSymbols(kernel: Kernel): { module: Module; readonly symbols: KernelSymbol[] }[] {
+  return kernel.modules.map((module) => {
+    const read = kernel.faults.memo(() =>
+      kernel.faults.attempt(`symbols of module ${module.name}`, () => symbolsOf(kernel, module), []),
+    );
+    return {
+      module,
+      get symbols() {
+        return read();
+      },
+    };
+  });
 }
 
 /** struct mod_kallsyms (since 8244062ef1e5, 4.5; members of struct module before): an ELF symbol table in memory. */

@@ -54,6 +54,6 @@ export function perCpuOffset(kernel: Kernel, cpu: number): bigint {
   if (!Number.isInteger(cpu) || cpu < 0 || cpu >= maxCpus)
     throw new FormatError('CPU number', `${cpu} is out of range`);
   // without CONFIG_SMP there is one copy, at the symbol
-  if (kernel.symbols.find('__per_cpu_offset') === null) return 0n;
+  if (kernel.ownSymbol('__per_cpu_offset') === null) return 0n;
   return kernel.space.u64(offsetBy(kernel.address('__per_cpu_offset'), cpu * 8));
 }

@@ -15,12 +15,13 @@ import { NotFoundError } from '../base/errors.ts';
 import { BtfTypes } from '../debuginfo/btf.ts';
 import { Kallsyms } from '../debuginfo/kallsyms.ts';
 import { KernelObject, type ObjectContext } from '../debuginfo/object.ts';
-import type { SymbolPlace } from '../debuginfo/symbol.ts';
+import type { KernelSymbol, SymbolPlace } from '../debuginfo/symbol.ts';
 import { SymbolTable } from '../debuginfo/symbol_table.ts';
 import { sizeOf, type Type, type TypeSource } from '../debuginfo/type.ts';
 import type { Dump } from '../dump/dump.ts';
-import { findVmcoreinfoInMemory } from '../dump/find_vmcoreinfo.ts';
 import { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
+import { findVmcoreinfo } from '../dump/vmcoreinfo_search.ts';
+import { installExcludedPageJudge } from './excluded_pages.ts';
 import { FaultLog } from './faults.ts';
 import { type Module, moduleSymbols, readModules, readModuleTypes } from './module.ts';
 import { type Cpus, perCpuOffset, readCpus } from './percpu.ts';
@@ -51,7 +52,7 @@ export class Kernel implements ObjectContext {
    */
   constructor(dump: Dump) {
     this.dump = dump;
-    const found = dump.notes.vmcoreinfo === null ? findVmcoreinfoInMemory(dump.memory) : null;
+    const found = dump.notes.vmcoreinfo === null ? findVmcoreinfo(dump.memory) : null;
     this.vmcoreinfoFromMemory = found !== null;
     this.vmcoreinfo = new Vmcoreinfo(dump.notes.vmcoreinfo ?? found ?? '');
     this.arch = openArchitecture(dump, this.vmcoreinfo);
@@ -68,6 +69,7 @@ export class Kernel implements ObjectContext {
     this.lazyModules = this.faults.memo(() => readModules(this));
     this.lazyCpus = this.faults.memo(() => readCpus(this));
     this.lazyTasks = this.faults.memo(() => readTasks(this));
+    installExcludedPageJudge(this);
   }
 
   get symbols(): SymbolTable {
@@ -123,9 +125,17 @@ export class Kernel implements ObjectContext {
     return this.object(type, address);
   }
 
-  /** A global variable, or null where this kernel has none of that name (or nobody knows its type). */
+  /**
+   * A symbol of the kernel itself, or null: for asking what a kernel has. Unlike `symbols.find`, a name that
+   * it has not does not make every module's symbols be read.
+   */
+  ownSymbol(name: string): KernelSymbol | null {
+    return this.symbols.kernel?.find(name) ?? null;
+  }
+
+  /** A variable of the kernel itself, or null where it has none of that name (or nobody knows its type). */
   optionalVariable(name: string): KernelObject | null {
-    const symbol = this.symbols.find(name);
+    const symbol = this.ownSymbol(name);
     const type = symbol === null ? null : this.variableType(name);
     return type === null ? null : this.object(type, symbol!.address);
   }
@@ -173,6 +183,7 @@ export class Kernel implements ObjectContext {
 
   private openSymbols(): SymbolTable {
     const kernel = this.faults.attempt('kallsyms', () => Kallsyms.open(this.space, this.vmcoreinfo), null);
+    this.arch.useSymbols((name) => kernel?.find(name)?.address ?? null);
     return new SymbolTable(kernel, () => this.faults.attempt('module symbols', () => moduleSymbols(this), []));
   }
 

@@ -1,0 +1,36 @@
+// The library: what the commands know, a script can ask. See docs/library.md.
+import { openDump as openDumpFiles } from './dump/open.ts';
+import { Kernel } from './kernel/session.ts';
+
+export type { AddressSpace } from './arch/address_space.ts';
+export { type PhysAddr, type Pfn, pfn, physAddr, type VirtAddr, virtAddr } from './base/address.ts';
+export { FormatError, InquestError, MemoryFault, NotFoundError, UnsupportedError, UsageError } from './base/errors.ts';
+export { CommandContext } from './commands/context.ts';
+export { allCommands, findCommand } from './commands/registry.ts';
+export { KernelObject } from './debuginfo/object.ts';
+export type { KernelSymbol, SymbolPlace } from './debuginfo/symbol.ts';
+export type { Member, Type, TypeSource } from './debuginfo/type.ts';
+export { findMember, offsetOf, sizeOf, typeName } from './debuginfo/type.ts';
+export type { Dump, DumpInfo, PhysicalMemory } from './dump/dump.ts';
+export { type Backtrace, backtracer, type Frame } from './kernel/backtrace.ts';
+export { lockChain, type LockWait, lockWait } from './kernel/blocked_on.ts';
+export type { Fault } from './kernel/faults.ts';
+export { hlistEntries, listEntries } from './kernel/list.ts';
+export type { Module } from './kernel/module.ts';
+export { type LogRecord, readLog } from './kernel/printk.ts';
+export type { Task, TaskTable } from './kernel/sched.ts';
+export { Kernel } from './kernel/session.ts';
+export type { Incident } from './oops/incident.ts';
+export { findIncidents, LogScanner } from './oops/scanner.ts';
+export { type ReportFormat, renderReport } from './report/render.ts';
+export { analyse } from './triage/analyse.ts';
+export type { Analysis } from './triage/analysis.ts';
+
+/**
+ * Opens a dump and the kernel in it. Headers are read; everything else when first asked for.
+ * @param paths the file, or all files of a split dump
+ * @throws FormatError, UnsupportedError when it is no dump that can be read
+ */
+export function openDump(...paths: readonly string[]): Kernel {
+  return new Kernel(openDumpFiles(paths));
+}
