@@ -1,6 +1,6 @@
 // What the rest of the program asks of a machine architecture. x86_64 is complete; of arm64 there is memory
 // translation, which is enough for symbols, types and the log.
-import type { PhysAddr, VirtAddr } from '../base/address.ts';
+import { offsetBy, type PhysAddr, type VirtAddr } from '../base/address.ts';
 import { FormatError, UnsupportedError } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';
 import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
@@ -8,6 +8,9 @@ import { Arm64KernelSpace, arm64LayoutFromVmcoreinfo } from './aarch64/kernel_sp
 import type { AddressSpace } from './address_space.ts';
 import { layoutFromVmcoreinfo, X86KernelSpace } from './x86_64/kernel_space.ts';
 import { locateX86Kernel } from './x86_64/locate_kernel.ts';
+
+/** Bytes from the start of the image in which symbol tables lie. */
+const symbolSearchSize = 128 * 1024 * 1024;
 
 /** Address of a symbol by name, or null. What an architecture learns from kallsyms, which it may not import. */
 export type SymbolAddress = (name: string) => VirtAddr | null;
@@ -17,6 +20,8 @@ interface ArchitectureBase {
   readonly space: AddressSpace;
   /** Sentences on what was found by search, for want of VMCOREINFO. */
   readonly notes: readonly string[];
+  /** Where the kernel's image is when no VMCOREINFO tells, for the search of its symbol tables; null otherwise. */
+  readonly symbolSearch: { readonly start: VirtAddr; readonly end: VirtAddr } | null;
   /** The address space of a process. @param pgd physical address of its top page table (`mm->pgd`, translated) */
   userSpace(pgd: PhysAddr): AddressSpace;
   /** To be called once symbols are known: enables faster ways of translation. Throws nothing. */
@@ -47,7 +52,14 @@ export function openArchitecture(dump: Dump, vmcoreinfo: Vmcoreinfo): Architectu
     case 'aarch64': {
       const layout = arm64LayoutFromVmcoreinfo(vmcoreinfo, dump.memory.pageSize);
       const space = new Arm64KernelSpace(dump.memory, layout);
-      return { name: 'aarch64', space, notes: [], userSpace: (pgd) => space.userSpace(pgd), useSymbols: () => {} };
+      return {
+        name: 'aarch64',
+        space,
+        notes: [],
+        symbolSearch: null,
+        userSpace: (pgd) => space.userSpace(pgd),
+        useSymbols: () => {},
+      };
     }
     default:
       throw new UnsupportedError('machine', `${dump.info.machine} is not supported, only x86_64 and aarch64`);
@@ -67,6 +79,10 @@ function openX86(dump: Dump, vmcoreinfo: Vmcoreinfo): X86Architecture {
     name: 'x86_64',
     space,
     notes: layout.note === null ? [] : [layout.note],
+    symbolSearch:
+      vmcoreinfo.symbol('_stext') === null && layout.stext !== null
+        ? { start: layout.stext, end: offsetBy(layout.stext, symbolSearchSize) }
+        : null,
     userSpace: (pgd) => space.userSpace(pgd),
     useSymbols: (address) => space.useSymbols(address),
   };
