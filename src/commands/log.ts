@@ -4,11 +4,11 @@ import { escapeTerminal, hex16 } from '../base/text.ts';
 import { type AuditMessage, queuedAuditMessages } from '../kernel/audit.ts';
 import { type LogRecord, logTimestamp, readLog } from '../kernel/printk.ts';
 import { printkSafeBuffers, type SafeBuffer } from '../kernel/printk_safe.ts';
-import { bootTime } from '../kernel/timekeeping.ts';
 import { defineCommand } from './command.ts';
 import type { CommandContext } from './context.ts';
 import { parseOptions } from './options.ts';
 import { wallClock } from './time_text.ts';
+import { bootTime } from './uptime.ts';
 
 interface LogView {
   /** What comes before a message: its time since boot, the wall clock's time, or nothing. */

@@ -1,10 +1,14 @@
 // Every command of the crash shell, by name. One line a command; aliases are the shell's.
 import { bt } from './bt.ts';
 import type { Command } from './command.ts';
+import { helpOn } from './help.ts';
+import { log } from './log.ts';
+import { mod } from './mod.ts';
+import { ps } from './ps.ts';
+import { set } from './set.ts';
+import { sys } from './sys.ts';
 
-const commands: readonly Command[] = [
-  bt,
-];
+const commands: readonly Command[] = [bt, helpOn(allCommands), log, mod, ps, set, sys];
 
 const byName = new Map(commands.map((command) => [command.name, command]));
 

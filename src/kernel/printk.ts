@@ -112,7 +112,7 @@ export function logAsText(records: readonly LogRecord[]): string {
   return records
     .map(({ timestampNs, text, level, caller }) => {
       const who = caller === null ? '' : `[${`${caller.kind === 'cpu' ? 'C' : 'T'}${caller.id}`.padStart(6)}]`;
-      const prefix = `<${level}>[${logTimestamp(timestampNs ?? 0n)}]${who} `;
+      const prefix = `<${level}>${logTimestamp(timestampNs ?? 0n)}${who} `;
       return `${prefix}${text.split('\n').join(`\n${prefix}`)}\n`;
     })
     .join('');

@@ -1,9 +1,9 @@
 // include/linux/sched.h: the tasks of the dead machine, and who ran where.
 import { offsetBy, type VirtAddr } from '../base/address.ts';
+import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
-import { findMember } from '../debuginfo/type.ts';
-import { listEntries } from './list.ts';
 import type { Kernel } from './session.ts';
+import { findTasks } from './task_list.ts';
 
 /** States as ps(1) and crash(8) shorten them. */
 export type TaskState = 'RU' | 'IN' | 'UN' | 'ID' | 'ST' | 'TR' | 'ZO' | 'DE' | 'SW' | 'WA' | 'PA' | 'NE' | '??';
@@ -38,11 +38,17 @@ export interface TaskTable {
   readonly all: readonly Task[];
   byPid(pid: number): Task | null;
   byAddress(address: VirtAddr): Task | null;
+  /** The threads of a process, its leader among them; idle tasks are of no process. */
+  threads(tgid: number): readonly Task[];
   /** The task that a CPU ran at the crash; null if it cannot be told. */
   active(cpu: number): Task | null;
+  /** Declares a task to be the one that its CPU ran: for dumps whose runqueues cannot be trusted. */
+  setActive(task: Task): void;
 }
 
 const PF_KTHREAD = 0x0020_0000;
+/** PID_MAX_LIMIT (include/linux/threads.h). */
+const maxPid = 4 * 1024 * 1024;
 
 /**
  * Every task: each CPU's idle task, the processes on init_task's list, and their threads. Each part that
@@ -50,7 +56,6 @@ const PF_KTHREAD = 0x0020_0000;
  */
 export function readTasks(kernel: Kernel): TaskTable {
   const { faults } = kernel;
-  const decode = taskDecoder(kernel);
   const byAddress = new Map<bigint, Task>();
   const activeByCpu = new Map<number, bigint>();
   const idle: Task[] = [];
@@ -73,13 +78,13 @@ export function readTasks(kernel: Kernel): TaskTable {
   }
   function addIdle(object: KernelObject, cpu: number): void {
     if (byAddress.has(object.address)) return;
-    const task = { ...decode(object), cpu, idle: true, kernelThread: true, active: isActive(object.address, cpu) };
+    const task = { ...decodeTask(object), cpu, idle: true, kernelThread: true, active: isActive(object.address, cpu) };
     byAddress.set(task.address, task);
     idle.push(task);
   }
   function add(object: KernelObject): void {
     if (byAddress.has(object.address)) return;
-    const task = decode(object);
+    const task = decodeTask(object);
     byAddress.set(task.address, { ...task, active: isActive(task.address, task.cpu) });
     others.push(byAddress.get(task.address)!);
   }
@@ -87,29 +92,8 @@ export function readTasks(kernel: Kernel): TaskTable {
   faults.attempt(
     'task list',
     () => {
-      const init = kernel.variable('init_task');
-      if (idle.length === 0) addIdle(init, 0);
-      const type = init.type;
-      // thread_group left task_struct with 8e1f385104ac (6.7); thread_node is there since 0c740d0afc3b (3.14)
-      const threaded = findMember(type, 'thread_node') !== null;
-      for (const leader of listEntries(init.member('tasks'), type, 'tasks')) {
-        faults.attempt('task', () => add(leader), undefined);
-        if (!threaded) continue;
-        faults.attempt(
-          'threads of a process',
-          () => {
-            const head = leader.member('signal').member('thread_head');
-            const first = leader.member('thread_node');
-            // most processes have one thread: its node is alone on the list
-            if (head.member('next').pointer() === first.address && head.member('prev').pointer() === first.address)
-              return;
-            for (const thread of listEntries(head, type, 'thread_node')) {
-              faults.attempt('task', () => add(thread), undefined);
-            }
-          },
-          undefined,
-        );
-      }
+      if (idle.length === 0) addIdle(kernel.variable('init_task'), 0);
+      findTasks(kernel, add, () => others.length);
     },
     undefined,
   );
@@ -128,39 +112,62 @@ export function readTasks(kernel: Kernel): TaskTable {
   const all = [...idle, ...others];
   const byPid = new Map(all.map((task) => [task.pid, task]));
   if (idle.length > 0) byPid.set(0, idle[0]!);
+  let groups: Map<number, Task[]> | null = null;
   return {
     all,
+    threads(tgid) {
+      groups ??= groupByProcess(others);
+      return groups.get(tgid) ?? [];
+    },
     byPid: (pid) => byPid.get(pid) ?? null,
     byAddress: (address) => byAddress.get(address) ?? null,
     active: (cpu) => byAddress.get(activeByCpu.get(cpu) ?? 0n) ?? null,
+    setActive(task) {
+      const before = byAddress.get(activeByCpu.get(task.cpu) ?? 0n);
+      if (before !== undefined) (before as { active: boolean }).active = false;
+      (task as { active: boolean }).active = true;
+      activeByCpu.set(task.cpu, task.address);
+    },
   };
+}
+
+function groupByProcess(tasks: readonly Task[]): Map<number, Task[]> {
+  const groups = new Map<number, Task[]>();
+  for (const task of tasks) {
+    const group = groups.get(task.tgid);
+    if (group === undefined) groups.set(task.tgid, [task]);
+    else group.push(task);
+  }
+  return groups;
 }
 
 type DecodedTask = Omit<Task, 'active'> & { active: false };
 
-/** Reads one task_struct with its member offsets looked up once: a big machine has 100,000 of them. */
-function taskDecoder(kernel: Kernel): (object: KernelObject) => DecodedTask {
-  const state = stateDecoder(kernel);
-  return (object) => {
-    const flags = object.member('flags').number();
-    const pid = object.member('pid').number();
-    // renamed by 2f064a59a11f (5.14)
-    const stateBits = Number(object.memberAmong('__state', 'state').bigint() & 0xffff_ffffn);
-    const exitState = object.member('exit_state').number();
-    return {
-      object,
-      address: object.address,
-      pid,
-      tgid: object.member('tgid').number(),
-      comm: object.member('comm').string(),
-      cpu: taskCpu(object),
-      state: state(stateBits, exitState),
-      stateBits: stateBits | exitState,
-      flags,
-      active: false,
-      idle: false,
-      kernelThread: (flags & PF_KTHREAD) !== 0,
-    };
+/** @throws MemoryFault; FormatError for what is no task_struct */
+function decodeTask(object: KernelObject): DecodedTask {
+  const flags = object.member('flags').number();
+  const pid = object.member('pid').number();
+  const tgid = object.member('tgid').number();
+  if (pid < 0 || pid > maxPid || tgid < 0 || tgid > maxPid) {
+    const problem = `pid ${pid} of process ${tgid} is out of range`;
+    throw new FormatError(`task_struct at ${object.address.toString(16)}`, problem);
+  }
+  // renamed by 2f064a59a11f (5.14)
+  const stateBits = Number(object.memberAmong('__state', 'state').bigint() & 0xffff_ffffn);
+  const exitState = object.member('exit_state').number();
+  return {
+    object,
+    address: object.address,
+    pid,
+    tgid,
+    comm: object.member('comm').string(),
+    cpu: taskCpu(object),
+    state: stateOf(stateBits, exitState),
+    stateBits: stateBits | exitState,
+    flags,
+    active: false,
+    idle: false,
+    kernelThread: (flags & PF_KTHREAD) !== 0,
   };
 }
 
@@ -174,23 +181,22 @@ function taskCpu(object: KernelObject): number {
  * Bits of task_struct.__state and exit_state (include/linux/sched.h). TASK_PARKED took TASK_WAKEKILL's
  * neighbour bits in 4.14 (8ef9925b02c2): the layout below is that of 4.14 and later.
  */
-function stateDecoder(_kernel: Kernel): (state: number, exitState: number) => TaskState {
-  return (state, exitState) => {
-    if (exitState & 0x20) return 'ZO';
-    if (exitState & 0x10) return 'DE';
-    if ((state & 0x402) === 0x402) return 'ID'; // TASK_IDLE = TASK_UNINTERRUPTIBLE | TASK_NOLOAD
-    if (state & 0x1) return 'IN';
-    if (state & 0x2) return 'UN';
-    if (state & 0x4) return 'ST';
-    if (state & 0x8) return 'TR';
-    if (state & 0x40) return 'PA';
-    if (state & 0x80) return 'DE';
-    if (state & 0x200) return 'WA';
-    if (state & 0x800) return 'NE';
-    if (state & 0x1000) return 'UN'; // TASK_RTLOCK_WAIT, alone: sleeping on an RT lock (PREEMPT_RT)
-    if ((state & 0xff) === 0) return 'RU';
-    return '??';
-  };
+function stateOf(state: number, exitState: number): TaskState {
+  if (exitState & 0x20) return 'ZO';
+  if (exitState & 0x10) return 'DE';
+  if ((state & 0x402) === 0x402) return 'ID'; // TASK_IDLE = TASK_UNINTERRUPTIBLE | TASK_NOLOAD
+  if (state & 0x1) return 'IN';
+  if (state & 0x2) return 'UN';
+  if (state & 0x4) return 'ST';
+  if (state & 0x8) return 'TR';
+  if (state & 0x40) return 'PA';
+  if (state & 0x80) return 'DE';
+  if (state & 0x200) return 'WA';
+  if (state & 0x800) return 'NE';
+  // TASK_RTLOCK_WAIT (sleeping on a lock of PREEMPT_RT) and TASK_FROZEN: /proc tells them as D, too
+  if (state & 0x9000) return 'UN';
+  if ((state & 0xff) === 0) return 'RU';
+  return '??';
 }
 
 /** Lowest address and size in bytes of a task's kernel stack; null once the stack has been freed. */
@@ -207,6 +213,7 @@ export function threadSize(kernel: Kernel): number {
 
 /** The parent as getppid() tells it: real_parent's tgid. 0 where there is none. */
 export function parentPid(task: Task): number {
+  if (task.idle) return 0; // made by pid 1, but nobody's child
   return task.object.member('real_parent').member('tgid').number();
 }
 
@@ -221,9 +228,19 @@ export function taskMemory(kernel: Kernel, task: Task): TaskMemory | null {
   const mm = task.object.member('mm');
   if (mm.isNull || task.kernelThread) return null;
   const counters = residentCounters(kernel, mm.deref());
-  const rss = counters.file + counters.anon + counters.shmem;
+  let rss = counters.file + counters.anon + counters.shmem;
+  // 34e55232e59f (2.6.34) to f1a7941243c1 (6.2): what each thread has not yet added to its mm's counters
+  if (task.object.has('rss_stat.count')) {
+    for (const thread of kernel.tasks.threads(task.tgid)) {
+      const cached = thread.object.member('rss_stat.count');
+      for (const kind of residentKinds) rss += cached.index(kind).number();
+    }
+  }
   return { totalVm: mm.member('total_vm').number(), rss: Math.max(0, rss) };
 }
+
+/** MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES: the kinds that are resident. */
+const residentKinds = [0, 1, 3];
 
 /** Resident pages by kind (include/linux/mm_types_task.h: MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES). */
 export function residentCounters(

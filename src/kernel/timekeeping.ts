@@ -52,9 +52,3 @@ function timekeeper(kernel: Kernel): KernelObject {
 export function crashTime(kernel: Kernel): number {
   return kernel.vmcoreinfo.crashTime ?? Number(readClocks(kernel).realtime / 1_000_000_000n);
 }
-
-/** When the kernel booted, in seconds since 1970: to be added to the log's times. @throws NotFoundError, MemoryFault */
-export function bootTime(kernel: Kernel): number {
-  const { realtime, monotonic } = readClocks(kernel);
-  return Number((realtime - monotonic) / 1_000_000_000n);
-}

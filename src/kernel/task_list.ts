@@ -1,0 +1,112 @@
+// Finding every task_struct (include/linux/sched.h), also where links between them are broken:
+//
+//   init_task.tasks   list of processes, followed from both ends
+//     .signal         list of a process's threads
+//   init_pid_ns.idr   table of pids; each leads to its task
+//     .children       list of a task's children, followed from both ends
+import type { VirtAddr } from '../base/address.ts';
+import { FormatError } from '../base/errors.ts';
+import { KernelObject } from '../debuginfo/object.ts';
+import { findMember } from '../debuginfo/type.ts';
+import { hlistEntries, listEntries, listNodes } from './list.ts';
+import type { Kernel } from './session.ts';
+import { xarrayEntries } from './xarray.ts';
+
+/**
+ * Calls `add` with every task_struct that can be found, except for the idle tasks; with some more than once.
+ * What cannot be read, or what `add` throws, costs that task alone, and is recorded as a fault.
+ * @param add takes a task, and throws when it cannot be read
+ * @param found how many tasks `add` has taken
+ */
+export function findTasks(kernel: Kernel, add: (task: KernelObject) => void, found: () => number): void {
+  const type = kernel.type('struct task_struct');
+  const seen: KernelObject[] = [];
+  const known = new Set<bigint>();
+  let damaged = false;
+  const tolerate = (what: string, work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      kernel.faults.record(what, error);
+      damaged = true;
+    }
+  };
+  const take = (task: KernelObject): void => {
+    if (known.has(task.address)) return;
+    known.add(task.address);
+    tolerate('task', () => {
+      add(task);
+      seen.push(task);
+    });
+  };
+  const followList = (what: string, head: KernelObject, member: string, direction: 'next' | 'prev'): void => {
+    tolerate(what, () => {
+      for (const node of listNodes(head, direction)) {
+        const task = taskAround(kernel, type, node, member);
+        take(task);
+        if (member !== 'tasks') continue;
+        tolerate('threads of a process', () => {
+          for (const thread of threadsOf(task)) take(thread);
+        });
+      }
+    });
+  };
+
+  const processes = kernel.variable('init_task').member('tasks');
+  followList('task list', processes, 'tasks', 'next');
+  // nr_threads counts what fork() made and exit() has not taken away
+  const expected = kernel.faults.attempt(
+    'nr_threads',
+    () => kernel.optionalVariable('nr_threads')?.number() ?? null,
+    null,
+  );
+  if (!damaged && (expected === null || expected === found())) return;
+
+  if (damaged) followList('task list, backwards', processes, 'tasks', 'prev');
+  tolerate('tasks by pid', () => {
+    for (const pid of pids(kernel, type)) {
+      tolerate('task of a pid', () => {
+        for (const task of pid.tasks()) take(task);
+      });
+    }
+  });
+  if (damaged) {
+    for (let i = 0; i < seen.length; i++) {
+      const children = seen[i]!.member('children');
+      followList('children of a task', children, 'sibling', 'next');
+      followList('children of a task, backwards', children, 'sibling', 'prev');
+    }
+  }
+  if (damaged && expected !== null && expected > found()) {
+    const problem = `found ${found()} of the ${expected} that nr_threads counts`;
+    kernel.faults.record('task list', new FormatError('tasks', problem));
+  }
+}
+
+function taskAround(kernel: Kernel, type: KernelObject['type'], node: VirtAddr, member: string): KernelObject {
+  return KernelObject.at(kernel, 'struct list_head', node).containerOf(type, member);
+}
+
+/** Threads of a process beside its leader. */
+function* threadsOf(leader: KernelObject): Generator<KernelObject> {
+  // thread_group left task_struct with 8e1f385104ac (6.7); thread_node is there since 0c740d0afc3b (3.14)
+  if (!leader.has('thread_node')) return;
+  const head = leader.member('signal').member('thread_head');
+  const first = leader.member('thread_node');
+  // most processes have one thread: its node is alone on the list
+  if (head.member('next').pointer() === first.address && head.member('prev').pointer() === first.address) return;
+  for (const thread of listEntries(head, leader.type, 'thread_node')) {
+    if (thread.address !== leader.address) yield thread;
+  }
+}
+
+/** Every `struct pid` of the first pid namespace, which has one for every task (95846ecf9dac, 4.15: in an IDR). */
+function* pids(kernel: Kernel, type: KernelObject['type']): Generator<{ tasks(): Iterable<KernelObject> }> {
+  const namespace = kernel.variable('init_pid_ns');
+  if (!namespace.has('idr.idr_rt')) return;
+  // pid_links since 2c4704756cab (4.19), before: pids[].node
+  const link = findMember(type, 'pid_links') !== null ? 'pid_links[0]' : 'pids[0].node';
+  for (const { entry } of xarrayEntries(namespace.member('idr.idr_rt'), kernel.faults)) {
+    yield { tasks: () => hlistEntries(kernel.object('struct pid', entry).member('tasks').index(0), type, link) };
+  }
+}
