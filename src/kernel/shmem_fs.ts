@@ -1,5 +1,6 @@
 // include/linux/shmem_fs.h: tmpfs mounts and the memory that their files take.
 import type { KernelObject } from '../debuginfo/object.ts';
+import { strip } from '../debuginfo/type.ts';
 import { listEntries } from './list.ts';
 import { percpuCounter } from './sched.ts';
 import type { Kernel } from './session.ts';
@@ -32,8 +33,9 @@ export function readTmpfs(kernel: Kernel): TmpfsUse[] {
             if (info.isNull) return;
             const maxPages = info.member('max_blocks').number();
             if (maxPages === 0) return;
+            const mountedOn = kernel.faults.attempt('mount point', () => mountPoint(sb), '');
             found.push({
-              mountedOn: mountPoint(sb),
+              mountedOn,
               usedPages: percpuCounter(kernel, info.member('used_blocks')),
               maxPages,
             });
@@ -49,9 +51,10 @@ export function readTmpfs(kernel: Kernel): TmpfsUse[] {
 
 /** Path of a superblock's first mount, in its namespace; empty if it is mounted nowhere. */
 function mountPoint(sb: KernelObject): string {
-  for (const mount of listEntries(sb.member('s_mounts'), 'struct mount', 'mnt_instance')) {
-    return mountPath(mount);
-  }
+  const mounts = sb.member('s_mounts');
+  // a plain chain since 6.18, a list_head before
+  if (strip(mounts.type).kind === 'pointer') return mounts.isNull ? '' : mountPath(mounts.deref());
+  for (const mount of listEntries(mounts, 'struct mount', 'mnt_instance')) return mountPath(mount);
   return '';
 }
 

@@ -25,11 +25,13 @@ const maxNodes = 1024;
 /** Every slab cache, in the kernel's order. Counts need CONFIG_SLUB_DEBUG (distributions have it); else they are 0. */
 export function readSlabCaches(kernel: Kernel): SlabCache[] {
   const caches: SlabCache[] = [];
+  // caches are allocated with room for the nodes that there are, not for as many as the type has
+  const nodes = Math.min(maxNodes, kernel.optionalVariable('nr_node_ids')?.number() ?? 1);
   kernel.faults.attempt(
     'slab caches',
     () => {
       for (const cache of listEntries(kernel.variable('slab_caches'), 'struct kmem_cache', 'list')) {
-        kernel.faults.attempt('slab cache', () => caches.push(readCache(cache)), 0);
+        kernel.faults.attempt('slab cache', () => caches.push(readCache(cache, nodes)), 0);
       }
     },
     undefined,
@@ -37,12 +39,14 @@ export function readSlabCaches(kernel: Kernel): SlabCache[] {
   return caches;
 }
 
-function readCache(cache: KernelObject): SlabCache {
+function readCache(cache: KernelObject, nodes: number): SlabCache {
   // kmem_cache_order_objects: order in the high half, objects in the low 16 bits
   const order = Number((cache.member('oo.x').bigint() >> 16n) & 0xffn);
   let slabs = 0;
   let objects = 0;
-  for (const node of cache.member('node').elements(maxNodes)) {
+  for (let id = 0; id < nodes; id++) {
+    // `per_node` holds the pointers since 7.1
+    const node = cache.optional('node')?.index(id) ?? cache.member('per_node').index(id).member('node');
     if (node.isNull) continue;
     slabs += node.optional('nr_slabs.counter')?.number() ?? 0;
     objects += node.optional('total_objects.counter')?.number() ?? 0;

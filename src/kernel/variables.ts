@@ -47,6 +47,7 @@ const declared: Record<string, string> = {
   panic_on_io_nmi: 'int',
   sysrq_enabled: 'int',
   nr_cpu_ids: 'unsigned int',
+  nr_node_ids: 'unsigned int',
   nr_threads: 'int',
   total_forks: 'unsigned long',
   __per_cpu_offset: 'unsigned long[]',

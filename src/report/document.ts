@@ -254,8 +254,10 @@ function frameLines(frames: readonly BacktraceFrame[], rip: Place | null): { tex
       text: `${`#${i}`.padStart(3)} [${frame.frameAddress}] ${frame.reliable ? '' : '? '}${name} at ${frame.address}${module}`,
       marked: rip !== null && frame.address === rip.address,
     });
-    const at = frame.registers?.['rip'];
-    if (at !== undefined && frames[i + 1]?.address !== at) {
+    const at = frame.registers?.rip;
+    if (at !== undefined && isUser(frame.registers?.cs))
+      lines.push({ text: `    [user mode, RIP: ${at}]`, marked: false });
+    else if (at !== undefined && frames[i + 1]?.address !== at) {
       const isRip = rip !== null && at === rip.address;
       lines.push({ text: `    [exception RIP: ${isRip ? placeText(rip) : at}]`, marked: isRip });
     }
@@ -263,10 +265,18 @@ function frameLines(frames: readonly BacktraceFrame[], rip: Place | null): { tex
   return lines;
 }
 
+/** Ring 3 in the low bits of CS. */
+function isUser(cs: string | undefined): boolean {
+  return cs !== undefined && (Number.parseInt(cs.slice(-1), 16) & 3) === 3;
+}
+
+const registerOrder = 'rip rsp rflags rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15 orig_rax cs ss'.split(
+  ' ',
+);
+
 function registerLines(registers: Readonly<Record<string, string>>): string[] {
-  const cells = Object.entries(registers).map(
-    ([name, value]) => `${name.toUpperCase().padStart(8)}: ${value.padStart(16, '0')}`,
-  );
+  const names = Object.keys(registers).sort((a, b) => registerOrder.indexOf(a) - registerOrder.indexOf(b));
+  const cells = names.map((name) => `${name.toUpperCase().padStart(8)}: ${registers[name]!.padStart(16, '0')}`);
   const lines: string[] = [];
   for (let i = 0; i < cells.length; i += 3) lines.push(cells.slice(i, i + 3).join(' '));
   return lines;

@@ -41,11 +41,11 @@ export class Facts {
     const { faults } = this.kernel;
     this.log = faults.attempt('log', () => readLog(this.kernel), []);
     this.logLines = this.log.flatMap(({ timestampNs, text }) =>
-      text.split('\n').map((line) => `[${logTimestamp(timestampNs ?? 0n)}] ${line}`),
+      text.split('\n').map((line) => `${logTimestamp(timestampNs ?? 0n)} ${line}`),
     );
     this.incidents = findIncidents(logAsText(this.log));
-    this.death = this.incidents.findLast((incident) => incident.fatal) ?? null;
     this.crashed = faults.attempt('panicking task', () => crashedTask(this.kernel), null);
+    this.death = findDeath(this.incidents, this.crashed);
   }
 
   /** The backtrace of a task; empty where it cannot be made. */
@@ -84,4 +84,18 @@ export class Facts {
     }
     return wait;
   }
+}
+
+/**
+ * The incident that the kernel died of. An oops that goes straight into the kdump kernel (crash_kexec() in
+ * oops_end()) has no time to print a panic line: then it is the last one, if it is about the CPU that panicked.
+ */
+function findDeath(incidents: readonly Incident[], crashed: CrashedTask | null): Incident | null {
+  const last = incidents.at(-1) ?? null;
+  if (last !== null && crashed !== null && !last.fatal) {
+    const sameTask = last.task === undefined || last.task.pid === crashed.task.pid;
+    const sameCpu = last.cpu === undefined || last.cpu === crashed.cpu;
+    if (sameTask && sameCpu && last.dieCount !== undefined) return last;
+  }
+  return incidents.findLast((incident) => incident.fatal) ?? null;
 }

@@ -21,7 +21,11 @@ interface Known {
 export function verdictSentence(facts: Facts, known: Known): string {
   const { kind, subject, blamed } = known;
   const { death } = facts;
-  const who = subject === null ? 'the kernel' : `${subject.comm} (pid ${subject.pid}) on CPU ${subject.cpu}`;
+  const named =
+    death?.task === undefined
+      ? 'the kernel'
+      : `${death.task.comm} (pid ${death.task.pid})${death.cpu === undefined ? '' : ` on CPU ${death.cpu}`}`;
+  const who = subject === null ? named : `${subject.comm} (pid ${subject.pid}) on CPU ${subject.cpu}`;
   const where = blamed === null ? '' : ` in ${shortPlace(blamed)}`;
   const noticed =
     known.instruction !== null && known.instruction.symbol !== blamed?.symbol && blamed !== null

@@ -53,7 +53,7 @@ function sysrq(facts: Facts, { kind, subject }: Verdict): Finding[] {
   const parent = facts.kernel.faults.attempt('parent', () => facts.kernel.tasks.byPid(parentPid(subject)), null);
   return [
     {
-      title: `The crash was asked for by ${subject.comm} (pid ${subject.pid})${parent === null ? '' : `, a child of ${parent.comm} (pid ${parent.pid})`}`,
+      title: `The crash was asked for by ${subject.comm} (pid ${subject.pid})${parent === null || parent.pid === 0 ? '' : `, a child of ${parent.comm} (pid ${parent.pid})`}`,
       explanation:
         'Nothing is wrong with the kernel as such. Somebody may have crashed it to get a dump of a machine that hung: look at blocked tasks and at the log before this.',
       confidence: 'certain',
