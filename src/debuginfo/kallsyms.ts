@@ -89,8 +89,7 @@ export class Kallsyms implements OrderedSymbols {
     const tokens = TokenTable.read(space, tables.tokenTable, tables.tokenIndex);
     const names = new NameTable(space, tables.names, tokens, tables.groups);
     for (const encoding of tables.encodings) {
-      const addresses = SymbolAddresses.read(space, encoding, tables.count);
-      if (addresses === null) continue;
+      const addresses = new SymbolAddresses(space, encoding, tables.count);
       const open = (sequences: VirtAddr | null) => new Kallsyms(space, names, addresses, sequences, tables.count);
       const plain = open(null);
       if (!plain.agrees(stext)) continue;
@@ -103,9 +102,9 @@ export class Kallsyms implements OrderedSymbols {
     throw new FormatError('kallsyms', 'no encoding of the addresses puts a known symbol where it is');
   }
 
-  /** What could not be read so far, in the order met. */
+  /** What of the tables could not be read so far. */
   get faults(): readonly InquestError[] {
-    return this.addresses.fault === null ? this.names.faults : [this.addresses.fault, ...this.names.faults];
+    return [...this.addresses.faults, ...this.names.faults];
   }
 
   symbol(index: number): KernelSymbol | null {
@@ -114,7 +113,7 @@ export class Kallsyms implements OrderedSymbols {
     const address = this.addresses.address(index);
     const text = address === null ? null : this.names.name(index);
     if (address === null || text === null) return null;
-    const symbol = this.make(index, address, text);
+    const symbol = this.make(index, address, text[0]!, text.slice(1));
     this.cache.set(index, symbol);
     return symbol;
   }
@@ -148,25 +147,27 @@ export class Kallsyms implements OrderedSymbols {
     if (!this.covers(address)) return null;
     const last = this.addresses.lastNotAbove(address);
     if (last < 0) return null;
-    // The address of the next symbol is not known: whether this one reaches so far is not known either.
     const symbol = this.symbol(this.addresses.firstAlias(last));
-    if (symbol === null || (this.addresses.isUnknown(last) && symbol.address !== address)) return null;
+    if (symbol === null) return null;
+    // If the next symbol's address is not known, neither is whether this one reaches so far.
+    if (symbol.address !== address && last + 1 < this.count && !this.addresses.isKnown(last + 1)) return null;
     return { symbol, offset: Number(address - symbol.address) };
   }
 
   *all(): Iterable<KernelSymbol> {
     for (let group = 0; group * groupSize < this.count; group++) {
-      const names = this.names.groupNames(group);
-      for (const [i, text] of names.entries()) {
+      const { types, names } = this.names.group(group);
+      for (let i = 0; i < names.length; i++) {
         const index = group * groupSize + i;
-        const address = text === null ? null : this.addresses.address(index);
-        if (address !== null) yield this.make(index, address, text!);
+        const name = names[i]!;
+        const address = name === null ? null : this.addresses.address(index);
+        if (address !== null) yield this.make(index, address, types[i]!, name);
       }
     }
   }
 
-  private make(index: number, address: VirtAddr, text: string): KernelSymbol {
-    return { name: text.slice(1), address, type: text[0]!, size: this.addresses.size(index), module: null };
+  private make(index: number, address: VirtAddr, type: string, name: string): KernelSymbol {
+    return { name, address, type, size: this.addresses.size(index), module: null };
   }
 
   /** is_ksym_addr() of include/linux/kallsyms.h. */
@@ -208,7 +209,7 @@ export class Kallsyms implements OrderedSymbols {
       const { bytes } = this.space.readUpTo(banner.address, 14);
       return Buffer.from(bytes).toString('latin1') === 'Linux version ';
     }
-    return this.find('_stext') !== null;
+    return this.addresses.isPlausible() && this.find('_stext') !== null;
   }
 
   /** Position in the table of the n-th symbol by name. @throws MemoryFault; FormatError for one outside the table */
@@ -228,7 +229,7 @@ export class Kallsyms implements OrderedSymbols {
 
   /** Whether `sequences` is the order of names, judged by some of its entries. */
   private isSortedByName(): boolean {
-    const samples = Math.min(this.count, 9);
+    const samples = Math.min(this.count, 5);
     const positions = new Set<number>();
     let previous = '';
     try {

@@ -11,183 +11,231 @@
 
 import type { AddressSpace } from '../arch/address_space.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
-import { FormatError, type InquestError, MemoryFault } from '../base/errors.ts';
+import { assertNever, FormatError, type InquestError, MemoryFault } from '../base/errors.ts';
 
 export type AddressEncoding =
   /** `base` is the value of kallsyms_relative_base, not where it is stored. */
   | { readonly kind: 'relative' | 'relative-percpu'; readonly table: VirtAddr; readonly base: VirtAddr }
   | { readonly kind: 'absolute' | 'place'; readonly table: VirtAddr };
 
-/** Part of the entries that may be out of order or unreadable before the encoding is thought wrong. */
+/** Entries decoded at a time: a page of 4-byte ones. */
+const chunkSize = 1024;
+/** Part of a chunk's entries that may be out of order before the whole chunk is thought wrong. */
 const maxBadShare = 1 / 8;
+/** Farthest symbol that ends the one before it, in bytes: behind the last per-CPU offset comes the kernel's text. */
+const maxSize = 0x8000_0000;
 
-/**
- * Addresses by position, as 32-bit halves so that a search needs no bigint. Never descends: an entry that cannot be
- * read or is out of order stands for its predecessor's address and is marked.
- */
+const notLoaded = 0;
+const loaded = 1;
+const unreadable = 2;
+
+/** Addresses by position, decoded in chunks when asked. An entry that cannot be read or is out of order is unknown. */
 export class SymbolAddresses {
   readonly count: number;
-  readonly fault: InquestError | null;
-  private readonly high: Uint32Array;
-  private readonly low: Uint32Array;
-  /** 1 for each entry that is not known; null where all are. */
-  private readonly unknown: Uint8Array | null;
+  /** What could not be read so far. */
+  readonly faults: InquestError[] = [];
+  private readonly space: AddressSpace;
+  private readonly encoding: AddressEncoding;
+  private readonly entrySize: number;
+  /** Low and high half of each address, so that a search needs no bigint; unknown ones stand for their predecessor's. */
+  private readonly halves: Uint32Array;
+  /** The same memory as whole addresses. */
+  private readonly values: BigUint64Array;
+  private readonly chunkState: Uint8Array;
+  /** Positions of single entries that are out of order. */
+  private readonly misplaced = new Set<number>();
 
-  private constructor(high: Uint32Array, low: Uint32Array, unknown: Uint8Array | null, fault: InquestError | null) {
-    this.count = high.length;
-    this.high = high;
-    this.low = low;
-    this.unknown = unknown;
-    this.fault = fault;
+  constructor(space: AddressSpace, encoding: AddressEncoding, count: number) {
+    this.space = space;
+    this.encoding = encoding;
+    this.entrySize = encoding.kind === 'absolute' ? 8 : 4;
+    this.count = count;
+    this.halves = new Uint32Array(2 * count);
+    this.values = new BigUint64Array(this.halves.buffer);
+    this.chunkState = new Uint8Array(Math.ceil(count / chunkSize));
   }
 
-  /** Reads `count` entries; null if what they say in this encoding is not a table of ascending addresses. */
-  static read(space: AddressSpace, encoding: AddressEncoding, count: number): SymbolAddresses | null {
-    const entrySize = encoding.kind === 'absolute' ? 8 : 4;
-    const table = new Uint8Array(count * entrySize);
-    const unknown = new Uint8Array(count);
-    const lost = readWithHoles(space, encoding.table, table, (start, end) =>
-      unknown.fill(1, Math.floor(start / entrySize), Math.ceil(end / entrySize)),
-    );
-    const words = new Uint32Array(table.buffer);
-    const high = new Uint32Array(count);
-    const low = new Uint32Array(count);
-    decode(encoding, words, high, low);
-
-    let bad = 0;
-    let previousHigh = 0;
-    let previousLow = 0;
-    for (let i = 0; i < count; i++) {
-      const h = high[i]!;
-      const l = low[i]!;
-      const descends = h < previousHigh || (h === previousHigh && l < previousLow);
-      let leaps = false;
-      if (i + 1 < count && !descends) {
-        const h2 = high[i + 1]!;
-        const l2 = low[i + 1]!;
-        // Above its successor, which is itself in order: this entry is the wrong one of the two.
-        leaps = (h2 < h || (h2 === h && l2 < l)) && (h2 > previousHigh || (h2 === previousHigh && l2 >= previousLow));
-      }
-      if (descends || leaps || unknown[i] === 1) {
-        unknown[i] = 1;
-        bad++;
-        high[i] = previousHigh;
-        low[i] = previousLow;
-      } else {
-        previousHigh = h;
-        previousLow = l;
-      }
-    }
-    if (bad > count * maxBadShare) return null;
-    if (bad === 0) return new SymbolAddresses(high, low, null, null);
-    const fault = lost ?? new FormatError('kallsyms addresses', `${bad} of ${count} are out of order`);
-    return new SymbolAddresses(high, low, unknown, fault);
+  /** Whether most of a sample of the table is in order, which a wrong encoding or place is not. */
+  isPlausible(): boolean {
+    const chunks = this.chunkState.length;
+    const samples = Math.min(chunks, 8);
+    let good = 0;
+    for (let i = 0; i < samples; i++) if (this.load(Math.floor((i * chunks) / samples))) good++;
+    return good * 2 > samples;
   }
 
-  /** Address of a symbol; null if it could not be read. */
+  /** Address of a symbol; null if it is not known. */
   address(index: number): VirtAddr | null {
-    if (!(index >= 0) || index >= this.count || this.isUnknown(index)) return null;
-    return ((BigInt(this.high[index]!) << 32n) | BigInt(this.low[index]!)) as VirtAddr;
+    return this.isKnown(index) ? (this.values[index]! as VirtAddr) : null;
   }
 
-  isUnknown(index: number): boolean {
-    return this.unknown !== null && this.unknown[index] === 1;
+  isKnown(index: number): boolean {
+    if (!(index >= 0) || index >= this.count || !this.load(Math.floor(index / chunkSize))) return false;
+    return this.misplaced.size === 0 || !this.misplaced.has(index);
   }
 
-  /** Position of the last entry not above `address`; -1 if all are above. */
+  /** Position of the last known entry not above `address`; -1 if all are above. */
   lastNotAbove(address: VirtAddr): number {
-    const h = Number(address >> 32n);
-    const l = Number(address & 0xffff_ffffn);
-    let low = 0;
-    let end = this.count;
-    while (low < end) {
-      const middle = (low + end) >>> 1;
-      const mh = this.high[middle]!;
-      if (mh < h || (mh === h && this.low[middle]! <= l)) low = middle + 1;
+    const high = Number(address >> 32n);
+    const low = Number(address & 0xffff_ffffn);
+    // First the last chunk that starts not above the address, passing over unreadable ones, ...
+    let first = 0;
+    let end = this.chunkState.length;
+    let chunk = -1;
+    while (first < end) {
+      const middle = (first + end) >>> 1;
+      let known = middle;
+      while (known < end && !this.load(known)) known++;
+      if (known < end && this.isNotAbove(known * chunkSize, high, low)) {
+        chunk = known;
+        first = known + 1;
+      } else end = middle;
+    }
+    if (chunk < 0) return -1;
+    // ... then the entry in it.
+    first = chunk * chunkSize;
+    end = Math.min(first + chunkSize, this.count);
+    while (first < end) {
+      const middle = (first + end) >>> 1;
+      if (this.isNotAbove(middle, high, low)) first = middle + 1;
       else end = middle;
     }
-    return low - 1;
-  }
-
-  /** Position of the first entry with the same address as that of `index`. */
-  firstAlias(index: number): number {
-    while (index > 0 && this.high[index - 1] === this.high[index] && this.low[index - 1] === this.low[index]) index--;
+    let index = first - 1;
+    while (index >= 0 && !this.isKnown(index)) index--;
     return index;
   }
 
-  /** Bytes to the next higher address; 0 if there is none, or none within 2 GiB (behind the last per-CPU offset). */
+  /** Position of the first known entry with the same address as that of `index`. */
+  firstAlias(index: number): number {
+    let first = index;
+    for (let i = index - 1; this.isKnown(i) && this.distance(i, index) === 0; i--) first = i;
+    return first;
+  }
+
+  /** Bytes to the next higher address; 0 if there is none near, or it is not known. */
   size(index: number): number {
-    const h = this.high[index]!;
-    const l = this.low[index]!;
-    for (let i = index + 1; i < this.count; i++) {
-      if (this.high[i] === h && this.low[i] === l) continue;
-      const distance = (this.high[i]! - h) * 0x1_0000_0000 + (this.low[i]! - l);
-      return distance < 0x8000_0000 ? distance : 0;
+    for (let i = index + 1; this.isKnown(i); i++) {
+      const distance = this.distance(index, i);
+      if (distance !== 0) return distance > 0 && distance < maxSize ? distance : 0;
     }
     return 0;
   }
-}
 
-function decode(encoding: AddressEncoding, words: Uint32Array, high: Uint32Array, low: Uint32Array): void {
-  const count = high.length;
-  switch (encoding.kind) {
-    case 'absolute':
-      for (let i = 0; i < count; i++) {
-        low[i] = words[2 * i]!;
-        high[i] = words[2 * i + 1]!;
-      }
-      return;
-    case 'relative':
-    case 'relative-percpu': {
-      const percpu = encoding.kind === 'relative-percpu';
-      // Negative entries count down from base - 1; ~value is -1 - value.
-      const baseHigh = Number(encoding.base >> 32n);
-      const baseLow = Number(encoding.base & 0xffff_ffffn);
-      for (let i = 0; i < count; i++) {
-        const word = words[i]!;
-        if (percpu && word < 0x8000_0000) {
-          low[i] = word;
-          continue;
-        }
-        const sum = baseLow + (percpu ? ~word >>> 0 : word);
-        low[i] = sum;
-        high[i] = baseHigh + (sum > 0xffff_ffff ? 1 : 0);
-      }
-      return;
-    }
-    case 'place': {
-      const tableHigh = Number(encoding.table >> 32n);
-      const tableLow = Number(encoding.table & 0xffff_ffffn);
-      for (let i = 0; i < count; i++) {
-        const sum = tableLow + 4 * i + (words[i]! | 0);
-        low[i] = sum;
-        high[i] = tableHigh + Math.floor(sum / 0x1_0000_0000);
-      }
-      return;
-    }
+  private isNotAbove(index: number, high: number, low: number): boolean {
+    const h = this.halves[2 * index + 1]!;
+    return h < high || (h === high && this.halves[2 * index]! <= low);
   }
-}
 
-/** Fills `into` page by page; calls `lost` for each range of it that cannot be read. Returns the first fault. */
-function readWithHoles(
-  space: AddressSpace,
-  address: VirtAddr,
-  into: Uint8Array,
-  lost: (start: number, end: number) => void,
-): InquestError | null {
-  const pageSize = space.memory.pageSize;
-  let first: InquestError | null = null;
-  for (let at = 0; at < into.length; ) {
-    const here = offsetBy(address, at);
-    const end = Math.min(at + pageSize - Number(here & BigInt(pageSize - 1)), into.length);
+  /** Bytes from one entry to another; exact while it is small. */
+  private distance(from: number, to: number): number {
+    const { halves } = this;
+    return (halves[2 * to + 1]! - halves[2 * from + 1]!) * 0x1_0000_0000 + (halves[2 * to]! - halves[2 * from]!);
+  }
+
+  private load(chunk: number): boolean {
+    const state = this.chunkState[chunk]!;
+    if (state !== notLoaded) return state === loaded;
+    const start = chunk * chunkSize;
+    const end = Math.min(start + chunkSize, this.count);
     try {
-      space.readInto(here, into.subarray(at, end));
+      const bytes = this.space.read(
+        offsetBy(this.encoding.table, start * this.entrySize),
+        (end - start) * this.entrySize,
+      );
+      this.decode(new Int32Array(bytes.buffer), start, end);
+      this.markMisplaced(start, end);
     } catch (error) {
-      if (!(error instanceof MemoryFault)) throw error;
-      first ??= error;
-      lost(at, end);
+      if (!(error instanceof MemoryFault || error instanceof FormatError)) throw error;
+      this.faults.push(error);
+      this.chunkState[chunk] = unreadable;
+      return false;
     }
-    at = end;
+    this.chunkState[chunk] = loaded;
+    return true;
   }
-  return first;
+
+  /** Signed halves throughout: 32-bit integers need no allocation before the code is compiled, doubles do. */
+  private decode(words: Int32Array, start: number, end: number): void {
+    const { encoding, halves } = this;
+    switch (encoding.kind) {
+      case 'absolute':
+        halves.set(words, 2 * start);
+        return;
+      case 'relative':
+      case 'relative-percpu': {
+        const percpu = encoding.kind === 'relative-percpu';
+        const baseHigh = high32(encoding.base);
+        const baseLow = low32(encoding.base);
+        for (let i = start; i < end; i++) {
+          const word = words[i - start]!;
+          if (percpu && word >= 0) {
+            halves[2 * i] = word;
+            continue;
+          }
+          // Negative ones count down from base - 1, and ~word is -1 - word.
+          const low = (baseLow + (percpu ? ~word : word)) | 0;
+          halves[2 * i] = low;
+          halves[2 * i + 1] = baseHigh + (low >>> 0 < baseLow >>> 0 ? 1 : 0);
+        }
+        return;
+      }
+      case 'place': {
+        const here = offsetBy(encoding.table, 4 * start);
+        const hereHigh = high32(here);
+        const hereLow = low32(here);
+        for (let i = start; i < end; i++) {
+          const entryLow = (hereLow + 4 * (i - start)) | 0;
+          const carry = entryLow >>> 0 < hereLow >>> 0 ? 1 : 0;
+          const word = words[i - start]!;
+          const low = (entryLow + word) | 0;
+          const step = word < 0 ? (low >>> 0 > entryLow >>> 0 ? -1 : 0) : low >>> 0 < entryLow >>> 0 ? 1 : 0;
+          halves[2 * i] = low;
+          halves[2 * i + 1] = hereHigh + carry + step;
+        }
+        return;
+      }
+      default:
+        assertNever(encoding);
+    }
+  }
+
+  /** Finds the entries that break the ascending order and gives them their predecessor's address, so that a search works. */
+  private markMisplaced(start: number, end: number): void {
+    const { values } = this;
+    const misplaced: number[] = [];
+    let previous = -1;
+    for (let i = start; i < end; i++) {
+      const descends = previous >= 0 && this.distance(previous, i) < 0;
+      // Above its successor, which itself is in order: this entry is the wrong one of the two.
+      const leaps =
+        i + 1 < end &&
+        this.distance(i, i + 1) < 0 &&
+        (previous < 0 ? i === start : this.distance(previous, i + 1) >= 0);
+      if (descends || leaps) misplaced.push(i);
+      else previous = i;
+    }
+    if (misplaced.length === 0) return;
+    const fault = new FormatError(
+      'kallsyms addresses',
+      `${misplaced.length} of ${start} to ${end - 1} are out of order`,
+    );
+    if (misplaced.length > (end - start) * maxBadShare) throw fault;
+    this.faults.push(fault);
+    for (const i of misplaced) {
+      this.misplaced.add(i);
+      values[i] = i > start ? values[i - 1]! : 0n;
+    }
+    // The first of the chunk has no predecessor: it stands for the first that is known.
+    let known = start;
+    while (this.misplaced.has(known)) known++;
+    for (let i = start; i < known; i++) values[i] = values[known]!;
+  }
+}
+
+function high32(address: VirtAddr): number {
+  return Number(address >> 32n) | 0;
+}
+
+function low32(address: VirtAddr): number {
+  return Number(address & 0xffff_ffffn) | 0;
 }

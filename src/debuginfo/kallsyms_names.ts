@@ -170,11 +170,12 @@ export class NameTable {
     return end > 0 ? this.expanded.toString('latin1', 0, end) : null;
   }
 
-  /** As `name`, for a whole group of 256 (the last may be shorter); null entries where they cannot be read. */
-  groupNames(group: number): (string | null)[] {
-    const n = Math.min(groupSize, this.count - group * groupSize);
-    const names = new Array<string | null>(Math.max(0, n)).fill(null);
-    if (!(group >= 0) || n <= 0 || !this.load(group)) return names;
+  /** Type letters and names of a whole group of 256 (the last may be shorter); null where they cannot be read. */
+  group(group: number): { readonly types: (string | null)[]; readonly names: (string | null)[] } {
+    const n = Math.max(0, Math.min(groupSize, this.count - group * groupSize));
+    const types = new Array<string | null>(n).fill(null);
+    const names = new Array<string | null>(n).fill(null);
+    if (n === 0 || !this.load(group)) return { types, names };
     const ends = new Uint32Array(n);
     let at = this.starts[group]!;
     let end = 0;
@@ -188,10 +189,13 @@ export class NameTable {
     const text = this.expanded.toString('latin1', 0, end);
     let start = 0;
     for (let i = 0; i < n; i++) {
-      if (ends[i]! > start) names[i] = text.substring(start, ends[i]!);
+      if (ends[i]! > start) {
+        types[i] = text[start]!;
+        names[i] = text.substring(start + 1, ends[i]!);
+      }
       start = ends[i]!;
     }
-    return names;
+    return { types, names };
   }
 
   /** Positions of every symbol of that name (without type letter), ascending. Reads and hashes all names once. */
