@@ -1,0 +1,118 @@
+// Physical memory and address spaces made by a test: sparse, a page at a time, zero until written.
+import { AddressSpace } from '../../src/arch/address_space.ts';
+import { type Pfn, type PhysAddr, physAddr, type VirtAddr } from '../../src/base/address.ts';
+import { type FaultReason, MemoryFault } from '../../src/base/errors.ts';
+import type { PageState, PhysicalMemory } from '../../src/dump/dump.ts';
+
+export const pageSize = 4096;
+
+/** Memory that has the pages written to; all others are `not-in-dump`, unless marked otherwise. */
+export class SyntheticMemory implements PhysicalMemory {
+  readonly pageSize = pageSize;
+  readonly maxPfn: number;
+  private readonly pages = new Map<number, Uint8Array>();
+  private readonly marks = new Map<number, PageState>();
+
+  /** @param size bytes of memory that the dump says it describes */
+  constructor(size = 2 ** 32) {
+    this.maxPfn = size / pageSize;
+  }
+
+  /** Makes a page read as excluded, truncated, ... whatever was written to it. @param address physical */
+  mark(address: number, state: PageState): void {
+    this.marks.set(Math.floor(address / pageSize), state);
+  }
+
+  write(address: number, bytes: Uint8Array): void {
+    for (let i = 0; i < bytes.length; i++) this.writable(address + i)[(address + i) % pageSize] = bytes[i]!;
+  }
+
+  writeU64(address: number, value: bigint): void {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, value), true);
+    this.write(address, bytes);
+  }
+
+  readU64(address: number): bigint {
+    const page = this.writable(address);
+    return new DataView(page.buffer).getBigUint64(address % pageSize, true);
+  }
+
+  pageState(pfn: Pfn): PageState {
+    return this.marks.get(pfn) ?? (this.pages.has(pfn) ? 'present' : 'not-in-dump');
+  }
+
+  page(pfn: Pfn): Uint8Array {
+    const state = this.pageState(pfn);
+    if (state === 'zero') return new Uint8Array(pageSize);
+    if (state !== 'present') throw new MemoryFault('physical', BigInt(pfn) * 4096n, state as FaultReason);
+    return this.pages.get(pfn)!;
+  }
+
+  read(address: PhysAddr, into: Uint8Array): void {
+    for (let i = 0; i < into.length; i++) {
+      const at = address + i;
+      into[i] = this.page(Math.floor(at / pageSize) as Pfn)[at % pageSize]!;
+    }
+  }
+
+  setExcludedPageJudge(): void {}
+
+  ramRanges(): readonly { readonly start: PhysAddr; readonly end: PhysAddr }[] {
+    return [{ start: physAddr(0), end: physAddr(this.maxPfn * pageSize) }];
+  }
+
+  private writable(address: number): Uint8Array {
+    const pfn = Math.floor(address / pageSize);
+    let page = this.pages.get(pfn);
+    if (page === undefined) {
+      page = new Uint8Array(pageSize);
+      this.pages.set(pfn, page);
+    }
+    return page;
+  }
+}
+
+/** A kernel address space without page tables: pages come into being when written to. */
+export class SyntheticSpace extends AddressSpace {
+  private readonly synthetic: SyntheticMemory;
+  private readonly physicalOf = new Map<bigint, number>();
+
+  constructor() {
+    const memory = new SyntheticMemory();
+    super(memory, 'kernel');
+    this.synthetic = memory;
+  }
+
+  override translate(address: VirtAddr): PhysAddr {
+    const page = this.physicalOf.get(address >> 12n);
+    if (page === undefined) throw new MemoryFault('kernel', address, 'not-mapped');
+    return physAddr(page + Number(address & 0xfffn));
+  }
+
+  /** Maps zeroes over [start, start + length). */
+  map(start: bigint, length: number): this {
+    for (let at = start >> 12n; at <= (start + BigInt(length) - 1n) >> 12n; at++) {
+      if (this.physicalOf.has(at)) continue;
+      const page = (this.physicalOf.size + 1) * pageSize;
+      this.physicalOf.set(at, page);
+      this.synthetic.write(page, new Uint8Array(pageSize));
+    }
+    return this;
+  }
+
+  write(address: bigint, bytes: Uint8Array): void {
+    this.map(address, bytes.length);
+    for (let i = 0; i < bytes.length; i++) {
+      this.synthetic.write(this.translate((address + BigInt(i)) as VirtAddr), bytes.subarray(i, i + 1));
+    }
+  }
+
+  /** Writes 64-bit words one after another. */
+  words(address: bigint, ...values: bigint[]): void {
+    const bytes = new Uint8Array(values.length * 8);
+    const view = new DataView(bytes.buffer);
+    for (const [i, value] of values.entries()) view.setBigUint64(i * 8, BigInt.asUintN(64, value), true);
+    this.write(address, bytes);
+  }
+}
