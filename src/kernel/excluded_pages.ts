@@ -1,0 +1,150 @@
+// Which pages the dump lacks because they were all zeroes. makedumpfile leaves zero-filled pages out (dump
+// level bit 1) and marks them no differently from pages that it left out for what they were used for: half of
+// .bss then looks excluded. But a page that the level's other bits cannot have taken was zero:
+//
+//   missing page -- its struct page says free, cache, user and the level has that bit ----> excluded
+//                -- else (slab, stack, reserved, kernel image, ...) ----------------------> zeroes
+import { type Pfn, pfn as toPfn } from '../base/address.ts';
+import { InquestError, MemoryFault } from '../base/errors.ts';
+import type { Dump } from '../dump/dump.ts';
+import { MemoryModel } from './memory_model.ts';
+import { PageDescriptors, type PageUse } from './page_flags.ts';
+import type { Kernel } from './session.ts';
+
+/** makedumpfile's -d: what it leaves out. */
+const level = { zero: 1, cache: 2, privateCache: 4, user: 8, free: 16 } as const;
+
+/** Judgements kept: one a page that was asked for and missing. */
+const maxJudged = 1 << 20;
+
+/**
+ * Lets the dump's memory tell zero-filled pages from excluded ones. Works from VMCOREINFO and the page
+ * structures alone, at the first page that is missing.
+ */
+export function installExcludedPageJudge(kernel: Kernel): void {
+  const { memory, info } = kernel.dump;
+  // a container that does not tell its level may have been written at any
+  const dumpLevel = info.level ?? 31;
+  if ((dumpLevel & level.zero) === 0) return;
+  const judged = new Map<Pfn, boolean>();
+  let descriptors: PageDescriptors | null | undefined;
+  let keepsZeroes: boolean | undefined;
+  // Reading a struct page may meet a missing page itself: that one is then not judged, but unreadable.
+  let judging = false;
+  memory.setExcludedPageJudge((pfn) => {
+    if (judging) return false;
+    const known = judged.get(pfn);
+    if (known !== undefined) return known;
+    judging = true;
+    try {
+      descriptors ??= openDescriptors(kernel);
+      const use = descriptors?.use(pfn) ?? null;
+      const notTaken = use === null ? inKernelImage(kernel, pfn) : !takenByLevel(use, dumpLevel);
+      const zero = notTaken && !(keepsZeroes ??= holdsZeroPages(kernel.dump));
+      if (judged.size >= maxJudged) judged.clear();
+      judged.set(pfn, zero);
+      return zero;
+    } finally {
+      judging = false;
+    }
+  });
+}
+
+/** Missing pages counted at most: more would take longer than anyone waits for a summary. */
+const maxCounted = 4_000_000;
+
+/**
+ * How many of the pages that the dump describes and does not hold were zero, and how many the filter took;
+ * null where that is too many to look at one by one.
+ */
+export function pageCensus(kernel: Kernel): { readonly zero: number; readonly excluded: number } | null {
+  const { memory, info } = kernel.dump;
+  if (info.pages.total - info.pages.present > maxCounted) return null;
+  let zero = 0;
+  let excluded = 0;
+  for (const { start, end } of memory.ramRanges()) {
+    const last = Math.ceil(end / memory.pageSize);
+    for (let pfn = Math.floor(start / memory.pageSize); pfn < last; pfn++) {
+      const state = memory.pageState(toPfn(pfn));
+      if (state === 'zero') zero++;
+      else if (state === 'excluded' && ++excluded + zero > maxCounted) return null;
+    }
+  }
+  return { zero, excluded };
+}
+
+/** Pages of a dump looked at for one that is all zeroes: even an idle kernel has a few in a hundred. */
+const zeroSamples = 1024;
+
+/**
+ * True for a kdump-compressed dump that holds zero-filled pages: makedumpfile since 1.5 (cyclic mode) keeps
+ * one such page in the file for all of them, so that none is missing for its content. (ELF dumps hold zero
+ * pages between others, and lack them in long runs.)
+ */
+function holdsZeroPages(dump: Dump): boolean {
+  const { memory, info } = dump;
+  if (info.format !== 'kdump') return false;
+  const step = Math.max(1, Math.floor(memory.maxPfn / zeroSamples));
+  for (let first = 0; first < step; first += Math.ceil(step / 4)) {
+    for (let pfn = first; pfn < memory.maxPfn; pfn += step) {
+      if (memory.pageState(toPfn(pfn)) !== 'present') continue;
+      try {
+        if (memory.page(toPfn(pfn)).every((byte) => byte === 0)) return true;
+      } catch (error) {
+        if (!(error instanceof MemoryFault)) throw error;
+      }
+    }
+  }
+  return false;
+}
+
+function openDescriptors(kernel: Kernel): PageDescriptors | null {
+  const model = MemoryModel.open(kernel.space, kernel.vmcoreinfo);
+  return model === null ? null : PageDescriptors.open(kernel.space, model, kernel.vmcoreinfo);
+}
+
+/** Whether makedumpfile leaves a page of this use out at a level, whatever it holds. */
+function takenByLevel(use: PageUse, dumpLevel: number): boolean {
+  switch (use) {
+    case 'free':
+      return (dumpLevel & level.free) !== 0;
+    case 'cache':
+      return (dumpLevel & (level.cache | level.privateCache)) !== 0;
+    case 'private-cache':
+      return (dumpLevel & level.privateCache) !== 0;
+    case 'user':
+      return (dumpLevel & level.user) !== 0;
+    case 'unusable':
+      return true;
+    case 'kernel':
+      return false;
+  }
+}
+
+/**
+ * True for frames of the kernel's own code and data. Init memory is not counted: it was given back, and may
+ * have become anything.
+ */
+function inKernelImage(kernel: Kernel, pfn: Pfn): boolean {
+  const { pageSize } = kernel.dump.memory;
+  const frame = (symbol: string): number | null => {
+    const address = kernel.symbols.find(symbol)?.address;
+    return address === undefined ? null : kernel.space.translate(address) / pageSize;
+  };
+  try {
+    return (
+      [
+        ['_stext', '_etext'],
+        ['_sdata', '_edata'],
+        ['__bss_start', '__bss_stop'],
+      ] as const
+    ).some(([first, last]) => {
+      const start = frame(first);
+      const end = frame(last);
+      return start !== null && end !== null && pfn >= Math.floor(start) && pfn < end;
+    });
+  } catch (error) {
+    if (error instanceof InquestError) return false;
+    throw error;
+  }
+}

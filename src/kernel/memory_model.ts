@@ -1,0 +1,89 @@
+// include/asm-generic/memory_model.h, include/linux/mmzone.h: from a page frame to its `struct page`, by what
+// VMCOREINFO says alone, so that it works while symbols and types are not read yet.
+//
+//   pfn / pages per section -> section number -> mem_section[root][...].section_mem_map
+//   section_mem_map (without its flag bits) + pfn * sizeof(struct page) -> struct page
+import type { AddressSpace } from '../arch/address_space.ts';
+import { offsetBy, type Pfn, type VirtAddr, virtAddr } from '../base/address.ts';
+import { InquestError } from '../base/errors.ts';
+import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
+
+/** Flag bits at the low end of section_mem_map: seven at most so far (SECTION_MAP_LAST_BIT). */
+const sectionFlags = 0xffn;
+/** SECTION_HAS_MEM_MAP: the section has `struct page`s. */
+const hasMemMap = 2n;
+/** SECTION_SIZE_BITS where VMCOREINFO does not tell it (added by 4f5aecdff25f, 5.14): x86_64's, arm64's since 5.12. */
+const defaultSectionBits = 27;
+
+/** Where `struct page`s lie, on kernels with SPARSEMEM: every x86_64 and arm64 kernel. */
+export class MemoryModel {
+  /** Bytes in a `struct page`. */
+  readonly pageStructSize: number;
+  private readonly space: AddressSpace;
+  private readonly roots: VirtAddr;
+  private readonly rootCount: number;
+  private readonly sectionSize: number;
+  private readonly mapOffset: number;
+  private readonly sectionsPerRoot: number;
+  private readonly pagesPerSection: number;
+  /** section_mem_map without its flags, by section number; null where the section has no memory map. */
+  private readonly maps = new Map<number, bigint | null>();
+
+  private constructor(
+    space: AddressSpace,
+    roots: VirtAddr,
+    layout: { rootCount: number; sectionSize: number; mapOffset: number; sectionBits: number; pageStructSize: number },
+  ) {
+    const { pageSize } = space.memory;
+    this.space = space;
+    this.roots = roots;
+    this.rootCount = layout.rootCount;
+    this.sectionSize = layout.sectionSize;
+    this.mapOffset = layout.mapOffset;
+    this.pageStructSize = layout.pageStructSize;
+    this.sectionsPerRoot = Math.floor(pageSize / layout.sectionSize);
+    this.pagesPerSection = 2 ** layout.sectionBits / pageSize;
+  }
+
+  /** Null where VMCOREINFO does not describe it. */
+  static open(space: AddressSpace, vmcoreinfo: Vmcoreinfo): MemoryModel | null {
+    const roots = vmcoreinfo.symbol('mem_section');
+    const rootCount = vmcoreinfo.length('mem_section');
+    const sectionSize = vmcoreinfo.size('mem_section');
+    const mapOffset = vmcoreinfo.offset('mem_section.section_mem_map');
+    const pageStructSize = vmcoreinfo.size('page');
+    const sectionBits = Number(vmcoreinfo.number('SECTION_SIZE_BITS') ?? defaultSectionBits);
+    if (roots === null || rootCount === null || sectionSize === null || mapOffset === null) return null;
+    if (pageStructSize === null || pageStructSize < 32 || pageStructSize > 512) return null;
+    if (sectionSize < 8 || sectionSize > space.memory.pageSize || mapOffset > sectionSize - 8) return null;
+    if (!(sectionBits >= 20 && sectionBits <= 40) || rootCount > 1 << 26) return null;
+    return new MemoryModel(space, roots, { rootCount, sectionSize, mapOffset, sectionBits, pageStructSize });
+  }
+
+  /** Virtual address of the `struct page` of a page frame; null where it has none or that cannot be read. */
+  pageStruct(pfn: Pfn): VirtAddr | null {
+    const section = Math.floor(pfn / this.pagesPerSection);
+    let map = this.maps.get(section);
+    if (map === undefined) {
+      map = this.sectionMap(section);
+      // what could not be read now may be readable once more is known of the kernel
+      if (map !== null) this.maps.set(section, map);
+    }
+    return map === null ? null : virtAddr(map + BigInt(pfn) * BigInt(this.pageStructSize));
+  }
+
+  private sectionMap(section: number): bigint | null {
+    const root = Math.floor(section / this.sectionsPerRoot);
+    if (root >= this.rootCount) return null;
+    try {
+      const sections = this.space.pointer(offsetBy(this.roots, root * 8));
+      if (sections === 0n) return null;
+      const inRoot = (section % this.sectionsPerRoot) * this.sectionSize + this.mapOffset;
+      const encoded = this.space.u64(offsetBy(sections, inRoot));
+      return encoded & hasMemMap ? encoded & ~sectionFlags : null;
+    } catch (error) {
+      if (error instanceof InquestError) return null;
+      throw error;
+    }
+  }
+}
