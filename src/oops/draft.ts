@@ -23,13 +23,13 @@ const stackMark =
 const traceHead =
   /^\s{0,8}(?:stack backtrace|Stack backtrace|Call [Tt]race|Call Backtrace|Backtrace|backtrace(?: \([^)]{0,40}\))?)\s?(?:\([^)]{0,80}\))?:/;
 const cpuLine =
-  /^CPU: (\d{1,5}) (?:UID: (\d{1,10}) )?PID: (\d{1,10}) Comm: (.{1,64}?) (?:Kdump: loaded )?(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,8}(\S{1,200})(.{0,200})$/;
+  /^CPU: (\d{1,5}) (?:UID: (\d{1,10}) )?PID: (\d{1,10}) Comm: (.{1,64}?) (?:Kdump: loaded )?(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,12}(\d\S{0,200})(.{0,200})$/;
 const shortCpuLine =
   /^CPU: (\d{1,5}) (?:UID: (\d{1,10}) )?PID: (\d{1,10}) Comm: (.{1,64}?)(?: (?:Kdump|Not|Tainted).{0,200})?$/;
 const oldCpuLine =
-  /^Pid: (\d{1,10}), comm: (.{1,64}?) (?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,8}\(?(\d\S{0,200})/;
-const armCpuLine = /^CPU: (\d{1,5}) {1,8}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,8}\(?(\d[^\s)]{0,200})/;
-const taintedLine = /^\s{1,12}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,8}(\d\S{0,200})/;
+  /^Pid: (\d{1,10}), comm: (.{1,64}?) (?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,12}\(?(\d\S{0,200})/;
+const armCpuLine = /^CPU: (\d{1,5}) {1,8}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,12}\(?(\d[^\s)]{0,200})/;
+const taintedLine = /^\s{1,12}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,12}(\d\S{0,200})/;
 const instructionLine =
   /^(?:RIP|NIP|EIP|IP|pc|epc|PC|ERIP|PSW)(?: {1,2}is at|\s?:|\s)\s{0,4}(?:(?:[0-9a-f]{2,4}):)?\s?(.{1,400})$/;
 const registerToken =
@@ -50,7 +50,8 @@ const memoryLine =
   /^(?:Mem-Info:|(?:active|inactive|isolated|slab|mapped|free|unevictable|kernel_misc|sec_pagetables|pagetables|dirty|writeback|bounce)\w{0,24}:\d| (?:active_file|unevictable|slab_|mapped|free|kernel_misc|sec_pagetables|dirty|writeback|shmem|bounce|pagetables)\w{0,24}:\d|Node \d{1,4} |lowmem_reserve|\d{1,12} (?:total pagecache pages|pages |total )|Swap cache|Free swap|Total swap|Tasks state|\[\s{0,8}(?:pid|\d{1,10})\s{0,8}\]\s|memory: usage|(?:memory\+)?swap: usage|kmem: usage|Memory cgroup stats|oom-kill:|oom_reaper:|Unreclaimable slab|Name {5,}|\S{1,40}\s+\d{1,12}KB\s+\d{1,12}KB|anon \d|file \d|[\w-]{1,40} \d{1,20}$|DMA|Normal|HighMem|cpuset=|Task in |Memory cgroup)/;
 const endMark = /^---\[ end (?:trace|Kernel panic)/;
 const bodyLine =
-  /^(?:#PF: |PGD |P4D |\*pgd|pgd = |\[[0-9a-f]{8,16}\] (?:\*?pgd|address between)|(?:user|swapper) pgtable|Mem abort|Data abort|Exception class|ESR| {2}(?:ESR|EC|SET|EA|FSC|CM|ISV|GCS|SAS|Xs|Overlay|FnV|S1PTW)\b|Stack:|Raw stack|Process |task: |Thread |Workqueue: |KASAN: |The buggy address|This frame has|\s?\[\d{1,6}, \d{1,6}\) '|Memory state around|[> ]?(?:ffff|0x)?[0-9a-f]{8,16}: | {1,2}\^|page(?:_type)?:|flags: |raw: |head:|memcg:|page dumped|page last|page has been|page_owner|\s{0,30}\^\s{0,40}$|FIX |Slab 0x|Object 0x|INFO: (?:Slab|Object|Allocated|Freed|0x|lockdep|Stall)|Redzone|Padding|Object |Bytes b4|irq event|hardirqs|softirqs|CPU features|Kernel Offset|PHYS_OFFSET|Memory Limit|SMP: |Dumping|ftrace|Rebooting|Sending NMI|NMI backtrace|Uninit|Bytes \d|Memory access of size|Data copied|Reported by|=====|-----|other info|stack backtrace|which lock|but task|the existing|but this new|Possible unsafe|Chain exists|\*\*\* DEADLOCK|.{1,120}is trying to|.{1,120}which became|.{1,120}takes:|.{1,80}\bheld by\b|"echo 0|Call Trace|Call trace|note: |Fixing recursive|Disabling lock|rcu: |rcu_|\t(?:\(|\d|Possible|Tasks)|Showing |pool \d|workqueue \w| {2}pwq | {4}(?:pending|in-flight|inactive|delayed)| {2}comm "| {2}hex dump| {4}[0-9a-f]{2} [0-9a-f]{2} |value changed|kfence-#|kmemleak|psi|Kernel panic|\[<|Tainted: |Comm:|Unloaded|last unloaded|Last potentially|Second to last|\{?\d?\}?\[Hardware|mce: |EDAC|AER: |.{0,60}(?:AER|PCIe Bus Error|device \[|\[ ?\d{1,2}\] \w)|MODSIGN|TSC |ADDR |MISC |PROCESSOR|Dazed|Do you have|ODEBUG|object type|object: |last function|Kdump|Modules linked|Instruction dump|---\[|\?|Entering kdb|CR2:|addr:|vma:|file:|swap_info|BUG: Bad|\s{1,4}(?:lr|sp) :)/;
+  /^(?:#PF: |PGD |P4D |\*pgd|pgd = |\[[0-9a-f]{8,16}\] (?:\*?pgd|address between)|(?:user|swapper) pgtable|Mem abort|Data abort|Exception class|ESR| {2}(?:ESR|EC|SET|EA|FSC|CM|ISV|GCS|SAS|Xs|Overlay|FnV|S1PTW)\b|Stack:|Raw stack|Process |task: |Thread |Workqueue: |KASAN: |The buggy address|This frame has|\s?\[\d{1,6}, \d{1,6}\) '|Memory state around|[> ]?(?:ffff|0x)?[0-9a-f]{8,16}: | {1,2}\^|page(?:_type)?:|flags: |raw: |head:|memcg:|page dumped|page last|page has been|page_owner|\s{0,30}\^\s{0,40}$|FIX |Slab 0x|Object 0x|INFO: (?:Slab|Object|Allocated|Freed|0x|lockdep|Stall)|Redzone|Padding|Object |Bytes b4|irq event|hardirqs|softirqs|CPU features|Kernel Offset|PHYS_OFFSET|Memory Limit|SMP: |Dumping|ftrace|Rebooting|Sending NMI|NMI backtrace|Uninit|Bytes \d|Memory access of size|Data copied|Reported by|=====|-----|other info|stack backtrace|which lock|but task|the existing|but this new|Possible unsafe|Chain exists|\*\*\* DEADLOCK|"echo 0|Call Trace|Call trace|note: |Fixing recursive|Disabling lock|rcu: |rcu_|\t(?:\(|\d|Possible|Tasks)|Showing |pool \d|workqueue \w| {2}pwq | {4}(?:pending|in-flight|inactive|delayed)| {2}comm "| {2}hex dump| {4}[0-9a-f]{2} [0-9a-f]{2} |value changed|kfence-#|kmemleak|psi|Kernel panic|\[<|Tainted: |Comm:|Unloaded|last unloaded|Last potentially|Second to last|\{?\d?\}?\[Hardware|mce: |EDAC|AER: |MODSIGN|TSC |ADDR |MISC |PROCESSOR|Dazed|Do you have|ODEBUG|object type|object: |last function|Kdump|Modules linked|Instruction dump|---\[|\?|Entering kdb|CR2:|addr:|vma:|file:|swap_info|BUG: Bad|\s{1,4}(?:lr|sp) :)/;
+const inner = /is trying to|which became|takes:| held by |AER|PCIe Bus Error|device \[|\[ ?\d{1,2}\] [A-Z]/;
 const accessLine =
   /^((?:[Aa]tomic )?(?:[Rr]ead|[Ww]rite|[Rr]ead-write|[Aa]ccess)) (?:of size \d{1,20}|\(marked\)|at 0x|to 0x|of \d)/;
 const kcsanAccess =
@@ -564,7 +565,15 @@ export class Draft {
   private readSection(text: string, line: LogLine): boolean {
     const { incident } = this;
     if (this.inTrace && this.hasTrace) this.closeTrace();
-    const nmi = /^NMI backtrace for cpu (\d{1,5})/.exec(text);
+    // far from the report only what names it may still belong to it
+    if (
+      line.number - this.lastNumber > 24 &&
+      !/^(?:NMI backtrace|Sending NMI|Rebooting|task:|Workqueue|\d{1,4} locks? held|Showing|Mem-Info|Tasks state|rcu)/.test(
+        text,
+      )
+    )
+      return false;
+    const nmi = text.startsWith('NMI') ? /^NMI backtrace for cpu (\d{1,5})/.exec(text) : null;
     if (nmi !== null) {
       this.startCpuSection(Number(nmi[1]));
       return true;
@@ -659,7 +668,7 @@ export class Draft {
     if (comm !== null) incident.task ??= { comm: comm[1]!, pid: Number(comm[2]) };
     if (/^FAULT_INJECTION: forcing a failure|^vmalloc: allocation failure/.test(text))
       this.mixed ??= 'another report is mixed in';
-    const relevant = bodyLine.test(text);
+    const relevant = bodyLine.test(text) || inner.test(text);
     if (
       relevant &&
       line.number - this.lastNumber <= 3 &&

@@ -25,7 +25,7 @@ export function runningFrames(traces: readonly Trace[], kind: IncidentKind): Fra
   if (hangs) {
     const at = use.findIndex(({ frame }) => isInterruptEntry(functionName(frame.symbol)));
     const under = use.slice(at + 1);
-    if (at >= 0 && under.some(({ frame }) => !isMachinery(functionName(frame.symbol), kind))) use = under;
+    if (at >= 0 && under.some(({ frame }) => !isMachinery(functionName(frame.symbol), frame.module, kind))) use = under;
   }
   return use.map(({ frame }) => frame);
 }
@@ -39,7 +39,7 @@ export function findGuilty(first: readonly Frame[], traces: readonly Trace[], ki
   const named = candidates.filter((frame) => frame.symbol !== '');
   // a return address at the very start of a function belongs to the function before it (after a call that does not return)
   const exact = named.filter((frame) => frame.offset !== 0 || first.includes(frame) || frame.interrupted === true);
-  const innocent = (frame: Frame): boolean => isMachinery(functionName(frame.symbol), kind);
+  const innocent = (frame: Frame): boolean => isMachinery(functionName(frame.symbol), frame.module, kind);
   const guilty = exact.find((frame) => !innocent(frame));
   if (guilty !== undefined) return guilty;
   // only machinery is left: the faulting function itself, else the one nearest to it that is no way in or out

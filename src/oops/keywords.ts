@@ -68,6 +68,18 @@ export class KeywordFinder {
     }
   }
 
+  /** Whether a word stands in the text. */
+  occursIn(text: string): boolean {
+    const { column, table } = this;
+    let state = 0;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      state = code > 255 ? 0 : table[state + column[code]!]!;
+      if (state >= 0x8000_0000) return true;
+    }
+    return false;
+  }
+
   /** The first word that ends in `bytes[from, to)`. */
   find(bytes: Uint8Array, from: number, to: number): Hit {
     const { column, table } = this;

@@ -64,7 +64,7 @@ const library = any(
 
 /** Allocators: not to blame when what they hand out, take back or keep is damaged. */
 const allocators = any(
-  '_*k[mzc]alloc\\w*|_*kv[mzc]?alloc\\w*|kvmalloc\\w*|_*kfree\\w*|kv?free\\w*|_*krealloc\\w*|kvrealloc\\w*|kzfree|kmem_\\w+|__kmem_\\w+|_*slab_\\w+|__slab_\\w+|___slab_\\w+|do_slab_free|cache_(?:alloc|free|grow|flush)\\w*|____cache_\\w+|__cache_\\w+|___cache_\\w+|get_partial\\w*|new_slab\\w*|allocate_slab|alloc_slab_page|deactivate_slab|unfreeze_partials|flush_(?:slab|cpu_slab)\\w*|put_cpu_partial|discard_slab|free_slab|__free_slab|rcu_free_slab|get_freepointer\\w*|freelist_\\w+|set_freepointer|fixup_red_left|memcg_(?:slab|alloc)\\w*|obj_cgroup_\\w+|should_failslab|qlist_\\w+|qlink_\\w+|kasan_quarantine\\w*|___cache_free|kmalloc_\\w+|kmemdup\\w*|memdup_\\w+|kstrdup\\w*|kstrndup\\w*|kmemleak_\\w+|create_object|delete_object\\w*|mempool_\\w+|dma_pool_\\w+|sized_strscpy',
+  '_*k[mzc]alloc\\w*|_*kv[mzc]?alloc\\w*|kvmalloc\\w*|_*kfree\\w*|kv?free\\w*|_*krealloc\\w*|kvrealloc\\w*|kzfree|kmem_\\w+|__kmem_\\w+|_*slab_\\w+|__slab_\\w+|___slab_\\w+|do_slab_free|cache_(?:alloc|free|grow|flush)\\w*|____cache_\\w+|__cache_\\w+|___cache_\\w+|get_partial\\w*|new_slab\\w*|allocate_slab|alloc_slab_page|deactivate_slab|unfreeze_partials|flush_(?:slab|cpu_slab)\\w*|put_cpu_partial|discard_slab|free_slab|__free_slab|rcu_free_slab|get_freepointer\\w*|freelist_\\w+|set_freepointer|fixup_red_left|memcg_(?:slab|alloc)\\w*|obj_cgroup_\\w+|should_failslab|qlist_\\w+|qlink_\\w+|kasan_quarantine\\w*|___cache_free|kmalloc_(?:node|trace|track|large|order|cache|slab|noprof|reserve|array|pages|nolock)\\w*|kmemdup\\w*|memdup_\\w+|kstrdup\\w*|kstrndup\\w*|kmemleak_\\w+|create_object|delete_object\\w*|mempool_\\w+|dma_pool_\\w+|sized_strscpy',
   '_*v[mz]alloc\\w*|_*vfree\\w*|_*vunmap\\w*|_*vmap\\w*|__get_vm_area\\w*|alloc_vmap_area|_*alloc_pages?\\w*|__alloc_frozen_\\w+|alloc_frozen_\\w+|_*folio_alloc\\w*|vma_alloc_\\w+|alloc_(?:pages|page|zeroed|buddy|contig|fresh|anon|demote)\\w*|\\w*_alloc_folio|\\w*alloc_and_\\w+folio|_*get_free_pages?\\w*|get_zeroed_page\\w*|get_page_from_freelist|rmqueue\\w*|prep_new_page|post_alloc_hook|_*free_(?:pages?|one_page|unref_\\w+|frozen_\\w+|pcppages\\w*|pcp_\\w+|the_page|tail_\\w+|hot_\\w+|huge_\\w*|contig\\w*)\\w*|free_unref_\\w+|__free_\\w*pages?\\w*|_*put_page\\w*|_*folio_put\\w*|pcpu_\\w+|_*alloc_percpu\\w*|free_percpu|__alloc_percpu\\w*|percpu_ref_\\w+|dma_alloc_\\w+|dma_free_\\w+|dma_direct_alloc\\w*|try_to_free_\\w+|do_try_to_free\\w*|shrink_\\w+|__perform_reclaim|kswapd\\w*|charge_memcg|__mem_cgroup_\\w+|mem_cgroup_\\w+|try_charge\\w*|obj_\\w+_charge\\w*|cma_alloc|cma_\\w+',
 );
 
@@ -103,8 +103,12 @@ const forSpecial: Partial<Record<IncidentKind, RegExp>> = {
 
 const hang: readonly IncidentKind[] = ['soft-lockup', 'hard-lockup', 'rcu-stall', 'nmi'];
 
-/** Whether a function (without compiler suffixes) is machinery for an incident of this kind. */
-export function isMachinery(name: string, kind: IncidentKind): boolean {
+/**
+ * Whether a function (without compiler suffixes) is machinery for an incident of this kind. What is machinery is built into
+ * the kernel: a module's function is not, whatever its name.
+ */
+export function isMachinery(name: string, module: string | undefined, kind: IncidentKind): boolean {
+  if (module !== undefined && name !== '') return false;
   if (
     name === '' ||
     reporting.test(name) ||

@@ -270,7 +270,9 @@ export class LogScanner {
   private line(line: LogLine): void {
     if (line.foreign) return;
     const { text } = line;
-    const boot = /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text);
+    const suspicious = words.occursIn(text);
+    const boot =
+      suspicious && text.includes('Linux version') ? /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text) : null;
     if (boot !== null) {
       this.closeAll(false, true);
       this.release = boot[1]!;
@@ -283,7 +285,7 @@ export class LogScanner {
       this.lastStamp = line.timestamp;
     }
     const stream = this.stream(line);
-    const headline = parseHeadline(text);
+    const headline = suspicious ? parseHeadline(text) : undefined;
     if (headline === undefined) this.body(line, stream);
     else if (headline.role === 'lead') this.lead(line, headline, stream);
     else this.headline(line, headline, stream);

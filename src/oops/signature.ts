@@ -17,7 +17,7 @@ export function normalFrames(traces: readonly Trace[], kind: IncidentKind): stri
   for (const frame of runningFrames(traces, kind)) {
     if (frame.inline === true || frame.symbol === '') continue;
     const name = normalName(frame);
-    if (isEntry(name) || isMachinery(name, kind)) continue;
+    if (isEntry(name) || isMachinery(name, frame.module, kind)) continue;
     if (names.at(-1) !== name) names.push(name);
   }
   return names;
