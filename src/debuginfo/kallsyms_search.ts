@@ -22,12 +22,14 @@ const maxLastToken = 128;
 const maxMarkers = (8 * maxSymbols) / groupSize;
 /** Bytes of kallsyms_seqs_of_names that are searched for the markers in front of it: 3 for each symbol. */
 const maxSequences = 3 * 1024 * 1024;
+/** Bytes of compressed names that are believed. Real ones have some 3 million. */
+const maxNames = 16 * 1024 * 1024;
 /** How much memory is looked at in one go. */
 const windowSize = 1024 * 1024;
 /** The search ends behind this much memory that cannot be read: the image is over. */
 const maxGap = 16 * 1024 * 1024;
 /** Candidates that get past the first test before the search gives up, so that a hostile image cannot prolong it. */
-const maxCandidates = 64;
+const maxCandidates = 12;
 /** Characters of `T _stext`, which every kernel has: each is a token of its own. */
 const surelyUsed = Buffer.from('T_stex', 'latin1');
 
@@ -140,6 +142,7 @@ function markersStart(words: Uint32Array, end: number, stride: number): number |
 /** The names in front of the markers at `markersAt`, by trying each start that the last marker allows. */
 function namesBefore(space: AddressSpace, markersAt: VirtAddr, markers: readonly number[]): Names | null {
   const last = markers[markers.length - 1]!;
+  if (last > maxNames) return null;
   // From the count to the end of the names, with a last group of up to 256 names of 64 bytes.
   const back = readBefore(space, markersAt, last + 64 * groupSize + 16);
   const view = new DataView(back.buffer, back.byteOffset, back.length);

@@ -17,7 +17,7 @@ import type { AddressEncoding } from './kallsyms_addresses.ts';
 import { groupSize, groupsByWalk, groupsFromMarkers, type NameGroups } from './kallsyms_names.ts';
 
 /** Most symbols that are believed. Large kernels have some 300,000. */
-export const maxSymbols = 4 * 1024 * 1024;
+export const maxSymbols = 2 * 1024 * 1024;
 
 /** Everything needed to open the tables; virtual addresses. */
 export interface KallsymsTables {

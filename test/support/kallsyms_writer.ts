@@ -154,7 +154,7 @@ function compress(names: readonly string[]): { tokens: string[]; compressed: num
       }
     }
     let best = -1;
-    let uses = 1;
+    let uses = Math.max(1, names.length / 50); // not worth a pass below
     for (const [pair, n] of pairs) if (n > uses) [best, uses] = [pair, n];
     if (best < 0) break;
     tokens[token] = tokens[best >> 8]! + tokens[best & 0xff]!;
