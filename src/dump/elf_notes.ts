@@ -53,8 +53,8 @@ export function readNotes(source: ByteSource, ranges: readonly FileRange[], mach
         return notes;
       }
       const desc = (limit: number): Uint8Array => readUpTo(source, descAt, Math.min(size, limit));
-      if (name === 'VMCOREINFO' && type === 0) notes.vmcoreinfo ??= latin1(desc(longestText));
-      else if (name === 'ERASEINFO' && type === 0) notes.eraseInfo ??= latin1(desc(longestText));
+      if (name === 'VMCOREINFO' && type === 0) notes.vmcoreinfo ??= latin1(desc(longestText)) || null;
+      else if (name === 'ERASEINFO' && type === 0) notes.eraseInfo ??= latin1(desc(longestText)) || null;
       else if (name === 'CORE' && type === ntPrstatus) addCpu('prstatus', parsePrstatus, desc(longestCpu));
       else if (name === 'QEMU' && type === 0) addCpu('qemu', parseQemuCpu, desc(longestCpu));
       at = descAt + align4(size);

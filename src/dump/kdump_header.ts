@@ -123,8 +123,9 @@ function checkLayout(bytes: Uint8Array): void {
   );
 }
 
+/** No machine has larger pages than 256 KiB, and 4096 with its bytes swapped is 1 MiB. */
 function isPageSize(size: number): boolean {
-  return size >= 4096 && size <= 1024 * 1024 && (size & (size - 1)) === 0;
+  return size >= 4096 && size <= 256 * 1024 && (size & (size - 1)) === 0;
 }
 
 interface SubHeader {
