@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { escapeHtml, escapeTerminal, hex16 } from '../../src/base/text.ts';
+
+test('nothing from a dump can drive a terminal', () => {
+  assert.equal(escapeTerminal('a\x1b[31mb\r\x07\x9b0m\x7f'), 'a\\x1b[31mb\\x0d\\x07\\x9b0m\\x7f');
+  assert.equal(escapeTerminal('tab\tand\nnewline'), 'tab\tand\nnewline');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      assert.doesNotMatch(escapeTerminal(text), /[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+    }),
+  );
+});
+
+test('nothing from a dump is markup', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      assert.doesNotMatch(escapeHtml(text), /[<>"']|&(?!#\d+;)/);
+    }),
+  );
+});
+
+test('64-bit words have 16 digits, negative ones wrapped', () => {
+  assert.equal(hex16(0n), '0000000000000000');
+  assert.equal(hex16(-1n), 'ffffffffffffffff');
+});
