@@ -7,8 +7,18 @@ import { mod } from './mod.ts';
 import { ps } from './ps.ts';
 import { set } from './set.ts';
 import { sys } from './sys.ts';
+import { task } from './task.ts';
 
-const commands: readonly Command[] = [bt, helpOn(allCommands), log, mod, ps, set, sys];
+const commands: readonly Command[] = [
+  bt,
+  helpOn(allCommands),
+  log,
+  mod,
+  ps,
+  set,
+  sys,
+  task,
+];
 
 const byName = new Map(commands.map((command) => [command.name, command]));
 

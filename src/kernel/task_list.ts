@@ -5,7 +5,7 @@
 //   init_pid_ns.idr   table of pids; each leads to its task
 //     .children       list of a task's children, followed from both ends
 import type { VirtAddr } from '../base/address.ts';
-import { FormatError } from '../base/errors.ts';
+import { FormatError, InquestError } from '../base/errors.ts';
 import { KernelObject } from '../debuginfo/object.ts';
 import { findMember } from '../debuginfo/type.ts';
 import { hlistEntries, listEntries, listNodes } from './list.ts';
@@ -22,13 +22,16 @@ export function findTasks(kernel: Kernel, add: (task: KernelObject) => void, fou
   const type = kernel.type('struct task_struct');
   const seen: KernelObject[] = [];
   const known = new Set<bigint>();
-  let damaged = false;
+  // one excluded page breaks many links: the first of each kind is told, with the number of the others
+  const failures = new Map<string, { error: unknown; count: number }>();
   const tolerate = (what: string, work: () => void): void => {
     try {
       work();
     } catch (error) {
-      kernel.faults.record(what, error);
-      damaged = true;
+      if (!(error instanceof InquestError)) throw error;
+      const known = failures.get(what);
+      if (known === undefined) failures.set(what, { error, count: 1 });
+      else known.count++;
     }
   };
   const take = (task: KernelObject): void => {
@@ -60,9 +63,9 @@ export function findTasks(kernel: Kernel, add: (task: KernelObject) => void, fou
     () => kernel.optionalVariable('nr_threads')?.number() ?? null,
     null,
   );
-  if (!damaged && (expected === null || expected === found())) return;
+  if (failures.size === 0 && (expected === null || expected === found())) return;
 
-  if (damaged) followList('task list, backwards', processes, 'tasks', 'prev');
+  if (failures.size > 0) followList('task list, backwards', processes, 'tasks', 'prev');
   tolerate('tasks by pid', () => {
     for (const pid of pids(kernel, type)) {
       tolerate('task of a pid', () => {
@@ -70,14 +73,17 @@ export function findTasks(kernel: Kernel, add: (task: KernelObject) => void, fou
       });
     }
   });
-  if (damaged) {
+  if (failures.size > 0) {
     for (let i = 0; i < seen.length; i++) {
       const children = seen[i]!.member('children');
       followList('children of a task', children, 'sibling', 'next');
       followList('children of a task, backwards', children, 'sibling', 'prev');
     }
   }
-  if (damaged && expected !== null && expected > found()) {
+  for (const [what, { error, count }] of failures) {
+    kernel.faults.record(count === 1 ? what : `${what} (and ${count - 1} more)`, error);
+  }
+  if (failures.size > 0 && expected !== null && expected > found()) {
     const problem = `found ${found()} of the ${expected} that nr_threads counts`;
     kernel.faults.record('task list', new FormatError('tasks', problem));
   }
