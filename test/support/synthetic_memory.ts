@@ -8,7 +8,7 @@ export const pageSize = 4096;
 
 /** Memory that has the pages written to; all others are `not-in-dump`, unless marked otherwise. */
 export class SyntheticMemory implements PhysicalMemory {
-  readonly pageSize = pageSize;
+  readonly pageSize: number = pageSize;
   readonly maxPfn: number;
   private readonly pages = new Map<number, Uint8Array>();
   private readonly marks = new Map<number, PageState>();

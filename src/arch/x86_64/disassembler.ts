@@ -160,8 +160,10 @@ function asObjdump(instruction: Instruction, bytes: Uint8Array): string {
     if (opcode === 0xd0 || opcode === 0xd1) operands = operands.replace(/^\$0x1,/, '');
   } else if (mnemonic.endsWith('imul') && /^\$[^,]*,%\w+$/.test(operands)) {
     operands += operands.slice(operands.indexOf(','));
-  } else if ((mnemonic === 'pushq' || mnemonic === 'popq' || mnemonic === 'ljmpl') && operands.endsWith(')')) {
-    mnemonic = mnemonic.slice(0, -1);
+  } else if (mnemonic === 'ljmpl') {
+    mnemonic = 'ljmp';
+  } else if (/(?:^| )(?:call|jmp|push|pop)q$/.test(mnemonic)) {
+    mnemonic = mnemonic.slice(0, -1); // 64 bits are what they have anyway
   } else if (mnemonic.endsWith('nopw') || mnemonic.endsWith('nopl')) {
     const segment = /^%(\w\w):/.exec(operands);
     if (segment !== null) {

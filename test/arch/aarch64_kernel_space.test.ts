@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Arm64KernelSpace, arm64LayoutFromVmcoreinfo } from '../../src/arch/aarch64/kernel_space.ts';
+import { virtAddr } from '../../src/base/address.ts';
+import { FormatError, MemoryFault } from '../../src/base/errors.ts';
+import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
+import { SyntheticMemory } from '../support/synthetic_memory.ts';
+
+const imageOffset = 0xffff_8000_0000_0000n;
+
+function vmcoreinfo(vaBits: number, pageSize: number, t1sz = 64 - vaBits, more = ''): Vmcoreinfo {
+  return new Vmcoreinfo(
+    `PAGESIZE=${pageSize}\nSYMBOL(swapper_pg_dir)=ffff800000100000\nNUMBER(kimage_voffset)=0xffff800000000000\n` +
+      `NUMBER(VA_BITS)=${vaBits}\nNUMBER(TCR_EL1_T1SZ)=0x${t1sz.toString(16)}\nSYMBOL(_stext)=ffff800000200000\n${more}`,
+  );
+}
+
+/** Memory with pages of any size: the synthetic one has 4 KiB pages. */
+class LargePages extends SyntheticMemory {
+  override readonly pageSize: number;
+  constructor(pageSize: number) {
+    super();
+    this.pageSize = pageSize;
+  }
+  override page(pfn: number): Uint8Array {
+    const bytes = new Uint8Array(this.pageSize);
+    for (let at = 0; at < bytes.length; at += 8) {
+      new DataView(bytes.buffer).setBigUint64(at, this.readU64(pfn * this.pageSize + at), true);
+    }
+    return bytes as ReturnType<SyntheticMemory['page']>;
+  }
+}
+
+/** Maps one page: a table a level from `swapper_pg_dir` on. */
+function map(
+  memory: SyntheticMemory,
+  { vaBits, pageShift }: { vaBits: number; pageShift: number },
+  address: bigint,
+  physical: number,
+  leafShift: number,
+): void {
+  const perLevel = pageShift - 3;
+  const levels = Math.ceil((vaBits - pageShift) / perLevel);
+  let table = 0x10_0000;
+  for (let level = 0; ; level++) {
+    const shift = pageShift + (levels - 1 - level) * perLevel;
+    const bits = level === 0 ? vaBits - shift : perLevel;
+    const index = Number((address >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n));
+    if (shift === leafShift) {
+      memory.writeU64(table + index * 8, BigInt(physical) | (shift === pageShift ? 3n : 1n) | 0x700n);
+      return;
+    }
+    const next = 0x200_0000 + level * 0x1_0000;
+    memory.writeU64(table + index * 8, BigInt(next) | 3n);
+    table = next;
+  }
+}
+
+describe('arm64 kernel addresses', () => {
+  for (const [name, vaBits, pageShift, leafShift] of [
+    ['4 KiB granule, 48 bits, page', 48, 12, 12],
+    ['4 KiB granule, 48 bits, 2 MiB block', 48, 12, 21],
+    ['4 KiB granule, 39 bits, page', 39, 12, 12],
+    ['16 KiB granule, 47 bits, 32 MiB block', 47, 14, 25],
+    ['64 KiB granule, 48 bits, page', 48, 16, 16],
+    ['64 KiB granule, 52 bits, 512 MiB block', 52, 16, 29],
+  ] as const) {
+    test(name, () => {
+      const memory = pageShift === 12 ? new SyntheticMemory() : new LargePages(2 ** pageShift);
+      const address = (1n << 64n) - (1n << BigInt(vaBits - 1)) + 0x4000_0000n;
+      map(memory, { vaBits, pageShift }, address, 0x4000_0000, leafShift);
+      const layout = arm64LayoutFromVmcoreinfo(vmcoreinfo(vaBits, 2 ** pageShift), 4096);
+      const space = new Arm64KernelSpace(memory, layout);
+      assert.equal(space.translate(virtAddr(address + 0x123n)), 0x4000_0123);
+      assert.equal(space.translate(virtAddr(address + 0x123n)), 0x4000_0123);
+    });
+  }
+
+  test('64 KiB granule built for 52 bits, on a CPU with 48: tables keep their shape', () => {
+    const memory = new LargePages(65536);
+    const address = 0xffff_8000_4000_0000n;
+    map(memory, { vaBits: 52, pageShift: 16 }, address, 0x4000_0000, 16);
+    const space = new Arm64KernelSpace(memory, arm64LayoutFromVmcoreinfo(vmcoreinfo(52, 65536, 16), 4096));
+    assert.equal(space.translate(virtAddr(address)), 0x4000_0000);
+  });
+
+  test('an unmapped address and a user address are not mapped', () => {
+    const memory = new SyntheticMemory();
+    memory.write(0x10_0000, new Uint8Array(4096));
+    const space = new Arm64KernelSpace(memory, arm64LayoutFromVmcoreinfo(vmcoreinfo(48, 4096), 4096));
+    for (const address of [0xffff_8000_0000_0000n, 0x1000n]) {
+      assert.throws(
+        () => space.translate(virtAddr(address)),
+        (error) => error instanceof MemoryFault && error.reason === 'not-mapped',
+      );
+    }
+  });
+
+  test('without tables, the image and the linear map are still read', () => {
+    const memory = new SyntheticMemory();
+    const info = vmcoreinfo(48, 4096, 16, 'NUMBER(PHYS_OFFSET)=0x40000000\nNUMBER(VMALLOC_START)=0xffff800008000000\n');
+    const space = new Arm64KernelSpace(memory, arm64LayoutFromVmcoreinfo(info, 4096));
+    assert.equal(space.translate(virtAddr(imageOffset + 0x20_1000n)), 0x20_1000);
+    assert.equal(space.translate(virtAddr(0xffff_0000_0000_5000n)), 0x4000_5000);
+    assert.throws(() => space.translate(virtAddr(0xffff_8000_2000_0000n)), MemoryFault);
+  });
+
+  for (const [what, text] of [
+    ['no kimage_voffset', 'SYMBOL(swapper_pg_dir)=ffff800000100000\nNUMBER(VA_BITS)=48\n'],
+    ['absurd VA_BITS', 'SYMBOL(swapper_pg_dir)=ffff800000100000\nNUMBER(kimage_voffset)=0\nNUMBER(VA_BITS)=99\n'],
+    [
+      'a root outside memory',
+      'SYMBOL(swapper_pg_dir)=ffff800000100000\nNUMBER(kimage_voffset)=0\nNUMBER(VA_BITS)=48\n',
+    ],
+  ] as const) {
+    test(`VMCOREINFO with ${what} is refused`, () => {
+      assert.throws(() => arm64LayoutFromVmcoreinfo(new Vmcoreinfo(text), 4096), FormatError);
+    });
+  }
+});

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { disassemble } from '../../src/arch/x86_64/disassembler.ts';
+import { virtAddr } from '../../src/base/address.ts';
+
+const at = virtAddr(0xffff_ffff_8100_0000n);
+
+function one(hex: string, describe?: (address: bigint) => string | null): string[] {
+  return [...disassemble(Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex')), at, describe)].map(
+    ({ text }) => text,
+  );
+}
+
+// What objdump 2.40 -d prints for the same bytes at this address.
+const golden: readonly (readonly [bytes: string, text: string])[] = [
+  ['4c 8b 97 40 02 00 00', 'mov    0x240(%rdi),%r10'],
+  ['48 c7 c0 f2 ff ff ff', 'mov    $0xfffffffffffffff2,%rax'],
+  ['0f 0b', 'ud2'],
+  ['c3', 'ret'],
+  ['cc', 'int3'],
+  ['e8 00 00 00 00', 'call   0xffffffff81000005'],
+  ['74 2c', 'je     0xffffffff8100002e'],
+  ['ff d0', 'call   *%rax'],
+  ['ff 24 c5 00 10 00 81', 'jmp    *-0x7efff000(,%rax,8)'],
+  ['ff 15 0a 00 00 00', 'call   *0xa(%rip)        # 0xffffffff81000010'],
+  ['ff 34 25 00 10 00 00', 'push   0x1000'],
+  ['65 48 8b 04 25 c0 fb 01 00', 'mov    %gs:0x1fbc0,%rax'],
+  ['65 ff 05 1d 8a 61 57', 'incl   %gs:0x57618a1d(%rip)        # 0xffffffffd8618a24'],
+  ['f3 48 0f b8 c7', 'popcnt %rdi,%rax'],
+  ['0f 1f 44 00 00', 'nopl   0x0(%rax,%rax,1)'],
+  ['0f 1f 00', 'nopl   (%rax)'],
+  ['66 90', 'xchg   %ax,%ax'],
+  ['66 2e 0f 1f 84 00 00 00 00 00', 'cs nopw 0x0(%rax,%rax,1)'],
+  ['66 66 2e 0f 1f 84 00 00 00 00 00', 'data16 cs nopw 0x0(%rax,%rax,1)'],
+  ['f3 48 ab', 'rep stos %rax,%es:(%rdi)'],
+  ['f3 a4', 'rep movsb %ds:(%rsi),%es:(%rdi)'],
+  ['f0 ff 40 1c', 'lock incl 0x1c(%rax)'],
+  ['f0 48 0f b1 17', 'lock cmpxchg %rdx,(%rdi)'],
+  ['48 d1 e8', 'shr    %rax'],
+  ['48 c1 e8 01', 'shr    $0x1,%rax'],
+  ['48 69 c0 e8 03 00 00', 'imul   $0x3e8,%rax,%rax'],
+  ['48 6b c7 38', 'imul   $0x38,%rdi,%rax'],
+  ['ff 74 24 38', 'push   0x38(%rsp)'],
+  ['4c 8d 3c c5 00 00 00 00', 'lea    0x0(,%rax,8),%r15'],
+  ['48 8b 45 00', 'mov    0x0(%rbp),%rax'],
+  ['c6 04 2c 00', 'movb   $0x0,(%rsp,%rbp,1)'],
+  ['ee', 'out    %al,(%dx)'],
+  ['ec', 'in     (%dx),%al'],
+  ['0f 01 c9', 'mwait  %eax,%ecx'],
+  ['0f ae e8', 'lfence'],
+  ['f3 0f 1e fa', 'endbr64'],
+  ['0f 20 d8', 'mov    %cr3,%rax'],
+  ['48 b8 88 77 66 55 44 33 22 11', 'movabs $0x1122334455667788,%rax'],
+  ['48 cf', 'iretq'],
+];
+
+describe('x86_64 machine code as text', () => {
+  for (const [bytes, text] of golden) {
+    test(text, () => assert.deepEqual(one(bytes), [text]));
+  }
+
+  test('targets of branches and of operands relative to %rip carry the symbol at them', () => {
+    const describe = (address: bigint): string | null => (address === at + 0x2en ? 'schedule+67' : null);
+    assert.deepEqual(one('74 2c', describe), ['je     0xffffffff8100002e <schedule+67>']);
+    assert.deepEqual(one('48 8b 05 27 00 00 00', describe), [
+      'mov    0x27(%rip),%rax        # 0xffffffff8100002e <schedule+67>',
+    ]);
+  });
+
+  test('what control does, and where it goes', () => {
+    const code = Uint8Array.of(0xe8, 0, 0, 0, 0, 0x74, 0, 0xff, 0xe0, 0xc3, 0x0f, 0x0b, 0x90);
+    const all = [...disassemble(code, at)];
+    assert.deepEqual(
+      all.map(({ flow }) => flow),
+      ['call', 'conditional-jump', 'jump', 'return', 'trap', 'next'],
+    );
+    assert.deepEqual(
+      all.map(({ target }) => target),
+      [at + 5n, at + 7n, null, null, null, null],
+    );
+  });
+
+  test('a cut instruction and bytes that are none are (bad), one byte at a time', () => {
+    assert.deepEqual(one('48'), ['(bad)']);
+    assert.deepEqual(one('06 90'), ['(bad)', 'nop']);
+    assert.deepEqual(one(''), []);
+  });
+
+  test('any bytes: the instructions follow each other without a gap up to the last byte', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        let next: bigint = at;
+        for (const instruction of disassemble(bytes, at)) {
+          assert.equal(instruction.address, next);
+          assert.ok(instruction.bytes.length > 0 && instruction.text !== '');
+          next += BigInt(instruction.bytes.length);
+        }
+        assert.equal(next, at + BigInt(bytes.length));
+      }),
+    );
+  });
+});
