@@ -31,7 +31,7 @@ describe('findVmcoreinfo', () => {
         2: pageWith('OSRELEASE=%s\nPAGESIZE=%ld\nSYMBOL(init_uts_ns)=%lx\n'),
         3: pageWith('OSRELEASE=6.1.0\n'),
         4: pageWith('OSRELEASE=6', 4085),
-        5: pageWith(boot.slice(20)),
+        8: pageWith(boot.slice(20)),
       }),
     );
     assert.equal(found, null);
