@@ -1,0 +1,69 @@
+// kernel/fork.c: task_structs come from a slab cache of their own. Where the links between tasks are broken, its
+// slabs still have the tasks; and tasks that are gone, which must be told from the living.
+import { offsetBy, pfn, type VirtAddr } from '../base/address.ts';
+import { FormatError, MemoryFault } from '../base/errors.ts';
+import type { KernelObject } from '../debuginfo/object.ts';
+import { findMember } from '../debuginfo/type.ts';
+import { MemoryModel } from './memory_model.ts';
+import type { Kernel } from './session.ts';
+
+/** Most page frames whose `struct page` is looked at: 16 GiB of memory, a second or two. */
+const maxFrames = 4 * 1024 * 1024;
+const EXIT_DEAD = 0x10;
+
+/**
+ * Living tasks by the slabs of task_struct.
+ * @param known a task_struct in a slab: tells where physical memory is mapped
+ * @throws InquestError where the slabs cannot be found
+ */
+export function* tasksInSlabs(kernel: Kernel, known: KernelObject): Generator<KernelObject> {
+  const { space } = kernel;
+  const { memory } = space;
+  const cache = kernel.object('struct kmem_cache', space.pointer(kernel.address('task_struct_cachep')));
+  const model = MemoryModel.open(space, kernel.vmcoreinfo);
+  // struct slab split off struct page, with the same place in memory, in 5.17 (d122019bf061)
+  const slabType = kernel.types.find('struct slab') ?? kernel.type('struct page');
+  const place = findMember(slabType, 'slab_cache');
+  const size = cache.member('size').number();
+  const perSlab = cache.member('oo.x').number() & 0xffff;
+  if (model === null || place === null) throw new FormatError('slabs of task_struct', 'no way from pages to slabs');
+  // less than sizeof(struct task_struct), whose end (arch_task_struct_size) depends on the processor's registers
+  if (size < 1024 || size > 1024 * 1024) throw new FormatError('slabs of task_struct', `objects of ${size} bytes`);
+  if (memory.maxPfn > maxFrames) throw new FormatError('slabs of task_struct', 'too much memory to search for them');
+
+  const directMap = known.address - BigInt(space.translate(known.address));
+  const [low, high] = [Number(cache.address & 0xffff_ffffn), Number(cache.address >> 32n)];
+  const atOnce = Math.floor(memory.pageSize / model.pageStructSize);
+  for (let first = 0; first < memory.maxPfn; first += atOnce) {
+    const structs = model.pageStruct(pfn(first));
+    if (structs === null) continue;
+    const { bytes } = space.readUpTo(structs, atOnce * model.pageStructSize);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = place.bitOffset / 8, frame = first; at + 8 <= bytes.length; at += model.pageStructSize, frame++) {
+      if (view.getUint32(at, true) !== low || view.getUint32(at + 4, true) !== high) continue;
+      const slab = (directMap + BigInt(frame) * BigInt(memory.pageSize)) as VirtAddr;
+      for (let i = 0; i < perSlab; i++) {
+        const task = kernel.object(known.type, offsetBy(slab, i * size));
+        if (isAlive(task)) yield task;
+      }
+    }
+  }
+}
+
+/** False for a free object, a task that is gone, and one that cannot be read. */
+function isAlive(task: KernelObject): boolean {
+  try {
+    const users = task.member('usage').optional('refs.counter') ?? task.member('usage.counter');
+    return (
+      users.number() > 0 &&
+      task.member('exit_state').number() !== EXIT_DEAD &&
+      task.member('pid').number() > 0 &&
+      !task.member('stack').isNull &&
+      // given up when the task was reaped (2c4704756cab, 4.19)
+      task.optional('thread_pid')?.isNull !== true
+    );
+  } catch (error) {
+    if (error instanceof MemoryFault) return false;
+    throw error;
+  }
+}
