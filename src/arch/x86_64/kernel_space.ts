@@ -17,6 +17,8 @@ const imageHigh = 0xffff_ffff;
 const imageLow = 0x8000_0000;
 /** KERNEL_IMAGE_SIZE with KASLR; half of it without. */
 const defaultImageSize = 1024 * 1024 * 1024;
+/** Pages of which `isExecutable` remembers its answer. */
+const maxRememberedPages = 65536;
 
 /** What must be known to translate the first kernel address. */
 export interface X86Layout extends PagingMode {
@@ -61,6 +63,7 @@ export function layoutFromVmcoreinfo(info: Vmcoreinfo): X86Layout | null {
 export class X86KernelSpace extends AddressSpace {
   readonly layout: X86Layout;
   private readonly tables: X86PageTables;
+  private readonly executable = new Map<bigint, boolean>();
   // Direct map as unsigned halves of its base, and its length in bytes; 0 before it is known.
   private directLow = 0;
   private directHigh = 0;
@@ -138,6 +141,19 @@ export class X86KernelSpace extends AddressSpace {
   /** The way through the page tables, whatever faster way `translate` may take. */
   walk(address: VirtAddr): PageWalk {
     return this.tables.walk(address);
+  }
+
+  /** True for an address on a page that may be executed: text of any kind, also that made at run time. */
+  isExecutable(address: VirtAddr): boolean {
+    const page = address >> 12n;
+    let known = this.executable.get(page);
+    if (known === undefined) {
+      const { entries, physical } = this.tables.walk(address);
+      known = physical !== null && entries.every(({ value }) => value >> 63n === 0n);
+      if (this.executable.size >= maxRememberedPages) this.executable.clear();
+      this.executable.set(page, known);
+    }
+    return known;
   }
 
   /** The address space of a process. @param pgd physical address of its top table (`mm->pgd`, translated) */

@@ -46,6 +46,22 @@ export function taskStack(view: KernelView, base: VirtAddr): Stack {
   return { kind: 'task', name: 'task', start: base, end: offsetBy(base, threadSize(view)) };
 }
 
+/**
+ * Base of the stack of the task that a CPU ran, as `task->stack` has it, by the CPU's own account: for a task
+ * that cannot be read. Null where that is not known either.
+ */
+export function runningTaskStack(view: KernelView, cpu: number): VirtAddr | null {
+  // cpu_current_top_of_stack, a variable but for struct pcpu_hot's time (c063a217bc07, 6.2, to 6.14)
+  const hot = view.perCpu('pcpu_hot', cpu);
+  const hotOffset = hot === null ? null : view.offsetOf('struct pcpu_hot', 'top_of_stack');
+  const variable =
+    hot !== null && hotOffset !== null ? offsetBy(hot, hotOffset) : view.perCpu('cpu_current_top_of_stack', cpu);
+  const top = variable === null ? null : readPointer(view, variable);
+  if (top === null || top === 0n) return null;
+  // The top may be some padding below the end (TOP_OF_KERNEL_STACK_PADDING); stacks are aligned to their size.
+  return virtAddr((top - 1n) & ~BigInt(threadSize(view) - 1));
+}
+
 /** The stacks of one CPU, as far as they are known; what cannot be read is left out. */
 export function cpuStacks(view: KernelView, cpu: number): Stack[] {
   return [...irqStack(view, cpu), ...exceptionStacks(view, cpu), ...entryStack(view, cpu)];

@@ -4,8 +4,9 @@ import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
 import type { OrcLookup } from './orc_entry.ts';
 import { isUserMode, type Registers } from './registers.ts';
-import { cpuStacks, type Stack, taskStack } from './stacks.ts';
-import { followsCall, type StackTrace, unwind } from './unwind.ts';
+import { OrcWithTrampolines, returnHooks } from './return_hooks.ts';
+import { cpuStacks, runningTaskStack, type Stack, taskStack, threadSize } from './stacks.ts';
+import { followsCall, type StackTrace, type UnwindStart, unwind } from './unwind.ts';
 
 /**
  * The last functions of a CPU that saved its registers and went to sleep for good, in the order in which they
@@ -23,7 +24,7 @@ export class X86Unwinder {
 
   constructor(view: KernelView, orc: OrcLookup) {
     this.view = view;
-    this.orc = orc;
+    this.orc = new OrcWithTrampolines(view, orc);
   }
 
   /** Every stack that a task on a CPU may use: its own first. @param base content of `task->stack` */
@@ -40,19 +41,21 @@ export class X86Unwinder {
    * A task that is not running, from where it was switched away.
    * @param base content of `task->stack`
    * @param threadSp content of `task->thread.sp`
+   * @param task address of the task_struct, to undo what tracing did to its return addresses
    */
-  sleeping(base: VirtAddr, threadSp: VirtAddr): StackTrace {
+  sleeping(base: VirtAddr, threadSp: VirtAddr, task: VirtAddr | null = null): StackTrace {
     // struct inactive_task_frame (since 0100301bfdf5, 4.9): callee-saved registers, rbp, return address
     const type = 'struct inactive_task_frame';
     const bpOffset = this.view.offsetOf(type, 'bp') ?? 40;
     const returnOffset = this.view.offsetOf(type, 'ret_addr') ?? 48;
     try {
-      return unwind(this.view, this.orc, [taskStack(this.view, base)], {
+      const start = {
         address: this.view.space.pointer(offsetBy(threadSp, returnOffset)),
         framePointer: this.view.space.pointer(offsetBy(threadSp, bpOffset)),
         stackPointer: offsetBy(threadSp, returnOffset + 8),
         registers: null,
-      });
+      };
+      return this.unwind([taskStack(this.view, base)], start, task);
     } catch (error) {
       if (!(error instanceof MemoryFault)) throw error;
       return { frames: [], end: 'lost', problem: error.message };
@@ -60,13 +63,14 @@ export class X86Unwinder {
   }
 
   /** A CPU in the middle of a function, from its registers. The first frame is `interrupted`. */
-  fromRegisters(base: VirtAddr, cpu: number, registers: Registers): StackTrace {
-    return unwind(this.view, this.orc, this.stacks(base, cpu), {
+  fromRegisters(base: VirtAddr, cpu: number, registers: Registers, task: VirtAddr | null = null): StackTrace {
+    const start = {
       address: virtAddr(registers.rip ?? 0n),
       stackPointer: virtAddr(registers.rsp ?? 0n),
       framePointer: virtAddr(registers.rbp ?? 0n),
       registers,
-    });
+    };
+    return this.unwind(this.stacks(base, cpu), start, task);
   }
 
   /**
@@ -76,21 +80,43 @@ export class X86Unwinder {
    * @param registers saved by the kernel (NT_PRSTATUS), or read from the CPU itself by a hypervisor; null without
    * @param live true if `registers` are a hypervisor's: where the CPU really was
    */
-  active(base: VirtAddr, cpu: number, registers: Registers | null, live: boolean): StackTrace {
+  active(
+    base: VirtAddr,
+    cpu: number,
+    registers: Registers | null,
+    live: boolean,
+    task: VirtAddr | null = null,
+  ): StackTrace {
     const fromHere = (): StackTrace =>
       registers === null
         ? { frames: [], end: 'lost', problem: 'no registers of this CPU in the dump' }
-        : this.fromRegisters(base, cpu, registers);
+        : this.fromRegisters(base, cpu, registers, task);
     if (live && registers !== null && !this.isLastFunction(registers)) return fromHere();
     const stacks = this.stacks(base, cpu);
     for (const name of lastFunctions) {
       // exception stacks first: what they hold is later than what it interrupted
       for (const stack of [...stacks.slice(1), stacks[0]!]) {
-        const found = this.findOnStack(stack, stacks, name);
+        const found = this.findOnStack(stack, stacks, name, task);
         if (found !== null) return found;
       }
     }
     return fromHere();
+  }
+
+  /**
+   * As `active`, for a CPU whose task cannot be read: its stack is where the CPU's own data, or else the saved
+   * stack pointer, says.
+   */
+  activeCpu(cpu: number, registers: Registers | null, live: boolean): StackTrace {
+    const size = BigInt(threadSize(this.view));
+    const base = runningTaskStack(this.view, cpu) ?? (registers?.rsp ?? 0n) & ~(size - 1n);
+    return this.active(virtAddr(base), cpu, registers, live);
+  }
+
+  private unwind(stacks: readonly Stack[], start: UnwindStart, task: VirtAddr | null): StackTrace {
+    return task === null
+      ? unwind(this.view, this.orc, stacks, start)
+      : unwind(this.view, this.orc, stacks, start, returnHooks(this.view, task));
   }
 
   private isLastFunction(registers: Registers): boolean {
@@ -99,7 +125,7 @@ export class X86Unwinder {
   }
 
   /** The trace from a return address into a function, if one lies on a stack and leads on from there. */
-  private findOnStack(stack: Stack, stacks: readonly Stack[], name: string): StackTrace | null {
+  private findOnStack(stack: Stack, stacks: readonly Stack[], name: string, task: VirtAddr | null): StackTrace | null {
     const start = this.view.symbol(name);
     if (start === null) return null;
     const { bytes } = this.view.space.readUpTo(stack.start, Number(stack.end - stack.start));
@@ -111,12 +137,13 @@ export class X86Unwinder {
       const address = virtAddr(words.getBigUint64(at, true));
       if (address <= start || this.view.functionAt(virtAddr(address - 1n))?.start !== start) continue;
       if (!followsCall(this.view, address)) continue;
-      const trace = unwind(this.view, this.orc, stacks, {
+      const from = {
         address,
         stackPointer: offsetBy(stack.start, at + 8),
         framePointer: virtAddr(0n),
         registers: null,
-      });
+      };
+      const trace = this.unwind(stacks, from, task);
       if (trace.frames.length > 1 && trace.frames[1]!.reliable) return trace;
     }
     return null;
