@@ -1,5 +1,6 @@
 // The spellings of C's arithmetic types. Compilers write `long unsigned int` into debug information,
 // gdb and people write `unsigned long`: one spelling is used everywhere here, gdb's.
+import type { IntType } from './type.ts';
 
 const words = new Set(['signed', 'unsigned', 'short', 'long', 'int', 'char', 'double', '__int128']);
 
@@ -47,3 +48,28 @@ export function baseTypeSpellings(name: string): readonly string[] {
   const canonical = baseTypeName(name);
   return [...(compilerSpelling[canonical] ?? []), canonical];
 }
+
+const integers: readonly [name: string, size: number, signed: boolean][] = [
+  ['char', 1, true],
+  ['signed char', 1, true],
+  ['unsigned char', 1, false],
+  ['short', 2, true],
+  ['unsigned short', 2, false],
+  ['int', 4, true],
+  ['unsigned int', 4, false],
+  ['long', 8, true],
+  ['unsigned long', 8, false],
+  ['long long', 8, true],
+  ['unsigned long long', 8, false],
+  ['__int128', 16, true],
+  ['unsigned __int128', 16, false],
+];
+
+/** C's integer types on 64-bit Linux, by gdb's spelling, without any debug information. */
+export const integerTypes: ReadonlyMap<string, IntType> = new Map([
+  ...integers.map(([name, size, signed]): [string, IntType] => [
+    name,
+    { kind: 'int', name, size, signed, encoding: size === 1 ? 'char' : 'integer' },
+  ]),
+  ['_Bool', { kind: 'int', name: '_Bool', size: 1, signed: false, encoding: 'bool' }],
+]);

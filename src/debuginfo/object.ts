@@ -61,6 +61,11 @@ export class KernelObject {
     return this.place?.bitSize ?? 0;
   }
 
+  /** First bit of a bit field, from the least significant of the byte at `address`; 0 for anything else. */
+  get bitOffset(): number {
+    return this.place?.bitOffset ?? 0;
+  }
+
   /** Size in bytes. */
   get size(): number {
     return sizeOf(this.type);
