@@ -21,7 +21,7 @@ import { type Command, defineCommand } from './command.ts';
 import { type CommandContext, parseCpus, type TaskLabel, taskHeader, taskLabel } from './context.ts';
 import { type RegisterData, registerLines } from './exception_frame.ts';
 import { parseOptions } from './options.ts';
-import { type SymbolicWord, symbolicWord } from './stack_word.ts';
+import { type SymbolicWord, symbolicWord, wordText } from './stack_word.ts';
 
 /** One frame as data. */
 interface FrameData {
@@ -198,12 +198,20 @@ function interruptStacks(context: CommandContext, cpuSpec: string | null): BtDat
     for (const stack of backtracer(kernel).stacks(task)) {
       if (stack.kind !== 'irq' && stack.kind !== 'exception') continue;
       const { frames } = exceptionFramesOn(context, task, stack);
+      // the stacks that every kernel has are always told of; the others where there is something on them
+      if (frames.length === 0 && !stackOrder.includes(stack.name)) continue;
       found.push({ cpu, stack: stack.name, frames });
     }
   }
   // all interrupt stacks first, then the exception stacks, as crash(8) has it
-  return [...found.filter(({ stack }) => stack === 'IRQ'), ...found.filter(({ stack }) => stack !== 'IRQ')];
+  const rank = (stack: string): number => (stackOrder.includes(stack) ? stackOrder.indexOf(stack) : stackOrder.length);
+  const byOrder = found
+    .filter(({ stack }) => stack !== 'IRQ')
+    .sort((a, b) => a.cpu - b.cpu || rank(a.stack) - rank(b.stack));
+  return [...found.filter(({ stack }) => stack === 'IRQ'), ...byOrder];
 }
+
+const stackOrder: readonly string[] = ['IRQ', 'DOUBLEFAULT', 'NMI', 'DEBUG'];
 
 /** The frames of a backtrace that are shown, as data. */
 function framesOf(
@@ -252,13 +260,21 @@ function frameWords(
   next: Frame | undefined,
   style: 'plain' | 'symbolic',
 ): SymbolicWord[] {
+  // what follows the way in from user mode is its registers, which are shown as such
+  if (frame.registers !== null && isUserMode(frame.registers)) return [];
   const last = next !== undefined && next.stack === frame.stack ? next.frameAddress : null;
   const end =
     last ?? (frame.registersAddress === null ? frame.frameAddress : ((frame.registersAddress + 160n) as VirtAddr));
   const count = Math.min(8192, Number(end - frame.frameAddress) / 8);
   const words: SymbolicWord[] = [];
   for (let i = 1; i <= count; i++) {
-    words.push(symbolicWord(context.kernel, (frame.frameAddress + BigInt(i * 8)) as VirtAddr, style === 'symbolic'));
+    words.push(
+      symbolicWord(
+        context.kernel,
+        (frame.frameAddress + BigInt(i * 8)) as VirtAddr,
+        style === 'symbolic' ? 'symbols and slabs' : 'nothing',
+      ),
+    );
   }
   return words;
 }
@@ -307,11 +323,4 @@ function wordLines(words: readonly SymbolicWord[], symbolic: number): string[] {
     lines.push(`    ${hex16(words[i]!.at)}: ${cells.join(' ')} `);
   }
   return lines;
-}
-
-function wordText({ value, symbol, cache }: SymbolicWord, symbolic: number): string {
-  if (value === null) return '(not readable)';
-  if (symbol !== null) return escapeTerminal(symbol);
-  if (cache !== null) return symbolic > 1 ? `[${hex16(value)}:${escapeTerminal(cache)}]` : `[${escapeTerminal(cache)}]`;
-  return hex16(value);
 }

@@ -1,7 +1,7 @@
 // What lies on a stack, however it came there: words, text addresses, saved registers, the overflow mark.
 import type { AddressSpace } from '../arch/address_space.ts';
 import { isUserMode, ptRegsNames, ptRegsSize, type Registers, readPtRegs } from '../arch/x86_64/registers.ts';
-import type { Stack } from '../arch/x86_64/stacks.ts';
+import { onStack, type Stack } from '../arch/x86_64/stacks.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
 import { escapeTerminal, hex16 } from '../base/text.ts';
@@ -11,6 +11,7 @@ import { type Task, taskStack } from '../kernel/sched.ts';
 import type { Kernel } from '../kernel/session.ts';
 import type { CommandContext } from './context.ts';
 import { type RegisterData, registerLines } from './exception_frame.ts';
+import { describeWord, type SymbolicWord, wordText } from './stack_word.ts';
 
 export interface ExceptionFrameData {
   readonly mode: 'kernel' | 'user';
@@ -29,12 +30,28 @@ export interface StackSymbol {
   readonly module: string | null;
 }
 
+/** What lies on one of the stacks that a trace leads over. */
+interface StackSegment {
+  readonly symbols: readonly StackSymbol[];
+  /** The entry code by which the trace came upon this stack, with what it had interrupted there. */
+  readonly entry: StackSymbol | null;
+  readonly registers: {
+    readonly registers: RegisterData;
+    readonly symbol: string | null;
+    readonly offset: number | null;
+  } | null;
+  /** The stack that was left for this one; null for the first. */
+  readonly leaves: string | null;
+}
+
 export type StackData =
-  | { readonly kind: 'words'; readonly start: VirtAddr; readonly words: readonly (bigint | null)[] }
+  | { readonly kind: 'words'; readonly words: readonly SymbolicWord[] }
   | {
       readonly kind: 'symbols';
-      readonly start: StackSymbol | null;
-      readonly symbols: readonly StackSymbol[];
+      /** Whether the first symbol is where the task stopped. */
+      readonly started: boolean;
+      readonly segments: readonly StackSegment[];
+      /** Registers of user mode, at the end. */
       readonly user: RegisterData | null;
     }
   | { readonly kind: 'exceptions'; readonly frames: readonly ExceptionFrameData[] };
@@ -45,24 +62,74 @@ const stackEndMagic = 0x57ac6e9dn;
 /** `-r`: every word of a task's stack. */
 export function stackWords({ kernel }: CommandContext, task: Task): StackData {
   const stack = taskStack(kernel, task);
-  if (stack === null) return { kind: 'words', start: virtAddr(0n), words: [] };
-  return { kind: 'words', start: stack.start, words: readWords(kernel, stack.start, stack.size) };
+  if (stack === null) return { kind: 'words', words: [] };
+  const words = readWords(kernel, stack.start, stack.size);
+  return {
+    kind: 'words',
+    words: words.map((word, i) => describeWord(kernel, offsetBy(stack.start, i * 8), word, 'symbols')),
+  };
 }
 
 /** `-t`, `-T`: every word that is a text address, from where the task stopped or from the stack's base. */
 export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: boolean): StackData {
   const stack = taskStack(kernel, task);
-  if (stack === null) return { kind: 'symbols', start: null, symbols: [], user: null };
+  if (stack === null) return { kind: 'symbols', started: false, segments: [], user: null };
   const end = offsetBy(stack.start, stack.size);
-  const { frames } = backtracer(kernel).of(task);
-  const first = frames.find((frame) => frame.stack === 'task');
-  const from = fromBase || first === undefined ? offsetBy(stack.start, 8) : first.frameAddress;
+  if (fromBase) {
+    const segment = { from: offsetBy(stack.start, 8), end, entry: null, registers: null, leaves: null };
+    return {
+      kind: 'symbols',
+      started: false,
+      segments: [{ ...segment, symbols: textWords(kernel, segment.from, end) }],
+      user: null,
+    };
+  }
+  // where the trace leads over several stacks, each from where the trace comes upon it
+  const tracer = backtracer(kernel);
+  const { frames } = tracer.of(task);
+  const segments: StackSegment[] = [];
+  for (const [i, frame] of frames.entries()) {
+    if (i > 0 && frames[i - 1]!.stack === frame.stack) continue;
+    const on = tracer.stacks(task).find(({ name }) => name === frame.stack);
+    if (on === undefined) continue;
+    const kernelRegisters =
+      i > 0 && frame.kind === 'entry' && frame.registers !== null && !isUserMode(frame.registers)
+        ? frame.registers
+        : null;
+    const from = kernelRegisters === null ? frame.frameAddress : virtAddr(kernelRegisters.rsp ?? 0n);
+    const place = kernel.place(virtAddr(kernelRegisters?.rip ?? 0n));
+    const entry =
+      kernelRegisters === null || frame.place === null
+        ? null
+        : {
+            at: frame.frameAddress,
+            address: frame.address,
+            symbol: frame.place.symbol.name,
+            module: frame.place.symbol.module,
+          };
+    segments.push({
+      symbols: onStack(on, from) ? textWords(kernel, from, on.end) : [],
+      entry,
+      registers:
+        kernelRegisters === null
+          ? null
+          : { registers: kernelRegisters, symbol: place?.symbol.name ?? null, offset: place?.offset ?? null },
+      leaves: i === 0 ? null : frames[i - 1]!.stack,
+    });
+  }
+  const outermost = frames.at(-1);
+  const user = outermost?.registers != null && isUserMode(outermost.registers) ? outermost.registers : null;
+  return { kind: 'symbols', started: true, segments, user };
+}
+
+/** Every word of [from, end) that is an address of text. */
+function textWords(kernel: Kernel, from: VirtAddr, end: VirtAddr): StackSymbol[] {
   const view = kernelView(kernel);
   const symbols: StackSymbol[] = [];
   for (const [i, word] of readWords(kernel, from, Number(end - from)).entries()) {
     if (word === null || !view.isText(virtAddr(word))) continue;
     const place = kernel.place(virtAddr(word));
-    if (place === null || place.offset === 0) continue; // a function's first byte is no return address
+    if (place === null) continue;
     symbols.push({
       at: offsetBy(from, i * 8),
       address: virtAddr(word),
@@ -70,9 +137,7 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
       module: place.symbol.module,
     });
   }
-  const outermost = frames.at(-1);
-  const user = outermost?.registers != null && isUserMode(outermost.registers) ? outermost.registers : null;
-  return { kind: 'symbols', start: fromBase ? null : (symbols.find((s) => s.at === from) ?? null), symbols, user };
+  return symbols;
 }
 
 /** `-e`: everything on a task's own stack that looks like saved registers. */
@@ -181,32 +246,41 @@ export function renderStack(data: StackData): string {
     case 'words': {
       let text = '';
       for (let i = 0; i < data.words.length; i += 2) {
-        const cells = data.words.slice(i, i + 2).map((word) => (word === null ? '(not readable) ' : hex16(word)));
-        text += `${hex16(offsetBy(data.start, i * 8))}:  ${cells.join(' ')} \n`;
+        const cells = data.words.slice(i, i + 2).map((word) => wordText(word, 0).padEnd(16));
+        text += `${hex16(data.words[i]!.at)}:  ${cells.join(' ')} \n`;
       }
       return text;
     }
     case 'symbols': {
-      const line = ({ at, symbol, address, module }: StackSymbol): string =>
-        `  [${hex16(at)}] ${escapeTerminal(symbol)} at ${hex16(address)}${module === null ? '' : ` [${escapeTerminal(module)}]`}`;
-      const start =
-        data.start === null
-          ? []
-          : [`              START: ${escapeTerminal(data.start.symbol)} at ${hex16(data.start.address)}`];
-      const user = data.user === null ? [] : registerLines(data.user);
-      return `${[...start, ...data.symbols.map(line), ...user].join('\n')}\n`;
+      const lines: string[] = [];
+      const start = data.started ? data.segments[0]?.symbols[0] : undefined;
+      if (start !== undefined)
+        lines.push(`              START: ${escapeTerminal(start.symbol)} at ${hex16(start.address)}`);
+      for (const { symbols, entry, registers, leaves } of data.segments) {
+        if (leaves !== null)
+          lines.push(leaves === 'IRQ' ? '--- <IRQ stack> ---' : `--- <${leaves} exception stack> ---`);
+        if (entry !== null) lines.push(symbolLine(entry));
+        if (registers !== null)
+          lines.push(exceptionLine(registers.symbol, registers.offset), ...registerLines(registers.registers));
+        lines.push(...symbols.map(symbolLine));
+      }
+      if (data.user !== null) lines.push(...registerLines(data.user));
+      return `${lines.join('\n')}\n`;
     }
     case 'exceptions':
       return data.frames
         .map(({ mode, address, registers, symbol, offset }) => {
-          const where =
-            mode === 'user'
-              ? []
-              : [
-                  `    [exception RIP: ${symbol === null ? 'unknown or invalid address' : `${escapeTerminal(symbol)}+${offset}`}]`,
-                ];
+          const where = mode === 'user' ? [] : [exceptionLine(symbol, offset)];
           return `\n  ${mode.toUpperCase()}-MODE EXCEPTION FRAME AT: ${hex16(address)}\n${[...where, ...registerLines(registers)].join('\n')}\n`;
         })
         .join('');
   }
+}
+
+function symbolLine({ at, symbol, address, module }: StackSymbol): string {
+  return `  [${hex16(at)}] ${escapeTerminal(symbol)} at ${hex16(address)}${module === null ? '' : ` [${escapeTerminal(module)}]`}`;
+}
+
+function exceptionLine(symbol: string | null, offset: number | null): string {
+  return `    [exception RIP: ${symbol === null ? 'unknown or invalid address' : `${escapeTerminal(symbol)}+${offset}`}]`;
 }

@@ -1,6 +1,8 @@
-// A word of memory with what it may point to, for `bt -F`.
+// A word of memory with what it may point to, for `bt -F` and `bt -r`.
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
+import { escapeTerminal, hex16 } from '../base/text.ts';
+import { formatPlace } from '../debuginfo/symbol_table.ts';
 import type { Kernel } from '../kernel/session.ts';
 import { slabCacheOf } from '../kernel/slab.ts';
 
@@ -15,22 +17,33 @@ export interface SymbolicWord {
   readonly cache: string | null;
 }
 
-/** Reads one word. @param lookUp whether to say what it points to */
-export function symbolicWord(kernel: Kernel, at: VirtAddr, lookUp: boolean): SymbolicWord {
-  let value: bigint;
+/** Reads one word. @param lookUp what is said of it: nothing, symbols, or symbols and slab objects */
+export function symbolicWord(kernel: Kernel, at: VirtAddr, lookUp: LookUp): SymbolicWord {
   try {
-    value = kernel.space.u64(at);
+    return describeWord(kernel, at, kernel.space.u64(at), lookUp);
   } catch (error) {
     if (!(error instanceof MemoryFault)) throw error;
     kernel.faults.record('stack', error);
     return { at, value: null, symbol: null, cache: null };
   }
+}
+
+export type LookUp = 'nothing' | 'symbols' | 'symbols and slabs';
+
+/** What a word that was read may point to. */
+export function describeWord(kernel: Kernel, at: VirtAddr, value: bigint | null, lookUp: LookUp): SymbolicWord {
   // only addresses of the kernel's half can be either
-  if (!lookUp || value < 0xff00_0000_0000_0000n) return { at, value, symbol: null, cache: null };
+  if (value === null || lookUp === 'nothing' || value < 0xff00_0000_0000_0000n)
+    return { at, value, symbol: null, cache: null };
   const place = kernel.place(virtAddr(value));
-  if (place !== null) {
-    const { symbol, offset } = place;
-    return { at, value, symbol: offset === 0 ? symbol.name : `${symbol.name}+${offset}`, cache: null };
-  }
-  return { at, value, symbol: null, cache: slabCacheOf(kernel, virtAddr(value)) };
+  if (place !== null) return { at, value, symbol: formatPlace(place), cache: null };
+  return { at, value, symbol: null, cache: lookUp === 'symbols' ? null : slabCacheOf(kernel, virtAddr(value)) };
+}
+
+/** The word as `bt -F` prints it. @param detail 2 for the address beside the slab cache */
+export function wordText({ value, symbol, cache }: SymbolicWord, detail: number): string {
+  if (value === null) return '(not readable)';
+  if (symbol !== null) return escapeTerminal(symbol);
+  if (cache !== null) return detail > 1 ? `[${hex16(value)}:${escapeTerminal(cache)}]` : `[${escapeTerminal(cache)}]`;
+  return hex16(value);
 }

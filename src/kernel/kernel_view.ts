@@ -36,7 +36,10 @@ export function kernelView(kernel: Kernel): KernelView {
       const symbol = inKernelText(at) || inModuleText(kernel, at) ? symbols.at(at)?.symbol : undefined;
       return symbol === undefined ? null : { name: symbol.name, start: symbol.address };
     },
-    isText: (at) => inKernelText(at) || inModuleText(kernel, at),
+    isText: (at) =>
+      inKernelText(at) ||
+      inModuleText(kernel, at) ||
+      (kernel.arch.name === 'x86_64' && kernel.arch.space.isExecutable(at)), // BPF, trampolines
     perCpu: (name, cpu) => (kernel.ownSymbol(name) === null ? null : orNull(() => kernel.perCpuAddress(name, cpu))),
     offsetOf: (type, member) =>
       orNull(() => {
@@ -54,11 +57,11 @@ export function kernelView(kernel: Kernel): KernelView {
   };
 }
 
-/** Text of modules: of kernels before 6.4, all of a module's memory, since text is not told apart there. */
+/** Text of modules. Kernels before 4.5 do not tell text apart: there it is all of a module's memory. */
 function inModuleText(kernel: Kernel, at: bigint): boolean {
   return kernel.modules.some((module) =>
     module.ranges.some(
-      ({ name, start, size }) => /text|core|init$/.test(name) && at >= start && at < start + BigInt(size),
+      ({ name, start, size }) => /text|^(core|init)$/.test(name) && at >= start && at < start + BigInt(size),
     ),
   );
 }

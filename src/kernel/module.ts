@@ -14,7 +14,7 @@ const maxTable = 64 * 1024 * 1024;
 
 /** A range of a module's memory: virtual addresses [start, start + size). */
 export interface ModuleRange {
-  /** `text`, `data`, `rodata`, `ro_after_init`, `init_text`, ... (enum mod_mem_type); `core` or `init` before 6.4. */
+  /** `text`, `data`, `rodata`, `ro_after_init`, `init_text`, ... (enum mod_mem_type); `core_text`, `core_data`, ... before 6.4. */
   readonly name: string;
   readonly start: VirtAddr;
   /** Bytes. */
@@ -127,8 +127,13 @@ function moduleRanges(object: KernelObject): ModuleRange[] {
   }
   for (const name of ['core', 'data', 'init']) {
     const layout = object.optional(`${name}_layout`); // 4.5 to 6.3
-    if (layout !== null) add(name, layout.member('base').pointer(), layout.member('size').number());
-    else if (object.has(`module_${name}`)) {
+    if (layout !== null) {
+      const base = layout.member('base').pointer();
+      const size = layout.member('size').number();
+      const text = Math.min(size, layout.member('text_size').number());
+      add(`${name}_text`, base, text);
+      add(`${name}_data`, offsetBy(base, text), size - text);
+    } else if (object.has(`module_${name}`)) {
       add(name, object.member(`module_${name}`).pointer(), object.member(`${name}_size`).number());
     }
   }
