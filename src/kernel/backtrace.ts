@@ -71,7 +71,9 @@ export class Backtracer {
 
   /** From any registers, on a task's stacks. */
   fromRegisters(task: Task, registers: Registers): Backtrace {
-    return this.named(this.unwinder.fromRegisters(task.object.member('stack').pointer(), task.cpu, registers));
+    return this.named(
+      this.unwinder.fromRegisters(task.object.member('stack').pointer(), task.cpu, registers, task.address),
+    );
   }
 
   /** Every stack that a task on its CPU may have used, its own first. */
@@ -82,13 +84,16 @@ export class Backtracer {
   private trace(task: Task): StackTrace {
     const base = task.object.member('stack').pointer();
     if (base === 0n) return { frames: [], end: 'lost', problem: 'the task has given its stack back' };
-    if (!task.active) return this.unwinder.sleeping(base, task.object.member('thread.sp').pointer());
+    if (!task.active) {
+      return this.unwinder.sleeping(base, task.object.member('thread.sp').pointer(), task.address);
+    }
     const note = cpuNote(this.kernel, task.cpu);
     return this.unwinder.active(
       base,
       task.cpu,
       note === null ? null : fromNote(note.registers),
       note?.source === 'qemu',
+      task.address,
     );
   }
 
