@@ -4,13 +4,23 @@ import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { Archive, unpack } from './archive.ts';
 import { packInitrds } from './initrd.ts';
-import { type Kernel, newestRelease } from './kernels.ts';
+import { guestSuite, type Kernel, newestRelease } from './kernels.ts';
 import { buildModule, buildPrograms } from './module_build.ts';
 import { place, say } from './place.ts';
 import { OutOfReach } from './programs.ts';
 
-/** What of a suite goes into the guest, and what builds the module. */
-const tools = ['busybox-static', 'kexec-tools', 'makedumpfile', 'bash', 'coreutils', 'perl-base', 'util-linux'];
+/** What goes into the guest, and what builds the module. */
+const tools = [
+  'busybox-static',
+  'kexec-tools',
+  'makedumpfile',
+  'bash',
+  'coreutils',
+  'perl-base',
+  'util-linux',
+  'libc-bin',
+  'dash',
+];
 const builders = [
   'make',
   'gcc',
@@ -63,11 +73,13 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
       cpSync(vmlinuz, join(folder, 'vmlinuz'));
       const root = place.root(kernel.suite);
       if (kernel.machine === 'x86_64') {
-        unpack(archive.downloadWithDependencies([...tools, ...builders, `linux-headers-${release}`]), root);
+        unpack(archive.downloadWithDependencies([...builders, `linux-headers-${release}`]), root);
+        const guest = place.root(guestSuite);
+        unpack(new Archive(guestSuite).downloadWithDependencies([...tools]), guest);
         say(`building the module for ${release}`);
         buildPrograms(root, folder);
         buildModule(root, release, readFileSync(vmlinuz), join(folder, 'perish.ko'));
-        packInitrds(folder, root);
+        packInitrds(folder, guest);
       } else {
         const foreign = join(folder, 'root');
         unpack(archive.download(['busybox-static:arm64']), foreign);

@@ -13,7 +13,7 @@ export interface Format {
 export const formats: readonly Format[] = [
   makedumpfile('zlib', 'kdump-compressed, zlib', '-c'),
   makedumpfile('lzo', 'kdump-compressed, LZO', '-l'),
-  makedumpfile('zstd', 'kdump-compressed, zstd (where makedumpfile of the suite has it)', '-z'),
+  makedumpfile('zstd', 'kdump-compressed, zstd', '-z'),
   makedumpfile('plain', 'kdump-compressed with its pages left uncompressed', ''),
   makedumpfile('elf', 'ELF core, filtered', '-E'),
   {

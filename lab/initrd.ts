@@ -16,7 +16,7 @@ const ready = ['zram', 'lzo-rle', 'lz4', 'lz4hc'];
 
 const distribution = ['bash', 'sleep', 'tail', 'cat', 'perl', 'unshare', 'setsid', 'mkswap', 'swapon'];
 
-/** Writes capture.gz and initrd.gz into a kernel's folder, from its image, its module and its suite's programs. */
+/** Writes capture.gz and initrd.gz into a kernel's folder, from its image, its module, and the programs in `root`. */
 export function packInitrds(folder: string, root: string): void {
   const small = new Map<string, Node>();
   addFile(small, 'init', join(labFolder, 'guest/init.sh'), true);
@@ -54,7 +54,7 @@ function programIn(root: string, name: string): string | undefined {
 /** Programs of an unpacked Debian root with the libraries they need; those that are not in it are left out. */
 function addPrograms(nodes: Map<string, Node>, root: string, names: readonly string[]): void {
   const paths = names.map((name) => programIn(root, name)).filter((path) => path !== undefined);
-  if (paths.length === 0) return;
+  if (paths.length === 0) return; // arm64: busybox alone
   const inside = paths.map((path) => path.slice(root.length));
   for (const path of inside) addFile(nodes, path.slice(1), realpathSync(join(root, path)), true);
   const needs = runInRoot(root, `ldd ${inside.join(' ')} 2>/dev/null || true`).toString();

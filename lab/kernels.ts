@@ -17,6 +17,12 @@ export interface Kernel {
   readonly level: number;
 }
 
+/**
+ * Where the guest's programs come from, whatever the kernel: makedumpfile must know the kernel, and an old one takes
+ * pages of a new kernel for user pages and leaves them out (1.7.2 of bookworm does so with Linux 6.12's slabs).
+ */
+export const guestSuite: Suite = 'sid';
+
 // makedumpfile 1.7.8 does not know the page types of Linux 7: with level 31 it takes slab pages for user pages
 // and leaves them out, so those kernels are dumped with user pages kept (23).
 export const kernels: readonly Kernel[] = [

@@ -8,7 +8,7 @@ export interface Scenario {
   readonly provoke: string;
   /** Shell lines that the guest runs before its picture is taken. */
   readonly setup?: string;
-  /** Written just before the picture, by their sysctl names. */
+  /** Written after the picture and before `provoke`, by their sysctl names. */
   readonly sysctl?: Readonly<Record<string, number | string>>;
   /** Added to the kernel's command line. */
   readonly append?: string;

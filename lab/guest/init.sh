@@ -36,13 +36,14 @@ if [ -f /lab/kexec.args ]; then
   kexec -p /boot/vmlinuz --initrd=/boot/capture --reuse-cmdline --append="$(cat /lab/kexec.args)"
   [ "$(cat /sys/kernel/kexec_crash_loaded)" = 1 ] || echo "LAB FAILED no capture kernel"
 fi
-while IFS='=' read -r name value; do echo "$value" > "/proc/sys/$(echo "$name" | tr . /)"; done < /lab/sysctl
 cp /lab/provoke.sh /tmp/provoke.sh
 sleep 2
 mkdir -p /lab/picture
 if [ -x /usr/local/bin/picture ]; then picture /lab/picture; else . /picture.sh; fi
 sync
 mount -o remount,ro /lab
+# Not before: taking the picture could trip a detector that the scenario makes impatient.
+while IFS='=' read -r name value; do echo "$value" > "/proc/sys/$(echo "$name" | tr . /)"; done < /lab/sysctl
 echo "LAB READY"
 . /tmp/provoke.sh
 sleep 1000000

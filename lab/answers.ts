@@ -1,0 +1,94 @@
+// Who is asked about a dump: inquest, or crash(8) as a peer. Both answer the same commands in the same format.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { projectFolder } from './place.ts';
+import { lastLines, programPath } from './programs.ts';
+
+export interface Answers {
+  readonly name: string;
+  /** What a command prints; undefined when the program has no such command. @throws Error when the command fails outright */
+  ask(command: string): string | undefined;
+}
+
+/** Asks inquest, one process a command, so that one that dies harms no other. */
+export class InquestAnswers implements Answers {
+  readonly name = 'inquest';
+  readonly #dumps: readonly string[];
+  readonly #program: string;
+  readonly #known = new Map<string, string>();
+  readonly #commands: ReadonlySet<string>;
+  /** What it wrote to standard error, by command. */
+  readonly complaints = new Map<string, string>();
+
+  /** @param program inquest's entry point; its own source unless told otherwise */
+  constructor(dumps: readonly string[], program = join(projectFolder, 'src/cli/main.ts')) {
+    this.#dumps = dumps;
+    this.#program = program;
+    this.#commands = new Set(this.#run('help').match(/\S+/g) ?? []);
+  }
+
+  ask(command: string): string | undefined {
+    const words = command.split(' ');
+    const needed = words[0] === 'foreach' ? [words[0], verbOf(words)] : [words[0] ?? ''];
+    if (needed.some((word) => !this.#commands.has(word))) return undefined;
+    const known = this.#known.get(command);
+    if (known !== undefined) return known;
+    const text = this.#run(command);
+    this.#known.set(command, text);
+    return text;
+  }
+
+  #run(command: string): string {
+    const args = [this.#program, 'crash', ...this.#dumps, '-s', '-c', command];
+    const result = spawnSync(process.execPath, args, { maxBuffer: 1 << 30, encoding: 'utf8', timeout: 300_000 });
+    if (result.error !== undefined) throw new Error(`inquest ${command}: ${result.error.message}`);
+    if (result.stderr !== '') this.complaints.set(command, lastLines(result.stderr, 8));
+    if (result.status !== 0 && result.stdout === '')
+      throw new Error(`inquest ${command}: ${lastLines(result.stderr, 5)}`);
+    return result.stdout;
+  }
+}
+
+/** The command that a `foreach` runs: its first word that is neither a selector nor an option. */
+function verbOf(words: readonly string[]): string {
+  const selectors = ['kernel', 'user', 'gleader', 'active'];
+  return words.slice(1).find((word) => !word.startsWith('-') && !selectors.includes(word)) ?? '';
+}
+
+/** Asks crash(8), one process for all commands, since it takes long to start. */
+export class CrashAnswers implements Answers {
+  readonly name = 'crash';
+  readonly #texts = new Map<string, string>();
+
+  /** @throws Error when crash cannot work with this dump */
+  constructor(dump: string, vmlinux: string, commands: readonly string[]) {
+    const folder = mkdtempSync(join(tmpdir(), 'lab-crash-'));
+    try {
+      const file = (i: number) => join(folder, String(i));
+      const input = join(folder, 'input');
+      writeFileSync(input, [...commands.map((command, i) => `${command} > ${file(i)}`), 'quit', ''].join('\n'));
+      const result = spawnSync('crash', ['-s', '-i', input, vmlinux, dump], {
+        maxBuffer: 1 << 30,
+        encoding: 'utf8',
+        timeout: 600_000,
+      });
+      commands.forEach((command, i) => {
+        if (existsSync(file(i))) this.#texts.set(command, readFileSync(file(i), 'utf8'));
+      });
+      if (this.#texts.size === 0)
+        throw new Error(`crash cannot work with this dump: ${lastLines(`${result.stdout}${result.stderr}`, 4)}`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  static get installed(): boolean {
+    return programPath('crash') !== undefined;
+  }
+
+  ask(command: string): string | undefined {
+    return this.#texts.get(command);
+  }
+}

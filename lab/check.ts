@@ -1,0 +1,111 @@
+// Checks a run: asks a program about the dump, and compares with what the guest said. One row a fact.
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Answers, CrashAnswers, InquestAnswers } from './answers.ts';
+import { type Fact, switchesCommand, type World, whoRan } from './fact.ts';
+import { facts } from './facts/index.ts';
+import { fetchKernel } from './fetch.ts';
+import { kernelNamed } from './kernels.ts';
+import { Picture } from './picture.ts';
+import { readRecord } from './run.ts';
+import { scenarioNamed } from './scenarios/index.ts';
+import { Tally } from './tally.ts';
+
+export interface Row {
+  readonly fact: string;
+  /** Undefined: the program has no command for it, so it claims nothing. */
+  readonly tally: Tally | undefined;
+}
+
+export interface Checked {
+  readonly program: string;
+  readonly rows: readonly Row[];
+  readonly wrong: number;
+}
+
+/**
+ * Compares inquest's answers with the guest's picture.
+ * @param program inquest's entry point, if not the checkout's own source
+ * @throws Error when the folder is no run, or has no dump or picture
+ */
+export function check(folder: string, program?: string): Checked {
+  const answers = new InquestAnswers(dumpsOf(folder), program);
+  return compare(folder, answers);
+}
+
+/** The same through crash(8). @throws Error when crash cannot work with the dump */
+export function checkPeer(folder: string): Checked {
+  const { vmlinux } = fetchKernel(kernelNamed(readRecord(folder).kernel), { debug: true });
+  if (vmlinux === undefined) throw new Error('no debug kernel in its package');
+  const commands = [...new Set([switchesCommand, ...facts.flatMap((fact) => fact.commands)])];
+  return compare(folder, new CrashAnswers(dumpsOf(folder)[0] ?? '', vmlinux, commands));
+}
+
+function dumpsOf(folder: string): string[] {
+  const dumps = ['vmcore', ...globSync('vmcore.[0-9]', { cwd: folder }).sort()].map((name) => join(folder, name));
+  if (!existsSync(dumps[0] ?? '')) throw new Error(`${folder}: no vmcore`);
+  return dumps;
+}
+
+function compare(folder: string, answers: Answers): Checked {
+  const record = readRecord(folder);
+  const dmesg = join(folder, 'vmcore-dmesg.txt');
+  const world: World = {
+    picture: new Picture(join(folder, 'picture')),
+    scenario: scenarioNamed(record.scenario),
+    record,
+    dmesgOfMakedumpfile: existsSync(dmesg) ? readFileSync(dmesg, 'utf8') : undefined,
+    ranSince: whoRan(answers),
+  };
+  const rows = facts.map((fact) => ({ fact: fact.name, tally: checkFact(fact, world, answers) }));
+  return { program: answers.name, rows, wrong: rows.reduce((sum, row) => sum + (row.tally?.wrong ?? 0), 0) };
+}
+
+function checkFact(fact: Fact, world: World, answers: Answers): Tally | undefined {
+  const tally = new Tally();
+  try {
+    const texts = fact.commands.map((command) => answers.ask(command));
+    if (texts.some((text) => text === undefined)) return undefined;
+    fact.compare(world, texts as string[], tally);
+  } catch (error) {
+    tally.fault(error instanceof Error ? error.message : String(error));
+  }
+  return tally;
+}
+
+/** The table, then each wrong comparison in words, then why the explained ones moved. */
+export function renderChecked(checked: Checked): string {
+  const lines = [
+    `${'fact'.padEnd(34)}${['compared', 'equal', 'explained', 'wrong'].map((head) => head.padStart(10)).join('')}`,
+  ];
+  for (const { fact, tally } of checked.rows) {
+    const cells =
+      tally === undefined
+        ? '  not claimed'
+        : [tally.compared, tally.equal, tally.explained, tally.wrong].map((n) => String(n).padStart(10)).join('');
+    lines.push(fact.padEnd(34) + cells);
+  }
+  for (const { fact, tally } of checked.rows) {
+    for (const fault of tally?.faults ?? []) lines.push(`WRONG ${fact}: ${fault}`);
+    const more = (tally?.wrong ?? 0) - (tally?.faults.length ?? 0);
+    if (more > 0) lines.push(`WRONG ${fact}: and ${more} more`);
+  }
+  for (const { fact, tally } of checked.rows) {
+    for (const [why, count] of tally?.reasons ?? []) lines.push(`explained ${fact}: ${count} times: ${why}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The facts on which two programs differ, for `--peers`. */
+export function renderPeers(ours: Checked, peer: Checked): string {
+  const lines = [
+    `${'fact'.padEnd(34)}${[ours.program, peer.program].map((name) => name.padStart(22)).join('')}   (equal / explained / wrong)`,
+  ];
+  for (const [i, { fact, tally }] of ours.rows.entries()) {
+    const cells = [tally, peer.rows[i]?.tally].map((t) =>
+      (t === undefined ? 'not claimed' : `${t.equal} / ${t.explained} / ${t.wrong}`).padStart(22),
+    );
+    if (cells[0] !== cells[1]) lines.push(fact.padEnd(34) + cells.join(''));
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,73 @@
+// Parsers of text in crash(8)'s format, which is what inquest prints too.
+
+export interface PsRow {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly cpu: number;
+  readonly state: string;
+  readonly comm: string;
+}
+
+/** `ps`: `> PID PPID CPU TASK ST %MEM VSZ RSS COMM`; kernel threads have their name in brackets. */
+export function parsePs(text: string): PsRow[] {
+  const row = /^[> ]\s*(\d+)\s+(-?\d+)\s+(\d+)\s+[0-9a-f]+\s+(\S+)\s+[\d.]+\s+\d+\s+\d+\s\s?(.*)$/gm;
+  return [...text.matchAll(row)].map(([, pid, ppid, cpu, state, comm]) => ({
+    pid: Number(pid),
+    ppid: Number(ppid),
+    cpu: Number(cpu),
+    state: state ?? '',
+    comm: (comm ?? '').replace(/^\[(.*)\]$/, '$1'),
+  }));
+}
+
+export interface TaskBlock {
+  readonly pid: number;
+  readonly comm: string;
+  /** What follows the line with the task's name. */
+  readonly body: string;
+}
+
+/** The output of `foreach ...`, and of commands that print a line `PID: ... TASK: ... COMMAND: "..."` per task. */
+export function parseTaskBlocks(text: string): TaskBlock[] {
+  const head = /^PID: (\d+)\s+TASK: [0-9a-f]+\s+CPU: \d+\s+COMMAND: "(.*)"$/gm;
+  const heads = [...text.matchAll(head)];
+  return heads.map((match, i) => ({
+    pid: Number(match[1]),
+    comm: match[2] ?? '',
+    body: text.slice(match.index + match[0].length + 1, heads[i + 1]?.index ?? text.length),
+  }));
+}
+
+export interface Frame {
+  readonly name: string;
+  /** The return address. */
+  readonly address: bigint;
+}
+
+/** `bt`: lines ` #0 [ffff...] schedule at ffff... [module]`, without what was interrupted by an exception. */
+export function parseFrames(body: string): Frame[] {
+  return [...body.matchAll(/^ *#\d+ \[[0-9a-f]+\] (\S+)(?: \(via \S+\))? at ([0-9a-f]+)/gm)].map(
+    ([, name, address]) => ({
+      name: name ?? '',
+      address: BigInt(`0x${address}`),
+    }),
+  );
+}
+
+/** Lines `  name = value,` as `task -R` prints them. */
+export function parseMembers(body: string): Map<string, string> {
+  return new Map([...body.matchAll(/^\s*(\w+) = (.*?),?\s*$/gm)].map(([, name, value]) => [name ?? '', value ?? '']));
+}
+
+/** `sys`: lines `RELEASE: 6.1...`. */
+export function sysField(text: string, name: string): string | undefined {
+  return new RegExp(`^ *${name}: (.*)$`, 'm').exec(text)?.[1]?.trim();
+}
+
+/** `HH:MM:SS` or `N days, HH:MM:SS`, in seconds. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)$/.exec(text);
+  if (match === null) return undefined;
+  const [days, hours, minutes, seconds] = match.slice(1).map((part) => Number(part ?? 0));
+  return (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0);
+}

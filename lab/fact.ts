@@ -1,0 +1,49 @@
+// What a fact is: one function that compares what the guest said about itself with what the dump says, through the
+// commands it needs. A fact whose commands the program does not have is "not claimed": neither right nor wrong.
+import type { Answers } from './answers.ts';
+import { parseMembers, parseTaskBlocks } from './crash_text.ts';
+import type { Picture, PictureTask } from './picture.ts';
+import type { RunRecord } from './run.ts';
+import type { Scenario } from './scenario.ts';
+import type { Tally } from './tally.ts';
+
+/** The command lines a fact needs, and what each printed, in the same order. */
+export interface Fact {
+  readonly name: string;
+  readonly commands: readonly string[];
+  compare(world: World, texts: readonly string[], tally: Tally): void;
+}
+
+/** What a fact knows beside the answers. */
+export interface World {
+  readonly picture: Picture;
+  readonly scenario: Scenario;
+  readonly record: RunRecord;
+  /** The log as makedumpfile read it from the same memory; undefined when QEMU wrote the dump. */
+  readonly dmesgOfMakedumpfile: string | undefined;
+  /** Why a task's state may differ: it ran after the picture. Undefined: it did not, so nothing about it may differ. */
+  ranSince(task: PictureTask): string | undefined;
+}
+
+export const switchesCommand = 'foreach task -R nvcsw,nivcsw';
+
+/**
+ * Tells whether tasks ran between the picture and the crash, by their counts of context switches: the guest's in
+ * /proc/PID/status, the dump's in task_struct. Where the program cannot read those, every task may have run.
+ */
+export function whoRan(answers: Answers): (task: PictureTask) => string | undefined {
+  const text = answers.ask(switchesCommand);
+  if (text === undefined) return () => 'whether the task ran since is unknown: no task -R';
+  const counts = new Map(parseTaskBlocks(text).map((block) => [block.pid, parseMembers(block.body)]));
+  return (task) => {
+    const members = counts.get(task.tid);
+    if (members === undefined) return undefined;
+    const [voluntary, involuntary] = [Number(members.get('nvcsw')), Number(members.get('nivcsw'))];
+    if (voluntary === task.voluntary && involuntary === task.involuntary) {
+      // A task on a CPU has no new count yet: it may have been anywhere in its work.
+      return task.state === 'R' ? 'the task was running' : undefined;
+    }
+    if (voluntary < task.voluntary || involuntary < task.involuntary) return undefined; // counts never fall
+    return 'the task ran again before the crash';
+  };
+}

@@ -1,0 +1,36 @@
+// The log: every line of dmesg is in `log`, in order; and `log` is what makedumpfile reads from the same memory.
+import type { Fact } from '../fact.ts';
+
+export const logOfGuest: Fact = {
+  name: "log: the guest's dmesg",
+  commands: ['log'],
+  compare(world, [text = ''], tally) {
+    const lines = text.split('\n').map((line) => line.trimEnd());
+    let at = 0;
+    for (const line of (world.picture.text('dmesg') ?? '').split('\n').filter(Boolean)) {
+      // Records of more lines than one are continued without a time, by both; klogctl gives the level, log does not.
+      const wanted = line.replace(/^<\d+>/, '').trimEnd();
+      const found = lines.indexOf(wanted, at);
+      if (found < 0) tally.fault(`log: no line ${JSON.stringify(wanted.slice(0, 100))} after line ${at}`);
+      else {
+        tally.same();
+        at = found + 1;
+      }
+    }
+  },
+};
+
+export const logOfMakedumpfile: Fact = {
+  name: 'log: makedumpfile --dump-dmesg',
+  commands: ['log'],
+  compare(world, [text = ''], tally) {
+    if (world.dmesgOfMakedumpfile === undefined) return;
+    // makedumpfile 1.7.8 adds a column with the task or CPU that wrote the line.
+    const plain = world.dmesgOfMakedumpfile.replace(/^(\[ *\d+\.\d+\] )\[ *[TC]\d+\] /gm, '$1');
+    const said = plain.trimEnd().split('\n');
+    const lines = text.trimEnd().split('\n');
+    for (let i = 0; i < Math.max(said.length, lines.length); i++) {
+      tally.compare(`log line ${i + 1}`, said[i]?.trimEnd() ?? 'nothing', lines[i]?.trimEnd() ?? 'nothing');
+    }
+  },
+};

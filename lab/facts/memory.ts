@@ -1,0 +1,67 @@
+// Memory: totals in `kmem -i` and /proc/meminfo, caches in `kmem -s` and /proc/slabinfo.
+import type { Fact } from '../fact.ts';
+
+/** Pages that may come and go while the guest idles for some seconds and one process dies. */
+const idleMoves = 8192;
+
+export const totals: Fact = {
+  name: 'memory totals and free',
+  commands: ['kmem -i'],
+  compare(world, [text = ''], tally) {
+    const pages = (name: string) => {
+      const found = new RegExp(`^ *${name} +(\\d+)`, 'm').exec(text)?.[1];
+      return found === undefined ? undefined : Number(found);
+    };
+    const said = (name: string) => (world.picture.memory(name) ?? Number.NaN) / 4;
+    tally.compare('total memory, pages', said('MemTotal'), pages('TOTAL MEM'));
+    if (said('SwapTotal') > 0) tally.compare('total swap, pages', said('SwapTotal'), pages('TOTAL SWAP'));
+    for (const [row, ...names] of [
+      ['FREE', 'MemFree'],
+      ['SLAB', 'SReclaimable', 'SUnreclaim'],
+      ['BUFFERS', 'Buffers'],
+      ['CACHED', 'Cached'],
+    ]) {
+      const then = names.reduce((sum, name) => sum + said(name), 0);
+      const now = pages(row ?? '');
+      if (then === now) tally.same();
+      else if (now !== undefined && Math.abs(now - then) <= idleMoves) tally.moved('pages were taken and freed');
+      else if (now !== undefined && world.scenario.moves !== undefined) tally.moved(world.scenario.moves);
+      else tally.fault(`${row}: ${then} pages at the picture, ${now} in the dump`);
+    }
+  },
+};
+
+interface Cache {
+  readonly objects: number;
+  readonly slabBytes: number;
+}
+
+export const slabs: Fact = {
+  name: 'slab caches',
+  commands: ['kmem -s'],
+  compare(world, [text = ''], tally) {
+    const listed = new Map(
+      [...text.matchAll(/^[0-9a-f]{16}\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)k\s+(\S.*)$/gm)].map(
+        ([, , , total, , size, name]): [string, Cache] => [
+          (name ?? '').trim(),
+          { objects: Number(total), slabBytes: Number(size) * 1024 },
+        ],
+      ),
+    );
+    // slabinfo: name <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>
+    for (const [name = '', , total, , perSlab, pages] of world.picture.rows('slabinfo').slice(2)) {
+      const cache = listed.get(name);
+      if (cache === undefined) {
+        tally.fault(`cache ${name}: not in kmem -s`);
+        continue;
+      }
+      tally.compare(`cache ${name}: bytes of a slab`, Number(pages) * 4096, cache.slabBytes);
+      const [then, slab] = [Number(total), Number(perSlab)];
+      const change = Math.abs(cache.objects - then);
+      if (change === 0) tally.same();
+      else if (change <= Math.max(8 * slab, then * 0.25)) tally.moved('objects were taken and freed');
+      else if (world.scenario.moves !== undefined) tally.moved(world.scenario.moves);
+      else tally.fault(`cache ${name}: ${then} objects at the picture, ${cache.objects} in the dump`);
+    }
+  },
+};

@@ -1,0 +1,82 @@
+// What processes have: open files and folders, mappings.
+import { parseTaskBlocks } from '../crash_text.ts';
+import type { Fact, World } from '../fact.ts';
+import type { PictureTask } from '../picture.ts';
+
+/** Processes with user memory that did not run since the picture, with what a command printed for them. */
+function still(world: World, text: string): { task: PictureTask; body: string | undefined }[] {
+  const bodies = new Map(parseTaskBlocks(text).map((block) => [block.pid, block.body]));
+  return [...world.picture.tasks.values()]
+    .filter(
+      (task) =>
+        task.tid === task.pid &&
+        task.state !== 'Z' &&
+        (world.picture.text(`${task.pid}/maps`) ?? '') !== '' &&
+        world.ranSince(task) === undefined,
+    )
+    .map((task) => ({ task, body: bodies.get(task.pid) }));
+}
+
+export const files: Fact = {
+  name: 'open files, root and cwd',
+  commands: ['foreach files'],
+  compare(world, [text = ''], tally) {
+    for (const { task, body } of still(world, text)) {
+      const label = `process ${task.pid} ${task.comm}`;
+      if (body === undefined) {
+        if (world.scenario.moves === undefined) tally.fault(`${label}: not in foreach files`);
+        continue;
+      }
+      const link = (name: string) => world.picture.text(`${task.pid}/${name}`)?.trimEnd();
+      const shown = /^ROOT: (\S+)\s+CWD: (.*?)\s*$/m.exec(body);
+      tally.compare(`${label}: root`, link('root') ?? '', shown?.[1]);
+      tally.compare(`${label}: cwd`, link('cwd') ?? '', shown?.[2]);
+      const open = new Map(
+        [...body.matchAll(/^ *(\d+) +[0-9a-f]{16} +\S+ +\S+ +\S+ *(.*?)\s*$/gm)].map(([, fd, path]) => [
+          fd,
+          path ?? '',
+        ]),
+      );
+      for (const line of (world.picture.text(`${task.pid}/fd`) ?? '').split('\n').filter(Boolean)) {
+        const [fd = '', path = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)];
+        // Sockets, pipes and anonymous inodes are named differently by everybody: only that they are open is compared.
+        if (path.startsWith('/') && !path.startsWith('/memfd:'))
+          tally.compare(
+            `${label}: file ${fd}`,
+            path.replace(/ \(deleted\)$/, ''),
+            open.get(fd)?.replace(/ \(deleted\)$/, ''),
+          );
+        else tally.compare(`${label}: file ${fd} open`, 1, open.has(fd) ? 1 : 0);
+      }
+    }
+  },
+};
+
+export const mappings: Fact = {
+  name: 'mappings (VMAs)',
+  commands: ['foreach vm'],
+  compare(world, [text = ''], tally) {
+    for (const { task, body } of still(world, text)) {
+      const label = `process ${task.pid} ${task.comm}`;
+      if (body === undefined) {
+        if (world.scenario.moves === undefined) tally.fault(`${label}: not in foreach vm`);
+        continue;
+      }
+      const shown = new Map(
+        [...body.matchAll(/^[0-9a-f]{16} +([0-9a-f]+) +([0-9a-f]+) +[0-9a-f]+ *(.*?)\s*$/gm)].map(
+          ([, from, to, path]) => [`${from}-${to}`, path ?? ''],
+        ),
+      );
+      for (const line of (world.picture.text(`${task.pid}/maps`) ?? '').split('\n').filter(Boolean)) {
+        const [range = '', , , , , ...rest] = line.split(/ +/);
+        const name = rest.join(' ');
+        if (name === '[vsyscall]') continue; // not a mapping of the process: the kernel adds it to the text
+        const [from = '', to = ''] = range.split('-').map((end) => end.replace(/^0+(?=.)/, ''));
+        const path = shown.get(`${from}-${to}`);
+        if (name.startsWith('/') && !name.startsWith('/memfd:'))
+          tally.compare(`${label}: ${range}`, name.replace(/ \(deleted\)$/, ''), path);
+        else tally.compare(`${label}: ${range} is mapped`, 1, path === undefined ? 0 : 1);
+      }
+    }
+  },
+};

@@ -1,0 +1,23 @@
+// Symbols: everything in /proc/kallsyms is in `sym -l`, at the same address.
+import type { Fact } from '../fact.ts';
+
+export const symbols: Fact = {
+  name: 'symbols',
+  commands: ['sym -l'],
+  compare(world, [text = ''], tally) {
+    const listed = new Set(
+      [...text.matchAll(/^([0-9a-f]+) \(\S\) (\S+)/gm)].map(
+        ([, address, name]) => `${BigInt(`0x${address}`).toString(16)} ${name}`,
+      ),
+    );
+    for (const { address, name, module } of world.picture.symbols) {
+      // Generated at run time, in tables of their own.
+      if (module === 'bpf' || module?.startsWith('__builtin__')) continue;
+      if (listed.has(`${address.toString(16)} ${name}`)) tally.same();
+      else
+        tally.fault(
+          `symbol ${name}${module === undefined ? '' : ` of ${module}`} at ${address.toString(16)}: not in sym -l`,
+        );
+    }
+  },
+};

@@ -1,0 +1,134 @@
+// `npm run lab -- ...`: real kernels that really die. See docs/lab.md.
+import { existsSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { CrashAnswers } from './answers.ts';
+import { check, checkPeer, renderChecked, renderPeers } from './check.ts';
+import { fetchKernel } from './fetch.ts';
+import { formats } from './formats.ts';
+import { kernelNamed, kernels } from './kernels.ts';
+import { kernelNames, matrix, small, usual } from './matrix.ts';
+import { place, say } from './place.ts';
+import { OutOfReach } from './programs.ts';
+import { run } from './run.ts';
+import { scenarios } from './scenarios/index.ts';
+
+const program = new Command('lab')
+  .description('Boots real kernels, makes them die, and checks inquest against what they said.')
+  .showHelpAfterError();
+
+program
+  .command('list')
+  .description('the kernels, the ways to die, and the forms of dumps')
+  .action(() => {
+    const rows = (title: string, list: readonly (readonly [string, string])[]) =>
+      `${title}\n${list.map(([name, about]) => `  ${name.padEnd(16)}${about}\n`).join('')}`;
+    process.stdout.write(
+      [
+        rows(
+          'kernels',
+          kernels.map((kernel) => [kernel.name, `${kernel.machine}, Debian ${kernel.suite}`]),
+        ),
+        rows(
+          'scenarios',
+          scenarios.map((scenario) => [scenario.name, scenario.about]),
+        ),
+        rows(
+          'formats',
+          formats.map((format) => [format.name, format.about]),
+        ),
+      ].join('\n'),
+    );
+  });
+
+program
+  .command('fetch')
+  .description('make kernels ready to boot: download, build the module, pack what the guest boots from')
+  .argument('<kernel...>', kernelNames)
+  .option('--debug', 'also the debug kernel, for check --peers')
+  .option('--again', 'from the beginning, with the newest package')
+  .action((names: string[], options: { debug?: boolean; again?: boolean }) => {
+    for (const name of names) say(`${name} is ${fetchKernel(kernelNamed(name), options).release}, ready`);
+  });
+
+program
+  .command('run')
+  .description('one crash; prints the folder with what is left')
+  .argument('<kernel>', kernelNames)
+  .argument('<scenario>', 'see list')
+  .addOption(new Option('--format <format>', 'the form of the dump').choices(formats.map((format) => format.name)))
+  .option('--level <n>', "makedumpfile's dump level", number)
+  .option('--raw', 'also keep the unfiltered /proc/vmcore')
+  .addOption(new Option('--la57 <state>', '5-level page tables').choices(['on', 'off']))
+  .option('--cpus <n>', 'CPUs of the guest', number)
+  .option('--memory <n>', 'memory of the guest in megabytes', number)
+  .action(
+    async (
+      kernel: string,
+      scenario: string,
+      options: { format?: string; level?: number; raw?: boolean; la57?: string; cpus?: number; memory?: number },
+    ) => {
+      const { la57, ...rest } = options;
+      process.stdout.write(
+        `${await run(kernel, scenario, la57 === undefined ? rest : { ...rest, la57: la57 === 'on' })}\n`,
+      );
+    },
+  );
+
+program
+  .command('check')
+  .description('compare inquest with what the guest said before it died; exit status 1 if anything is wrong')
+  .argument('<run>', 'a folder that run printed, or its name')
+  .option('--peers', 'also ask crash(8), where it is installed, and show where the two differ')
+  .option('--program <file>', "inquest's entry point (default: src/cli/main.ts)")
+  .action((name: string, options: { peers?: boolean; program?: string }) => {
+    const folder = existsSync(name) ? name : place.run(name);
+    const checked = check(folder, options.program);
+    process.stdout.write(renderChecked(checked));
+    if (options.peers) {
+      if (CrashAnswers.installed) process.stdout.write(`\n${renderPeers(checked, checkPeer(folder))}`);
+      else say('crash is not installed here (Debian package: crash)');
+    }
+    process.exitCode = checked.wrong > 0 ? 1 : 0;
+  });
+
+program
+  .command('matrix')
+  .description('run and check many; exit status 1 if any run failed or any fact is wrong')
+  .option('--kernels <names>', 'separated by commas', list)
+  .option('--scenarios <names>', 'separated by commas', list)
+  .option('--ci', 'the small matrix; where QEMU or the archive is out of reach, say so and succeed')
+  .option('--sweep', 'delete the dumps that were checked and found right')
+  .option('--program <file>', "inquest's entry point (default: src/cli/main.ts)")
+  .action(
+    async (options: { kernels?: string[]; scenarios?: string[]; ci?: boolean; sweep?: boolean; program?: string }) => {
+      const chosen = options.ci ? small : usual;
+      try {
+        const bad = await matrix({
+          ...options,
+          kernels: options.kernels ?? chosen.kernels,
+          scenarios: options.scenarios ?? chosen.scenarios,
+        });
+        process.exitCode = bad > 0 ? 1 : 0;
+      } catch (error) {
+        if (!options.ci || !(error instanceof OutOfReach)) throw error;
+        process.stdout.write(`SKIPPED the lab: ${error.message.split('\n')[0]}\n`);
+      }
+    },
+  );
+
+function number(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new Error(`not a number: ${text}`);
+  return value;
+}
+
+function list(text: string): string[] {
+  return text.split(',').filter(Boolean);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`lab: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}
