@@ -99,12 +99,13 @@ come from the kernel's own unwind tables; one that had to be guessed has a ? bef
     ],
   },
   collect(context, args) {
-    const options = parseOptions(args, 'ac:pgn:fFsxdrtTeEv');
+    const options = parseOptions(args, 'ac:pgn:fFslxdrtTeEv');
     const style = {
       offsets: options.has('s'),
       radix: options.has('x') ? 16 : options.has('d') ? 10 : context.radix,
       symbolic: options.count('F'),
     } as const;
+    if (options.has('l')) context.kernel.faults.record('-l', new NotFoundError('debug information', 'line numbers'));
     const filter = options.value('n');
     if (filter !== null && filter !== 'idle')
       throw new UsageError(`invalid filter: ${escapeTerminal(filter)}: only "idle" is one`);

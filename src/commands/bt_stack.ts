@@ -75,18 +75,20 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
   const stack = taskStack(kernel, task);
   if (stack === null) return { kind: 'symbols', started: false, segments: [], user: null };
   const end = offsetBy(stack.start, stack.size);
-  if (fromBase) {
-    const segment = { from: offsetBy(stack.start, 8), end, entry: null, registers: null, leaves: null };
-    return {
-      kind: 'symbols',
-      started: false,
-      segments: [{ ...segment, symbols: textWords(kernel, segment.from, end) }],
-      user: null,
-    };
-  }
   // where the trace leads over several stacks, each from where the trace comes upon it
   const tracer = backtracer(kernel);
   const { frames } = tracer.of(task);
+  const outermost = frames.at(-1);
+  const user = outermost?.registers != null && isUserMode(outermost.registers) ? outermost.registers : null;
+  if (fromBase) {
+    const symbols = textWords(kernel, offsetBy(stack.start, 8), end);
+    return {
+      kind: 'symbols',
+      started: false,
+      segments: [{ symbols, entry: null, registers: null, leaves: null }],
+      user,
+    };
+  }
   const segments: StackSegment[] = [];
   for (const [i, frame] of frames.entries()) {
     if (i > 0 && frames[i - 1]!.stack === frame.stack) continue;
@@ -117,8 +119,6 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
       leaves: i === 0 ? null : frames[i - 1]!.stack,
     });
   }
-  const outermost = frames.at(-1);
-  const user = outermost?.registers != null && isUserMode(outermost.registers) ? outermost.registers : null;
   return { kind: 'symbols', started: true, segments, user };
 }
 
