@@ -24,9 +24,9 @@ export class PageDescriptors {
     this.available = Math.max(0, Math.floor((source.size - start) / entrySize));
   }
 
-  /** Reads descriptor `index` into `offset`, `size` and `flags`; false if it does not lie in the file. */
+  /** Reads descriptor `index` into `offset`, `size` and `flags`; false if it does not lie in the file, or is negative. */
   find(index: number): boolean {
-    if (index >= this.available) return false;
+    if (index < 0 || index >= this.available) return false;
     const inWindow = index % perWindow;
     const view = this.window((index - inWindow) / perWindow);
     const at = inWindow * entrySize;

@@ -29,6 +29,8 @@ interface Part {
   readonly descriptors: PageDescriptors;
   /** Bits set in `dumped` before `startPfn`; -1 until needed. */
   rankOfStart: number;
+  /** Whether data at the end is missing; null until needed. */
+  cut: boolean | null;
 }
 
 /** Most ranges of RAM told apart; real machines have a few hundred at most. */
@@ -67,6 +69,7 @@ export class KdumpStore implements PageStore {
       ),
       descriptors: new PageDescriptors(file.source, file.header.descriptors),
       rankOfStart: -1,
+      cut: null,
     }));
   }
 
@@ -87,6 +90,7 @@ export class KdumpStore implements PageStore {
     if (size > this.pageSize || size === 0 || (compression === 'none' && size !== this.pageSize)) {
       throw corrupt(`page descriptor size 0x${size.toString(16)}`);
     }
+    if (offset + size > part.source.size) throw corrupt(`data at 0x${offset.toString(16)}, outside the file`);
     if (compression === 'none') {
       return part.source.read(offset, into) === size ? state : 'truncated';
     }
@@ -133,19 +137,35 @@ export class KdumpStore implements PageStore {
   }
 
   private countLost(part: Part, pages: number): number {
-    const { descriptors, header, source } = part;
+    if (!this.isCut(part)) return 0;
+    const { descriptors } = part;
     const found = Math.min(pages, descriptors.available);
-    // Data is written in the order of the pages, apart from one shared page of zeroes: if the last page
-    // that is not that one lies in the file, all do, and only a dump marked incomplete has holes.
-    if (found === pages && (header.status & kdumpFlags.incomplete) === 0) {
-      const shared = descriptors.find(0) ? descriptors.offset : 0;
-      let i = pages - 1;
-      while (i > 0 && pages - i < mostLookedAt && descriptors.find(i) && descriptors.offset === shared) i--;
-      if (pages === 0 || (descriptors.find(i) && descriptors.offset + descriptors.size <= source.size)) return 0;
-    }
     let lost = pages - found;
-    for (let i = 0; i < Math.min(found, mostLookedAt) && descriptors.find(i); i++) if (this.isLost(part)) lost++;
+    for (let i = 0; i < Math.min(found, mostLookedAt) && descriptors.find(i); i++) {
+      if (descriptors.offset === 0 || this.isOutside(part)) lost++;
+    }
     return lost;
+  }
+
+  /** Whether pages that should be in this file may not be, because it is cut or was never finished. */
+  private isCut(part: Part): boolean {
+    part.cut ??= this.findCut(part);
+    return part.cut;
+  }
+
+  /**
+   * Data is written in the order of the pages, apart from one page of zeroes that comes first and is shared:
+   * if the data of the last page that is not that one lies in the file, all does.
+   */
+  private findCut(part: Part): boolean {
+    const { descriptors, dumped, header } = part;
+    const pages = dumped.rank(part.endPfn) - this.rankOfStart(part);
+    if ((header.status & kdumpFlags.incomplete) !== 0) return true;
+    if (dumped.length < header.maxMapnr || descriptors.available < pages) return true;
+    const shared = descriptors.find(0) ? descriptors.offset : 0;
+    let last = pages - 1;
+    while (last > 0 && pages - last < mostLookedAt && descriptors.find(last) && descriptors.offset === shared) last--;
+    return descriptors.find(last) && this.isOutside(part);
   }
 
   private partOf(pfn: number): Part | undefined {
@@ -161,13 +181,17 @@ export class KdumpStore implements PageStore {
       return this.ram.get(pfn) ? 'excluded' : 'not-in-dump';
     }
     const index = part.dumped.rank(pfn) - this.rankOfStart(part);
-    return part.descriptors.find(index) && !this.isLost(part) ? 'present' : 'truncated';
+    if (!part.descriptors.find(index) || part.descriptors.offset === 0) return 'truncated';
+    if (!this.isOutside(part)) return 'present';
+    if (this.isCut(part)) return 'truncated';
+    part.descriptors.find(index); // a wrong descriptor in a whole file; isCut() looked at others
+    return 'present';
   }
 
-  /** The data of the descriptor just found: never written (offset 0), or cut off. */
-  private isLost(part: Part): boolean {
+  /** Whether the data of the descriptor just found does not lie in the file. */
+  private isOutside(part: Part): boolean {
     const { offset, size } = part.descriptors;
-    return offset === 0 || offset + size > part.source.size;
+    return offset + size > part.source.size;
   }
 
   private rankOfStart(part: Part): number {

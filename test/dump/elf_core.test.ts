@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { pfn, physAddr } from '../../src/base/address.ts';
 import { FormatError, MemoryFault, UnsupportedError } from '../../src/base/errors.ts';
-import type { Dump } from '../../src/dump/dump.ts';
-import { openDump } from '../../src/dump/open.ts';
 import { type ElfCoreOptions, type ElfSegment, writeElfCore } from '../support/dump_writers/elf_core.ts';
 import { flatten } from '../support/dump_writers/flattened.ts';
 import { writeKdump } from '../support/dump_writers/kdump.ts';
 import { prstatusNote, vmcoreinfoNote } from '../support/dump_writers/notes.ts';
-import { page, tempFiles } from '../support/dump_writers/temp_files.ts';
-
-function open(test: TestContext, ...files: Uint8Array[]): Dump {
-  const dump = openDump(tempFiles(test, ...files));
-  test.after(() => dump.close());
-  return dump;
-}
+import { openBytes, page } from '../support/dump_writers/temp_files.ts';
 
 const segments: readonly ElfSegment[] = [
   { address: 0x1000, bytes: Uint8Array.of(...page(1), ...page(2)) },
@@ -26,15 +18,15 @@ const small: ElfCoreOptions = { segments, notes };
 
 describe('ELF header', () => {
   it('refuses what is ELF but not a 64-bit little-endian core, and says what it is', (t) => {
-    assert.throws(() => open(t, writeElfCore({ ...small, type: 2 })), /an executable \(a vmlinux\?\)/);
-    assert.throws(() => open(t, writeElfCore({ ...small, type: 1 })), /a relocatable file/);
-    assert.throws(() => open(t, writeElfCore({ ...small, type: 77 })), /type 77/);
+    assert.throws(() => openBytes(t, writeElfCore({ ...small, type: 2 })), /an executable \(a vmlinux\?\)/);
+    assert.throws(() => openBytes(t, writeElfCore({ ...small, type: 1 })), /a relocatable file/);
+    assert.throws(() => openBytes(t, writeElfCore({ ...small, type: 77 })), /type 77/);
     for (const [options, expected] of [
       [{ wordSize: 32 }, /32-bit/],
       [{ littleEndian: false }, /big-endian/],
     ] as const) {
       assert.throws(
-        () => open(t, writeElfCore({ ...small, ...options })),
+        () => openBytes(t, writeElfCore({ ...small, ...options })),
         (error) => {
           assert.ok(error instanceof UnsupportedError);
           assert.match(error.message, expected);
@@ -44,13 +36,13 @@ describe('ELF header', () => {
     }
     const odd = writeElfCore(small);
     odd[4] = 7;
-    assert.throws(() => open(t, odd), /word size 7/);
+    assert.throws(() => openBytes(t, odd), /word size 7/);
   });
 
   it('refuses a header that is cut or has impossible sizes', (t) => {
     const refuse = (bytes: Uint8Array, expected: RegExp): void => {
       assert.throws(
-        () => open(t, bytes),
+        () => openBytes(t, bytes),
         (error) => error instanceof FormatError && expected.test(error.message),
       );
     };
@@ -64,7 +56,7 @@ describe('ELF header', () => {
   });
 
   it('keeps the segments that are possible beside impossible ones', (t) => {
-    const dump = open(
+    const dump = openBytes(
       t,
       writeElfCore({
         ...small,
@@ -84,14 +76,14 @@ describe('ELF header', () => {
     const bytes = writeElfCore({ ...small, lies: { programHeaders: 2 }, countInSection: true });
     const view = new DataView(bytes.buffer);
     view.setUint32(64 + 3 * 56 + 44, 4_000_000, true); // section 0's sh_info
-    const dump = open(t, bytes);
+    const dump = openBytes(t, bytes);
     assert.deepEqual(dump.memory.page(pfn(1)), page(1));
     assert.match(dump.info.warnings.join('\n'), /program headers are cut off/);
   });
 
   it('opens an arm64 dump with its registers and page size', (t) => {
     const registers = Array.from({ length: 34 }, (_, i) => BigInt(i));
-    const dump = open(
+    const dump = openBytes(
       t,
       writeElfCore({
         machine: 183,
@@ -107,14 +99,14 @@ describe('ELF header', () => {
   });
 
   it('names a machine that it does not know, and keeps its notes to itself', (t) => {
-    const dump = open(t, writeElfCore({ ...small, machine: 999 }));
+    const dump = openBytes(t, writeElfCore({ ...small, machine: 999 }));
     assert.equal(dump.info.machine, 'elf machine 999');
     assert.deepEqual(dump.notes.cpus, []);
   });
 
   it('reads more program headers than 16 bits count', (t) => {
     const many = Array.from({ length: 65_600 }, (_, i) => ({ address: i * 8192, bytes: Uint8Array.of(i, i >> 8) }));
-    const dump = open(t, writeElfCore({ segments: many, notes }));
+    const dump = openBytes(t, writeElfCore({ segments: many, notes }));
     assert.equal(dump.memory.page(pfn(2 * 65_599))[1], (65_599 >> 8) & 0xff);
     assert.equal(dump.info.pages.present, 65_600);
   });
@@ -122,7 +114,7 @@ describe('ELF header', () => {
 
 describe('ELF pages', () => {
   it('tells the states of pages apart', (t) => {
-    const dump = open(t, writeElfCore(small));
+    const dump = openBytes(t, writeElfCore(small));
     const states = [0, 1, 2, 3, 0x100, 0x101, 0x103, 0x104, 1e15].map((frame) => dump.memory.pageState(pfn(frame)));
     const out = 'not-in-dump';
     assert.deepEqual(states, [out, 'present', 'present', out, 'present', 'excluded', 'excluded', out, out]);
@@ -138,7 +130,7 @@ describe('ELF pages', () => {
 
   it('reads what is there of a cut file and counts what is not', (t) => {
     const whole = writeElfCore(small);
-    const dump = open(t, whole.subarray(0, whole.length - 4096 - 10));
+    const dump = openBytes(t, whole.subarray(0, whole.length - 4096 - 10));
     assert.deepEqual(
       [1, 2, 0x100].map((frame) => dump.memory.pageState(pfn(frame))),
       ['present', 'truncated', 'truncated'],
@@ -152,32 +144,35 @@ describe('ELF pages', () => {
   });
 
   it("knows makedumpfile's mark of an incomplete dump", (t) => {
-    const dump = open(t, writeElfCore({ ...small, flags: 1 }));
+    const dump = openBytes(t, writeElfCore({ ...small, flags: 1 }));
     assert.equal(dump.info.complete, false);
     assert.match(dump.info.warnings.join(), /incomplete/);
   });
 
   it('finds notes in several segments, stops at one that is impossible', (t) => {
-    const dump = open(t, writeElfCore({ segments, notes: [[notes[1]!], [notes[0]!], [notes[1]!]] }));
+    const dump = openBytes(t, writeElfCore({ segments, notes: [[notes[1]!], [notes[0]!], [notes[1]!]] }));
     assert.equal(dump.notes.cpus.length, 2);
     assert.equal(dump.notes.vmcoreinfo, 'OSRELEASE=6.1\nPAGESIZE=4096\n');
     const broken = writeElfCore({ segments, notes: [[notes[1]!, notes[0]!], [notes[1]!]] });
     new DataView(broken.buffer).setUint32(64 + 4 * 56 + 4, 0xffff_fff0, true); // the first note's size
-    const other = open(t, broken);
+    const other = openBytes(t, broken);
     assert.equal(other.notes.vmcoreinfo, null);
     assert.equal(other.notes.cpus.length, 1);
     assert.match(other.info.warnings.join(), /impossible or cut/);
   });
 
   it('reads a flattened core', (t) => {
-    const dump = open(t, flatten(writeElfCore(small), 777));
+    const dump = openBytes(t, flatten(writeElfCore(small), 777));
     assert.deepEqual(dump.memory.page(pfn(0x100)), page(256));
     assert.equal(dump.info.description, 'ELF core, flattened');
   });
 
   it('refuses to be split, and to be mixed with another format', (t) => {
-    assert.throws(() => open(t, writeElfCore(small), writeElfCore(small)), /never split/);
-    assert.throws(() => open(t, writeElfCore(small), writeKdump({ pages: new Map([[1, page(1)]]) })), /not a part/);
+    assert.throws(() => openBytes(t, writeElfCore(small), writeElfCore(small)), /never split/);
+    assert.throws(
+      () => openBytes(t, writeElfCore(small), writeKdump({ pages: new Map([[1, page(1)]]) })),
+      /not a part/,
+    );
   });
 
   it('reads as the segments say, however they overlap, in whatever order, and off page bounds', (t) => {
@@ -193,7 +188,7 @@ describe('ELF pages', () => {
           for (let i = address; i < address + length + tail; i++)
             known[i] = Math.max(known[i]!, i < address + length ? 2 : 1);
         }
-        const dump = open(
+        const dump = openBytes(
           t,
           writeElfCore({
             segments: list.map(({ address, length, tail }) => ({
@@ -227,7 +222,7 @@ describe('ELF pages', () => {
   });
 
   it('reads across segments that touch', (t) => {
-    const dump = open(
+    const dump = openBytes(
       t,
       writeElfCore({
         segments: [

@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { PhysicalMemory } from '../../src/dump/dump.ts';
-import { openDump } from '../../src/dump/open.ts';
 import { findVmcoreinfo } from '../../src/dump/vmcoreinfo_search.ts';
 import { writeKdump } from '../support/dump_writers/kdump.ts';
 import { vmcoreinfoNote, writeNotes } from '../support/dump_writers/notes.ts';
-import { page, tempFiles } from '../support/dump_writers/temp_files.ts';
+import { openBytes, page } from '../support/dump_writers/temp_files.ts';
 
 const boot = 'OSRELEASE=6.1.0\nBUILD-ID=00\nPAGESIZE=4096\nSYMBOL(init_uts_ns)=ffffffff82014440\n';
 const panic = `${boot}CRASHTIME=1700000000\n`;
 
 function memory(test: TestContext, content: Record<number, Uint8Array>): PhysicalMemory {
   const pages = new Map(Object.entries(content).map(([frame, bytes]) => [Number(frame), bytes]));
-  const dump = openDump(tempFiles(test, writeKdump({ pages, ram: [[0, 64]], compression: 'zlib' })));
-  test.after(() => dump.close());
-  return dump.memory;
+  return openBytes(test, writeKdump({ pages, ram: [[0, 64]], compression: 'zlib' })).memory;
 }
 
 function pageWith(bytes: Uint8Array | string, offset = 0): Uint8Array {

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Dump } from '../../../src/dump/dump.ts';
+import { openDump } from '../../../src/dump/open.ts';
 
 /** Paths of new files with these bytes, removed after the test. */
 export function tempFiles(test: TestContext, ...contents: readonly Uint8Array[]): string[] {
@@ -12,6 +14,13 @@ export function tempFiles(test: TestContext, ...contents: readonly Uint8Array[])
     writeFileSync(path, bytes);
     return path;
   });
+}
+
+/** Opens files with these bytes as one dump; closed after the test. */
+export function openBytes(test: TestContext, ...files: readonly Uint8Array[]): Dump {
+  const dump = openDump(tempFiles(test, ...files));
+  test.after(() => dump.close());
+  return dump;
 }
 
 export function tempDirectory(test: TestContext): string {
@@ -31,4 +40,9 @@ export function page(seed: number, size = 4096): Uint8Array {
   }
   bytes[1] = 0xa5;
   return bytes;
+}
+
+/** `page(n)` for each of these page frames. */
+export function pagesOf(...frames: readonly number[]): Map<number, Uint8Array> {
+  return new Map(frames.map((frame) => [frame, page(frame)]));
 }
