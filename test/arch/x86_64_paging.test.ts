@@ -167,6 +167,18 @@ describe('x86_64 page tables', () => {
     );
   });
 
+  test('pages of 2 MiB remembered do not answer for their neighbours, nor for others of the same slot', () => {
+    const space = kernel(`
+      ffff888000200000 -> 600000 2M
+      ffff888008200000 -> e00000 2M
+      ffff888000400000 -> 5000 4K`);
+    assert.equal(space.translate(at(0xffff_8880_0020_0010n)), 0x60_0010);
+    assert.equal(space.translate(at(0xffff_8880_0039_f010n)), 0x79_f010);
+    assert.equal(space.translate(at(0xffff_8880_0820_0010n)), 0xe0_0010);
+    assert.equal(space.translate(at(0xffff_8880_0040_0010n)), 0x5010);
+    assert.equal(faultOf(() => space.translate(at(0xffff_8880_0040_1010n))).reason, 'not-mapped');
+  });
+
   test('pages whose numbers fall into one slot of the cache do not answer for each other', () => {
     const space = kernel(`
       ffff888000001000 -> 9000 4K

@@ -74,8 +74,9 @@ export function entryFlags(value: bigint, level: PageTableLevel): string[] {
   return names;
 }
 
-/** Translations remembered; a power of two. */
+/** Translations of 4 KiB remembered, and of 2 MiB; powers of two. */
 const tlbSize = 4096;
+const largeTlbSize = 64;
 
 interface Level {
   readonly name: PageTableLevel;
@@ -105,6 +106,9 @@ export class X86PageTables {
   // A direct-mapped cache by virtual page number; -1 in `tlbTag` means empty.
   private readonly tlbTag = new Float64Array(tlbSize).fill(-1);
   private readonly tlbPage = new Float64Array(tlbSize);
+  // The same for pages of 2 MiB and more, in pieces of 2 MiB.
+  private readonly largeTag = new Float64Array(largeTlbSize).fill(-1);
+  private readonly largePage = new Float64Array(largeTlbSize);
   // Result of the last `step`: an entry's halves.
   private low = 0;
   private high = 0;
@@ -128,6 +132,10 @@ export class X86PageTables {
     const page = high * 0x10_0000 + (low >>> 12);
     const slot = (low >>> 12) & (tlbSize - 1);
     if (this.tlbTag[slot] === page) return physAddr(this.tlbPage[slot]! + (low & 0xfff));
+    const largeSlot = (low >>> 21) & (largeTlbSize - 1);
+    if (this.largeTag[largeSlot] === high * 0x800 + (low >>> 21)) {
+      return physAddr(this.largePage[largeSlot]! + (low & 0x1f_ffff));
+    }
     const physical = this.lookUp(low, high, null);
     if (typeof physical !== 'number') throw physical.fault;
     this.tlbTag[slot] = page;
@@ -174,7 +182,13 @@ export class X86PageTables {
       const next = ((hi & this.addressHigh) >>> 0) * 2 ** 32 + ((lo & this.addressLow) >>> 0);
       if (name === 'PTE' || ((lo & PSE) !== 0 && (name === 'PMD' || name === 'PUD'))) {
         const size = 2 ** shift;
-        return next - (next % size) + (((low >>> 0) & (size - 1)) >>> 0);
+        const physical = next - (next % size) + (((low >>> 0) & (size - 1)) >>> 0);
+        if (shift > 12) {
+          const slot = (low >>> 21) & (largeTlbSize - 1);
+          this.largeTag[slot] = high * 0x800 + (low >>> 21);
+          this.largePage[slot] = physical - (low & 0x1f_ffff);
+        }
+        return physical;
       }
       table = next;
     }
