@@ -32,8 +32,11 @@ export function parseOptions(args: readonly string[], letters: string): ParsedOp
   return {
     count: (flag) => given(flag).length,
     has: (flag) => given(flag).length > 0,
-    value: (option) => (given(option).at(-1) as string | undefined) ?? null,
-    args: parsed.positionals.map((word) => (word.startsWith(negative) ? `-${word.slice(negative.length)}` : word)),
+    value: (option) => {
+      const word = given(option).at(-1) as string | undefined;
+      return word === undefined ? null : unprotect(word);
+    },
+    args: parsed.positionals.map(unprotect),
   };
 
   /** `-3` is a number (struct's count), not an option, unless the command has that digit as one. */
@@ -43,3 +46,7 @@ export function parseOptions(args: readonly string[], letters: string): ParsedOp
 }
 
 const negative = '\0minus';
+
+function unprotect(word: string): string {
+  return word.startsWith(negative) ? `-${word.slice(negative.length)}` : word;
+}

@@ -1,24 +1,18 @@
 // Every command of the crash shell, by name. One line a command; aliases are the shell's.
 import { bt } from './bt.ts';
 import type { Command } from './command.ts';
+import { dis } from './dis.ts';
 import { helpOn } from './help.ts';
 import { log } from './log.ts';
 import { mod } from './mod.ts';
 import { ps } from './ps.ts';
+import { rd } from './rd.ts';
 import { set } from './set.ts';
+import { sym } from './sym.ts';
 import { sys } from './sys.ts';
 import { task } from './task.ts';
 
-const commands: readonly Command[] = [
-  bt,
-  helpOn(allCommands),
-  log,
-  mod,
-  ps,
-  set,
-  sys,
-  task,
-];
+const commands: readonly Command[] = [bt, dis, helpOn(allCommands), log, mod, ps, rd, set, sym, sys, task];
 
 const byName = new Map(commands.map((command) => [command.name, command]));
 

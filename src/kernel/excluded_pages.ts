@@ -40,7 +40,8 @@ export function installExcludedPageJudge(kernel: Kernel): void {
       descriptors ??= openDescriptors(kernel);
       const use = descriptors?.use(pfn) ?? null;
       const notTaken = use === null ? inKernelImage(kernel, pfn) : !takenByLevel(use, dumpLevel);
-      const zero = notTaken && !(keepsZeroes ??= holdsZeroPages(kernel.dump));
+      if (notTaken) keepsZeroes ??= holdsZeroPages(kernel.dump);
+      const zero = notTaken && keepsZeroes === false;
       if (judged.size >= maxJudged) judged.clear();
       judged.set(pfn, zero);
       return zero;

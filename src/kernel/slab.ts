@@ -27,7 +27,10 @@ export function slabAt(kernel: Kernel, address: VirtAddr): SlabPlace | null {
   // slab memory is mapped in the kernel's half alone
   if (address < 0xff00_0000_0000_0000n) return null;
   let finder = finders.get(kernel);
-  if (finder === undefined) finders.set(kernel, (finder = new SlabFinder(kernel)));
+  if (finder === undefined) {
+    finder = new SlabFinder(kernel);
+    finders.set(kernel, finder);
+  }
   return finder.at(address);
 }
 
