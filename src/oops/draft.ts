@@ -53,7 +53,7 @@ const bodyLine =
   /^(?:#PF: |PGD |P4D |\*pgd|pgd = |\[[0-9a-f]{8,16}\] (?:\*?pgd|address between)|(?:user|swapper) pgtable|Mem abort|Data abort|Exception class|ESR| {2}(?:ESR|EC|SET|EA|FSC|CM|ISV|GCS|SAS|Xs|Overlay|FnV|S1PTW)\b|Stack:|Raw stack|Process |task: |Thread |Workqueue: |KASAN: |The buggy address|This frame has|\s?\[\d{1,6}, \d{1,6}\) '|Memory state around|[> ]?(?:ffff|0x)?[0-9a-f]{8,16}: | {1,2}\^|page(?:_type)?:|flags: |raw: |head:|memcg:|page dumped|page last|page has been|page_owner|\s{0,30}\^\s{0,40}$|FIX |Slab 0x|Object 0x|INFO: (?:Slab|Object|Allocated|Freed|0x|lockdep|Stall)|Redzone|Padding|Object |Bytes b4|irq event|hardirqs|softirqs|CPU features|Kernel Offset|PHYS_OFFSET|Memory Limit|SMP: |Dumping|ftrace|Rebooting|Sending NMI|NMI backtrace|Uninit|Bytes \d|Memory access of size|Data copied|Reported by|=====|-----|other info|stack backtrace|which lock|but task|the existing|but this new|Possible unsafe|Chain exists|\*\*\* DEADLOCK|"echo 0|Call Trace|Call trace|note: |Fixing recursive|Disabling lock|rcu: |rcu_|\t(?:\(|\d|Possible|Tasks)|Showing |pool \d|workqueue \w| {2}pwq | {4}(?:pending|in-flight|inactive|delayed)| {2}comm "| {2}hex dump| {4}[0-9a-f]{2} [0-9a-f]{2} |value changed|kfence-#|kmemleak|psi|Kernel panic|\[<|Tainted: |Comm:|Unloaded|last unloaded|Last potentially|Second to last|\{?\d?\}?\[Hardware|mce: |EDAC|AER: |MODSIGN|TSC |ADDR |MISC |PROCESSOR|Dazed|Do you have|ODEBUG|object type|object: |last function|Kdump|Modules linked|Instruction dump|---\[|\?|Entering kdb|CR2:|addr:|vma:|file:|swap_info|BUG: Bad|\s{1,4}(?:lr|sp) :)/;
 const inner = /is trying to|which became|takes:| held by |AER|PCIe Bus Error|device \[|\[ ?\d{1,2}\] [A-Z]/;
 const accessLine =
-  /^((?:[Aa]tomic )?(?:[Rr]ead|[Ww]rite|[Rr]ead-write|[Aa]ccess)) (?:of size \d{1,20}|\(marked\)|at 0x|to 0x|of \d)/;
+  /^((?:[Aa]tomic )?(?:[Rr]ead|[Ww]rite|[Rr]ead-write|[Aa]ccess)) (?:of size \d{1,20}|\(marked\)|at 0x|at addr |to 0x|of \d)/;
 const kcsanAccess =
   /^((?:race at unknown origin, with )?(?:read|write|read-write|assert no (?:accesses|writes))(?: \([\w, ]{1,30}\))?) to (?:0x)?[0-9a-f]{8,16} of \d{1,8} bytes by (?:task (\d{1,10})|interrupt) on cpu (\d{1,5}):/;
 const sideTrace: readonly (readonly [RegExp, TracePurpose])[] = [
@@ -148,13 +148,21 @@ export class Draft {
     return this.incident.traces.some((trace) => trace.frames.length > 0);
   }
 
+  /** Whether the report has come to the CPU and task. */
+  get sawTask(): boolean {
+    return this.sawCpuLine;
+  }
+
   /** Whether the report so far misses what every report of this kind has. */
   get incomplete(): boolean {
     return !this.hasTrace && this.headline.traceless !== true;
   }
 
+  private headlineFrame: string | undefined;
+
   private learn(headline: Headline): void {
     const { incident } = this;
+    if (headline.frame !== undefined && headline.kind === incident.kind) this.headlineFrame = headline.frame;
     if (headline.cpu !== undefined) incident.cpu ??= headline.cpu;
     if (headline.pid !== undefined) incident.task ??= { comm: headline.comm ?? '', pid: headline.pid };
     if (headline.faultAddress !== undefined) incident.faultAddress ??= headline.faultAddress;
@@ -248,11 +256,15 @@ export class Draft {
   private closeTrace(): void {
     this.inTrace = false;
     this.trace = undefined;
+    this.suspended = undefined;
+    this.fresh = false;
     this.registersOpen = false;
   }
 
   private begin(heading: string, purpose: TracePurpose): void {
     this.inTrace = true;
+    this.suspended = undefined;
+    this.fresh = true;
     this.stack = 'task';
     if (this.incident.traces.length >= maxTraces) {
       this.trace = undefined;
@@ -285,6 +297,7 @@ export class Draft {
 
   /** Takes a line, or says that it is none of this report. */
   add(line: LogLine): boolean {
+    this.lineNow = line.number;
     const taken = this.read(line.text, line);
     if (taken) this.touch(line);
     return taken;
@@ -376,6 +389,11 @@ export class Draft {
   }
 
   private lockdepOwn = false;
+  /** A trace into which other lines broke. */
+  private suspended: { trace: Trace; number: number } | undefined;
+  private lineNow = 0;
+  /** Frames are still to come. */
+  private fresh = false;
 
   private readFrame(text: string): boolean {
     let body = text;
@@ -401,12 +419,18 @@ export class Draft {
     }
     const frame = parseFrame(body, this.inTrace);
     if (frame === undefined) return false;
+    if (this.trace === undefined && this.suspended !== undefined && this.lineNow - this.suspended.number <= 6) {
+      // somebody else's lines stood between two frames
+      this.trace = this.suspended.trace;
+      this.inTrace = true;
+    }
     if (this.trace === undefined) {
       if (this.incident.traces.length >= maxTraces) return true;
       this.begin('', this.purpose());
       this.trace!.stack = this.stack;
     }
     this.confirmed = true;
+    this.fresh = false;
     this.registersOpen = false;
     if (this.trace!.frames.length < maxFrames) this.trace!.frames.push(frame);
     return true;
@@ -476,7 +500,7 @@ export class Draft {
     const m = instructionLine.exec(text)!;
     if (/^RIP: {1,2}00(?:33|23):/.test(text) || /^RIP: e033:/.test(text)) return true; // user mode
     const body = m[1]!
-      .replace(/^(?:\[<[0-9a-f]{8,16}>\]\s{0,4}){1,2}/, '')
+      .replace(/^(?:\[<?[0-9a-f]{8,16}>?\]\s{0,4}){1,2}/, '')
       .replace(/^[0-9a-f]{8,16} \((.{1,300})\)$/, '$1');
     let frame = parseFrame(` ${body}`, true);
     if (frame === undefined) {
@@ -485,6 +509,7 @@ export class Draft {
       frame = { symbol: '', address, reliable: true };
     }
     this.confirmed = true;
+    const known = this.incident.instruction;
     const inner = this.inTrace && this.trace !== undefined && this.trace.frames.length > 0;
     if (inner) {
       if (this.trace!.frames.length < maxFrames) this.trace!.frames.push({ ...frame, interrupted: true });
@@ -494,7 +519,7 @@ export class Draft {
       const stalled = this.sectionCpu !== undefined && this.stalledCpus.has(this.sectionCpu);
       if (!stalled || this.incident.instruction !== undefined) return true;
     }
-    if (this.incident.instruction === undefined) {
+    if (known === undefined || (known.symbol === '' && frame.symbol !== '' && !this.hasTrace)) {
       this.incident.instruction = frame;
       this.registersOpen = true;
       if (/^(?:pc|PC)\b/.test(text)) this.incident.architecture ??= /^pc : /.test(text) ? 'arm64' : 'arm';
@@ -564,7 +589,11 @@ export class Draft {
   /** Everything that is neither frame nor register. */
   private readSection(text: string, line: LogLine): boolean {
     const { incident } = this;
-    if (this.inTrace && this.hasTrace) this.closeTrace();
+    if (this.inTrace && this.hasTrace) {
+      const { trace } = this;
+      this.closeTrace();
+      this.suspended = trace === undefined ? undefined : { trace, number: line.number };
+    }
     // far from the report only what names it may still belong to it
     if (
       line.number - this.lastNumber > 24 &&
@@ -730,14 +759,14 @@ export class Draft {
   /** Completes the incident. `cut`: the text ended here. `rebooted`: the next thing in the text is a kernel booting. */
   finish(cut: boolean, rebooted: boolean): Incident {
     const { incident, headline } = this;
-    const openTrace = this.inTrace ? this.trace : undefined;
+    const open = this.inTrace && this.fresh;
     incident.traces = incident.traces.filter((trace) => trace.frames.length > 0);
     this.chooseMain();
     if (rebooted && diesOf(incident)) incident.fatal = true;
     const main = incident.traces.filter((trace) => trace.purpose === 'main');
     if (incident.kind === 'bad-page-fault' && nearNull(incident.faultAddress)) incident.kind = 'null-pointer';
     const first: Frame[] = [];
-    for (const text of [this.acquireAt, headline.frame]) {
+    for (const text of [this.acquireAt, this.headlineFrame ?? headline.frame]) {
       const frame = text === undefined ? undefined : (parseFrame(` ${text}`, false) ?? nameOnly(text));
       if (frame !== undefined) first.push(frame);
     }
@@ -746,7 +775,7 @@ export class Draft {
     if (guilty !== undefined && guilty.symbol !== '') incident.guilty = asGuilty(guilty);
     incident.hints = hintsFor(incident);
     writeTitle(incident, headline, this.access);
-    this.judgeText(cut, openTrace);
+    this.judgeText(cut && open);
     incident.severity = severityOf(incident, headline);
     sign(incident);
     return incident;
@@ -780,7 +809,7 @@ export class Draft {
     wanted.purpose = 'main';
   }
 
-  private judgeText(cut: boolean, openTrace: Trace | undefined): void {
+  private judgeText(cut: boolean): void {
     const { incident, headline } = this;
     let reason = this.mixed;
     const { traces } = incident;
@@ -800,10 +829,7 @@ export class Draft {
       ];
       if (cut || !quiet.includes(incident.kind)) reason ??= 'no call trace';
     }
-    if (cut && openTrace !== undefined) {
-      const last = openTrace.frames.at(-1);
-      if (last === undefined) reason ??= 'the text ends inside the report';
-    }
+    if (cut) reason ??= 'the text ends inside the report';
     if (/\[ {0,6}\d{1,8}\.\d{6}\]/.test(incident.title)) reason ??= 'another line broke into the headline';
     if (reason !== undefined) {
       incident.corrupted = true;

@@ -288,7 +288,7 @@ const rules: readonly Rule[] = [
   },
   {
     pattern:
-      /^(?:\[ )?(WARNING|INFO|BUG): (bad unlock balance|bad contention|held lock freed|Nested lock was not taken|[Ii]nvalid wait context|lock classes|soft lock)/,
+      /^(?:\[ )?(WARNING|INFO|BUG): (bad unlock balance|bad contention|held lock freed|Nested lock was not taken|[Ii]nvalid wait context)/,
     make: (m) => ({ kind: 'lockdep', title: `${m[1]}: ${m[2]!.toLowerCase()} in %F` }),
   },
   {
@@ -463,7 +463,7 @@ const rules: readonly Rule[] = [
   },
   {
     pattern:
-      /^(?:\S{1,40} [0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]: )(?:AER: |PCIe Bus Error: severity=)(?:Multiple )?(Corrected|Correctable|Uncorrected \(Non-Fatal\)|Uncorrectable \(Non-Fatal\)|Uncorrected \(Fatal\)|Uncorrectable \(Fatal\)|Uncorrected|Fatal|Non-Fatal)\b.{0,160}/,
+      /^(?:\S{1,40} [0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]: )(?:AER: |PCIe Bus Error: severity=)(?:Multiple )?(Corrected|Correctable|Uncorrected \(Non-Fatal\)|Uncorrectable \(Non-Fatal\)|Uncorrected \(Fatal\)|Uncorrectable \(Fatal\)|Uncorrected|Fatal|Non-Fatal).{0,160}/,
     make: (m) => ({
       kind: 'hardware-error',
       title: `PCIe bus error: ${m[1]!.replace('ectable', 'ected')}`,
@@ -637,7 +637,7 @@ function panicHeadline(reason: string): Headline {
 
 /** Whether panic() says no more than that something before it went wrong. */
 export function isConsequence(reason: string): boolean {
-  return /^(?:Fatal (?:exception|error)|Aiee, killing|Oops|Fatal hardware error|.{0,60}panic_on_(?:warn|oops)|kasan\.fault|Unrecoverable|kernel mode fault|die\b|Unhandled exception)/i.test(
+  return /^(?:Fatal (?:exception|error)|Aiee, killing|Oops|Fatal hardware error|.{0,60}panic_on_(?:warn|oops)|kasan\.fault|Unrecoverable|Machine halted|kernel mode fault|die\b|Unhandled exception)/i.test(
     reason,
   );
 }

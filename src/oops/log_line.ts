@@ -30,7 +30,7 @@ const kernelStamp =
 const embeddedStamp = /\[ {0,6}\d{1,8}\.\d{6}\](?:\[ {0,6}[TC]\d{1,8}[^\]]{0,40}\])? /g;
 const priority = /^<(\d{1,3})>(?:1 (?=\d{4}-\d\d-\d\dT))?/;
 const isoDate =
-  /^\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?)(?:\]|:|,| \||\t|)(?: |$)\s{0,3}/;
+  /^\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?)(?:\]|:|,| \||\t|)(?: |$)/;
 const syslogDate =
   /^((?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d{1,2}(?: \d{4})?,? \d\d:\d\d:\d\d(?:\.\d{1,9})?(?: \d{4})?(?: [A-Z]{3,5})?)(?: |:\s|$)/;
 const bracketDate =

@@ -12,6 +12,7 @@ const extended = /^(?:[\w.+~-]{1,64},)?(\d{1,5}),(\d{1,20}),(\d{1,20}),([-c+])((
 const extendedStart =
   /(?:[\w.+~-]{1,64},)?\d{1,5},\d{1,20},\d{1,20},[-c+],(?:[^;,\n]{1,80},){0,4}ncfrag=\d{1,5}\/\d{1,5};/g;
 const dictionary = /^ [A-Za-z][\w.-]{0,63}=/;
+const dmesgFrame = /^\s{0,32}(?:[{}\]],?|"(?:pri|fac|caller|prio|facility|dmesg)":.{0,64})\s*$/;
 const maxPending = 16 * 1024;
 
 interface Pending {
@@ -34,7 +35,7 @@ export class RecordReader {
       const lines = journalRecord(raw, start, end, number);
       if (lines !== undefined) return [...this.flush(), ...lines];
     }
-    if ((c === 0x20 || c === 0x09 || c === 0x22) && raw.includes('": ')) {
+    if ((c === 0x20 || c === 0x09 || c === 0x22) && (this.dmesgTime !== undefined || raw.includes('": '))) {
       const lines = this.dmesgJson(raw, start, end, number);
       if (lines !== undefined) return lines;
     }
@@ -134,6 +135,7 @@ export class RecordReader {
       this.dmesgTime = Number(time[1]);
       return [];
     }
+    if (this.dmesgTime !== undefined && dmesgFrame.test(raw)) return [];
     const msg = /^\s{0,32}"msg":\s{0,16}(".{0,16000}"),?\s*$/.exec(raw);
     if (msg === null) return undefined;
     let text: unknown;

@@ -581,9 +581,11 @@ function continues(draft: Draft, headline: Headline, line: LogLine): 'same' | 'r
   if (headline.role === 'die') {
     if (incident.dieCount !== undefined)
       return incident.dieCount === headline.dieCount && draft.incomplete ? 'same' : undefined;
-    if (!near || !faults.includes(kind) || draft.hasTrace || incident.instruction !== undefined) return undefined;
+    if (!near || !faults.includes(kind) || draft.hasTrace || draft.sawTask) return undefined;
     return 'same';
   }
+  const adjacent = line.number - draft.lastNumber <= 3 && !draft.hasTrace && !draft.sawTask;
+  if (kind === 'cfi' && headline.kind === 'BUG' && near && !draft.hasTrace) return 'same';
   if (kind === 'sysrq' && near && !draft.hasTrace && faults.includes(headline.kind)) return 'same';
   if (headline.kind !== kind) {
     if (kind === 'bad-page-fault' && incident.dieCount === undefined && headline.kind === 'stack-overflow' && near)
@@ -630,6 +632,12 @@ function continues(draft: Draft, headline: Headline, line: LogLine): 'same' | 'r
     case 'xen':
     case 'kvm':
       return soon(draft, line, 5) ? 'repeat' : undefined;
+    case 'kasan':
+    case 'kmsan':
+    case 'kfence':
+    case 'kcsan':
+      // one line for each function that was inlined into the next
+      return adjacent ? 'same' : undefined;
     case 'stack-overflow':
     case 'double-fault':
     case 'serror':
