@@ -238,6 +238,15 @@ describe('the kernel address space', () => {
     assert.equal(faultOf(() => space.translate(at(0xffff_8880_0000_0000n))).reason, 'truncated');
   });
 
+  test('text made at run time is told from data by its page', () => {
+    const space = kernel(`
+      ffffffffc0000000 -> 5000 4K
+      ffffffffc0001000 -> 6000 4K rw nx`);
+    assert.equal(space.isExecutable(at(0xffff_ffff_c000_0010n)), true);
+    assert.equal(space.isExecutable(at(0xffff_ffff_c000_1010n)), false);
+    assert.equal(space.isExecutable(at(0xffff_ffff_c000_2010n)), false);
+  });
+
   test('a direct map whose base the tables deny is not used', () => {
     const memory = new SyntheticMemory();
     const variable = 0xffff_8880_0000_8000n;

@@ -413,6 +413,16 @@ describe('where traces start', () => {
     assert.equal(live.frames[0]!.kind, 'interrupted');
   });
 
+  test('a CPU whose task is lost: its stack is where its stack pointer says', () => {
+    const world = new World();
+    world.rules.set(1, call(8));
+    world.rules.set(2, end);
+    world.space.words(sp0, f(2));
+    const unwinder = new X86Unwinder(world.view, world.orc);
+    const { frames } = unwinder.activeCpu(0, { rip: f(1), rsp: sp0, rbp: 0n, cs: 0x10n }, true);
+    assert.deepEqual(addresses(frames), [f(1), f(2)]);
+  });
+
   test('without a way out on any stack, and without registers, there is a reason and no frame', () => {
     const world = new World();
     const trace = new X86Unwinder(world.view, world.orc).active(virtAddr(taskBase), 0, null, false);
