@@ -6,6 +6,7 @@ import * as zlib from 'node:zlib';
 import { snappyUncompressor } from 'hysnappy';
 import { messageOf, UnsupportedError } from '../base/errors.ts';
 import type { PageCompression } from './dump.ts';
+import { pageInflater } from './inflate.ts';
 import { lzo1xDecompress } from './lzo.ts';
 
 /**
@@ -17,7 +18,7 @@ export type Decompressor = (src: Uint8Array, dst: Uint8Array) => number;
 export type Codec = Exclude<PageCompression, 'none'>;
 
 const loaders: Readonly<Record<Codec, () => Decompressor>> = {
-  zlib: () => inflate,
+  zlib: pageInflater,
   lzo: () => lzo1xDecompress,
   snappy: loadSnappy,
   zstd: loadZstd,
@@ -28,12 +29,6 @@ const loaded: { [codec in Codec]?: Decompressor } = {};
 export function decompressor(codec: Codec): Decompressor {
   loaded[codec] ??= loaders[codec]();
   return loaded[codec];
-}
-
-function inflate(src: Uint8Array, dst: Uint8Array): number {
-  const page = zlib.inflateSync(src, { maxOutputLength: dst.length });
-  dst.set(page);
-  return page.length;
 }
 
 function loadSnappy(): Decompressor {
