@@ -21,7 +21,7 @@ const maxLength = 64 * 1024;
 export function queuedAuditMessages(kernel: Kernel): AuditMessage[] {
   // audit_skb_queue and audit_skb_hold_queue until 4.11
   const names = ['audit_hold_queue', 'audit_retry_queue', 'audit_queue', 'audit_skb_hold_queue', 'audit_skb_queue'];
-  const queues = names.filter((name) => kernel.symbols.find(name) !== null);
+  const queues = names.filter((name) => kernel.ownSymbol(name) !== null);
   if (queues.length === 0) throw new NotFoundError('symbol', 'audit_queue', 'built without CONFIG_AUDIT');
   const messages: AuditMessage[] = [];
   for (const name of queues) {

@@ -9,9 +9,9 @@ const maxText = 32 * 1024 * 1024;
 
 /** Text of the configuration file (`CONFIG_...` lines). @throws NotFoundError where it was not built in; MemoryFault, FormatError */
 export function kernelConfig(kernel: Kernel): string {
-  const symbol = kernel.symbols.find('kernel_config_data');
+  const symbol = kernel.ownSymbol('kernel_config_data');
   if (symbol === null) throw new NotFoundError('symbol', 'kernel_config_data', 'built without CONFIG_IKCONFIG');
-  const end = kernel.symbols.find('kernel_config_data_end'); // since 13610aa908dc (5.1)
+  const end = kernel.ownSymbol('kernel_config_data_end'); // since 13610aa908dc (5.1)
   const size = end === null ? symbol.size : Number(end.address - symbol.address);
   if (size < 18 || size > maxPacked) throw new FormatError('kernel_config_data', `size ${size} is out of range`);
   const bytes = kernel.space.read(symbol.address, size);

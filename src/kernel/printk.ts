@@ -60,7 +60,7 @@ function readInto(kernel: Kernel, records: LogRecord[]): void {
 }
 
 function hasSymbol(kernel: Kernel, name: string): boolean {
-  return kernel.vmcoreinfo.symbol(name) !== null || kernel.symbols.find(name) !== null;
+  return kernel.vmcoreinfo.symbol(name) !== null || kernel.ownSymbol(name) !== null;
 }
 
 /** Virtual address of a log variable. @throws NotFoundError */

@@ -20,6 +20,8 @@ const finalized = 2;
 
 /** Most descriptors that are believed: a log of 512 MiB has as many. */
 const maxCountBits = 24;
+/** Records in vain before the rest of a ring is given up: a header that lies may promise millions. */
+const maxUnreadable = 100_000;
 
 interface Layout {
   readonly descSize: number;
@@ -66,6 +68,7 @@ export function readRingbuffer(kernel: Kernel, records: LogRecord[]): void {
     count = ring.countMask + 1;
   }
   const first = (ring.head - (count - 1)) >>> 0;
+  let unreadable = 0;
   for (let n = 0; n < count; n++) {
     try {
       const record = readRecord(ring, (first + n) >>> 0);
@@ -73,6 +76,7 @@ export function readRingbuffer(kernel: Kernel, records: LogRecord[]): void {
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
       kernel.faults.record('kernel log', error);
+      if (++unreadable > maxUnreadable) throw new FormatError('printk ring', `${unreadable} records cannot be read`);
     }
   }
 }

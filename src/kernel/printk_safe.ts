@@ -17,7 +17,7 @@ export interface SafeBuffer {
 
 /** Each CPU's buffers; null on kernels that have none. Buffers that cannot be read are faults. */
 export function printkSafeBuffers(kernel: Kernel): SafeBuffer[] | null {
-  const names = ['nmi_print_seq', 'safe_print_seq'].filter((name) => kernel.symbols.find(name) !== null);
+  const names = ['nmi_print_seq', 'safe_print_seq'].filter((name) => kernel.ownSymbol(name) !== null);
   if (names.length === 0) return null;
   const buffers: SafeBuffer[] = [];
   for (const name of names) {

@@ -15,7 +15,7 @@ const maxCalls = 2048;
 /** The system call table in order of its numbers. @throws NotFoundError where the kernel has no such symbol; MemoryFault */
 export function systemCalls(kernel: Kernel): SystemCall[] {
   const table = kernel.address('sys_call_table');
-  const size = kernel.symbols.find('sys_call_table')?.size ?? 0;
+  const size = kernel.ownSymbol('sys_call_table')?.size ?? 0;
   const calls: SystemCall[] = [];
   for (let number = 0; number < Math.min(maxCalls, Math.floor(size / 8)); number++) {
     const address = kernel.space.pointer(offsetBy(table, number * 8));

@@ -101,6 +101,11 @@ export class SyntheticSpace extends AddressSpace {
     return this;
   }
 
+  /** Makes the page that holds `address` read as left out by the dump's filter. */
+  exclude(address: bigint): void {
+    this.synthetic.mark(this.translate(address as VirtAddr), 'excluded');
+  }
+
   write(address: bigint, bytes: Uint8Array): void {
     this.map(address, bytes.length);
     for (let i = 0; i < bytes.length; i++) {
