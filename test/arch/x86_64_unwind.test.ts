@@ -357,6 +357,40 @@ describe('where no rule is known', () => {
     assert.equal(frames[1]!.reliable, false);
   });
 
+  test('a kernel without ORC is unwound by its frame pointers, however deep, through interrupts to user mode', () => {
+    const world = new World();
+    for (let n = 0; n < 64; n++) world.space.write(fn(n), Uint8Array.of(0x55, 0x48, 0x89, 0xe5));
+    // f1 .. f40 call each other; f40 was called by interrupt entry f41, whose registers rbp points to
+    const depth = 40;
+    const frame = (n: number): bigint => sp0 + BigInt(n) * 0x20n;
+    const saved = frame(depth + 2);
+    for (let n = 1; n <= depth; n++) {
+      world.space.words(frame(n), n === depth ? saved + 1n : frame(n + 1), f(n + 1), f(60));
+    }
+    const top = taskBase + 0x4000n - 168n;
+    world.space.words(saved, ...ptRegs({ ip: fn(50) + 0x30n, bp: top - 0x40n, sp: top - 0x60n }));
+    world.space.words(top - 0x40n, 0n, f(51));
+    world.space.words(top - 0x10n, 0n, f(52), ...ptRegs({ ip: 0x401000n, cs: 0x33n, sp: 0x7fffn }));
+    world.space.words(top - 0x40n, top - 0x10n, f(51));
+    const { frames, end: how } = world.from(f(1), sp0, { bp: frame(1) });
+    assert.equal(how, 'complete');
+    assert.deepEqual(addresses(frames), [
+      ...Array.from({ length: depth + 1 }, (_, i) => f(i + 1)),
+      fn(50) + 0x30n,
+      f(51),
+      f(52),
+    ]);
+    assert.ok(frames.every(({ reliable }) => reliable));
+    assert.equal(frames[depth]!.kind, 'entry');
+    assert.equal(frames.at(-1)!.registers?.rip, 0x401000n);
+  });
+
+  test('words at the end of a stack that are no registers are not taken for some', () => {
+    const world = new World();
+    world.space.words(taskBase + 0x4000n - 168n, ...Array.from({ length: 21 }, () => 0x1234n));
+    assert.equal(world.from(f(1), taskBase + 0x4000n - 168n).end, 'lost');
+  });
+
   test('else the nearest return address that leads on; words that no call stands before are passed over', () => {
     const world = new World();
     world.rules.set(2, call(8));

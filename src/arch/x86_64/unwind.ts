@@ -4,6 +4,7 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
+import { followsCall, isCallOf, setsFramePointer } from './call_sites.ts';
 import type { OrcEntry, OrcLookup, OrcRegister } from './orc_entry.ts';
 import {
   iretFrameOffset,
@@ -91,6 +92,12 @@ const nullEntry: OrcEntry = {
   signal: false,
 };
 
+/** The rule of entry code that has saved all registers. */
+const entryRule: OrcEntry = { ...nullEntry, type: 'regs', spOffset: 0, signal: true };
+
+/** Code segments that a kernel saves: its own, and user mode's of 64 and 32 bits (arch/x86/include/asm/segment.h). */
+const segments: ReadonlySet<bigint> = new Set([0x10n, 0x33n, 0x23n]);
+
 const registerOf: Partial<Record<OrcRegister, RegisterName>> = {
   ax: 'rax',
   dx: 'rdx',
@@ -126,6 +133,7 @@ class Walker {
   private readonly visited = new Set<Stack>();
   private stack: Stack | null = null;
   private readonly frames: Frame[] = [];
+  private guesses = 0;
 
   // The machine state of the frame last added.
   private ip = virtAddr(0n);
@@ -156,11 +164,13 @@ class Walker {
       registers: start.registers,
     });
     if (start.registers !== null && isUserMode(start.registers)) return this.result('complete');
-    for (let guesses = 0; this.frames.length < maxFrames; ) {
+    while (this.frames.length < maxFrames) {
       const problem = this.attempt(() => this.step());
-      if (problem === null) continue;
       if (problem === true) return this.result('complete');
-      if (guesses++ >= maxGuesses || this.attempt(() => this.guess()) !== null) return this.result('lost', problem);
+      if (problem === null) continue;
+      const guess = this.attempt(() => this.guess());
+      if (guess === true) return this.result('complete');
+      if (guess !== null) return this.result('lost', problem);
     }
     return this.result('limit');
   }
@@ -327,30 +337,57 @@ class Walker {
   }
 
   /**
-   * For code without a rule: the nearest word up the stack that a direct call of this very function left there,
-   * which is as good as known; else the frame pointer, if it points to a frame; else the nearest return address
-   * from which one can go on.
+   * For code without a rule. A function that sets up a frame pointer has it pointing to its frame, and a direct
+   * call of this very function left its return address: both are as good as known. Else the frame pointer is
+   * tried all the same and, failing that, the nearest return address from which one can go on.
    */
   private guess(): boolean {
     const stack = this.stack;
     if (stack === null) throw new Lost('the stack is not known');
+    const entered = this.entryRegisters(stack);
+    if (entered !== null) return this.stepOverRegisters(entryRule, entered, stack);
     const { space } = this.view;
     const start = this.view.functionAt(this.signal ? this.ip : virtAddr(this.ip - 1n))?.start ?? null;
     const callsThis = (address: VirtAddr): boolean => start !== null && isCallOf(this.view, address, start);
     const above = offsetBy(this.bp, 8);
     const inFrame = this.bp >= this.sp && onStack(stack, this.bp, 16) && this.isReturnAddress(space.pointer(above));
-    let slot = inFrame && callsThis(space.pointer(above)) ? above : this.scan(stack, callsThis);
-    if (slot === null && inFrame) slot = above;
-    slot ??= this.scan(stack, (address, at) => this.leadsOn(stack, address, at));
+    let slot: VirtAddr | null = null;
+    let reliable = true;
+    if (inFrame && start !== null && (setsFramePointer(this.view, start) || callsThis(space.pointer(above)))) {
+      slot = above;
+    } else {
+      if (this.guesses++ >= maxGuesses) throw new Lost('too many frames without a rule');
+      slot = this.scan(stack, callsThis);
+      reliable = slot !== null;
+      if (slot === null && inFrame) slot = above;
+      slot ??= this.scan(stack, (address, at) => this.leadsOn(stack, address, at));
+    }
     if (slot === null) throw new Lost('no return address up the stack');
-    const found = space.pointer(slot);
-    this.ip = this.realReturnAddress(found, slot);
+    this.ip = this.realReturnAddress(space.pointer(slot), slot);
     this.sp = offsetBy(slot, 8);
     if (slot === above) this.bp = space.pointer(this.bp);
     this.signal = false;
     this.known = null;
-    this.add({ kind: 'call', frameAddress: slot, reliable: callsThis(found) });
+    this.add({ kind: 'call', frameAddress: slot, reliable });
     return false;
+  }
+
+  /**
+   * Where entry code without a rule saved registers, in kernels that unwind by frame pointer: where rbp says,
+   * less its lowest bit that marks it (ENCODE_FRAME_POINTER, arch/x86/include/asm/frame.h), or at the very
+   * end of a task's stack. Null if neither looks like registers.
+   */
+  private entryRegisters(stack: Stack): VirtAddr | null {
+    const candidates: VirtAddr[] = (this.bp & 1n) === 1n ? [virtAddr(this.bp - 1n)] : [];
+    const left = stack.end - this.sp - BigInt(ptRegsSize);
+    // TOP_OF_KERNEL_STACK_PADDING is 0, or 16 with CONFIG_X86_FRED
+    if (stack.kind === 'task' && (left === 0n || left === 16n)) candidates.push(this.sp);
+    for (const at of candidates) {
+      if (at < this.sp || !onStack(stack, at, ptRegsSize)) continue;
+      const registers = readPtRegs(this.view.space, at);
+      if (segments.has(registers.cs ?? 0n)) return at;
+    }
+    return null;
   }
 
   /** The nearest word up the stack that is a return address and passes a test; null if there is none. */
@@ -375,34 +412,5 @@ class Walker {
     if (entry.type !== 'call' || entry.spRegister !== 'sp') return true;
     const next = offsetBy(slot, entry.spOffset);
     return onStack(stack, next) && this.view.isText(this.view.space.pointer(next));
-  }
-}
-
-/** True if the bytes before an address are a call instruction: E8 rel32, or FF /2 in any of its lengths. */
-export function followsCall(view: KernelView, address: VirtAddr): boolean {
-  let bytes: Uint8Array;
-  try {
-    bytes = view.space.read(offsetBy(address, -7), 7);
-  } catch (error) {
-    if (error instanceof MemoryFault) return true; // text that is not in the dump: no objection
-    throw error;
-  }
-  if (bytes[2] === 0xe8) return true;
-  for (let length = 2; length <= 7; length++) {
-    const at = 7 - length;
-    if (bytes[at] === 0xff && (bytes[at + 1]! & 0x38) === 0x10) return true;
-  }
-  return false;
-}
-
-/** True if the instruction before an address is a direct call of a function (or past its ENDBR64). */
-function isCallOf(view: KernelView, address: VirtAddr, start: VirtAddr): boolean {
-  try {
-    if (view.space.u8(offsetBy(address, -5)) !== 0xe8) return false;
-    const target = offsetBy(address, view.space.i32(offsetBy(address, -4)));
-    return target === start || target === offsetBy(start, 4);
-  } catch (error) {
-    if (error instanceof MemoryFault) return false;
-    throw error;
   }
 }

@@ -2,11 +2,12 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
+import { followsCall } from './call_sites.ts';
 import type { OrcLookup } from './orc_entry.ts';
 import { isUserMode, type Registers } from './registers.ts';
 import { OrcWithTrampolines, returnHooks } from './return_hooks.ts';
 import { cpuStacks, runningTaskStack, type Stack, taskStack, threadSize } from './stacks.ts';
-import { followsCall, type StackTrace, type UnwindStart, unwind } from './unwind.ts';
+import { type StackTrace, type UnwindStart, unwind } from './unwind.ts';
 
 /**
  * The last functions of a CPU that saved its registers and went to sleep for good, in the order in which they

@@ -1,0 +1,42 @@
+// What machine code around an address says about a word that may be a return address.
+import { offsetBy, type VirtAddr } from '../../base/address.ts';
+import { MemoryFault } from '../../base/errors.ts';
+import type { KernelView } from '../kernel_view.ts';
+
+/** True if the bytes before an address are a call instruction: E8 rel32, or FF /2 in any of its lengths. */
+export function followsCall(view: KernelView, address: VirtAddr): boolean {
+  let bytes: Uint8Array;
+  try {
+    bytes = view.space.read(offsetBy(address, -7), 7);
+  } catch (error) {
+    if (error instanceof MemoryFault) return true; // text that is not in the dump: no objection
+    throw error;
+  }
+  if (bytes[2] === 0xe8) return true;
+  for (let length = 2; length <= 7; length++) {
+    const at = 7 - length;
+    if (bytes[at] === 0xff && (bytes[at + 1]! & 0x38) === 0x10) return true;
+  }
+  return false;
+}
+
+/** True if the instruction before an address is a direct call of a function (or past its ENDBR64). */
+export function isCallOf(view: KernelView, address: VirtAddr, start: VirtAddr): boolean {
+  try {
+    if (view.space.u8(offsetBy(address, -5)) !== 0xe8) return false;
+    const target = offsetBy(address, view.space.i32(offsetBy(address, -4)));
+    return target === start || target === offsetBy(start, 4);
+  } catch (error) {
+    if (error instanceof MemoryFault) return false;
+    throw error;
+  }
+}
+
+/** True if a function starts by making rbp its frame pointer (`push %rbp; mov %rsp,%rbp`), perhaps behind ENDBR64 and a hook. */
+export function setsFramePointer(view: KernelView, start: VirtAddr): boolean {
+  const { bytes } = view.space.readUpTo(start, 16);
+  for (let i = 0; i + 4 <= bytes.length; i++) {
+    if (bytes[i] === 0x55 && bytes[i + 1] === 0x48 && bytes[i + 2] === 0x89 && bytes[i + 3] === 0xe5) return true;
+  }
+  return false;
+}
