@@ -1,6 +1,6 @@
 // Bundles src/ into dist/: the `inquest` program and the library. Plain JavaScript, so that it runs
 // as it is (`npm ci` calls it, under any Node that npm runs on).
-import { rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
@@ -17,3 +17,4 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
+chmodSync('dist/inquest.js', 0o755);

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The `inquest` program: which job, with what, and what exit status.
 //
 //   0 done    1 the input could not be read, or a command failed    2 wrong usage    3 `oops` found none
