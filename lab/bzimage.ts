@@ -17,7 +17,44 @@ export function vmlinuxOf(image: Buffer): Buffer {
       return runProgram('xz', ['--decompress', '--stdout', '--single-stream'], { input: payload });
     case '28b52ffd':
       return zstdDecompressSync(payload);
+    case '02214c18':
+      return lz4Legacy(payload);
     default:
-      throw new Error(`bzImage payload begins with ${payload.toString('hex', 0, 4)}: neither xz nor zstd`);
+      throw new Error(`bzImage payload begins with ${payload.toString('hex', 0, 4)}: neither xz, zstd nor lz4`);
   }
+}
+
+/** LZ4's legacy frame (`lz4 -l`, lz4_Frame_format.md): a magic number, then blocks, each after its size. */
+function lz4Legacy(frame: Buffer): Buffer {
+  const blocks: Buffer[] = [];
+  for (let at = 4; at + 4 <= frame.length; ) {
+    const size = frame.readUInt32LE(at);
+    blocks.push(lz4Block(frame.subarray(at + 4, at + 4 + size)));
+    at += 4 + size;
+  }
+  return Buffer.concat(blocks);
+}
+
+/** One block of at most 8 MiB (lz4_Block_format.md): literals, then a copy of what came before, and so on. */
+function lz4Block(block: Buffer): Buffer {
+  const out = Buffer.alloc(8 << 20);
+  let [at, end] = [0, 0];
+  const length = (nibble: number) => {
+    let total = nibble;
+    for (let byte = nibble === 15 ? 255 : 0; byte === 255; total += byte) byte = block[at++] ?? 0;
+    return total;
+  };
+  while (at < block.length) {
+    const token = block[at++] ?? 0;
+    const literals = length(token >> 4);
+    end += block.copy(out, end, at, at + literals);
+    at += literals;
+    if (at >= block.length) break;
+    const from = end - block.readUInt16LE(at);
+    at += 2;
+    const copied = length(token & 15) + 4;
+    if (from < 0 || end + copied > out.length) throw new Error('lz4 block: a copy leaves the block');
+    for (let i = 0; i < copied; i++) out[end++] = out[from + i] ?? 0;
+  }
+  return out.subarray(0, end);
 }

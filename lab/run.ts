@@ -92,6 +92,10 @@ export async function run(kernelName: string, scenarioName: string, options: Run
   }
   if (!existsSync(join(folder, 'vmcore')))
     throw new Error(`${basename(folder)}: no vmcore; the console ended with\n${lastLines(guest.text, 15)}`);
+  const dmesg = join(folder, 'vmcore-dmesg.txt');
+  if (!scenario.dying.test(guest.text) && !(existsSync(dmesg) && scenario.dying.test(readFileSync(dmesg, 'latin1')))) {
+    throw new Error(`${basename(folder)}: it died, but not of this: no ${scenario.dying} in its log`);
+  }
   say(`${basename(folder)}: done`);
   return folder;
 }
@@ -119,7 +123,9 @@ async function watch(guest: Guest, scenario: Scenario, format: Format, folder: s
     await sleep(2000);
     await guest.qmp(scenario.host);
   }
-  if (!(await guest.shows(scenario.dying, 180))) throw new Error(`no ${scenario.dying} on the console`);
+  // A kernel may go straight to the capture kernel, without a word on the console: then its log has it.
+  const signs = new RegExp(`${scenario.dying.source}|^LAB CAPTURED`, 'm');
+  if (!(await guest.shows(signs, 180))) throw new Error(`no ${scenario.dying} on the console`);
   if (format.qemu !== undefined) {
     if (!(await guest.shows(/end Kernel panic/, 60))) throw new Error('the guest did not halt');
     say(`${basename(folder)}: dead, QEMU writes its memory`);

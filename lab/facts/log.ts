@@ -5,12 +5,15 @@ export const logOfGuest: Fact = {
   name: "log: the guest's dmesg",
   commands: ['log'],
   compare(world, [text = ''], tally) {
-    const lines = text.split('\n').map((line) => line.trimEnd());
+    const lines = text.split('\n').map(comparable);
     let at = 0;
     for (const line of (world.picture.text('dmesg') ?? '').split('\n').filter(Boolean)) {
-      // Records of more lines than one are continued without a time, by both; klogctl gives the level, log does not.
-      const wanted = line.replace(/^<\d+>/, '').trimEnd();
-      const found = lines.indexOf(wanted, at);
+      // klogctl gives the level, and the time on each line of a record; log gives neither after a record's first line.
+      const wanted = comparable(line.replace(/^<\d+>/, ''));
+      const found = firstOf(
+        lines.indexOf(wanted, at),
+        lines.indexOf(comparable(wanted.replace(/^\[ *\d+\.\d+\] /, '  ')), at),
+      );
       if (found < 0) tally.fault(`log: no line ${JSON.stringify(wanted.slice(0, 100))} after line ${at}`);
       else {
         tally.same();
@@ -30,7 +33,17 @@ export const logOfMakedumpfile: Fact = {
     const said = plain.trimEnd().split('\n');
     const lines = text.trimEnd().split('\n');
     for (let i = 0; i < Math.max(said.length, lines.length); i++) {
-      tally.compare(`log line ${i + 1}`, said[i]?.trimEnd() ?? 'nothing', lines[i]?.trimEnd() ?? 'nothing');
+      tally.compare(`log line ${i + 1}`, comparable(said[i] ?? 'no line'), comparable(lines[i] ?? 'no line'));
     }
   },
 };
+
+/** A line as it is compared: how far the further lines of a record are indented is not. */
+function comparable(line: string): string {
+  return line.replace(/^\s+/, '  ').trimEnd();
+}
+
+function firstOf(a: number, b: number): number {
+  if (a < 0 || b < 0) return Math.max(a, b);
+  return Math.min(a, b);
+}

@@ -10,6 +10,8 @@ export const stacks: Fact = {
   compare(world, [text = ''], tally) {
     const blocks = new Map(parseTaskBlocks(text).map((block) => [block.pid, block.body]));
     const addresses = byName(world.picture.symbols);
+    const edge = (name: string) => addresses.get(`__sched_text_${name}`)?.[0] ?? 0n;
+    const scheduler = { start: edge('start'), end: edge('end') };
     for (const task of world.picture.tasks.values()) {
       if (task.state === 'R' || task.stack.length === 0) continue;
       const label = `task ${task.tid} ${task.comm}`;
@@ -21,7 +23,7 @@ export const stacks: Fact = {
         else tally.moved(ran ?? world.scenario.moves ?? '');
         continue;
       }
-      const problem = difference(task.stack, parseFrames(body), addresses);
+      const problem = difference(task.stack, parseFrames(body), addresses, scheduler);
       if (problem === undefined) tally.same();
       else if (ran !== undefined) tally.moved(ran);
       else tally.fault(`${label}: ${problem}`);
@@ -39,26 +41,31 @@ function byName(symbols: readonly KernelSymbol[]): Map<string, bigint[]> {
   return found;
 }
 
+/** The scheduler's own functions: from `__sched_text_start` up to, not including, `__sched_text_end`. */
+interface Range {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
 /**
- * /proc leaves out the scheduler's own functions at the top (in_sched_functions(), kernel/sched/core.c), so the
- * frames' end must be the entries. Undefined when it is.
+ * What differs between a stack of /proc and a backtrace, in words; undefined when nothing does. /proc leaves out the
+ * scheduler's own functions wherever they are (stack_trace_consume_entry_nosched(), kernel/stacktrace.c).
  */
 export function difference(
   entries: readonly StackEntry[],
   frames: readonly Frame[],
   addresses: ReadonlyMap<string, readonly bigint[]>,
+  scheduler: Range,
 ): string | undefined {
-  const tail = frames.slice(Math.max(0, frames.length - entries.length));
-  const words = (list: readonly { name: string }[]) => list.map((entry) => entry.name).join(' < ');
-  if (tail.length < entries.length) return `the guest said ${words(entries)}, the dump ${words(frames) || 'nothing'}`;
+  const shown = frames.filter(({ address }) => address < scheduler.start || address >= scheduler.end);
+  const words = (list: readonly { name: string }[]) => list.map((entry) => entry.name).join(' < ') || 'nothing';
+  const both = `the guest said ${words(entries)}, the dump ${words(frames)}`;
   for (const [i, entry] of entries.entries()) {
-    const at = tail[i]?.address;
+    const at = shown[i]?.address;
     const starts = addresses.get(entry.name) ?? [];
     if (at === undefined || !starts.some((start) => start + BigInt(entry.offset) === at)) {
-      return `the guest said ${words(entries)}, the dump ${words(frames)}: differs at ${entry.name}+0x${entry.offset.toString(16)}`;
+      return `${both}: differs at ${entry.name}+0x${entry.offset.toString(16)}`;
     }
   }
-  const above = frames.slice(0, frames.length - entries.length);
-  const strange = above.find((frame) => !/sched|preempt|switch/.test(frame.name));
-  return strange === undefined ? undefined : `the dump has ${strange.name} above what the guest said`;
+  return shown.length > entries.length ? `${both}: the dump has more` : undefined;
 }
