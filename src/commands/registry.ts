@@ -8,11 +8,27 @@ import { mod } from './mod.ts';
 import { ps } from './ps.ts';
 import { rd } from './rd.ts';
 import { set } from './set.ts';
+import { pointerTo, struct, union } from './struct.ts';
 import { sym } from './sym.ts';
 import { sys } from './sys.ts';
 import { task } from './task.ts';
 
-const commands: readonly Command[] = [bt, dis, helpOn(allCommands), log, mod, ps, rd, set, sym, sys, task];
+const commands: readonly Command[] = [
+  bt,
+  dis,
+  helpOn(allCommands),
+  log,
+  mod,
+  pointerTo,
+  ps,
+  rd,
+  set,
+  struct,
+  sym,
+  sys,
+  task,
+  union,
+];
 
 const byName = new Map(commands.map((command) => [command.name, command]));
 

@@ -110,8 +110,7 @@ export class PageDescriptors {
     if (this.hasType('hugetlb')) return 'user';
     // slab uses the same word for something else: such pages have been taken for a process's, too
     if ((this.word(this.mapping) & 1n) !== 0n) return 'user';
-    const swapcache =
-      this.hasFlag('swapcache') && (this.bits.swapbacked === null || this.hasFlag('swapbacked'));
+    const swapcache = this.hasFlag('swapcache') && (this.bits.swapbacked === null || this.hasFlag('swapbacked'));
     if (this.hasFlag('lru') || swapcache) return this.hasFlag('private') ? 'private-cache' : 'cache';
     if (this.isSlabLoaded()) return 'kernel';
     if (this.isFree(pfn)) return 'free';

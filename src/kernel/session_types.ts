@@ -39,6 +39,11 @@ export class SessionTypes implements TypeSource {
     return this.inModules((types) => types.variable(name)?.type ?? null);
   }
 
+  /** Prototype of a function of the kernel or of a module, or null. */
+  functionType(name: string): Type | null {
+    return this.base?.functionType(name) ?? this.inModules((types) => types.functionType(name));
+  }
+
   private inModules(look: (types: BtfTypes) => Type | null): Type | null {
     if (this.inside) return null; // reading the modules asks for types, too: those are the kernel's own
     this.inside = true;
