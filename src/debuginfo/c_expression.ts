@@ -47,8 +47,7 @@ class Names implements TypeNames {
 
   /** A typedef; or a struct by its bare tag, as crash users write it, unless a symbol has the name. */
   typeOfName(name: string): Type | null {
-    const type = this.environment.context.types.find(name);
-    return type === null || this.environment.symbol(name) !== null ? null : type;
+    return this.environment.symbol(name) === null ? this.environment.context.types.find(name) : null;
   }
 
   tagged(name: string): Type | null {

@@ -26,7 +26,7 @@ export class SessionTypes implements TypeSource {
 
   *all(): Iterable<Type> {
     if (this.base !== null) yield* this.base.all();
-    for (const types of this.modules()) yield* types.all();
+    for (const types of this.modules()) yield* types.own();
   }
 
   /** Type of a kernel variable that BTF describes (per-CPU ones; all on newer kernels), or null. */

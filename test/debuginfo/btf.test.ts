@@ -6,7 +6,15 @@ import { BtfTypes } from '../../src/debuginfo/btf.ts';
 import { DistilledBase } from '../../src/debuginfo/btf_distilled.ts';
 import { kinds } from '../../src/debuginfo/btf_records.ts';
 import { declare, definition } from '../../src/debuginfo/c_declaration.ts';
-import { type CompoundType, findMember, offsetOf, sizeOf, strip, type Type, typeName } from '../../src/debuginfo/type.ts';
+import {
+  type CompoundType,
+  findMember,
+  offsetOf,
+  sizeOf,
+  strip,
+  type Type,
+  typeName,
+} from '../../src/debuginfo/type.ts';
 import { BtfWriter } from '../support/btf_writer.ts';
 
 /** Blob with one of everything. */
@@ -40,7 +48,17 @@ function everything(): BtfWriter {
   btf.float('double', 8);
   btf.typeTag('user', int);
   btf.declTag('tag', task);
-  const write = btf.function('write', btf.prototype(int, [['list', listPointer], ['n', ulong]], true));
+  const write = btf.function(
+    'write',
+    btf.prototype(
+      int,
+      [
+        ['list', listPointer],
+        ['n', ulong],
+      ],
+      true,
+    ),
+  );
   assert.ok(write > 0);
   btf.section('.data..percpu', [{ variable: btf.variable('current', listPointer), offset: 64, size: 8 }]);
   return btf;
