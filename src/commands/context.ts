@@ -1,7 +1,7 @@
 // What commands of one session share: the kernel, the current task, and how numbers are shown.
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { NotFoundError, UsageError } from '../base/errors.ts';
-import { escapeTerminal, hex16 } from '../base/text.ts';
+import { escapeLine, hex16 } from '../base/text.ts';
 import { crashedTask } from '../kernel/panic.ts';
 import type { Task } from '../kernel/sched.ts';
 import type { Kernel } from '../kernel/session.ts';
@@ -23,6 +23,11 @@ export class CommandContext {
     return task;
   }
 
+  /** Whether `set` has chosen the current task. */
+  get hasChosenTask(): boolean {
+    return this.chosen !== null;
+  }
+
   set task(task: Task) {
     this.chosen = task;
   }
@@ -40,7 +45,7 @@ export class CommandContext {
     }
     const address = parseHex(word);
     const task = address === null ? null : tasks.byAddress(address);
-    if (task === null) throw new UsageError(`invalid task or pid value: ${escapeTerminal(word)}`);
+    if (task === null) throw new UsageError(`invalid task or pid value: ${escapeLine(word)}`);
     return task;
   }
 }
@@ -59,7 +64,7 @@ export function parseAddress(context: CommandContext, word: string): VirtAddr {
   const symbol = context.kernel.symbols.find(word);
   if (symbol !== null) return symbol.address;
   const address = parseHex(word);
-  if (address === null) throw new UsageError(`invalid address or symbol: ${escapeTerminal(word)}`);
+  if (address === null) throw new UsageError(`invalid address or symbol: ${escapeLine(word)}`);
   return address;
 }
 
@@ -76,7 +81,7 @@ export function parseCpus(context: CommandContext, spec: string): number[] {
   const cpus = new Set<number>();
   for (const part of spec.split(',')) {
     const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part);
-    if (match === null) throw new UsageError(`invalid cpu specification: ${escapeTerminal(spec)}`);
+    if (match === null) throw new UsageError(`invalid cpu specification: ${escapeLine(spec)}`);
     const last = Number(match[2] ?? match[1]);
     for (let cpu = Number(match[1]); cpu <= last; cpu++) {
       if (!possible.includes(cpu)) throw new UsageError(`invalid cpu number: ${cpu}`);
@@ -88,6 +93,7 @@ export function parseCpus(context: CommandContext, spec: string): number[] {
 
 /** The task as data, in every command's output. */
 export interface TaskLabel {
+  /** -1 where the task cannot be read. */
   readonly pid: number;
   readonly task: VirtAddr;
   readonly cpu: number;
@@ -101,5 +107,5 @@ export function taskLabel(task: Task): TaskLabel {
 /** The line that comes before every task's output. */
 export function taskHeader(task: TaskLabel): string {
   const { pid, cpu, command } = task;
-  return `PID: ${String(pid).padEnd(8)} TASK: ${hex16(task.task)}  CPU: ${String(cpu).padEnd(4)} COMMAND: "${escapeTerminal(command)}"`;
+  return `PID: ${(pid < 0 ? '?' : String(pid)).padEnd(8)} TASK: ${hex16(task.task)}  CPU: ${String(cpu).padEnd(4)} COMMAND: "${escapeLine(command)}"`;
 }

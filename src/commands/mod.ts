@@ -2,7 +2,7 @@
 
 import type { VirtAddr } from '../base/address.ts';
 import { UsageError } from '../base/errors.ts';
-import { escapeTerminal, hex16 } from '../base/text.ts';
+import { escapeLine, hex16 } from '../base/text.ts';
 import type { ModuleRange } from '../kernel/module.ts';
 import { defineCommand } from './command.ts';
 import type { CommandContext } from './context.ts';
@@ -72,7 +72,7 @@ function collectMod(context: CommandContext, args: readonly string[]): ModData {
 }
 
 function renderMod({ modules, show, apart }: ModData): string {
-  const names = modules.map(({ name }) => escapeTerminal(name));
+  const names = modules.map(({ name }) => escapeLine(name));
   const width = Math.max(4, ...names.map((name) => name.length));
   if (show === 'taints') {
     if (modules.length === 0) return 'no tainted modules\n';

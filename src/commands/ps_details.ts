@@ -1,5 +1,5 @@
 // `ps -a` and `-r`: arguments and resource limits of processes.
-import { escapeTerminal, hex } from '../base/text.ts';
+import { escapeLine, hex } from '../base/text.ts';
 import { isUnreadable, processArguments } from '../kernel/process_arguments.ts';
 import { type ResourceLimit, resourceLimits } from '../kernel/resource.ts';
 import type { Task } from '../kernel/sched.ts';
@@ -37,8 +37,8 @@ export function renderArguments(found: readonly Arguments[]): string {
       const head = `${taskHeader(task)}\n`;
       if (argv === null || envp === null) return `${head}(no user stack)\n`;
       if (unreadable !== null) return `${head}ps: cannot access user stack address: ${hex(unreadable)}\n`;
-      const environment = envp.map((entry, i) => `${i === 0 ? 'ENV:' : '    '} ${escapeTerminal(entry)}\n`).join('');
-      return `${head}ARG: ${escapeTerminal(argv.join(' '))}\n${environment}`;
+      const environment = envp.map((entry, i) => `${i === 0 ? 'ENV:' : '    '} ${escapeLine(entry)}\n`).join('');
+      return `${head}ARG: ${escapeLine(argv.join(' '))}\n${environment}`;
     })
     .join('\n');
 }

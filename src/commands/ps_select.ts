@@ -1,6 +1,6 @@
 // Which tasks `ps` shows.
 import { UsageError } from '../base/errors.ts';
-import { escapeTerminal } from '../base/text.ts';
+import { escapeLine } from '../base/text.ts';
 import type { Task } from '../kernel/sched.ts';
 import type { CommandContext } from './context.ts';
 import { parseHex } from './context.ts';
@@ -53,7 +53,7 @@ function tasksByWord(context: CommandContext, word: string): Task[] {
   // a name that looks like a number or an option can be written with a backslash before it
   const name = word.startsWith('\\') ? word.slice(1) : word;
   const named = tasks.all.filter((t) => t.comm === name.slice(0, 15));
-  if (named.length === 0) throw new UsageError(`invalid task or pid value: ${escapeTerminal(word)}`);
+  if (named.length === 0) throw new UsageError(`invalid task or pid value: ${escapeLine(word)}`);
   return named;
 }
 
@@ -62,7 +62,7 @@ function compilePattern(pattern: string): RegExp {
   try {
     return new RegExp(pattern.slice(0, 256));
   } catch {
-    throw new UsageError(`invalid regular expression: ${escapeTerminal(pattern)}`);
+    throw new UsageError(`invalid regular expression: ${escapeLine(pattern)}`);
   }
 }
 
@@ -71,7 +71,7 @@ function parsePolicies(text: string): Set<number> {
     const named = policies.indexOf(part.toUpperCase().replace(/^SCHED_/, ''));
     const number = /^\d{1,3}$/.test(part) ? Number(part) : part.toUpperCase() === 'OTHER' ? 0 : named;
     if (number < 0 || number >= policies.length) {
-      throw new UsageError(`invalid scheduling policy: ${escapeTerminal(part)}`);
+      throw new UsageError(`invalid scheduling policy: ${escapeLine(part)}`);
     }
     return number;
   });

@@ -3,7 +3,7 @@
 //       PID    PPID  CPU       TASK        ST  %MEM      VSZ      RSS  COMM
 // >    1408       1   0  ff1459ed1bd920c0  RU   0.3     2260     1576  sh
 import type { VirtAddr } from '../base/address.ts';
-import { escapeTerminal, hex16 } from '../base/text.ts';
+import { escapeLine, hex16 } from '../base/text.ts';
 import { presentPages } from '../kernel/mmzone.ts';
 import { parentPid, type Task, type TaskState, taskMemory } from '../kernel/sched.ts';
 import type { Kernel } from '../kernel/session.ts';
@@ -97,7 +97,7 @@ function renderRow(row: TaskRow, columns: TaskColumns): string {
     String(row.residentSize).padStart(9),
     columns.policy ? `  ${(row.policy ?? '-').padEnd(8)}  ${String(row.priority ?? '-').padStart(4)}` : '',
     '  ',
-    row.kernelThread ? `[${escapeTerminal(row.command)}]` : escapeTerminal(row.command),
+    row.kernelThread ? `[${escapeLine(row.command)}]` : escapeLine(row.command),
   ];
   return `${cells.join('')}\n`;
 }

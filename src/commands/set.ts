@@ -2,7 +2,7 @@
 
 import type { VirtAddr } from '../base/address.ts';
 import { assertNever, UsageError } from '../base/errors.ts';
-import { escapeTerminal, hex16 } from '../base/text.ts';
+import { escapeLine, hex16 } from '../base/text.ts';
 import { crashedTask } from '../kernel/panic.ts';
 import type { Task, TaskState } from '../kernel/sched.ts';
 import { defineCommand } from './command.ts';
@@ -87,7 +87,7 @@ function collectSet(context: CommandContext, args: readonly string[]): SetData {
       variableTable[first]!.change(context, second ?? null);
       return { kind: 'variables', variables: [variableTable[first]!.show(context)] };
     }
-    if (second !== undefined) throw new UsageError(`no such variable: ${escapeTerminal(first)}`);
+    if (second !== undefined) throw new UsageError(`no such variable: ${escapeLine(first)}`);
     context.task = context.taskByWord(first);
   }
   return { kind: 'task', task: contextTask(context), silent: false };
@@ -123,7 +123,7 @@ const radix: VariableHandler = {
   change(context, value) {
     if (value === null) return;
     if (!/^(10|16|dec|hex|decimal|hexadecimal)$/.test(value)) {
-      throw new UsageError(`radix is 10 or 16, not ${escapeTerminal(value)}`);
+      throw new UsageError(`radix is 10 or 16, not ${escapeLine(value)}`);
     }
     context.radix = /^(16|hex)/.test(value) ? 16 : 10;
   },
@@ -152,7 +152,7 @@ function variables(context: CommandContext): Variable[] {
 function renderSet(data: SetData): string {
   switch (data.kind) {
     case 'variables':
-      return data.variables.map(({ name, value }) => `${name.padStart(14)}: ${escapeTerminal(value)}\n`).join('');
+      return data.variables.map(({ name, value }) => `${name.padStart(14)}: ${escapeLine(value)}\n`).join('');
     case 'task':
       return data.silent ? '' : renderTask(data.task);
     default:
@@ -180,7 +180,7 @@ function renderTask(task: ContextTask): string {
   const mark = task.panicked ? '(PANIC)' : task.active ? '(ACTIVE)' : '';
   const info = task.threadInfo === null ? '' : `  [THREAD_INFO: ${hex16(task.threadInfo)}]`;
   return (
-    `    PID: ${task.pid}\nCOMMAND: "${escapeTerminal(task.command)}"\n   TASK: ${hex16(task.task)}${info}\n` +
+    `    PID: ${task.pid}\nCOMMAND: "${escapeLine(task.command)}"\n   TASK: ${hex16(task.task)}${info}\n` +
     `    CPU: ${task.cpu}\n  STATE: ${stateNames[task.state]} ${mark}\n`
   );
 }

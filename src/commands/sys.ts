@@ -1,6 +1,6 @@
 // sys: what machine, what kernel, when, and why it died.
 import { assertNever, NotFoundError, UsageError } from '../base/errors.ts';
-import { escapeTerminal } from '../base/text.ts';
+import { escapeLine } from '../base/text.ts';
 import { type DmiField, readDmi } from '../kernel/dmi.ts';
 import { kernelConfig } from '../kernel/ikconfig.ts';
 import { loadAverages } from '../kernel/loadavg.ts';
@@ -90,7 +90,7 @@ function chooseCalls(calls: readonly SystemCall[], wanted: string | null): reado
   const found = calls.filter((call) =>
     number === null ? call.symbol?.includes(wanted) === true : call.number === number,
   );
-  if (found.length === 0) throw new NotFoundError('system call', escapeTerminal(wanted));
+  if (found.length === 0) throw new NotFoundError('system call', escapeLine(wanted));
   return found;
 }
 
@@ -127,7 +127,7 @@ function renderSys(data: SysData): string {
     case 'taint':
       return `TAINTED_MASK: ${data.mask.toString(16)}  ${taintLetters(data.flags)}\n`;
     case 'dmi':
-      return data.fields.map(({ name, value }) => `${name.padStart(25)}: ${escapeTerminal(value)}\n`).join('');
+      return data.fields.map(({ name, value }) => `${name.padStart(25)}: ${escapeLine(value)}\n`).join('');
     case 'calls':
       return `NUM  SYSTEM CALL\n${data.calls.map(renderCall).join('')}`;
     case 'config':
@@ -167,7 +167,7 @@ function renderSummary(summary: SystemSummary): string {
     ['MEMORY', memory === null ? unknown : memorySize(memory)],
     ['PANIC', panic === null ? '(no line of the log says why)' : panicText(panic)],
   ];
-  return lines.map(([name, value]) => `${name.padStart(12)}: ${escapeTerminal(value)}\n`).join('');
+  return lines.map(([name, value]) => `${name.padStart(12)}: ${escapeLine(value)}\n`).join('');
 }
 
 function panicText(line: string): string {

@@ -41,6 +41,7 @@ export function taskTypes(threadCounters = false): string {
       char comm[16]; struct signal_struct *signal; struct thread_struct thread;
       ${threadCounters ? 'struct task_rss_stat rss_stat;' : ''}
     };
+    struct pglist_data { unsigned long node_present_pages; };
     struct rq { struct task_struct *curr; struct task_struct *idle; u64 clock; };
   `;
 }

@@ -1,0 +1,152 @@
+// set, mod, task, help: the shape of what they print, and what they refuse.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { UsageError } from '../../src/base/errors.ts';
+import { CommandContext } from '../../src/commands/context.ts';
+import { mod } from '../../src/commands/mod.ts';
+import { allCommands, findCommand } from '../../src/commands/registry.ts';
+import { set } from '../../src/commands/set.ts';
+import { task } from '../../src/commands/task.ts';
+import { SyntheticKernel } from '../support/synthetic_kernel.ts';
+import { linkTasks, machine, newTask } from '../support/task_writer.ts';
+
+function twoTasks() {
+  const kernel = machine({ cpus: 2 });
+  const init = newTask(kernel, { pid: 1, comm: 'init' });
+  const sh = newTask(kernel, { pid: 42, comm: 'sh', cpu: 1, state: 0 });
+  linkTasks(kernel, [init, sh]);
+  kernel.set(kernel.perCpu('runqueues', 1), 'curr', sh);
+  kernel.space.words(kernel.allocate('struct atomic', 'panic_cpu').address, 1n);
+  return { kernel, init, sh, context: new CommandContext(kernel.session) };
+}
+
+describe('set', () => {
+  test('shows the task that panicked, then the one chosen', () => {
+    const { context, init, sh } = twoTasks();
+    const at = (address: bigint) => address.toString(16);
+    assert.equal(
+      set.run(context, []).text,
+      `    PID: 42\nCOMMAND: "sh"\n   TASK: ${at(sh.address)}  [THREAD_INFO: ${at(sh.address)}]\n    CPU: 1\n  STATE: TASK_RUNNING (PANIC)\n`,
+    );
+    assert.match(set.run(context, [at(init.address)]).text, /PID: 1\n.*\n.*\n.*\n {2}STATE: TASK_INTERRUPTIBLE \n$/);
+    assert.equal(context.task.pid, 1);
+    set.run(context, ['-p']);
+    assert.equal(context.task.pid, 42);
+    set.run(context, ['-c', '0']);
+    assert.equal(context.task.comm, 'swapper/0');
+  });
+
+  test('-a declares another task to be what its CPU ran', () => {
+    const { context, kernel } = twoTasks();
+    set.run(context, ['-a', '1']);
+    assert.equal(kernel.tasks.active(0)?.pid, 1);
+    assert.equal(kernel.tasks.byPid(1)?.active, true);
+    assert.equal(kernel.tasks.all[0]?.active, false);
+  });
+
+  test('radix is shown and changed', () => {
+    const { context } = twoTasks();
+    assert.match(set.run(context, ['radix', '16']).text, /^ +radix: 16 \(hex\)\n$/);
+    assert.equal(context.radix, 16);
+    set.run(context, ['dec']);
+    assert.equal(context.radix, 10);
+    assert.match(set.run(context, ['-v']).text, /^ +scroll: off \(none\)$/m);
+  });
+
+  for (const args of [['99'], ['-c', '7'], ['-c', 'x'], ['radix', '7'], ['scroll', 'on'], ['nonsense', 'on']]) {
+    test(`refuses ${args.join(' ')}`, () => assert.throws(() => set.run(twoTasks().context, args), UsageError));
+  }
+});
+
+describe('task', () => {
+  test('-R prints members of task_struct and thread_info, and says which there are not', () => {
+    const { context } = twoTasks();
+    const { text } = task.run(context, ['-R', 'pid,comm', '-R', 'se.vruntime', '-Rnothing', '1']);
+    assert.match(text, /^PID: 1 .*COMMAND: "init"\n {2}pid = 1,\n {2}comm = "init\\000/);
+    assert.match(text, /\n {2}se\.vruntime = 0,?\ntask: invalid data structure member reference: nothing\n$/);
+  });
+
+  test('without -R prints both structs, numbers as asked', () => {
+    const { context } = twoTasks();
+    const { text } = task.run(context, ['-x', '42']);
+    assert.match(text, /\nstruct task_struct \{\n/);
+    assert.match(text, /\n {2}pid = 0x2a,\n/);
+    assert.match(text, /\n\nstruct thread_info \{\n {2}flags = 0x0,\n {2}cpu = 0x1\n\}\n$/);
+  });
+
+  test('refuses what is no task', () => {
+    assert.throws(() => task.run(twoTasks().context, ['ffff0000']), UsageError);
+    assert.throws(() => task.run(twoTasks().context, ['-R']), UsageError);
+  });
+});
+
+test('mod lists modules by address, with columns as wide as they need to be', () => {
+  const kernel = new SyntheticKernel(`
+    struct list_head { struct list_head *next, *prev; };
+    enum module_state { MODULE_STATE_LIVE, MODULE_STATE_COMING };
+    enum mod_mem_type { MOD_TEXT, MOD_DATA };
+    struct module_memory { void *base; unsigned int size; };
+    struct module { enum module_state state; struct list_head list; char name[56]; struct module_memory mem[2]; unsigned long taints; };
+  `);
+  const head = kernel.allocate('struct list_head', 'modules');
+  const modules = (
+    [
+      ['late', 0xffff_ffff_c001_0000n, 0x100000],
+      ['a\nb', 0xffff_ffff_c000_0000n, 0x1000],
+    ] as const
+  ).map(([name, base, size], i) => {
+    const module = kernel.allocate('struct module');
+    kernel.set(module, 'name', name);
+    kernel.set(module, 'mem[0].base', base);
+    kernel.set(module, 'mem[0].size', size);
+    kernel.set(module, 'taints', i === 0 ? 0x1000 : 0);
+    return module;
+  });
+  kernel.link(head.address, ...modules.map((module) => module.member('list').address));
+  const context = new CommandContext(kernel.session);
+  const [late, early] = modules.map(({ address }) => address.toString(16));
+  assert.equal(
+    mod.run(context, []).text,
+    `     MODULE       NAME       TEXT_BASE         SIZE  OBJECT FILE
+${early}  a\\x0ab  ffffffffc0000000     4096  (not loaded)  [CONFIG_KALLSYMS]
+${late}  late    ffffffffc0010000  1048576  (not loaded)  [CONFIG_KALLSYMS]
+`,
+  );
+  assert.equal(mod.run(context, ['-t']).text, 'NAME  TAINTS\nlate  O\n');
+  assert.throws(() => mod.run(context, ['virtio']), UsageError);
+});
+
+describe('help', () => {
+  const { context } = twoTasks();
+  const help = (...args: string[]): string => findCommand('help')!.run(context, args).text;
+
+  test('lists every command, and explains every one', () => {
+    const list = help().split(/\s+/);
+    for (const { name } of allCommands()) {
+      assert.ok(list.includes(name), name);
+      assert.match(help(name), new RegExp(`^NAME\\n  ${name.replace('*', '\\*')} - `));
+    }
+    assert.equal(help('all').match(/^NAME$/gm)?.length, allCommands().length);
+  });
+
+  test('every option in a synopsis is explained in the description', () => {
+    for (const { name, help: page } of allCommands()) {
+      for (const [, letters] of page.usage.join(' ').matchAll(/(?<![\w-])-([A-Za-z]+)/g)) {
+        for (const letter of letters!) {
+          assert.ok(page.description.includes(`-${letter}`), `help ${name}: -${letter}`);
+        }
+      }
+    }
+  });
+
+  test('no line is too wide for a terminal', () => {
+    for (const line of help('all').split('\n')) assert.ok(line.length <= 126, line);
+  });
+
+  test('topics, and what there is no help for', () => {
+    assert.match(help('input'), /pipe/);
+    assert.match(help('output'), /standard\s+error/);
+    assert.throws(() => help('nonsense'), /command not found: nonsense/);
+    assert.throws(() => help('-x'), UsageError);
+  });
+});
