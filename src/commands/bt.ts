@@ -1,10 +1,10 @@
 // `bt`: backtraces. What lies raw on a stack (-r -t -T -e -E -v) is in bt_stack.ts.
 import { isUserMode } from '../arch/x86_64/registers.ts';
-import type { VirtAddr } from '../base/address.ts';
+import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal, hex, hex16 } from '../base/text.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
-import { crashedTask } from '../kernel/panic.ts';
+import { crashedCpu, crashedTask } from '../kernel/panic.ts';
 import type { Task } from '../kernel/sched.ts';
 import type { Kernel } from '../kernel/session.ts';
 import {
@@ -121,8 +121,11 @@ come from the kernel's own unwind tables; one that had to be guessed has a ? bef
       panicked: options.has('p'),
       threads: options.has('g'),
       args: options.args,
-    }).filter((task) => filter === null || !task.idle);
-    const show = (task: Task): TaskTrace => {
+    }).filter((target) => filter === null || 'unreadable' in target || !target.idle);
+    const show = (target: Target): TaskTrace => {
+      const words = options.has('f') ? 'plain' : options.has('F') ? 'symbolic' : null;
+      if ('unreadable' in target) return cpuTrace(context, target.unreadable, words);
+      const task = target;
       const raw: StackData | null = options.has('r')
         ? stackWords(context, task)
         : options.has('e')
@@ -131,7 +134,6 @@ come from the kernel's own unwind tables; one that had to be guessed has a ? bef
             ? stackSymbols(context, task, options.has('T'))
             : null;
       if (raw !== null) return { ...taskLabel(task), frames: [], problem: '', stackContent: raw };
-      const words = options.has('f') ? 'plain' : options.has('F') ? 'symbolic' : null;
       return { ...taskLabel(task), ...framesOf(context, tracer.of(task), words), stackContent: null };
     };
     return { ...none, tasks: tasks.map(show) };
@@ -156,20 +158,27 @@ come from the kernel's own unwind tables; one that had to be guessed has a ? bef
   },
 });
 
+/** A task, or a CPU whose task cannot be read. */
+type Target = Task | { readonly unreadable: number };
+
 function pickTasks(
   context: CommandContext,
   want: { all: boolean; cpuSpec: string | null; panicked: boolean; threads: boolean; args: readonly string[] },
-): Task[] {
+): Target[] {
   const { kernel } = context;
   if (want.all || want.cpuSpec !== null) {
     const cpus = want.cpuSpec === null ? kernel.cpus.online : parseCpus(context, want.cpuSpec);
-    const tasks: Task[] = [];
-    for (const cpu of cpus) {
-      const task = kernel.tasks.active(cpu);
-      if (task !== null) tasks.push(task);
-      else kernel.faults.record(`CPU ${cpu}`, new NotFoundError('task', `active on CPU ${cpu}`));
-    }
-    return tasks;
+    return cpus.map((cpu) => kernel.tasks.active(cpu) ?? { unreadable: cpu });
+  }
+  const crashed = crashedCpu(kernel);
+  // the task that panicked may be missing from the dump; what its CPU ran is on the stack all the same
+  if (
+    want.args.length === 0 &&
+    crashed !== null &&
+    (want.panicked || !context.hasChosenTask) &&
+    kernel.tasks.active(crashed.cpu) === null
+  ) {
+    return [{ unreadable: crashed.cpu }];
   }
   const named =
     want.args.length > 0
@@ -181,6 +190,18 @@ function pickTasks(
       .filter((t) => t.tgid === task.tgid && !t.idle)
       .sort((a, b) => Number(b.pid === b.tgid) - Number(a.pid === a.tgid)),
   );
+}
+
+/** What a CPU ran, where its task cannot be read: the task's name and pid are not known then. */
+function cpuTrace(context: CommandContext, cpu: number, words: 'plain' | 'symbolic' | null): TaskTrace {
+  const { kernel } = context;
+  const task = kernel.tasks.activeAddress(cpu);
+  kernel.faults.record(
+    `CPU ${cpu}`,
+    new NotFoundError('task', `that CPU ${cpu} ran`, 'its task_struct cannot be read'),
+  );
+  const label = { pid: -1, task: task ?? virtAddr(0n), cpu, command: '?' };
+  return { ...label, ...framesOf(context, backtracer(kernel).ofCpu(cpu), words), stackContent: null };
 }
 
 function panicTask(kernel: Kernel): Task {

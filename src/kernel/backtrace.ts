@@ -69,11 +69,11 @@ export class Backtracer {
     return trace;
   }
 
-  /** From any registers, on a task's stacks. */
-  fromRegisters(task: Task, registers: Registers): Backtrace {
-    return this.named(
-      this.unwinder.fromRegisters(task.object.member('stack').pointer(), task.cpu, registers, task.address),
-    );
+  /** What a CPU ran when the kernel died, where the task that it ran cannot be read. */
+  ofCpu(cpu: number): Backtrace {
+    const note = cpuNote(this.kernel, cpu);
+    const registers = note === null ? null : fromNote(note.registers);
+    return this.named(this.unwinder.activeCpu(cpu, registers, note?.source === 'qemu'));
   }
 
   /** Every stack that a task on its CPU may have used, its own first. */

@@ -2,25 +2,31 @@
 import type { Task } from './sched.ts';
 import type { Kernel } from './session.ts';
 
-export interface CrashedTask {
+export interface CrashedCpu {
   readonly cpu: number;
-  readonly task: Task;
   /** What says so. */
-  readonly source: 'panic_cpu' | 'crashing_cpu' | 'stack';
+  readonly source: 'panic_cpu' | 'crashing_cpu';
 }
 
-/**
- * The task that was running on the CPU that panicked; null when nothing in memory says which (a dump of
- * a kernel that did not panic, or that hung).
- */
-export function crashedTask(kernel: Kernel): CrashedTask | null {
+export interface CrashedTask extends CrashedCpu {
+  readonly task: Task;
+}
+
+/** The CPU that panicked; null when nothing in memory says which (a kernel that did not panic, or that hung). */
+export function crashedCpu(kernel: Kernel): CrashedCpu | null {
   // panic_cpu: 1717f2096b54 (4.5); crashing_cpu: set by crash_save_cpu's callers on x86 and arm64
   for (const source of ['panic_cpu', 'crashing_cpu'] as const) {
     const cpu = kernel.faults.attempt(source, () => readCpu(kernel, source), null);
-    const task = cpu === null ? null : kernel.tasks.active(cpu);
-    if (cpu !== null && task !== null) return { cpu, task, source };
+    if (cpu !== null) return { cpu, source };
   }
   return null;
+}
+
+/** The task that was running on the CPU that panicked; null when that is not known, or the task cannot be read. */
+export function crashedTask(kernel: Kernel): CrashedTask | null {
+  const crashed = crashedCpu(kernel);
+  const task = crashed === null ? null : kernel.tasks.active(crashed.cpu);
+  return crashed === null || task === null ? null : { ...crashed, task };
 }
 
 /** -1 (PANIC_CPU_INVALID) means no CPU. */

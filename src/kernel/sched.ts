@@ -42,6 +42,8 @@ export interface TaskTable {
   threads(tgid: number): readonly Task[];
   /** The task that a CPU ran at the crash; null if it cannot be told. */
   active(cpu: number): Task | null;
+  /** Virtual address of that task's task_struct, which may be known where the task itself cannot be read. */
+  activeAddress(cpu: number): VirtAddr | null;
   /** Declares a task to be the one that its CPU ran: for dumps whose runqueues cannot be trusted. */
   setActive(task: Task): void;
 }
@@ -122,6 +124,7 @@ export function readTasks(kernel: Kernel): TaskTable {
     byPid: (pid) => byPid.get(pid) ?? null,
     byAddress: (address) => byAddress.get(address) ?? null,
     active: (cpu) => byAddress.get(activeByCpu.get(cpu) ?? 0n) ?? null,
+    activeAddress: (cpu) => (activeByCpu.get(cpu) as VirtAddr | undefined) ?? null,
     setActive(task) {
       const before = byAddress.get(activeByCpu.get(task.cpu) ?? 0n);
       if (before !== undefined) (before as { active: boolean }).active = false;

@@ -4,7 +4,7 @@ import { isUserMode, type Registers } from '../arch/x86_64/registers.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
 import { type LockWait, lockWait } from '../kernel/blocked_on.ts';
-import { type CrashedTask, crashedTask } from '../kernel/panic.ts';
+import { type CrashedCpu, type CrashedTask, crashedCpu, crashedTask } from '../kernel/panic.ts';
 import { type LogRecord, logAsText, logTimestamp, readLog } from '../kernel/printk.ts';
 import type { Task } from '../kernel/sched.ts';
 import type { Kernel } from '../kernel/session.ts';
@@ -31,8 +31,10 @@ export class Facts {
   readonly incidents: readonly Incident[];
   /** The incident that the kernel died of, as far as the log tells. */
   readonly death: Incident | null;
-  /** Who ran on the CPU that panicked. */
+  /** Who ran on the CPU that panicked; null also where that task cannot be read. */
   readonly crashed: CrashedTask | null;
+  readonly crashedCpu: CrashedCpu | null;
+  private cpuTrace: Backtrace | null = null;
   private readonly waits = new Map<bigint, LockWait | null>();
 
   constructor(context: CommandContext) {
@@ -44,6 +46,7 @@ export class Facts {
       text.split('\n').map((line) => `${logTimestamp(timestampNs ?? 0n)} ${line}`),
     );
     this.incidents = findIncidents(logAsText(this.log));
+    this.crashedCpu = faults.attempt('panicking CPU', () => crashedCpu(this.kernel), null);
     this.crashed = faults.attempt('panicking task', () => crashedTask(this.kernel), null);
     this.death = findDeath(this.incidents, this.crashed);
   }
@@ -53,9 +56,13 @@ export class Facts {
     return this.kernel.faults.attempt(`stack of pid ${task.pid}`, () => backtracer(this.kernel).of(task), none);
   }
 
-  /** The panicking task's backtrace. */
+  /** The backtrace of what the panicking CPU ran. */
   get crashTrace(): Backtrace {
-    return this.crashed === null ? none : this.trace(this.crashed.task);
+    const { crashed, crashedCpu: at, kernel } = this;
+    if (crashed !== null) return this.trace(crashed.task);
+    if (at === null) return none;
+    this.cpuTrace ??= kernel.faults.attempt(`stack of CPU ${at.cpu}`, () => backtracer(kernel).ofCpu(at.cpu), none);
+    return this.cpuTrace;
   }
 
   /**

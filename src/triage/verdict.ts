@@ -73,12 +73,15 @@ export function reachVerdict(facts: Facts): Verdict {
     isFault && facts.exception !== null ? placeAt(facts, virtAddr(facts.exception.registers.rip ?? 0n)) : null;
   const frames = framesToBlame(facts, kind, subject);
   const own = frames.find(
-    (frame) => frame.reliable && !isMachinery(functionName(nameOf(frame)), kind) && nameOf(frame) !== '',
+    (frame) =>
+      frame.reliable &&
+      !isMachinery(functionName(frameName(frame)), frame.place?.symbol.module ?? undefined, kind) &&
+      frameName(frame) !== '',
   );
   const named =
     death?.guilty === undefined
       ? undefined
-      : frames.find((frame) => functionName(nameOf(frame)) === death.guilty!.function);
+      : frames.find((frame) => functionName(frameName(frame)) === death.guilty!.function);
   const blamed =
     named !== undefined
       ? framePlace(facts, named)
@@ -88,7 +91,7 @@ export function reachVerdict(facts: Facts): Verdict {
           : (instruction ?? (frames[0] === undefined ? null : framePlace(facts, frames[0])))));
   if (death?.guilty !== undefined && named === undefined && own !== undefined && frames.length > 0) {
     disagreements.push(
-      `The log blames ${death.guilty.function}, which is not on the stack of ${subject?.comm ?? 'the task'} in memory; there it would be ${functionName(nameOf(own))}.`,
+      `The log blames ${death.guilty.function}, which is not on the stack of ${subject?.comm ?? 'the task'} in memory; there it would be ${functionName(frameName(own))}.`,
     );
   }
   if (
@@ -122,7 +125,7 @@ export function reachVerdict(facts: Facts): Verdict {
       kind,
       title: death?.title ?? titleOf(kind, blamed),
       message: verdictSentence(facts, { ...base, faultAddress }),
-      cpu: crashed?.cpu ?? death?.cpu ?? null,
+      cpu: facts.crashedCpu?.cpu ?? death?.cpu ?? null,
       pid: crashed?.task.pid ?? death?.task?.pid ?? null,
       comm: crashed?.task.comm ?? death?.task?.comm ?? null,
       task: crashed === null ? null : hex16(crashed.task.address),
@@ -178,8 +181,7 @@ export function longestBlocked(facts: Facts): Task | null {
 
 /** The frames that may be to blame, innermost first. */
 function framesToBlame(facts: Facts, kind: ReportKind, subject: Task | null): readonly Frame[] {
-  if (subject === null) return [];
-  const { frames } = facts.trace(subject);
+  const { frames } = subject === null ? facts.crashTrace : facts.trace(subject);
   if (kind === 'hung-task' || (!exceptions.includes(kind) && !stuck.includes(kind))) return frames;
   // what was interrupted, not what the interrupt or exception then called
   const index = frames.findIndex(
@@ -199,10 +201,6 @@ function framesToBlame(facts: Facts, kind: ReportKind, subject: Task | null): re
     reliable: true,
   };
   return [interrupted, ...rest];
-}
-
-function nameOf(frame: Frame): string {
-  return frameName(frame);
 }
 
 function framePlace(facts: Facts, frame: Frame): Place {
