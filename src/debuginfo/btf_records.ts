@@ -37,26 +37,43 @@ const recordHead = 12;
 /** Longest name: the kernel's own limit is 512 bytes (KSYM_NAME_LEN). */
 const maxName = 4096;
 
-/** Bytes behind a record's head: `fixed`, and `each` for everyone of its count. */
-const layouts: readonly ({ readonly fixed: number; readonly each: number } | undefined)[] = (() => {
-  const table: ({ fixed: number; each: number } | undefined)[] = [];
-  const set = (fixed: number, each: number, ...of: number[]) => {
-    for (const kind of of) table[kind] = { fixed, each };
-  };
-  set(0, 0, kinds.pointer, kinds.forward, kinds.typedef, kinds.volatile, kinds.const, kinds.restrict);
-  set(0, 0, kinds.function, kinds.float, kinds.typeTag);
-  set(4, 0, kinds.int, kinds.variable, kinds.declTag);
-  set(12, 0, kinds.array);
-  set(0, 12, kinds.struct, kinds.union, kinds.section, kinds.enum64);
-  set(0, 8, kinds.enum, kinds.prototype);
-  return table;
-})();
+/** What the one pass over all records does with each kind. */
+const role = { unknown: 0, known: 1, namedType: 2, enum: 3, section: 4 } as const;
 
-const isNamedType = new Uint8Array(128);
-for (const kind of [kinds.int, kinds.struct, kinds.union, kinds.enum, kinds.forward, kinds.typedef, kinds.float]) {
-  isNamedType[kind] = 1;
+/** For each kind its role, and the bytes behind a record's head: `fixed`, and `each` for everyone of its count. */
+class Layout {
+  readonly roles = new Uint8Array(128);
+  readonly fixed = new Uint8Array(128);
+  readonly each = new Uint8Array(128);
+
+  constructor() {
+    const { known, namedType } = role;
+    this.set(known, 0, 0, kinds.pointer, kinds.volatile, kinds.const, kinds.restrict, kinds.function, kinds.typeTag);
+    this.set(known, 4, 0, kinds.variable, kinds.declTag);
+    this.set(known, 12, 0, kinds.array);
+    this.set(known, 0, 8, kinds.prototype);
+    this.set(namedType, 0, 0, kinds.forward, kinds.typedef, kinds.float);
+    this.set(namedType, 4, 0, kinds.int);
+    this.set(namedType, 0, 12, kinds.struct, kinds.union, kinds.enum64);
+    this.set(role.enum, 0, 8, kinds.enum);
+    this.set(role.section, 0, 12, kinds.section);
+  }
+
+  /** Newer blobs tell the layout of kinds, so that a reader may step over those it does not know. */
+  learn(table: Uint8Array): void {
+    for (let kind = 1; kind < 128 && 4 * kind + 4 <= table.length; kind++) {
+      if (this.roles[kind] === role.unknown) this.set(role.known, table[4 * kind]!, table[4 * kind + 1]!, kind);
+    }
+  }
+
+  private set(as: number, fixed: number, each: number, ...of: readonly number[]): void {
+    for (const kind of of) {
+      this.roles[kind] = as;
+      this.fixed[kind] = fixed;
+      this.each[kind] = each;
+    }
+  }
 }
-isNamedType[kinds.enum64] = 1;
 
 export class BtfRecords {
   /** Number of the first record. */
@@ -106,8 +123,11 @@ export class BtfRecords {
     };
     const span = section(8, 'types');
     const text = section(16, 'strings');
-    // Newer headers tell the layout of kinds, so that a reader may step over those it does not know.
-    const layout = headerSize >= 32 ? section(24, 'layouts') : { start: 0, end: 0 };
+    const layout = new Layout();
+    if (headerSize >= 32) {
+      const table = section(24, 'layouts');
+      layout.learn(bytes.subarray(table.start, table.end));
+    }
     const before = base?.strings ?? null;
     const firstString = before === null ? 0 : before.first + before.bytes.length;
     this.strings = { first: firstString, bytes: bytes.subarray(text.start, text.end), base: before };
@@ -119,24 +139,25 @@ export class BtfRecords {
     let n = 0;
     let named = 0;
     let at = span.start;
+    const { roles, fixed, each } = layout;
     while (at + recordHead <= span.end) {
       const info = view.getUint32(at + 4, true);
       const kind = kindOf(info);
-      const shape = layouts[kind] ?? this.layoutOf(kind, layout);
-      if (shape === null) {
+      const as = roles[kind]!;
+      if (as === role.unknown) {
         this.note(`type ${first + n} is of unknown kind ${kind}`);
         break;
       }
-      const next = at + recordHead + shape.fixed + shape.each * countOf(info);
+      const next = at + recordHead + fixed[kind]! + each[kind]! * countOf(info);
       if (next > span.end) {
         this.note(`type ${first + n} ends at 0x${next.toString(16)}, the types at 0x${span.end.toString(16)}`);
         break;
       }
-      if (kind === kinds.enum && info >>> 31 === 1) this.tellsEnumSigns = true;
-      if (kind === kinds.section) this.sections.push(first + n);
-      if (isNamedType[kind] === 1) {
+      if (as !== role.known) {
+        if (as === role.section) this.sections.push(first + n);
+        if (as === role.enum && info >>> 31 === 1) this.tellsEnumSigns = true;
         const name = view.getUint32(at, true);
-        if (name !== 0) {
+        if (as !== role.section && name !== 0) {
           types[named] = first + n;
           typeNames[named++] = name;
         }
@@ -247,12 +268,6 @@ export class BtfRecords {
     const place = this.place(id);
     if (place === null) throw new FormatError('BTF', `type ${id} is out of range, there are ${this.end}`);
     return place;
-  }
-
-  private layoutOf(kind: number, table: { start: number; end: number }): { fixed: number; each: number } | null {
-    const at = table.start + 4 * kind;
-    if (at + 4 > table.end || kind === 0) return null;
-    return { fixed: this.view.getUint8(at), each: this.view.getUint8(at + 1) };
   }
 
   private note(problem: string): void {
