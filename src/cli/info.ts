@@ -44,57 +44,28 @@ type Census = { zero: number; excluded: number } | null;
 
 function ladder(kernel: Kernel): Rung[] {
   const rungs: Rung[] = [];
+  /** @param look gives what was found, in words; null if nothing was */
   const rung = (name: string, look: () => string | null): void => {
     try {
-      const detail = look();
-      rungs.push({ name, found: detail !== null, detail: detail ?? 'not found' });
+      const { value, faults } = kernel.faults.collect(look);
+      rungs.push({ name, found: value !== null, detail: value ?? faults[0]?.message ?? 'not found' });
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
       rungs.push({ name, found: false, detail: error.message });
     }
   };
-  const { faults } = kernel;
-  /** The value, or the first fault of getting it. */
-  const or = <T>(work: () => T, text: (value: T) => string | null): string | null => {
-    const { value, faults: found } = faults.collect(work);
-    return text(value) ?? found[0]?.message ?? null;
-  };
-  rung('VMCOREINFO', () => {
-    const keys = [...kernel.vmcoreinfo.entries()].length;
-    if (keys === 0) return null;
-    return `${keys} keys, ${kernel.vmcoreinfoFromMemory ? 'found by searching memory' : 'from the note'}`;
-  });
+  const some = (n: number, what: string): string | null => (n > 0 ? `${n}${what}` : null);
+  const from = kernel.vmcoreinfoFromMemory ? 'found by searching memory' : 'from the note';
+  rung('VMCOREINFO', () => some([...kernel.vmcoreinfo.entries()].length, ` keys, ${from}`));
   rung('page tables', () => (kernel.arch.notes.length === 0 ? kernel.arch.name : kernel.arch.notes.join('; ')));
-  rung('symbols', () =>
-    or(
-      () => countOf(kernel.symbols.kernel?.all() ?? []),
-      (n) => (n > 0 ? `${n} of the kernel (kallsyms)` : null),
-    ),
+  rung('symbols', () => some(countOf(kernel.symbols.kernel?.all() ?? []), ' of the kernel (kallsyms)'));
+  rung('types', () => some(countOf(kernel.btf?.all() ?? []), ' named ones of the kernel (BTF)'));
+  rung(
+    'modules',
+    () => some(kernel.modules.length, ' loaded') ?? (kernel.ownSymbol('modules') === null ? null : 'none loaded'),
   );
-  rung('types', () =>
-    or(
-      () => countOf(kernel.btf?.all() ?? []),
-      (n) => (n > 0 ? `${n} of the kernel (BTF)` : null),
-    ),
-  );
-  rung('modules', () =>
-    or(
-      () => kernel.modules.length,
-      (n) => `${n} loaded`,
-    ),
-  );
-  rung('tasks', () =>
-    or(
-      () => kernel.tasks.all.length,
-      (n) => (n > 0 ? `${n}` : null),
-    ),
-  );
-  rung('log', () =>
-    or(
-      () => readLog(kernel).length,
-      (n) => (n > 0 ? `${n} records` : null),
-    ),
-  );
+  rung('tasks', () => some(kernel.tasks.all.length, ''));
+  rung('log', () => some(readLog(kernel).length, ' records'));
   return rungs;
 }
 

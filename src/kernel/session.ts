@@ -153,6 +153,11 @@ export class Kernel implements ObjectContext {
     return type;
   }
 
+  /** Prototype of a function of the kernel or of a module; null where BTF has none. */
+  functionType(name: string): Type | null {
+    return this.sessionTypes.functionType(name);
+  }
+
   /** One CPU's copy of a per-CPU variable. @throws NotFoundError, MemoryFault */
   perCpu(name: string, cpu: number): KernelObject {
     const type = this.variableType(name);
@@ -182,15 +187,20 @@ export class Kernel implements ObjectContext {
   }
 
   private openSymbols(): SymbolTable {
-    const kernel = this.faults.attempt('kallsyms', () => Kallsyms.open(this.space, this.vmcoreinfo), null);
+    const kernel = this.faults.attempt(
+      'kallsyms',
+      () => Kallsyms.open(this.space, this.vmcoreinfo, this.arch.symbolSearch),
+      null,
+    );
     this.arch.useSymbols((name) => kernel?.find(name)?.address ?? null);
     return new SymbolTable(kernel, () => this.faults.attempt('module symbols', () => moduleSymbols(this), []));
   }
 
   private openBtf(): BtfTypes {
     // scripts/link-vmlinux.sh and include/asm-generic/vmlinux.lds.h (BTF_SECTION), since 5.2
-    const start = this.address('__start_BTF');
-    const stop = this.address('__stop_BTF');
+    const start = this.ownSymbol('__start_BTF')?.address;
+    const stop = this.ownSymbol('__stop_BTF')?.address;
+    if (start === undefined || stop === undefined) throw new NotFoundError('symbol', '__start_BTF');
     return new BtfTypes(this.space.read(start, Number(stop - start)));
   }
 }
