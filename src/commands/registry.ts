@@ -3,8 +3,10 @@ import { bt } from './bt.ts';
 import type { Command } from './command.ts';
 import { dis } from './dis.ts';
 import { helpOn } from './help.ts';
+import { list } from './list.ts';
 import { log } from './log.ts';
 import { mod } from './mod.ts';
+import { p } from './p.ts';
 import { ps } from './ps.ts';
 import { rd } from './rd.ts';
 import { set } from './set.ts';
@@ -17,8 +19,10 @@ const commands: readonly Command[] = [
   bt,
   dis,
   helpOn(allCommands),
+  list,
   log,
   mod,
+  p,
   pointerTo,
   ps,
   rd,
