@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { InquestAnswers } from '../../lab/answers.ts';
+import { parseDuration, parseFrames, parseMembers, parsePs, parseTaskBlocks, sysField } from '../../lab/crash_text.ts';
+import { whoRan } from '../../lab/fact.ts';
+import type { PictureTask } from '../../lab/picture.ts';
+
+describe('text of crash', () => {
+  it('is read where names hold blanks, brackets and quotes', () => {
+    const text = [
+      '> 0       0   1  ff19dc67012d4200  RU   0.0        0        0  [swapper/1]',
+      '  20      -1   0  ff19dc67012d4200  IN   0.3     2260     1816  a "b" [c',
+      '',
+    ].join('\n');
+    assert.deepEqual(parsePs(text), [
+      { pid: 0, ppid: 0, cpu: 1, state: 'RU', comm: 'swapper/1' },
+      { pid: 20, ppid: -1, cpu: 0, state: 'IN', comm: 'a "b" [c' },
+    ]);
+    const blocks = parseTaskBlocks(
+      'PID: 20       TASK: ff19dc6701220000  CPU: 1    COMMAND: "a "b" c"\n  nvcsw = 12,\n\nPID: 21       TASK: ff19dc6701220000  CPU: 1    COMMAND: "x"\n',
+    );
+    assert.deepEqual(
+      blocks.map((block) => [block.pid, block.comm, block.body.trim()]),
+      [
+        [20, 'a "b" c', 'nvcsw = 12,'],
+        [21, 'x', ''],
+      ],
+    );
+  });
+
+  it('gives frames without registers', () => {
+    const body =
+      ' #0 [ffff8] schedule at ffffffff82000020\n    [exception RIP: idle+15]\n    RIP: ffffffffa6a93f8f\n#10 [ffff9] perish_idler at ffffffffc0362010 [perish]\n';
+    assert.deepEqual(parseFrames(body), [
+      { name: 'schedule', address: 0xffffffff82000020n },
+      { name: 'perish_idler', address: 0xffffffffc0362010n },
+    ]);
+  });
+
+  it('gives members, fields and durations', () => {
+    assert.deepEqual(
+      [...parseMembers('  nvcsw = 12,\n  nivcsw = 3\n')],
+      [
+        ['nvcsw', '12'],
+        ['nivcsw', '3'],
+      ],
+    );
+    assert.equal(sysField('    NODENAME: lab\n', 'NODENAME'), 'lab');
+    assert.equal(parseDuration('2 days, 01:02:03'), 2 * 86400 + 3723);
+    assert.equal(parseDuration('1 day, 00:00:00'), 86400);
+    assert.equal(parseDuration('soon'), undefined);
+  });
+});
+
+describe('whoRan', () => {
+  const sleeper = { tid: 20, state: 'S', voluntary: 5, involuntary: 1 } as PictureTask;
+  const asking = (text: string | undefined) => whoRan({ name: 'test', ask: () => text });
+  const answer = (voluntary: number, involuntary: number) =>
+    `PID: 20       TASK: ff19dc6701220000  CPU: 1    COMMAND: "x"\n  nvcsw = ${voluntary},\n  nivcsw = ${involuntary},\n`;
+
+  it('excuses a task only if its switches went up', () => {
+    assert.equal(asking(answer(5, 1))(sleeper), undefined);
+    assert.match(asking(answer(6, 1))(sleeper) ?? '', /ran again/);
+    assert.equal(asking(answer(4, 1))(sleeper), undefined, 'counts never fall: a wrong offset is no excuse');
+    assert.equal(asking('')(sleeper), undefined);
+  });
+
+  it('excuses everything, and says so, where the program cannot tell', () => {
+    assert.match(asking(undefined)(sleeper) ?? '', /unknown/);
+  });
+});
+
+describe('InquestAnswers', () => {
+  it('does not start without a dump that can be read', () => {
+    assert.throws(() => new InquestAnswers(['/nonexistent']), /inquest help/);
+  });
+});

@@ -1,0 +1,342 @@
+// Each fact must see a wrong answer as wrong: a comparison that forgives everything would hide a broken offset.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { facts } from '../../lab/facts/index.ts';
+import { interrupts } from '../../lab/facts/interrupts.ts';
+import { logOfGuest, logOfMakedumpfile } from '../../lab/facts/log.ts';
+import { slabs, totals } from '../../lab/facts/memory.ts';
+import { modules } from '../../lab/facts/modules.ts';
+import { mounts } from '../../lab/facts/mounts.ts';
+import { devices, sockets } from '../../lab/facts/network.ts';
+import { files, mappings } from '../../lab/facts/processes_insides.ts';
+import { stacks } from '../../lab/facts/stacks.ts';
+import { symbols } from '../../lab/facts/symbols.ts';
+import { commandLine, identity, taint, uptime } from '../../lab/facts/system.ts';
+import { commMatches, processes, threads } from '../../lab/facts/tasks.ts';
+import { compared, counts, pictureOf, task } from './world.ts';
+
+const head = (pid: number, comm = 'sh') => `PID: ${pid}        TASK: ff19dc6701220000  CPU: 1    COMMAND: "${comm}"\n`;
+const ps = (...rows: string[]) =>
+  `      PID    PPID  CPU       TASK        ST  %MEM      VSZ      RSS  COMM\n${rows.map((row) => `${row}\n`).join('')}`;
+
+describe('facts', () => {
+  it('have names of their own, and commands', () => {
+    assert.equal(new Set(facts.map((fact) => fact.name)).size, facts.length);
+    assert.ok(facts.every((fact) => fact.commands.length > 0));
+  });
+
+  for (const fact of facts) {
+    it(`${fact.name}: an empty answer makes nothing equal`, (test) => {
+      const picture = pictureOf(test, {
+        ...task(1, { comm: 'init', ppid: 0 }),
+        ...task(50, { pid: 1, stack: '[<0>] hang+0x5/0x20\n' }),
+        '1/mounts': 'proc /proc proc rw 0 0\n',
+        '1/maps': '00400000-00500000 r-xp 00000000 00:01 12 /bin/busybox\n',
+        '1/fd': '0 /dev/null\n3 socket:[77]\n',
+        modules: 'perish 16384 0 - Live 0xffffffffc0362000 (OE)\n',
+        kallsyms: 'ffffffff81000000 T hang\n',
+        dmesg: '<6>[    0.000000] Linux version\n',
+        slabinfo: 'slabinfo - version: 2.1\n# name\nwidget 1 32 128 32 1 : tunables 0 0 0 : slabdata 1 1 0\n',
+        meminfo: 'MemTotal: 800000 kB\nMemFree: 400000 kB\n',
+        interrupts: '           CPU0       CPU1\n  4:        120        0   IO-APIC   4-edge      ttyS0\n',
+        addresses: 'eth0 inet 10.0.2.15\n',
+        'net/dev': 'Inter-|\n face |\n  eth0: 1 2\n',
+        cmdline: 'console=ttyS0\n',
+        loadavg: '0.50 0.10 0.00 1/99 300\n',
+        sysctl: 'kernel.tainted=12288\n',
+        version: 'Linux version 6.12.1-test (a@b) (gcc) #1 SMP Debian (2026)\n',
+      });
+      const tally = compared(
+        fact,
+        picture,
+        fact.commands.map(() => ''),
+        { dmesgOfMakedumpfile: '[    0.000000] Linux version\n' },
+      );
+      assert.equal(tally.equal, 0);
+    });
+  }
+});
+
+describe('processes and threads', () => {
+  const row = '       20       1    0  ff19dc6701220000  IN   0.3     2260     1816  sh';
+
+  it('finds each process where the guest had it', (test) => {
+    const tally = compared(processes, pictureOf(test, task(20)), [ps(row)]);
+    assert.deepEqual(counts(tally), [4, 0, 0]);
+  });
+
+  it('calls a wrong parent, CPU, state and name wrong while the task did not run', (test) => {
+    const tally = compared(processes, pictureOf(test, task(20, { ppid: 3, cpu: 1, state: 'D', comm: 'bash' })), [
+      ps(row),
+    ]);
+    assert.deepEqual(counts(tally), [0, 0, 4]);
+  });
+
+  it('explains another state and CPU, but not another parent, by running again', (test) => {
+    const tally = compared(processes, pictureOf(test, task(20, { ppid: 3, cpu: 1, state: 'R' })), [ps(row)], {
+      ranSince: () => 'it ran',
+    });
+    assert.deepEqual(counts(tally), [1, 2, 1]);
+  });
+
+  it('calls a missing process, and one that never was, wrong', (test) => {
+    const tally = compared(processes, pictureOf(test, { ...task(20), ...task(30) }), [
+      ps(row, row.replace('20', '25')),
+    ]);
+    assert.deepEqual(counts(tally), [4, 0, 2]);
+    assert.match(tally.faults.join('\n'), /task 30 .*not in ps.*task 25/s);
+  });
+
+  it('keeps threads and processes apart', (test) => {
+    const picture = pictureOf(test, { ...task(20), ...task(21, { pid: 20 }) });
+    const text = ps(row, row.replace('20', '21'));
+    assert.deepEqual(counts(compared(threads, picture, [text])), [4, 0, 0]);
+    assert.deepEqual(counts(compared(processes, picture, [text])), [4, 0, 0]);
+  });
+
+  it('knows the long names of kernel threads, and no others', () => {
+    assert.ok(commMatches('kworker/0:1-events', 'kworker/0:1'));
+    assert.ok(commMatches('rcu_exp_par_gp_kthread_worker/0', 'rcu_exp_par_gp_'));
+    assert.ok(!commMatches('kworker/0:11', 'kworker/0:1'));
+    assert.ok(!commMatches('bash-x', 'bash'));
+  });
+});
+
+describe('kernel stacks', () => {
+  const kallsyms = [
+    'ffffffff81000100 T do_poll',
+    'ffffffff81000200 T entry',
+    'ffffffff82000000 T __sched_text_start',
+    'ffffffff82000010 T schedule',
+    'ffffffff82001000 T __sched_text_end',
+    '',
+  ].join('\n');
+  const stack = '[<0>] do_poll+0x10/0x80\n[<0>] entry+0x8/0x20\n';
+  const bt = `${head(20)} #0 [ffff1] schedule at ffffffff82000020\n #1 [ffff2] do_poll at ffffffff81000110\n #2 [ffff3] entry at ffffffff81000208\n    RIP: 1  RSP: 2\n`;
+
+  it('compares return addresses, without the functions of the scheduler', (test) => {
+    const picture = pictureOf(test, { ...task(20, { stack }), kallsyms });
+    assert.deepEqual(counts(compared(stacks, picture, [bt])), [1, 0, 0]);
+  });
+
+  it('calls another address, a missing and an extra frame wrong', (test) => {
+    const picture = pictureOf(test, { ...task(20, { stack }), kallsyms });
+    for (const broken of [
+      bt.replace('81000208', '81000209'),
+      bt.replace(/ #2.*\n/, ''),
+      bt.replace('    RIP', ' #3 [ffff4] more at ffffffff81000208\n    RIP'),
+      head(20),
+    ]) {
+      assert.deepEqual(counts(compared(stacks, picture, [broken])), [0, 0, 1], broken);
+    }
+  });
+});
+
+describe('the machine', () => {
+  const sys =
+    '        CPUS: 2\n      UPTIME: 00:00:31\nLOAD AVERAGE: 0.35, 0.10, 0.00\n    NODENAME: lab\n     RELEASE: 6.12.1-test\n     VERSION: #1 SMP Debian (2026)\n';
+
+  it('compares release, version and name to the letter', (test) => {
+    const picture = pictureOf(test, { version: 'Linux version 6.12.1-test (a@b) (gcc) #1 SMP Debian (2026)\n' });
+    assert.deepEqual(counts(compared(identity, picture, [sys])), [4, 0, 0]);
+    assert.deepEqual(
+      counts(compared(identity, picture, [sys.replace('6.12.1-test', '6.12.2').replace('CPUS: 2', 'CPUS: 3')])),
+      [2, 0, 2],
+    );
+  });
+
+  it('lets the uptime grow by what a run takes, and the load by what that allows', (test) => {
+    const picture = pictureOf(test, { ...task(20), loadavg: '0.50 0.10 0.00 1/99 300\n' });
+    assert.deepEqual(counts(compared(uptime, picture, [sys])), [3, 1, 0]);
+    assert.deepEqual(counts(compared(uptime, picture, [sys.replace('00:00:31', '01:00:31')])).at(2), 1);
+    assert.deepEqual(counts(compared(uptime, picture, [sys.replace('0.35', '90.0')])).at(2), 1);
+    assert.deepEqual(counts(compared(uptime, picture, [sys.replace('00:00:31', '00:00:03')])).at(2), 1);
+  });
+
+  it('lets dying add to the taint, and nothing else', (test) => {
+    const picture = pictureOf(test, { sysctl: 'kernel.tainted=12288\n' });
+    assert.deepEqual(counts(compared(taint, picture, ['TAINTED_MASK: 3000  OE\n'])), [1, 0, 0]);
+    assert.deepEqual(counts(compared(taint, picture, ['TAINTED_MASK: 3080  DOE\n'])), [0, 1, 0]);
+    assert.deepEqual(counts(compared(taint, picture, ['TAINTED_MASK: 3001  POE\n'])), [0, 0, 1]);
+    assert.deepEqual(counts(compared(taint, picture, ['TAINTED_MASK: 80  D\n'])), [0, 0, 1]);
+  });
+
+  it('finds the command line in a printed string', (test) => {
+    const picture = pictureOf(test, { cmdline: 'console=ttyS0 a="b c"\n' });
+    assert.deepEqual(
+      counts(compared(commandLine, picture, ['saved_command_line = $1 = 0xffff "console=ttyS0 a=\\"b c\\""\n'])),
+      [1, 0, 0],
+    );
+    assert.deepEqual(
+      counts(compared(commandLine, picture, ['saved_command_line = $1 = 0xffff "console=ttyS1"\n'])),
+      [0, 0, 1],
+    );
+  });
+});
+
+describe('the log', () => {
+  const dmesg = '<6>[    1.000000] first\n<4>[    1.000000] second line\n<6>[    2.000000] third\n';
+
+  it('finds each line in its order, further lines of a record without their time', (test) => {
+    const picture = pictureOf(test, { dmesg });
+    assert.deepEqual(
+      counts(
+        compared(logOfGuest, picture, [
+          '[    1.000000] first\n               second line\n[    2.000000] third\nmore\n',
+        ]),
+      ),
+      [3, 0, 0],
+    );
+    assert.deepEqual(
+      counts(compared(logOfGuest, picture, ['[    2.000000] third\n[    1.000000] first\n'])),
+      [1, 0, 2],
+    );
+  });
+
+  it("equals makedumpfile's, whose newest versions add the writer", (test) => {
+    const world = { dmesgOfMakedumpfile: '[    1.000000] [      T0] first\n[    2.000000] [      C1] second\n' };
+    const picture = pictureOf(test, {});
+    assert.deepEqual(
+      counts(compared(logOfMakedumpfile, picture, ['[    1.000000] first\n[    2.000000] second\n'], world)),
+      [2, 0, 0],
+    );
+    assert.deepEqual(counts(compared(logOfMakedumpfile, picture, ['[    1.000000] first\n'], world)), [1, 0, 1]);
+  });
+});
+
+describe('modules, symbols, memory', () => {
+  it('compares a module by base and size, and knows one too many', (test) => {
+    const picture = pictureOf(test, { modules: 'perish 16384 0 - Live 0xffffffffc0362000 (OE)\n' });
+    const row = 'ffffffffc0364100  perish       ffffffffc0362000   16384  (not loaded)  [CONFIG_KALLSYMS]\n';
+    assert.deepEqual(counts(compared(modules, picture, [row])), [2, 0, 0]);
+    assert.deepEqual(
+      counts(compared(modules, picture, [row.replace('16384', '12288') + row.replace('perish', 'ghost ')])),
+      [1, 0, 2],
+    );
+  });
+
+  it('wants every symbol at its address', (test) => {
+    const picture = pictureOf(test, {
+      kallsyms: 'ffffffff81000000 T a\nffffffff81000010 t b\nffffffffc0000000 t x\t[bpf]\n',
+    });
+    assert.deepEqual(
+      counts(compared(symbols, picture, ['ffffffff81000000 (T) a\nffffffff81000011 (t) b\n'])),
+      [1, 0, 1],
+    );
+  });
+
+  it('wants the total of memory exactly and lets the rest move a little', (test) => {
+    const picture = pictureOf(test, {
+      meminfo:
+        'MemTotal: 400000 kB\nMemFree: 200000 kB\nBuffers: 0 kB\nCached: 40 kB\nSwapTotal: 0 kB\nSReclaimable: 40 kB\nSUnreclaim: 80 kB\n',
+    });
+    const text = (total: number, free: number) =>
+      `    TOTAL MEM   ${total}     1 MB         ----\n         FREE    ${free}     1 MB   74% of TOTAL MEM\n      BUFFERS        0            0    0%\n       CACHED     10      1 MB\n         SLAB     30     1 MB\n`;
+    assert.deepEqual(counts(compared(totals, picture, [text(100000, 50000)])), [5, 0, 0]);
+    assert.deepEqual(counts(compared(totals, picture, [text(100000, 49000)])), [4, 1, 0]);
+    assert.deepEqual(counts(compared(totals, picture, [text(100001, 20000)])), [3, 0, 2]);
+  });
+
+  it('wants each cache with its slab size, and its objects nearly', (test) => {
+    const slabinfo =
+      'slabinfo - version: 2.1\n# name\nwidget 1 320 128 32 1 : tunables\nother 0 0 64 64 1 : tunables\n';
+    const text = (total: number, size: string) =>
+      `CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME\nff1459ed025c5100      128          1     ${total}     10     ${size}  widget\n`;
+    const picture = pictureOf(test, { slabinfo });
+    assert.deepEqual(counts(compared(slabs, picture, [text(320, '4k')])), [2, 0, 1]);
+    assert.deepEqual(counts(compared(slabs, picture, [text(352, '8k')])), [0, 1, 2]);
+    assert.deepEqual(counts(compared(slabs, picture, [text(3200, '4k')])), [1, 0, 2]);
+  });
+});
+
+describe('what processes have', () => {
+  it('compares paths of open files, and that the rest is open', (test) => {
+    const picture = pictureOf(test, {
+      ...task(20),
+      '20/maps': 'x\n',
+      '20/root': '/\n',
+      '20/cwd': '/tmp\n',
+      '20/fd': '0 /dev/null\n3 socket:[77]\n',
+    });
+    const file = (fd: number, path: string) =>
+      ` ${fd} ff19dc6701059080 ff19dc6717ade000 ff19dc6717ade100 CHR  ${path}\n`;
+    const text = (cwd: string, ...list: string[]) =>
+      `${head(20)}ROOT: /    CWD: ${cwd}\n FD       FILE            DENTRY           INODE       TYPE PATH\n${list.join('')}`;
+    assert.deepEqual(counts(compared(files, picture, [text('/tmp', file(0, '/dev/null'), file(3, 'TCP'))])), [4, 0, 0]);
+    assert.deepEqual(counts(compared(files, picture, [text('/', file(0, '/dev/zero'))])), [1, 0, 3]);
+  });
+
+  it('compares mappings by their ends, and the file', (test) => {
+    const picture = pictureOf(test, {
+      ...task(20),
+      '20/maps':
+        '00400000-00500000 r-xp 00000000 00:01 12   /bin/busybox\n7ffc0000-7ffd0000 rw-p 0 00:00 0    [stack]\n',
+    });
+    const row = (start: string, end: string, file: string) =>
+      `ff19dc67172af900    ${start}    ${end} 8000071 ${file}\n`;
+    assert.deepEqual(
+      counts(
+        compared(mappings, picture, [
+          head(20) + row('400000', '500000', '/bin/busybox') + row('7ffc0000', '7ffd0000', ''),
+        ]),
+      ),
+      [2, 0, 0],
+    );
+    assert.deepEqual(
+      counts(
+        compared(mappings, picture, [
+          head(20) + row('400000', '501000', '/bin/busybox') + row('7ffc0000', '7ffd0000', ''),
+        ]),
+      ),
+      [1, 0, 1],
+    );
+  });
+
+  it('compares both ends of a socket', (test) => {
+    const picture = pictureOf(test, {
+      ...task(20),
+      '20/fd': '4 socket:[77]\n',
+      'net/tcp':
+        '  sl  local_address\n   0: 0100007F:1770 0200007F:0050 01 00000000:00000000 00:00000000 00000000     0        0 77 1 x\n',
+    });
+    const row = (ends: string) =>
+      `${head(20)}FD      SOCKET            SOCK       FAMILY:TYPE SOURCE-PORT DESTINATION-PORT\n 4  ff19dc6701059080 ff19dc6717ade000 INET:STREAM  ${ends}\n`;
+    assert.deepEqual(counts(compared(sockets, picture, [row('127.0.0.1-6000 127.0.0.2-80')])), [1, 0, 0]);
+    assert.deepEqual(counts(compared(sockets, picture, [row('127.0.0.1-6001 127.0.0.2-80')])), [0, 0, 1]);
+  });
+});
+
+describe('mounts, devices, interrupts', () => {
+  it('wants each mount and each address', (test) => {
+    const picture = pictureOf(test, {
+      '1/mounts': 'proc /proc proc rw 0 0\ntmp /tmp tmpfs rw 0 0\n',
+      addresses: 'eth0 inet 10.0.2.15\neth0 inet6 fe80::1\n',
+      'net/dev': '  eth0: 1 2\n',
+    });
+    assert.deepEqual(
+      counts(
+        compared(mounts, picture, [
+          '     MOUNT           SUPERBLK     TYPE   DEVNAME   DIRNAME\nff1459ed011b4280 ff1459ed1ae8d000 proc   proc      /proc     \n',
+        ]),
+      ),
+      [1, 0, 1],
+    );
+    assert.deepEqual(
+      counts(
+        compared(devices, picture, [
+          '   NET_DEVICE     NAME       IP ADDRESS(ES)\nff1459ed1ae85000  eth0       10.0.2.15, fe80::2\n',
+        ]),
+      ),
+      [2, 0, 1],
+    );
+  });
+
+  it('lets counts of interrupts rise only', (test) => {
+    const picture = pictureOf(test, {
+      interrupts: '           CPU0       CPU1\n  4:        120        7   IO-APIC   4-edge      ttyS0\n',
+    });
+    const text = (a: number, b: number) => `           CPU0       CPU1 \n   4:       ${a}       ${b}  IO-APIC  ttyS0\n`;
+    assert.deepEqual(counts(compared(interrupts, picture, [text(121, 7)])), [1, 1, 0]);
+    assert.deepEqual(counts(compared(interrupts, picture, [text(119, 7)])), [1, 0, 1]);
+  });
+});

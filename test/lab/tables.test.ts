@@ -1,0 +1,81 @@
+// The tables that people add lines to: kernels, scenarios, formats.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { formatNamed, formats } from '../../lab/formats.ts';
+import { kernelNamed, kernels, newestRelease } from '../../lab/kernels.ts';
+import { small, usual } from '../../lab/matrix.ts';
+import { runName } from '../../lab/run.ts';
+import { scenarioNamed, scenarios } from '../../lab/scenarios/index.ts';
+
+const lab = new URL('../../lab/', import.meta.url);
+
+describe('kernels', () => {
+  it('takes the newest release by number, of this flavour only', () => {
+    const names = [
+      'linux-image-6.1.0-9-cloud-amd64',
+      'linux-image-6.1.0-10-cloud-amd64',
+      'linux-image-6.1.0-11-cloud-amd64-dbg',
+      'linux-image-6.1.0-12-amd64',
+      'linux-image-6.1.0-13-rt-amd64',
+    ];
+    assert.equal(newestRelease(kernelNamed('6.1'), names), '6.1.0-10-cloud-amd64');
+    assert.equal(newestRelease(kernelNamed('6.1-generic'), names), '6.1.0-12-amd64');
+    assert.equal(newestRelease(kernelNamed('6.1-rt'), names), '6.1.0-13-rt-amd64');
+    assert.equal(newestRelease(kernelNamed('6.12'), names), undefined);
+  });
+
+  it('has each name once, and says which there are', () => {
+    assert.equal(new Set(kernels.map((kernel) => kernel.name)).size, kernels.length);
+    assert.throws(() => kernelNamed('2.4'), /no kernel 2\.4; there are .*6\.12/);
+  });
+});
+
+describe('scenarios', () => {
+  it('has each file of scenarios/ in its list', () => {
+    const files = readdirSync(new URL('scenarios/', lab)).filter((file) => file !== 'index.ts');
+    assert.deepEqual(scenarios.map((scenario) => `${scenario.name.replace('-', '_')}.ts`).sort(), files.sort());
+  });
+
+  it('asks the module only for what it can do', () => {
+    const source = readFileSync(new URL('module/perish.c', lab), 'utf8');
+    for (const scenario of scenarios) {
+      const shell = `${scenario.setup ?? ''}${scenario.provoke}`;
+      const asked = [...shell.matchAll(/echo (\w+) > \/proc\/perish/g)].map((match) => match[1] ?? '');
+      assert.equal(asked.length > 0, scenario.module === true, scenario.name);
+      for (const way of asked)
+        assert.ok(source.includes(`{ "${way}", way_${way} }`), `${scenario.name} asks for ${way}`);
+    }
+  });
+
+  it('is sh that ends its lines, since more is appended', () => {
+    for (const { name, setup, provoke } of scenarios)
+      for (const text of [setup, provoke]) assert.ok(text === undefined || text === '' || text.endsWith('\n'), name);
+  });
+});
+
+describe('formats', () => {
+  it('are each written by the guest or by QEMU, never both', () => {
+    for (const format of formats) assert.notEqual(format.capture === undefined, format.qemu === undefined, format.name);
+    assert.throws(() => formatNamed('tar'), /no format tar/);
+  });
+});
+
+describe('runs', () => {
+  it('are named after the kernel, the scenario and whatever is unusual', () => {
+    const [kernel, scenario] = [kernelNamed('6.12'), scenarioNamed('null')];
+    assert.equal(runName(kernel, scenario, {}), '6.12-null');
+    assert.equal(
+      runName(kernel, scenario, { format: 'lzo', level: 0, raw: true, la57: false, cpus: 4, memory: 512 }),
+      '6.12-null-lzo-d0-raw-la57off-4cpus-512M',
+    );
+  });
+
+  it('of the matrices exist', () => {
+    for (const { kernels: names, scenarios: ways } of [usual, small]) {
+      names.forEach(kernelNamed);
+      ways.forEach(scenarioNamed);
+    }
+    assert.deepEqual([small.kernels.length, small.scenarios.length], [2, 3]);
+  });
+});
