@@ -1,6 +1,7 @@
 // log: the kernel's log.
 import { NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal, hex16 } from '../base/text.ts';
+import { demangleRust } from '../debuginfo/rust_symbol.ts';
 import { type AuditMessage, queuedAuditMessages } from '../kernel/audit.ts';
 import { type LogRecord, logTimestamp, readLog } from '../kernel/printk.ts';
 import { printkSafeBuffers, type SafeBuffer } from '../kernel/printk_safe.ts';
@@ -35,7 +36,7 @@ export const log = defineCommand<LogData>({
   name: 'log',
   help: {
     summary: "the kernel's log",
-    usage: ['[-Ttdmc]', '-a', '-s'],
+    usage: ['[-TtdmcR]', '-a', '-s'],
     description: `Prints the kernel's log, oldest message first, as dmesg(1) would have.
 
   (none)  every message with the seconds since boot when it was printed
@@ -44,6 +45,7 @@ export const log = defineCommand<LogData>({
   -d      also what the kernel knew of the device that a message is about
   -m      also the level of each message: <0> emergency to <7> debug
   -c      also who printed it: T and the thread's pid, or C and the number of the CPU (from an interrupt)
+  -R      names of Rust functions as their source has them
   -a      the audit messages that were still waiting for auditd
   -s      the messages in each CPU's buffers for unsafe contexts (kernels before 5.15)
 
@@ -58,7 +60,7 @@ Messages that were being written when the kernel died are shown if their text wa
 });
 
 function collectLog(context: CommandContext, args: readonly string[]): LogData {
-  const options = parseOptions(args, 'Ttdmcas');
+  const options = parseOptions(args, 'TtdmcasR');
   if (options.args.length > 0) throw new UsageError('');
   const { kernel } = context;
   if (options.has('a')) return { kind: 'audit', messages: queuedAuditMessages(kernel) };
@@ -74,7 +76,8 @@ function collectLog(context: CommandContext, args: readonly string[]): LogData {
     level: options.has('m'),
     dict: options.has('d'),
   };
-  const records = readLog(kernel);
+  const read = readLog(kernel);
+  const records = options.has('R') ? read.map((record) => ({ ...record, text: demangleRust(record.text) })) : read;
   return {
     kind: 'records',
     records,

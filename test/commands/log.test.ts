@@ -47,6 +47,13 @@ test('-t leaves out the times, -m adds levels, -c callers, -d devices', () => {
   assert.match(run('-td'), /lines .*\nSUBSYSTEM=usb\nDEVICE=\+usb:1-1\n$/);
 });
 
+test('-R shows names of Rust functions as in their source', () => {
+  const k = new SyntheticKernel(types);
+  k.define('prb', 0xffff_ffff_8200_0000n);
+  writeRingbuffer(k, 0xffff_ffff_8200_0000n, [{ text: ' _RNvC6kernel5probe+0x1/0x2' }]);
+  assert.equal(log.run(new CommandContext(k.session), ['-tR']).text, ' kernel::probe+0x1/0x2\n');
+});
+
 test('-T adds the time of boot, which is the wall clock less the uptime', () => {
   const { kernel: k, run } = kernel();
   const clock = k.allocate('struct timekeeper', 'shadow_timekeeper');
