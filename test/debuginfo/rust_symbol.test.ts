@@ -11,7 +11,7 @@ const names: readonly (readonly [mangled: string, name: string | null])[] = [
   ['_RNCNvCsgStHSCytQ6I_7mycrate4main0B3_', 'mycrate::main::{closure#0}'],
   ['_RNCNvC7mycrate4mains_0', 'mycrate::main::{closure#1}'],
   ['_RMCs4fqI2P2rA04_13const_genericINtB0_4CharKc76_E', "<const_generic::Char<'v'>>"],
-  ['_RNvMCsno73SFvQKx_1cINtB0_3StrKj2_E3new', '<c::Str<2>>::new'],
+  ['_RNvMCsno73SFvQKx_1cINtB2_3StrKj2_E3new', '<c::Str<2>>::new'],
   [
     '_RNvXNtC6kernel5printNtB2_6WriterNtNtC4core3fmt5Write9write_str',
     '<kernel::print::Writer as core::fmt::Write>::write_str',
