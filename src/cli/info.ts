@@ -134,7 +134,10 @@ function asText(
           .slice(0, 8)
           .join(', ') + (notes.all.length > 8 ? `, and ${notes.all.length - 8} more` : ''),
   );
-  row('CPU registers', `of ${notes.cpus.length} CPUs`);
+  row(
+    'CPU registers',
+    `of ${Math.max(...['prstatus', 'qemu'].map((source) => notes.cpus.filter((n) => n.source === source).length))} CPUs`,
+  );
   if (notes.eraseInfo !== null) row('erased', notes.eraseInfo.trim().replaceAll('\n', '; '));
   for (const warning of info.warnings) row('warning', warning);
   if (kernel !== null) {

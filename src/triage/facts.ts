@@ -10,6 +10,7 @@ import type { Task } from '../kernel/sched.ts';
 import type { Kernel } from '../kernel/session.ts';
 import type { Incident } from '../oops/incident.ts';
 import { findIncidents } from '../oops/scanner.ts';
+import { withNoReturnCalls } from './cross_check.ts';
 
 /** Registers at an exception: what ran when it came, and the frame of the entry code that saved them. */
 export interface ExceptionFrame {
@@ -48,7 +49,8 @@ export class Facts {
     this.incidents = findIncidents(logAsText(this.log));
     this.crashedCpu = faults.attempt('panicking CPU', () => crashedCpu(this.kernel), null);
     this.crashed = faults.attempt('panicking task', () => crashedTask(this.kernel), null);
-    this.death = findDeath(this.incidents, this.crashed);
+    const death = findDeath(this.incidents, this.crashed);
+    this.death = death === null ? null : withNoReturnCalls(this.kernel, death);
   }
 
   /** The backtrace of a task; empty where it cannot be made. */

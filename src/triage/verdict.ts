@@ -9,6 +9,7 @@ import type { Incident } from '../oops/incident.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import { isMachinery } from '../oops/machinery.ts';
 import type { Analysis, Place } from './analysis.ts';
+import { frameDisagreements } from './cross_check.ts';
 import type { Facts } from './facts.ts';
 import { type FaultAccess, faultAccess } from './fault.ts';
 import { kindFromStack } from './memory_verdict.ts';
@@ -105,6 +106,8 @@ export function reachVerdict(facts: Facts): Verdict {
       `The log's report is about pid ${death.task.pid} (${death.task.comm}), but pid ${crashed.task.pid} (${crashed.task.comm}) ran on the CPU that panicked.`,
     );
   }
+
+  if (death !== null) disagreements.push(...frameDisagreements(facts.kernel, death));
 
   const faultAddress =
     death?.faultAddress?.replace(/^0x/, '') ??

@@ -91,7 +91,7 @@ function overflow(facts: Facts, { kind, subject }: Verdict): Finding[] {
 /** Incidents that did not kill, before the one that did. */
 function earlierTrouble(facts: Facts): Finding[] {
   const earlier = facts.incidents.filter(
-    (incident) => incident !== facts.death && (facts.death === null || incident.span.start < facts.death.span.start),
+    (incident) => facts.death === null || incident.span.start < facts.death.span.start,
   );
   if (earlier.length === 0) return [];
   const titles = [...new Set(earlier.map(({ title }) => title))];

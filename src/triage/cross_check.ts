@@ -1,0 +1,79 @@
+// The log held against the dead kernel's own symbols and code: whether its frames fit, and the names of
+// calls that never return, which text alone gets wrong.
+
+import { followsCall } from '../arch/x86_64/call_sites.ts';
+import { virtAddr } from '../base/address.ts';
+import { count } from '../base/text.ts';
+import { kernelView } from '../kernel/kernel_view.ts';
+import type { Kernel } from '../kernel/session.ts';
+import type { Frame } from '../oops/frames.ts';
+import { asGuilty, findGuilty } from '../oops/guilty.ts';
+import type { Incident } from '../oops/incident.ts';
+import { checkIncident, type FrameCheck, type Symbolizer } from '../oops/symbolizer.ts';
+
+/** What this dump can say of the frames in a log. */
+export function dumpSymbolizer(kernel: Kernel): Symbolizer {
+  const view = kernel.arch.name === 'x86_64' ? kernelView(kernel) : null;
+  const symbolizer: Symbolizer = {
+    find: (name, module) =>
+      kernel.symbols
+        .findAll(name)
+        .filter((symbol) => (symbol.module ?? undefined) === module)
+        // kallsyms has no sizes: the distance to the next symbol, which is what the kernel prints, too
+        .map(({ address, size }) => (size > 0 && module === undefined ? { address, size } : { address })),
+  };
+  if (view !== null) {
+    symbolizer.followsCall = (address) => {
+      const at = virtAddr(address);
+      return kernel.space.isReadable(virtAddr(address - 5n)) && kernel.space.isReadable(at)
+        ? followsCall(view, at)
+        : undefined;
+    };
+  }
+  return symbolizer;
+}
+
+/** Sentences on frames of an incident that this kernel cannot have printed; none if all fit. */
+export function frameDisagreements(kernel: Kernel, incident: Incident): string[] {
+  const checks = checkIncident(incident, dumpSymbolizer(kernel));
+  const wrong = checks.filter(({ verdict }) => verdict !== 'fits' && verdict !== 'no-symbol');
+  if (wrong.length === 0) return [];
+  const words: Record<FrameCheck['verdict'], string> = {
+    fits: 'fits',
+    'no-symbol': 'is not known',
+    'other-size': 'has another size here',
+    outside: 'lies outside the function',
+    'no-call': 'does not follow a call',
+  };
+  const examples = wrong
+    .slice(0, 3)
+    .map(({ frame, verdict }) => `${frame.symbol}+0x${(frame.offset ?? 0).toString(16)} ${words[verdict]}`);
+  return [
+    `${count(wrong.length, 'frame')} of ${checks.length} in the log do not fit this kernel (${examples.join('; ')}): the text may be damaged, or of another build.`,
+  ];
+}
+
+/**
+ * The incident with its calls that do not return named right. A call at the very end of a function (to panic(),
+ * say) has its return address in the next function, and the kernel prints that one's name with offset 0.
+ */
+export function withNoReturnCalls(kernel: Kernel, incident: Incident): Incident {
+  let changed = false;
+  const rename = (frame: Frame): Frame => {
+    if (frame.offset !== 0 || frame.interrupted === true || frame.symbol === '') return frame;
+    const symbol = kernel.symbols.findAll(frame.symbol).find(({ module }) => (module ?? undefined) === frame.module);
+    const caller = symbol === undefined ? null : kernel.place(virtAddr(symbol.address - 1n));
+    if (caller === null) return frame;
+    changed = true;
+    return { ...frame, symbol: caller.symbol.name, offset: caller.offset + 1, size: caller.symbol.size };
+  };
+  const traces = incident.traces.map((trace) => ({ ...trace, frames: trace.frames.map(rename) }));
+  if (!changed) return incident;
+  const first = incident.instruction === undefined ? [] : [incident.instruction];
+  const guilty = findGuilty(
+    first,
+    traces.filter(({ purpose }) => purpose === 'main' || purpose === 'panic'),
+    incident.kind,
+  );
+  return guilty === undefined ? { ...incident, traces } : { ...incident, traces, guilty: asGuilty(guilty) };
+}
