@@ -16,20 +16,27 @@ function mixed(): string {
         lines.push(`${stamp()}usb 1-${i % 7}: new high-speed USB device number ${i % 120} using xhci_hcd`);
         break;
       case 1:
-        lines.push(`${stamp()}audit: type=1400 audit(1717236000.${i}:${i}): apparmor="STATUS" operation="profile_load" name="p${i}"`);
+        lines.push(
+          `${stamp()}audit: type=1400 audit(1717236000.${i}:${i}): apparmor="STATUS" operation="profile_load" name="p${i}"`,
+        );
         break;
       case 2:
         lines.push(`${stamp()}IPv6: ADDRCONF(NETDEV_CHANGE): veth${i}: link becomes ready`);
         break;
       case 3:
-        lines.push(`Jun  1 12:00:00 host sshd[${i}]: Accepted publickey for root from 10.0.0.${i % 250} port ${i} ssh2`);
+        lines.push(
+          `Jun  1 12:00:00 host sshd[${i}]: Accepted publickey for root from 10.0.0.${i % 250} port ${i} ssh2`,
+        );
         break;
       default:
         lines.push(`${stamp()}EXT4-fs (sda${i % 4}): mounted filesystem with ordered data mode. Quota mode: none.`);
     }
   }
   const s = stamp().trim();
-  lines.push(`${s} BUG: kernel NULL pointer dereference, address: 0000000000000240`, `${s} #PF: supervisor read access in kernel mode`);
+  lines.push(
+    `${s} BUG: kernel NULL pointer dereference, address: 0000000000000240`,
+    `${s} #PF: supervisor read access in kernel mode`,
+  );
   lines.push(`${s} Oops: 0000 [#1] PREEMPT SMP NOPTI`, `${s} CPU: 1 PID: 1395 Comm: sh Not tainted 6.1.0 #1`);
   lines.push(`${s} RIP: 0010:update_stats+0xc/0x20 [demo]`, `${s} Call Trace:`, `${s}  <TASK>`);
   for (let i = 0; i < 20; i++) lines.push(`${s}  function_${i}+0x1${i}/0x200`);
@@ -49,4 +56,6 @@ while (bytes < megabytes * 1e6) {
 incidents += scanner.end().length;
 const seconds = (performance.now() - start) / 1000;
 const rss = process.resourceUsage().maxRSS / 1024;
-console.log(`${(bytes / 1e6).toFixed(0)} MB in ${seconds.toFixed(2)} s: ${(bytes / 1e6 / seconds).toFixed(0)} MB/s, ${incidents} incidents, peak ${rss.toFixed(0)} MB`);
+console.log(
+  `${(bytes / 1e6).toFixed(0)} MB in ${seconds.toFixed(2)} s: ${(bytes / 1e6 / seconds).toFixed(0)} MB/s, ${incidents} incidents, peak ${rss.toFixed(0)} MB`,
+);

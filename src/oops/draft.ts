@@ -31,14 +31,14 @@ const oldCpuLine =
 const armCpuLine = /^CPU: (\d{1,5}) {1,8}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,12}\(?(\d[^\s)]{0,200})/;
 const taintedLine = /^\s{1,12}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,12}(\d\S{0,200})/;
 const instructionLine =
-  /^(?:RIP|NIP|EIP|IP|pc|epc|PC|ERIP|PSW)(?: {1,2}is at|\s?:|\s)\s{0,4}(?:(?:[0-9a-f]{2,4}):)?\s?(.{1,400})$/;
+  /^(?:RIP|NIP|EIP|IP|pc|epc|PC|ERA|Krnl PSW|PSW)(?: {1,2}is at|\s?:|\s)\s{0,4}(?:(?:[0-9a-f]{2,4}):)?\s?(.{1,400})$/;
 const registerToken =
   /(?<![\w:])([A-Za-z][A-Za-z0-9_]{0,11}|\d{2})\s{0,3}[:=]\s{0,2}((?:[0-9a-f]{4}:)?[0-9a-f]{4,16})(?:\([0-9a-f]{4}\))?(?=[\s,)]|$)/g;
 const registerLine =
   /^\s{0,4}(?:R[A-Z0-9]{1,2}|E[A-Z]{2}|[re](?:ax|bx|cx|dx|si|di|bp|sp)|CR\d|DR\d|[CDEFGS]S|PKRU|FS|x\d{1,2}|r\d{1,2}|sp|lr|fp|ip|pstate|psr|GPR\d\d|LR|CTR|MSR|DAR|CFAR|DSISR|ra|gp|tp|[ast]\d{1,2}|status|epc|\$ {1,2}\d{1,2}|Krnl|ORIG_\w{2,4}|pmr|PS|SP)\s{0,4}[:=]/;
 const moduleLine = /^Modules linked in:(.*)$/;
 const hardwareLine = /^Hardware name: (.{1,200})/;
-const taskLine = /^task:(.{1,64}?)\s+state:(\S)\b.{0,80}?\bpid:(\d{1,10})\b/;
+const taskLine = /^task:(.{1,64}?)\s+state:(\S)\b.{0,80}?\bpid:\s{0,10}(\d{1,10})\b/;
 const oldTaskLine =
   /^(\S.{0,15}?)\s+([DSRTtZXIKWP])\s+(?:[0-9a-f]{8,16}|running task|\S{0,16})\s+\d{1,10}\s+(\d{1,10})\s+\d{1,10} 0x[0-9a-f]{8}/;
 const lockHolder = /^(?:\d{1,4} locks? held by|no locks held by|\d{1,4} locks? held on) (.{1,64}?)\/(\d{1,10})/;
@@ -92,6 +92,8 @@ export class Draft {
   private stack = 'task';
   private sawCpuLine = false;
   private sawRegisters = false;
+  /** The registers that come now are those of user space. */
+  private userMode = false;
   private registersOpen = false;
   private lockTask: TaskRef | undefined;
   private acquireAt: string | undefined;
@@ -498,7 +500,8 @@ export class Draft {
 
   private readInstruction(text: string): boolean {
     const m = instructionLine.exec(text)!;
-    if (/^RIP: {1,2}00(?:33|23):/.test(text) || /^RIP: e033:/.test(text)) return true; // user mode
+    this.userMode = /^(?:RIP: {1,2}(?:00(?:33|23)|e033):|EIP: 0073:)/.test(text);
+    if (this.userMode) return true;
     const body = m[1]!
       .replace(/^(?:\[<?[0-9a-f]{8,16}>?\]\s{0,4}){1,2}/, '')
       .replace(/^[0-9a-f]{8,16} \((.{1,300})\)$/, '$1');
@@ -533,7 +536,7 @@ export class Draft {
 
   private readCode(text: string): boolean {
     this.confirmed = true;
-    if (this.incident.code === undefined && !(this.inTrace && this.hasTrace) && !this.otherSection) {
+    if (this.incident.code === undefined && !this.userMode && !this.otherSection) {
       const code = parseCode(text);
       if (code !== undefined) this.incident.code = code;
     }
@@ -815,7 +818,9 @@ export class Draft {
     const { traces } = incident;
     if (headline.role === 'panic' && isConsequence(headline.reason ?? ''))
       reason ??= 'the report before the panic is missing';
-    if (headline.kind === 'unknown') reason ??= 'the beginning of the report is missing';
+    if (headline.kind === 'unknown')
+      reason ??=
+        headline.traceless === true ? 'no message of the dying kernel' : 'the beginning of the report is missing';
     if (headline.traceless !== true && traces.length === 0 && incident.instruction === undefined) {
       const quiet: readonly IncidentKind[] = [
         'root-mount',
@@ -856,7 +861,7 @@ function usesInstruction(kind: IncidentKind): boolean {
 function nearNull(address: string | undefined): boolean {
   if (address === undefined) return false;
   const value = BigInt(`0x${address}`);
-  return value < 4096n || (address.length === 16 && value > 0xffff_ffff_ffff_f000n);
+  return value < 4096n;
 }
 
 /** Kinds of which the kernel, or what it still could do, ends. */
@@ -880,6 +885,7 @@ function diesOf(incident: Incident): boolean {
     'trap',
     'list-corruption',
   ];
+  if (incident.kind === 'BUG') return /kernel BUG/i.test(incident.message);
   return kinds.includes(incident.kind);
 }
 

@@ -395,6 +395,10 @@ const rules: readonly Rule[] = [
     }),
   },
   {
+    pattern: /^BUG: Dentry .{1,200} still in use \(-?\d{1,10}\) \[unmount of (\S{1,40})/,
+    make: (m) => ({ kind: 'BUG', title: `BUG: Dentry still in use [unmount of ${m[1]}] in %F` }),
+  },
+  {
     pattern: /^BUG: (Bad rss-counter state|non-zero \w{1,24} on freeing mm)/,
     make: (m) => ({ kind: 'bad-rss-counter', title: `BUG: ${m[1]}`, traceless: true }),
   },
@@ -508,7 +512,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-const dieLine = /^(.{1,240}?)\s?\[#(\d{1,6})\](?:\s|$)/;
+const dieLine = /^(.{1,240}?)\s?\[#(\d{1,6})\](?:[\s:]|$)/;
 const panicLine = /^Kernel panic(?: - not syncing)?(?:: ?(.{0,400}))?$/;
 
 /** What a message announces; undefined for the great many that announce nothing. */
@@ -527,12 +531,23 @@ export function parseHeadline(text: string): Headline | undefined {
     return headline;
   }
   const die = text.includes('[#') ? dieLine.exec(text) : null;
-  if (die !== null) return dieHeadline(die[1]!, Number(die[2]));
+  if (die !== null && /^[A-Za-z]/.test(text) && isLabel(die[1]!)) return dieHeadline(die[1]!, Number(die[2]));
   const generic = /^(?:\[ )?BUG: (\S.{0,200})$/.exec(text);
   if (generic !== null)
     return { kind: 'BUG', role: 'start', title: `BUG: ${generic[1]!.replace(/ \]$/, '')} in %F`, strong: false };
   const warning = /^WARNING: (\S.{0,200})$/.exec(text);
   if (warning !== null) return { kind: 'WARN', role: 'start', title: `WARNING: ${warning[1]}`, strong: false };
+  const stuck = /^INFO: task (.{1,64}?):(\d{1,10}) can't die for more than \d{1,9} seconds/.exec(text);
+  if (stuck !== null) {
+    return {
+      kind: 'hung-task',
+      role: 'start',
+      title: "INFO: task can't die in %F",
+      strong: true,
+      comm: stuck[1]!,
+      pid: Number(stuck[2]),
+    };
+  }
   const internal = /^Internal error: (.{1,160})$/.exec(text);
   if (internal !== null) return { ...dieHeadline(text, undefined), strong: false };
   return undefined;
@@ -574,6 +589,13 @@ function dieHeadline(label: string, dieCount: number | undefined): Headline {
     return made('bad-page-fault', 'BUG: unable to handle kernel paging request in %F');
   }
   return made('trap', `${stable(name)} in %F`);
+}
+
+/** A trap's name and error code, not a sentence that quotes them. */
+function isLabel(label: string): boolean {
+  return (
+    label.length <= 160 && label.split(' ').length <= 14 && !/\b(?:the|that|is|was|says|like)\b|["'<>]/.test(label)
+  );
 }
 
 const mountRoot =
@@ -637,7 +659,7 @@ function panicHeadline(reason: string): Headline {
 
 /** Whether panic() says no more than that something before it went wrong. */
 export function isConsequence(reason: string): boolean {
-  return /^(?:Fatal (?:exception|error)|Aiee, killing|Oops|Fatal hardware error|.{0,60}panic_on_(?:warn|oops)|kasan\.fault|Unrecoverable|Machine halted|kernel mode fault|die\b|Unhandled exception)/i.test(
+  return /^(?:Fatal (?:exception|error)|Aiee, killing|Oops|Fatal hardware error|.{0,60}panic_on_(?:warn|oops)|kasan\.fault|Unrecoverable|Machine halted|die\b|Unhandled exception)/i.test(
     reason,
   );
 }

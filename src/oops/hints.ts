@@ -41,7 +41,7 @@ export function hintsFor(incident: Incident): string[] {
     if (incident.kind === 'null-pointer' && value > 0n && value < 4096n) {
       hints.add(`offset 0x${value.toString(16)} into a structure whose pointer was NULL`);
     }
-    if (incident.kind === 'null-pointer' && value > 0xffff_ffff_ffff_f000n) {
+    if (value > 0xffff_ffff_ffff_f000n) {
       hints.add(`an error code (-${(0x1_0000_0000_0000_0000n - value).toString()}) was used as a pointer`);
     }
   }

@@ -81,6 +81,8 @@ const words = new KeywordFinder([
   'domain_crash',
   'crashed on cpu',
   'Linux version ',
+  'elfcorehdr=',
+  "can't die",
   'next should be',
   'prev should be',
   'suspicious RCU',
@@ -162,6 +164,14 @@ export class LogScanner {
   private orphan: { draft: Draft; until: number } | undefined;
   private done: Incident[] = [];
   private skippingLongLine = false;
+  /** The boot that is being read follows another one in the same text, and may be a crash kernel's. */
+  private afterBoot = false;
+  private capture = false;
+  private bootLine: LogLine | undefined;
+  /** Whether an incident explains the end of the kernel that ran before the last boot message, and its release. */
+  private diedAloud = false;
+  private diedRelease: string | undefined;
+  private serious = false;
 
   /** Reads more text. Returns the incidents that are complete by now. */
   push(chunk: Uint8Array | string): Incident[] {
@@ -201,6 +211,15 @@ export class LogScanner {
     const last = bytes.lastIndexOf(10);
     let pos = 0;
     const end = last + 1;
+    if (this.skippingLongLine) {
+      if (end === 0) {
+        this.carry = Buffer.alloc(0);
+        this.offset = base + bytes.length;
+        return;
+      }
+      pos = bytes.indexOf(10) + 1;
+      this.skippingLongLine = false;
+    }
     while (pos < end) {
       if (!this.active) {
         const hit = words.find(bytes, pos, end);
@@ -215,13 +234,13 @@ export class LogScanner {
       let next = bytes.indexOf(10, pos);
       if (next < 0) next = end;
       this.lineNumber++;
-      if (this.skippingLongLine) this.skippingLongLine = false;
-      else this.rawLine(bytes, pos, next, base + pos);
+      this.rawLine(bytes, pos, next, base + pos);
       pos = next + 1;
     }
     // an overlong line is read in part and otherwise passed over
     if (bytes.length - end > maxLine * 4) {
-      if (!this.skippingLongLine) this.rawLine(bytes, end, bytes.length, base + end);
+      this.lineNumber++;
+      this.rawLine(bytes, end, bytes.length, base + end);
       this.skippingLongLine = true;
       this.carry = Buffer.alloc(0);
       this.offset = base + bytes.length;
@@ -275,10 +294,18 @@ export class LogScanner {
       suspicious && text.includes('Linux version') ? /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text) : null;
     if (boot !== null) {
       this.closeAll(false, true);
+      this.diedAloud = this.serious;
+      this.diedRelease = this.release;
+      this.serious = false;
+      this.afterBoot = this.release !== undefined && !this.capture;
       this.release = boot[1]!;
+      this.capture = false;
+      this.bootLine = line;
       this.lastStamp = line.timestamp;
       return;
     }
+    if (suspicious && this.afterBoot && /^(?:Kernel c|C)ommand line: .{0,4000}\belfcorehdr=/.test(text))
+      this.captureKernel(line);
     if (line.timestamp !== undefined) {
       // a clock that starts again is another boot; a wall clock or another log may also be meant
       if (this.lastStamp !== undefined && line.timestamp < this.lastStamp - 10) this.closeAll(false, false);
@@ -290,6 +317,29 @@ export class LogScanner {
     else if (headline.role === 'lead') this.lead(line, headline, stream);
     else this.headline(line, headline, stream);
     this.expire(line);
+  }
+
+  /** A crash kernel starts, and the kernel before it has not said why: it died without a word. */
+  private captureKernel(line: LogLine): void {
+    const silent = !this.diedAloud;
+    this.afterBoot = false;
+    this.diedAloud = false;
+    this.capture = true;
+    if (!silent) return;
+    const headline: Headline = {
+      kind: 'unknown',
+      role: 'start',
+      title: 'kernel died without a message: its crash kernel started',
+      strong: true,
+      traceless: true,
+      fatal: true,
+    };
+    const at = this.bootLine ?? line;
+    const draft = new Draft(headline, { ...at, timestamp: undefined }, []);
+    draft.incident.kernelRelease = this.diedRelease;
+    draft.extendTo({ ...line, timestamp: undefined });
+    this.drafts.push(draft);
+    this.close(draft, false, false);
   }
 
   // ---- headlines
@@ -549,6 +599,7 @@ export class LogScanner {
     if (!draft.confirmed) return;
     const incident = draft.finish(cut, rebooted);
     if (incident.kernelRelease === undefined && this.release !== undefined) incident.kernelRelease = this.release;
+    if (incident.severity !== 'warning') this.serious = true;
     this.done.push(incident);
   }
 }
@@ -586,6 +637,15 @@ function continues(draft: Draft, headline: Headline, line: LogLine): 'same' | 'r
   }
   const adjacent = line.number - draft.lastNumber <= 3 && !draft.hasTrace && !draft.sawTask;
   if (kind === 'cfi' && headline.kind === 'BUG' && near && !draft.hasTrace) return 'same';
+  // a BUG: line that only announces the WARN() or BUG() which follows
+  if (
+    kind === 'BUG' &&
+    adjacent &&
+    !/kernel BUG/i.test(incident.message) &&
+    (headline.kind === 'WARN' || headline.kind === 'BUG')
+  ) {
+    return 'same';
+  }
   if (kind === 'sysrq' && near && !draft.hasTrace && faults.includes(headline.kind)) return 'same';
   if (headline.kind !== kind) {
     if (kind === 'bad-page-fault' && incident.dieCount === undefined && headline.kind === 'stack-overflow' && near)

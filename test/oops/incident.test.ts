@@ -1,0 +1,297 @@
+// What is read out of a report besides its title: everything a person or a collector asks next.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { disassembleCode, parseCode } from '../../src/oops/code_bytes.ts';
+import { explain } from '../../src/oops/explain.ts';
+import { functionName, parseFrame } from '../../src/oops/frames.ts';
+import type { Incident } from '../../src/oops/incident.ts';
+import { KeywordFinder } from '../../src/oops/keywords.ts';
+import { reportKind } from '../../src/oops/kinds.ts';
+import { renderIncident, renderIncidents } from '../../src/oops/render.ts';
+import { findIncidents } from '../../src/oops/scanner.ts';
+import { similarity } from '../../src/oops/signature.ts';
+import { checkFrame, checkIncident, type Symbolizer } from '../../src/oops/symbolizer.ts';
+
+function corpus(name: string): Incident {
+  const [incident] = findIncidents(readFileSync(new URL(`./corpus/${name}.txt`, import.meta.url)));
+  assert.ok(incident);
+  return incident;
+}
+
+test('registers, code, taint, modules, hardware of an x86 oops', () => {
+  const incident = corpus('null-x86');
+  assert.equal(incident.architecture, 'x86_64');
+  assert.equal(incident.kernelRelease, '6.1.0-13-amd64');
+  assert.match(incident.hardware!, /^QEMU Standard PC/);
+  assert.deepEqual(incident.taint, { text: '', flags: [] });
+  assert.equal(incident.faultAddress, '0000000000000008');
+  assert.equal(incident.dieCount, 1);
+  const value = (name: string): string | undefined =>
+    incident.registers.find((register) => register.name === name)?.value;
+  assert.equal(value('RSP'), 'ffffb2a5c0d3bc98');
+  assert.equal(value('RDI'), 'ffff9ad78eec1590');
+  assert.equal(value('CR2'), '0000000000000008');
+  assert.equal(value('RAX'), '0000000000000000', "the kernel's registers, not the user's");
+  assert.equal(incident.code!.values[incident.code!.fault], 0x48);
+  assert.deepEqual(incident.modules[0], { name: 'foo_drv', flags: 'OE' });
+  assert.equal(incident.modules.length, 6);
+  assert.deepEqual(
+    incident.traces.map((trace) => [trace.purpose, trace.stack, trace.frames.length]),
+    [['main', 'task', 6]],
+  );
+  assert.deepEqual(incident.traces[0]!.frames[2], {
+    symbol: 'filemap_map_pages',
+    offset: 0x150,
+    size: 0x710,
+    reliable: false,
+  });
+  assert.ok(incident.hints.some((hint) => hint.includes('offset 0x8 into a structure')));
+});
+
+test('taint letters and their meanings', () => {
+  const incident = corpus('null-x86-new');
+  assert.equal(incident.taint!.text, 'GW');
+  assert.deepEqual(incident.taint!.flags, [{ letter: 'W', meaning: 'a warning was issued before' }]);
+  assert.equal(incident.workqueue, 'kblockd blk_mq_timeout_work');
+  assert.equal(incident.task!.uid, 0);
+});
+
+test('arm64 registers and code words', () => {
+  const incident = corpus('null-arm64');
+  assert.equal(incident.architecture, 'arm64');
+  assert.equal(incident.registers.find((register) => register.name === 'x27')?.value, '0000000000000001');
+  assert.equal(incident.code!.unit, 'word');
+  assert.equal(incident.code!.values[incident.code!.fault], 0xf9400260);
+});
+
+test('allocation and free traces are kept apart from the access', () => {
+  const incident = corpus('kasan-uaf-read');
+  const by = (purpose: string): string[] =>
+    incident.traces
+      .filter((trace) => trace.purpose === purpose)
+      .flatMap((trace) => trace.frames.map((frame) => frame.symbol));
+  assert.ok(by('main').includes('demo_poll'));
+  assert.ok(by('allocated').includes('demo_create'));
+  assert.ok(by('freed').includes('demo_destroy'));
+  assert.ok(!by('main').includes('demo_destroy'));
+  const inline = incident.traces[0]!.frames[0]!;
+  assert.deepEqual(inline, { symbol: '__dump_stack', reliable: true, source: 'lib/dump_stack.c:94', inline: true });
+});
+
+test('a panic that only follows is a field, not a second incident, and its trace is told apart', () => {
+  const incident = corpus('soft-lock');
+  assert.equal(incident.panic, 'softlockup: hung tasks');
+  assert.ok(incident.fatal);
+  assert.ok(incident.traces.some((trace) => trace.purpose === 'panic' && trace.stack === 'irq'));
+});
+
+test('held locks, with who and where', () => {
+  const incident = corpus('sleeping');
+  assert.deepEqual(incident.locks[1], {
+    name: 'rcu_read_lock',
+    at: 'foo_list+0x10/0x40',
+    task: { comm: 'sh', pid: 1395 },
+  });
+});
+
+test('further hung tasks are named', () => {
+  const incident = corpus('hung-two-panic');
+  assert.deepEqual(incident.otherTasks, [{ comm: 'foo_thread', pid: 1397 }]);
+  assert.equal(incident.cpu, undefined, "khungtaskd's CPU is not the hung task's");
+});
+
+test('the out-of-memory tables and the victim', () => {
+  const incident = corpus('oom-kill');
+  assert.deepEqual(incident.otherTasks, [{ comm: 'hog', pid: 1368 }]);
+  assert.ok(incident.memory.some((line) => line.includes('rss pgtables_bytes')));
+  assert.ok(incident.memory.some((line) => line.startsWith('Node 0 DMA')));
+});
+
+test('the message of a WARN() is its detail and an alternative title', () => {
+  const incident = corpus('warn-x86');
+  assert.equal(incident.detail, 'NETDEV WATCHDOG: eth0 (e1000e): transmit queue 0 timed out');
+  assert.ok(incident.altTitles.includes('WARNING: NETDEV WATCHDOG: eth0 (e1000e): transmit queue NUM timed out'));
+});
+
+test('poison in a faulting address is named', () => {
+  assert.ok(corpus('gpf-x86').hints.some((hint) => hint.includes('after it was freed')));
+  assert.ok(corpus('gpf-kasan-null').hints.some((hint) => hint.includes('null-ptr-deref')));
+  assert.ok(corpus('null-fnptr').hints.some((hint) => hint.includes('NULL function pointer')));
+});
+
+test('what follows a panic in the same boot is its aftermath', () => {
+  const incident = corpus('warn-after-panic');
+  assert.equal(incident.aftermath.length, 1);
+  assert.match(incident.aftermath[0]!, /set_task_cpu/);
+});
+
+test('the same bug in another build and another transport has the same signature', () => {
+  const plain = corpus('null-x86');
+  for (const name of ['null-x86--kmsg', 'null-x86']) {
+    let other: Incident;
+    try {
+      other = corpus(name);
+    } catch {
+      continue;
+    }
+    assert.equal(other.signature, plain.signature);
+  }
+  const text = readFileSync(new URL('./corpus/null-x86.txt', import.meta.url), 'utf8');
+  const rebuilt = text
+    .replaceAll('foo_poll+0x1c/0x80', 'foo_poll.isra.0+0x24/0x91')
+    .replaceAll('foo_write+0x7e/0x3e0', 'foo_write.constprop.3.cold+0x11/0x40')
+    .replaceAll('? filemap_map_pages+0x150/0x710', '? handle_mm_fault+0x1/0x2')
+    .replaceAll('1395', '77')
+    .replaceAll('6.1.0-13-amd64', '6.1.0-14-amd64');
+  assert.equal(findIncidents(rebuilt)[0]!.signature, plain.signature);
+});
+
+test('different bugs have different signatures, and likeness is a number', () => {
+  const names = [
+    'null-x86',
+    'gpf-x86',
+    'bug-x86',
+    'warn-x86',
+    'kasan-uaf-read',
+    'soft',
+    'hung',
+    'panic-plain',
+    'divide',
+  ];
+  const incidents = names.map(corpus);
+  assert.equal(new Set(incidents.map((incident) => incident.signature)).size, names.length);
+  for (const a of incidents) {
+    for (const b of incidents) {
+      const value = similarity(a, b);
+      assert.ok(a === b ? value === 1 : value < 0.5, `${a.title} / ${b.title}: ${value}`);
+      assert.equal(value, similarity(b, a));
+    }
+  }
+  const text = readFileSync(new URL('./corpus/null-x86.txt', import.meta.url), 'utf8');
+  const near = findIncidents(text.replaceAll('vfs_write+', 'vfs_writev+'))[0]!;
+  const value = similarity(corpus('null-x86'), near);
+  assert.ok(value > 0.6 && value < 1, `${value}`);
+});
+
+test('reportKind reads what sanitizers say', () => {
+  assert.equal(reportKind({ kind: 'kasan', message: 'BUG: KASAN: slab-use-after-free in f' }), 'use-after-free');
+  assert.equal(reportKind({ kind: 'kasan', message: 'BUG: KASAN: null-ptr-deref in f' }), 'null-pointer');
+  assert.equal(reportKind({ kind: 'kasan', message: 'BUG: KASAN: slab-out-of-bounds in f' }), 'BUG');
+  assert.equal(
+    reportKind({ kind: 'refcount', message: 'WARNING', detail: 'refcount_t: underflow; use-after-free.' }),
+    'use-after-free',
+  );
+  assert.equal(reportKind({ kind: 'lockdep', message: '' }), 'WARN');
+});
+
+test('frames in all their forms', () => {
+  const cases: [string, Partial<ReturnType<typeof parseFrame>>][] = [
+    [' vfs_write+0xc7/0x3f0', { symbol: 'vfs_write', offset: 0xc7, size: 0x3f0, reliable: true }],
+    [' ? vfs_write+0xc7/0x3f0', { reliable: false }],
+    [' foo+0x1/0x2 [bar]', { module: 'bar' }],
+    [
+      ' foo+0x1/0x2 [bar 0123456789abcdef0123456789abcdef01234567]',
+      { module: 'bar', buildId: '0123456789abcdef0123456789abcdef01234567' },
+    ],
+    [' [<ffffffff81000001>] ? foo+0x1/0x2', { address: 'ffffffff81000001', reliable: false }],
+    [
+      '[c00000003ffe3910] [c0000000000f39f0] foo+0xf0/0x2c0 (unreliable)',
+      { address: 'c0000000000f39f0', reliable: false },
+    ],
+    [' foo+0x1/0x2 fs/x.c:12 [inline]', { source: 'fs/x.c:12', inline: true }],
+    [' foo fs/x.c:12 [inline]', { symbol: 'foo', source: 'fs/x.c:12', inline: true }],
+    [' foo (fs/x.c:12 include/y.h:3) bar', { symbol: 'foo', source: 'fs/x.c:12', module: 'bar' }],
+    [' el1h_64_sync+0x6c/0x70 (P)', { symbol: 'el1h_64_sync', reliable: true }],
+    [' 0xffffffffc0debabe', { symbol: '', address: 'ffffffffc0debabe' }],
+    ['[<c05a1b38>] (foo) from [<c0174e14>] (bar+0x54/0x1c4)', { symbol: 'foo', address: 'c05a1b38' }],
+    [' foo from bar+0x54/0x1c4', { symbol: 'foo' }],
+    [' foo.cold+0x1/0x2', { symbol: 'foo.cold' }],
+  ];
+  for (const [text, expected] of cases) {
+    const frame = parseFrame(text, true);
+    assert.ok(frame, text);
+    for (const [key, value] of Object.entries(expected as object)) {
+      assert.deepEqual((frame as unknown as Record<string, unknown>)[key], value, `${key} of ${text}`);
+    }
+  }
+  assert.equal(parseFrame('usb 1-1: device number 5', true), undefined);
+  assert.equal(parseFrame(' drivers are loaded', true), undefined);
+});
+
+test('compiler suffixes are no part of a function', () => {
+  assert.equal(functionName('foo.isra.0.cold'), 'foo');
+  assert.equal(functionName('foo.constprop.12'), 'foo');
+  assert.equal(functionName('foo.llvm.1234567890123456789'), 'foo');
+  assert.equal(functionName('__pfx_foo'), 'foo');
+  assert.equal(functionName('foo'), 'foo');
+  assert.equal(functionName('.foo'), 'foo');
+});
+
+test('code is decoded from an instruction boundary, so that the faulting one is an instruction', () => {
+  const code = parseCode(' 90 90 0f 1f 44 00 00 48 8b 17 48 63 47 08 <48> 03 82 40 02 00 00 c3 cc')!;
+  const lines = disassembleCode(code);
+  const fault = lines.find((instruction) => instruction.fault)!;
+  assert.equal(fault.text, 'add 0x240(%rdx),%rax');
+  assert.equal(fault.offset, 0);
+  assert.equal(lines.find((instruction) => instruction.offset === -4)?.text, 'movslq 0x8(%rdi),%rax');
+  assert.equal(parseCode(' Unable to access opcode bytes at 0xffffffffc031dfe2.'), undefined);
+  assert.equal(parseCode('Bad RIP value.'), undefined);
+});
+
+test('code around a fault follows a branch target only when the address is known', () => {
+  const code = parseCode('<e8> 00 00 00 00 90')!;
+  assert.equal(disassembleCode(code, 0xffffffff81000000n)[0]!.text, 'call 0xffffffff81000005');
+});
+
+test('a dump can contradict the text', () => {
+  const symbolizer: Symbolizer = {
+    find: (name) =>
+      name === 'vfs_write'
+        ? [{ address: 0x1000n, size: 0x3f0 }]
+        : name === 'foo_poll'
+          ? [{ address: 0x9000n, size: 0x10 }]
+          : [],
+    followsCall: (address) => address !== 0x1000n + 0xc7n,
+    source: () => [{ file: 'fs/read_write.c', line: 500 }],
+  };
+  const frame = { symbol: 'vfs_write', offset: 0xc7, size: 0x3f0, reliable: true };
+  assert.deepEqual(checkFrame(frame, symbolizer, false), {
+    frame,
+    verdict: 'no-call',
+    address: 0x10c7n,
+    source: [{ file: 'fs/read_write.c', line: 500 }],
+  });
+  assert.equal(checkFrame(frame, symbolizer, true).verdict, 'fits');
+  const verdicts = checkIncident(corpus('null-x86'), symbolizer).map((check) => check.verdict);
+  assert.equal(verdicts[0], 'outside', 'foo_poll+0x1c lies beyond its 16 bytes');
+  assert.ok(verdicts.includes('no-symbol'));
+});
+
+test('a person is told who, where, why and what next', () => {
+  const text = renderIncident(corpus('null-x86'), { sysctls: new Map([['kernel.panic_on_oops', '1']]) });
+  assert.match(text, /^BUG: unable to handle kernel NULL pointer dereference in foo_poll\n/);
+  assert.match(text, /task +sh \(pid 1395\) on CPU 1/);
+  assert.match(text, /=> +\+0x0 +4803 ?82/);
+  assert.match(text, /kernel\.panic_on_oops = 1:/);
+  assert.match(text, /dis -lr foo_poll\+0x1c/);
+  assert.ok(!renderIncident(corpus('null-x86'), { brief: true }).includes('Meaning'));
+  assert.match(renderIncidents([corpus('null-x86'), corpus('soft')]), /^\[1\/2\] [\s\S]*\n\[2\/2\] BUG: soft lockup/);
+});
+
+test('every kind is explained', () => {
+  for (const name of ['mce-panic', 'netdev', 'lockdep-circular', 'serror', 'panic-vfs', 'oom-kill', 'kmemleak']) {
+    const explanation = explain(corpus(name));
+    assert.ok(explanation.meaning.length > 20 && explanation.causes.length > 0 && explanation.next.length > 0);
+    assert.ok(!explanation.next.some((step) => step.includes('%')), explanation.next.join('; '));
+  }
+});
+
+test('keywords are found wherever they stand, and only there', () => {
+  const finder = new KeywordFinder(['he', 'she', 'hers', '[#']);
+  const bytes = Buffer.from('ab\nxx ushers\n[#1]');
+  assert.deepEqual(finder.find(bytes, 0, bytes.length), { at: 10, newlines: 1 });
+  assert.deepEqual(finder.find(bytes, 10, bytes.length), { at: 15, newlines: 1 });
+  assert.deepEqual(finder.find(bytes, 15, bytes.length), { at: -1, newlines: 0 });
+  assert.ok(finder.occursIn('ushers') && !finder.occursIn('users\u4e2d[x#'));
+});
