@@ -55,3 +55,13 @@ export function faultAccess(facts: Facts): FaultAccess | null {
 export function registerText(operand: MemoryOperand): string {
   return operand.registers.map(({ name, value }) => `${name} is ${hex(value)}`).join(', ');
 }
+
+/**
+ * Where the CPU was sent, if it was sent to an address that holds no code (a call through a bad function pointer):
+ * the instruction pointer itself is the address that faulted. Null otherwise.
+ */
+export function badJump(facts: Facts): bigint | null {
+  const rip = facts.exception?.registers.rip;
+  if (rip === undefined || facts.kernel.arch.name !== 'x86_64') return null;
+  return facts.kernel.space.isReadable(virtAddr(rip)) && facts.kernel.place(virtAddr(rip)) !== null ? null : rip;
+}

@@ -6,7 +6,7 @@ import { residentCounters, type Task } from '../kernel/sched.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 import type { Place } from './analysis.ts';
 import type { Facts } from './facts.ts';
-import { type FaultAccess, looksLike, registerText } from './fault.ts';
+import { badJump, type FaultAccess, looksLike, registerText } from './fault.ts';
 import { shortPlace } from './verdict.ts';
 
 interface Known {
@@ -36,7 +36,7 @@ export function verdictSentence(facts: Facts, known: Known): string {
     case 'null-pointer':
     case 'bad-page-fault':
     case 'general-protection':
-      return `${faultWords(known)}${where}, run by ${who}.`;
+      return `${jumpWords(facts) ?? faultWords(known)}${where}, run by ${who}.`;
     case 'use-after-free':
       return `Memory was used after it was freed${where}${noticed}, run by ${who}${detail === null ? '' : `: ${detail}`}.`;
     case 'divide-error':
@@ -80,6 +80,14 @@ export function verdictSentence(facts: Facts, known: Known): string {
     default:
       return assertNever(kind);
   }
+}
+
+/** A call through a bad function pointer, in words. */
+function jumpWords(facts: Facts): string | null {
+  const target = badJump(facts);
+  return target === null
+    ? null
+    : `Bad function pointer: jumped to address ${hex(target)}, ${looksLike(target)}, called`;
 }
 
 function faultWords({ kind, access, faultAddress, blamed, instruction }: Known): string {

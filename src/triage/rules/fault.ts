@@ -3,13 +3,25 @@ import { hex } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { registerText } from '../fault.ts';
+import { badJump, looksLike, registerText } from '../fault.ts';
 import { accessKinds, shortPlace, type Verdict } from '../verdict.ts';
 
 export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
   const { access, instruction, kind } = verdict;
   if (instruction === null || facts.exception === null) return [];
   const findings: Finding[] = [];
+  const target = accessKinds.includes(kind) ? badJump(facts) : null;
+  if (target !== null) {
+    const holders = Object.entries(facts.exception.registers).filter(
+      ([name, value]) => value === target && name !== 'rip',
+    );
+    findings.push({
+      title: `The kernel called a function at ${hex(target)}, where there is none: ${looksLike(target)}`,
+      explanation: `A function pointer is wrong: never set, overwritten, or in memory that was freed${holders.length === 0 ? '' : ` (it is still in ${holders.map(([name]) => name).join(', ')})`}. The caller is the first frame below the exception.`,
+      confidence: 'certain',
+      evidence: present(evidence(facts, 'bt', 'RIP is the address that was called; the frame below it called.')),
+    });
+  }
   const { operand } = access ?? { operand: null };
   if (operand !== null && access !== null && accessKinds.includes(kind)) {
     const verb = operand.access === 'read' ? 'reads' : operand.access === 'write' ? 'writes' : 'reads and writes';
