@@ -11,6 +11,11 @@ import { parseOptions } from './options.ts';
 import { wallClock } from './time_text.ts';
 import { bootTime } from './uptime.ts';
 
+interface LogLine extends LogRecord {
+  /** `timestampNs` as seconds, exact to the microsecond. */
+  readonly seconds: number | null;
+}
+
 interface LogView {
   /** What comes before a message: its time since boot, the wall clock's time, or nothing. */
   readonly time: 'boot' | 'wall' | 'none';
@@ -22,7 +27,7 @@ interface LogView {
 type LogData =
   | {
       readonly kind: 'records';
-      readonly records: readonly LogRecord[];
+      readonly records: readonly LogLine[];
       readonly view: LogView;
       /** When the kernel booted, in seconds since 1970; null unless asked for. */
       readonly bootTime: number | null;
@@ -76,8 +81,12 @@ function collectLog(context: CommandContext, args: readonly string[]): LogData {
     level: options.has('m'),
     dict: options.has('d'),
   };
-  const read = readLog(kernel);
-  const records = options.has('R') ? read.map((record) => ({ ...record, text: demangleRust(record.text) })) : read;
+  const rust = options.has('R');
+  const records = readLog(kernel).map((record) => ({
+    ...record,
+    text: rust ? demangleRust(record.text) : record.text,
+    seconds: record.timestampNs === null ? null : Number(record.timestampNs / 1000n) / 1e6,
+  }));
   return {
     kind: 'records',
     records,
