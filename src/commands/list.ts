@@ -11,7 +11,7 @@ import { type CommandContext, parseHex } from './context.ts';
 import { evaluateAddress } from './expression.ts';
 import { type ListEnd, type ListWalk, type Loop, walkList } from './list_walk.ts';
 import { type ParsedOptions, parseOptions } from './options.ts';
-import { offsetArgument, type StructSpec, structSpec } from './struct_spec.ts';
+import { offsetArgument, type StructSpec, splitStructSpec, structSpec } from './struct_spec.ts';
 import { asText, type StructStyle, type StructValue, structValue, typeTitle } from './struct_value.ts';
 import { valueData } from './value_data.ts';
 import { chosenRadix, valueStyle } from './value_style.ts';
@@ -144,11 +144,12 @@ function startAndOffset(context: CommandContext, options: ParsedOptions): { star
   return { startWord, offset: offsetWord === null ? 0 : offsetArgument(context, offsetWord) };
 }
 
+/** `struct.member`; a word that begins with a symbol and no struct's name is an expression. */
 function isMemberOfStruct(context: CommandContext, word: string): boolean {
-  const dot = word.indexOf('.');
-  return (
-    dot > 0 && /^[A-Za-z_]\w*$/.test(word.slice(0, dot)) && context.kernel.symbols.find(word.slice(0, dot)) === null
-  );
+  const { name, members } = splitStructSpec(word);
+  if (members.length !== 1 || !/^[A-Za-z_]\w*$/.test(name)) return false;
+  const { symbols, types } = context.kernel;
+  return symbols.find(name) === null || types.find(`struct ${name}`) !== null || types.find(`union ${name}`) !== null;
 }
 
 function startAddress(context: CommandContext, word: string): VirtAddr {
