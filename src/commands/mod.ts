@@ -52,6 +52,7 @@ Their symbols and types are read from the dump; there is nothing to load.
 function collectMod(context: CommandContext, args: readonly string[]): ModData {
   const options = parseOptions(args, 't');
   if (options.args.length > 0) throw new UsageError('');
+  context.kernel.address('modules'); // not to be there is not to be empty
   const modules = context.kernel.modules.map((module) => ({
     module: module.object.address,
     name: module.name,

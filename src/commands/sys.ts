@@ -109,7 +109,8 @@ export function systemSummary(kernel: Kernel): SystemSummary {
     date: read('date', () => crashTime(kernel)),
     uptimeSeconds: read('uptime', () => uptimeSeconds(kernel)),
     loadAverage: read('load average', () => loadAverages(kernel)),
-    tasks: read('tasks', () => kernel.tasks.all.length),
+    // no machine is without tasks: none means that they cannot be read
+    tasks: read('tasks', () => kernel.tasks.all.length || null),
     uts: read('utsname', () => readUtsname(kernel)),
     megahertz: read('processor speed', () => {
       const khz = kernel.optionalVariable('cpu_khz')?.number() ?? 0;
