@@ -9,7 +9,10 @@ const file = process.argv[3];
 function mixed(): string {
   const lines: string[] = [];
   let t = 10;
-  const stamp = (): string => `[${(t += 0.003).toFixed(6).padStart(12)}] `;
+  const stamp = (): string => {
+    t += 0.003;
+    return `[${t.toFixed(6).padStart(12)}] `;
+  };
   for (let i = 0; i < 4000; i++) {
     switch (i % 5) {
       case 0:

@@ -98,6 +98,8 @@ export class Draft {
   private lockTask: TaskRef | undefined;
   private acquireAt: string | undefined;
   private wantAt = false;
+  /** The lock being taken is known; what follows are locks already held. */
+  private acquired = false;
   private access: string | undefined;
   private accesses = 0;
   private readonly cpuOfTrace = new Map<Trace, number>();
@@ -716,12 +718,14 @@ export class Draft {
     this.closeTrace();
     this.sectionCpu = cpu;
     const stalledMain = this.stalledCpus.has(cpu) || (this.kind === 'hard-lockup' && this.incident.cpu === cpu);
-    this.next = stalledMain && !this.hasTrace ? 'main' : 'other-cpu';
+    const hasMain = this.incident.traces.some((trace) => trace.purpose === 'main' && trace.frames.length > 0);
+    this.next = stalledMain && !hasMain ? 'main' : 'other-cpu';
     this.otherSection = this.next === 'other-cpu';
   }
 
   private readLocks(text: string): boolean {
     const { incident } = this;
+    if (this.acquireAt !== undefined && !text.includes('at: ')) this.acquired = true;
     const holder = lockHolder.exec(text);
     if (holder !== null) {
       this.lockTask = { comm: holder[1]!, pid: Number(holder[2]) };
@@ -737,7 +741,9 @@ export class Draft {
       }
     }
     if (at !== null) {
-      this.acquireAt ??= at[1]!;
+      // the function that was called, not what was inlined into it
+      if (this.acquireAt === undefined || (!this.acquireAt.includes('+0x') && at[1]!.includes('+0x') && !this.acquired))
+        this.acquireAt = at[1]!;
       return true;
     }
     if (lock !== null) return true;

@@ -14,7 +14,7 @@ const reporting = any(
   'arch_stack_walk\\w*',
   '_*stack_trace_\\w+|save_stack\\w*|stack_depot\\w*|set_track\\w*',
   'print_(?:report|address_description|bad_pte|usage_bug|circular_bug|deadlock_bug|bad_irq_dependency|unlock_imbalance_bug|lock_\\w+|irq_\\w+|memory_\\w+|modules|tainted|worker_info|other_cpu_stall|cpu_stall\\w*)\\w*',
-  '(?:v|n|nmi_|x86_|native_|__)?panic(?:_\\w+)?',
+  'ref_tracker_\\w+|walk_stackframe|do_trap_break|(?:v|n|nmi_|x86_|native_|__)?panic(?:_\\w+)?',
   'check_panic_on_warn|panic_on_rcu_stall|crash_kexec|__crash_kexec|machine_kexec|do_exit|make_task_dead|rewind_stack_(?:and_make_dead|do_exit)|do_group_exit',
   'oops_(?:begin|end|enter|exit)|no_context|bad_area\\w*|__bad_area\\w*|page_fault_oops|kernelmode_fixup_or_oops|bust_spinlocks|die|die_\\w+|__die\\w*|arm64_notify_die|mm_fault_error|pgtable_bad',
   'notify_die|atomic_notifier_call_chain|notifier_call_chain|__atomic_notifier_call_chain',
@@ -56,7 +56,7 @@ const locking = any(
 
 /** Strings, copies, lists, printing into buffers. */
 const library = any(
-  '_*mem(?:cpy|set|move|cmp|chr|scan|chr_inv)\\w*|_*memcpy_\\w+|clear_page\\w*|copy_page\\w*|clear_(?:huge|user|highpage|highpages)\\w*|rep_(?:movs|stos)\\w*|__?copy_(?:to|from|in)_\\w+|_?copy_(?:to|from)_\\w+|raw_copy_\\w+|copy_user_\\w+|copyin|copyout|_copy_\\w*iter\\w*|__arch_copy_\\w+|csum_\\w+|do_csum|(?:__)?(?:get|put)_user\\w*|strn?cpy\\w*|strscpy\\w*|strlcpy\\w*|strn?len\\w*|strn?cmp\\w*|strn?casecmp\\w*|strchr\\w*|strrchr\\w*|strn?str\\w*|strn?cat\\w*|strsep|strspn|strcspn|strim|sized_str\\w*|skip_spaces|might_fault|__might_\\w+|might_\\w+|___might_sleep|__cant_sleep|__might_resched',
+  '_*mem(?:cpy|set|move|cmp|chr|scan|chr_inv)\\w*|_*memcpy_\\w+|clear_page\\w*|copy_page\\w*|clear_(?:huge|user|highpage|highpages)\\w*|rep_(?:movs|stos)\\w*|__?copy_(?:to|from|in)_\\w+|_?copy_(?:to|from)_\\w+|raw_copy_\\w+|copy_user_\\w+|simple_copy_\\w+|copyin|copyout|_copy_\\w*iter\\w*|__arch_copy_\\w+|csum_\\w+|do_csum|(?:__)?(?:get|put)_user\\w*|strn?cpy\\w*|strscpy\\w*|strlcpy\\w*|strn?len\\w*|strn?cmp\\w*|strn?casecmp\\w*|strchr\\w*|strrchr\\w*|strn?str\\w*|strn?cat\\w*|strsep|strspn|strcspn|strim|sized_str\\w*|skip_spaces|might_fault|__might_\\w+|might_\\w+|___might_sleep|__cant_sleep|__might_resched',
   'vsn?printf|vscnprintf|sn?printf|scnprintf|k(?:v)?asprintf\\w*|string_?\\w{0,8}|pointer|number|format_decode|vsnprintf_\\w+|bstr_printf|vbin_printf|bitmap_\\w+|hex_dump\\w*|print_hex_dump\\w*',
   '_*list_(?:add|del|move|splice|replace|lru|bulk|swap|rotate|cut|sort|empty)\\w*|__list_(?:add|del|cut|splice)\\w*|hlist_(?:add|del|move|unhashed|nulls)\\w*|__hlist_\\w+|llist_\\w+|plist_\\w+|klist_\\w+|rb_(?:erase|insert|next|prev|first|last|replace)\\w*|__rb_\\w+|____rb_\\w+|xas_\\w+|xa_\\w+|__xa_\\w+|mas_\\w+|mtree_\\w+|radix_tree_\\w+|__radix_tree_\\w+|idr_\\w+|ida_\\w+|rhashtable_\\w+|__rhashtable_\\w+|find_(?:first|next|last)_\\w*bit\\w*|_find_\\w+bit\\w*|sort\\w{0,4}|bsearch|rht_\\w+|__srcu_\\w+|srcu_\\w+|timerqueue_\\w+|interval_tree_\\w+',
   '(?:__)?x86_indirect_thunk\\w*|__x86_return_thunk|(?:srso|retbleed)_\\w+|__switch_to\\w*|context_switch|__rust_\\w+|rust_begin_unwind|rust_helper_\\w+|_R\\w*(?:panick|rust_begin_unwind)\\w*|_R\\w*(?:panic|unwrap_failed|expect_failed)\\w*|rust_\\w*panic\\w*|__pi_\\w+|__sanitizer\\w*',
@@ -87,7 +87,6 @@ const forSpecial: Partial<Record<IncidentKind, RegExp>> = {
   ),
   'suspicious-rcu': any('_*rcu_\\w+|lockdep_rcu_suspicious|_*srcu_\\w+'),
   preempt: any('preempt\\w*|check_preemption\\w*|debug_smp\\w*'),
-  lockdep: any('_*lock_sock\\w*|_*release_sock\\w*|_*local_bh_\\w+|_*local_lock\\w*|stack_\\w+'),
   'out-of-memory': any(
     '\\w*alloc\\w*|shmem_get_folio_gfp|filemap_(?:fault|map_pages)|__filemap_get_folio\\w*|__page_cache_alloc|pagecache_get_page|handle_(?:mm|pte)_fault\\w*|__handle_mm_fault|do_(?:anonymous|read|shared|cow|swap|fault|pte_missing|wp|huge|no)_?\\w*|wp_page_copy|\\w*fault_around|page_cache_(?:ra|sync|async)\\w*|do_page_cache\\w*|ondemand_readahead',
   ),
