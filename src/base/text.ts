@@ -24,6 +24,11 @@ export function escapeLine(text: string): string {
   return escapeTerminal(text).replace(/[\t\n]/g, (c) => (c === '\t' ? '\\x09' : '\\x0a'));
 }
 
+/** JSON text that may go to a terminal: DEL and C1 characters, which JSON itself lets through, as `\u00NN`. */
+export function escapeJson(json: string): string {
+  return json.replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}
+
 /** Text for an HTML element or a quoted attribute. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);

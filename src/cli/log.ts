@@ -1,5 +1,5 @@
 // `inquest log`: the kernel's messages, out of a dump or out of any text that holds some.
-import { escapeTerminal } from '../base/text.ts';
+import { escapeJson, escapeTerminal } from '../base/text.ts';
 import { toJson } from '../commands/command.ts';
 import { CommandContext } from '../commands/context.ts';
 import { findCommand } from '../commands/registry.ts';
@@ -19,7 +19,9 @@ export async function runLog(
   const show = (lines: readonly LogLine[]): void => {
     const text = lines
       .filter((line) => !line.foreign)
-      .map((line) => (options.json ? `${JSON.stringify(asRecord(line))}\n` : `${asText(line, options.wallClock)}\n`))
+      .map((line) =>
+        options.json ? `${escapeJson(JSON.stringify(asRecord(line)))}\n` : `${asText(line, options.wallClock)}\n`,
+      )
       .join('');
     if (text !== '') writeOut(text);
   };

@@ -1,4 +1,5 @@
 // `inquest oops`: every incident in a log, explained.
+import { escapeJson, escapeTerminal } from '../base/text.ts';
 import { logAsText, readLog } from '../kernel/printk.ts';
 import type { Incident } from '../oops/incident.ts';
 import { renderIncident } from '../oops/render.ts';
@@ -12,8 +13,8 @@ export async function runOops(source: string, options: { titles: boolean; json: 
   let found = 0;
   const show = (incidents: readonly Incident[]): void => {
     for (const incident of incidents) {
-      if (options.json) writeOut(`${JSON.stringify(incident)}\n`);
-      else if (options.titles) writeOut(`${incident.title}\n`);
+      if (options.json) writeOut(`${escapeJson(JSON.stringify(incident))}\n`);
+      else if (options.titles) writeOut(`${escapeTerminal(incident.title)}\n`);
       else writeOut(`${found === 0 ? '' : '\n'}${renderIncident(incident)}`);
       found++;
     }

@@ -3,6 +3,7 @@
 // A command reads the kernel into plain data (numbers, strings, bigints, arrays, records: nothing that
 // needs the dump any more), and renders that data as crash(8) prints it. `--json` prints the data itself.
 import { UsageError } from '../base/errors.ts';
+import { escapeJson } from '../base/text.ts';
 import type { Fault } from '../kernel/faults.ts';
 import type { CommandContext } from './context.ts';
 
@@ -73,5 +74,7 @@ export function decimalArgument(word: string, what: string): number {
 
 /** JSON text of a command's data: bigints as `0x` hexadecimal strings, since JSON numbers are not exact beyond 2^53. */
 export function toJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, (_key, v: unknown) => (typeof v === 'bigint' ? `0x${v.toString(16)}` : v), indent);
+  const plain = (_key: string, v: unknown): unknown =>
+    typeof v !== 'bigint' ? v : v < 0n ? `-0x${(-v).toString(16)}` : `0x${v.toString(16)}`;
+  return escapeJson(JSON.stringify(value, plain, indent));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { escapeHtml, escapeTerminal, hex16 } from '../../src/base/text.ts';
+import { escapeHtml, escapeJson, escapeTerminal, hex16 } from '../../src/base/text.ts';
 
 test('nothing from a dump can drive a terminal', () => {
   assert.equal(escapeTerminal('a\x1b[31mb\r\x07\x9b0m\x7f'), 'a\\x1b[31mb\\x0d\\x07\\x9b0m\\x7f');
@@ -9,6 +9,17 @@ test('nothing from a dump can drive a terminal', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       assert.doesNotMatch(escapeTerminal(text), /[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+    }),
+  );
+});
+
+test('JSON is safe on a terminal, and means the same', () => {
+  assert.equal(escapeJson(JSON.stringify('a\x9b0m\x7f')), '"a\\u009b0m\\u007f"');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const json = escapeJson(JSON.stringify({ text }));
+      assert.doesNotMatch(json, /[\x00-\x1f\x7f-\x9f]/);
+      assert.deepEqual(JSON.parse(json), { text });
     }),
   );
 });
