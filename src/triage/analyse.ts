@@ -84,7 +84,8 @@ function kernelFacts(facts: Facts): Analysis['kernel'] {
     () => kernel.variable('saved_command_line').string(8192),
     null,
   );
-  const hardware = facts.log.find(({ text }) => text.startsWith('DMI: '))?.text.slice(5) ?? death?.hardware ?? null;
+  const hardware =
+    death?.hardware ?? facts.log.find(({ text }) => /^DMI: (?!SMBIOS|Memory slots)/.test(text))?.text.slice(5) ?? null;
   return {
     release: uts?.release ?? kernel.vmcoreinfo.release,
     version: uts?.version ?? null,
