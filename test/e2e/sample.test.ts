@@ -1,0 +1,76 @@
+// The sample dump, held against what its kernel said about itself.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { CommandContext, type Kernel, openDump, readLog } from '../../src/index.ts';
+import { logTimestamp } from '../../src/kernel/printk.ts';
+import { parentPid } from '../../src/kernel/sched.ts';
+import { analyse } from '../../src/triage/analyse.ts';
+
+const file = (name: string): string => fileURLToPath(new URL(`../../samples/${name}`, import.meta.url));
+const truth = (name: string): string[] =>
+  readFileSync(file(`truth/${name}`), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+const kernel: Kernel = openDump(file('vmcore'));
+
+test('every thread that the kernel listed is found, with its parent and name, unless it ended meanwhile', () => {
+  let found = 0;
+  for (const line of truth('tasks')) {
+    const [tid, tgid, ppid, comm] = /^(\d+) (\d+) (\d+) (.*)$/.exec(line)!.slice(1);
+    const task = kernel.tasks.byPid(Number(tid));
+    if (task === null) continue;
+    found++;
+    assert.equal(task.tgid, Number(tgid), line);
+    // of kernel threads /proc shows the whole name; comm has its first 15 characters, and of workers less
+    if (task.kernelThread) assert.ok(comm!.startsWith('kworker') || comm!.startsWith(task.comm), line);
+    else assert.equal(task.comm, comm, line);
+    assert.equal(parentPid(task), Number(ppid), line);
+  }
+  assert.ok(found >= truth('tasks').length - 5, `${found} of ${truth('tasks').length} found`);
+});
+
+test('modules are those of /proc/modules', () => {
+  const expected = truth('modules').map((line) => {
+    const [name, size, , , , address] = line.split(' ');
+    return `${name} ${size} ${address}`;
+  });
+  const actual = kernel.modules.map(({ name, size, base }) => `${name} ${size} 0x${base.toString(16)}`);
+  assert.deepEqual(actual, expected);
+});
+
+test('the log begins as dmesg showed it', () => {
+  const lines = readLog(kernel).flatMap(({ level, timestampNs, text }) =>
+    text.split('\n').map((line) => `<${level}>${logTimestamp(timestampNs ?? 0n)} ${line}`),
+  );
+  const expected = readFileSync(file('truth/dmesg'), 'utf8').replace(/\n$/, '').split('\n');
+  assert.deepEqual(lines.slice(0, expected.length), expected);
+});
+
+test('the report names the cause, and shows it', () => {
+  const report = analyse(new CommandContext(kernel));
+  const { kind, rip, cpu, comm, faultAddress, source } = report.panic;
+  assert.deepEqual(
+    { kind, symbol: rip?.symbol, module: rip?.module, comm, faultAddress: BigInt(`0x${faultAddress}`), source },
+    {
+      kind: 'null-pointer',
+      symbol: 'perish_sum',
+      module: 'perish',
+      comm: 'busybox',
+      faultAddress: 0x200n,
+      source: 'log and memory',
+    },
+  );
+  assert.equal(cpu, 1);
+  assert.ok(report.findings.length > 0 && report.findings.every(({ evidence }) => evidence.length > 0));
+  assert.ok(report.code?.lines.some(({ marked, text }) => marked && text.includes('<perish_sum+11>')));
+  assert.deepEqual(report.disagreements, []);
+  assert.deepEqual(report.faults, []);
+});
+
+test('code that the sample leaves out is said to be excluded, not shown as zeroes', () => {
+  const symbol = kernel.symbols.find('ext4_fill_super') ?? kernel.symbols.find('acpi_ds_create_operand');
+  assert.ok(symbol !== null);
+  assert.throws(() => kernel.space.u64(symbol.address), /excluded by the dump's filter/);
+});
