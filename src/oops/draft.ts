@@ -94,6 +94,7 @@ export class Draft {
   private sawRegisters = false;
   /** The registers that come now are those of user space. */
   private userMode = false;
+  private modulesAfterTrace = false;
   private registersOpen = false;
   private lockTask: TaskRef | undefined;
   private acquireAt: string | undefined;
@@ -287,16 +288,39 @@ export class Draft {
     return hasMain ? 'other-task' : 'main';
   }
 
-  /** Whether a line of this look is still missing: used to tell two reports apart that are printed at once. */
-  wants(text: string): boolean {
-    if (text.startsWith('CPU: ') || text.startsWith('Pid: ')) return !this.sawCpuLine;
-    if (text.startsWith('RIP: ') || text.startsWith('pc : '))
-      return this.incident.instruction === undefined && !this.hasTrace;
-    if (text.startsWith('Code: ')) return this.incident.code === undefined && !this.hasTrace;
-    if (traceHead.test(text)) return !this.hasTrace && !this.inTrace;
-    if (text.startsWith('Hardware name: ')) return this.incident.hardware === undefined;
-    if (text.startsWith('#PF: ') || text.startsWith('PGD ')) return this.incident.dieCount === undefined;
-    return false;
+  /**
+   * How likely it is that a line belongs here, when several reports are printed at once: 3 it names this report's task or
+   * function, 2 it is the next thing missing, 1 it continues an open trace, 0 nothing speaks for it, -1 it cannot be.
+   */
+  affinity(text: string): number {
+    const { incident, headline } = this;
+    if (this.ended) return -1;
+    const c = text.charCodeAt(0);
+    if (c === 0x20 || c === 0x09 || c === 0x5b) return this.inTrace ? (this.fresh ? 2 : 1) : 0;
+    if (text.startsWith('CPU: ') || text.startsWith('Pid: ')) {
+      if (this.sawCpuLine) return -1;
+      const pid = /(?:PID|Pid): (\d{1,10})/.exec(text)?.[1];
+      if (headline.pid !== undefined && pid !== undefined) return headline.pid === Number(pid) ? 3 : -1;
+      // the die line comes before it
+      if ((incident.kind === 'null-pointer' || incident.kind === 'bad-page-fault') && incident.dieCount === undefined)
+        return 1;
+      const cpu = /^CPU: (\d{1,5})/.exec(text)?.[1];
+      return headline.cpu !== undefined && cpu !== undefined && headline.cpu !== Number(cpu) ? -1 : 2;
+    }
+    if (text.startsWith('RIP: ') || text.startsWith('pc : ')) {
+      const name = (this.headlineFrame ?? '').replace(/\+0x.*$/, '');
+      if (incident.instruction !== undefined || this.hasTrace) return 0;
+      if (name !== '' && incident.kind !== 'kasan') return text.includes(`${name}+`) ? 3 : -1;
+      return this.sawCpuLine ? 2 : 1;
+    }
+    if (text.startsWith('Code: '))
+      return incident.code === undefined && incident.instruction !== undefined && !this.hasTrace ? 2 : 0;
+    if (text.startsWith('Hardware name: ')) return incident.hardware === undefined && this.sawCpuLine ? 2 : 0;
+    if (text.startsWith('#PF: ') || text.startsWith('PGD '))
+      return incident.dieCount === undefined && /pointer|fault/.test(incident.kind) ? 2 : -1;
+    if (endMark.test(text)) return this.hasTrace ? 2 : -1;
+    if (traceHead.test(text)) return this.hasTrace || this.inTrace ? 0 : this.sawCpuLine ? 2 : 1;
+    return 0;
   }
 
   /** Takes a line, or says that it is none of this report. */
@@ -336,6 +360,7 @@ export class Draft {
         const modules = moduleLine.exec(text);
         if (modules !== null) {
           this.confirmed = true;
+          this.modulesAfterTrace = this.hasTrace;
           this.closeTrace();
           if (incident.modules.length === 0) this.readModules(modules[1]!);
           return true;
@@ -772,6 +797,8 @@ export class Draft {
     incident.traces = incident.traces.filter((trace) => trace.frames.length > 0);
     this.chooseMain();
     if (rebooted && diesOf(incident)) incident.fatal = true;
+    // oops_end() starts the crash kernel before it would print `---[ end trace`: the kernel's own log ends here
+    if (cut && incident.dieCount !== undefined && !this.ended && this.modulesAfterTrace) incident.fatal = true;
     const main = incident.traces.filter((trace) => trace.purpose === 'main');
     if (incident.kind === 'bad-page-fault' && nearNull(incident.faultAddress)) incident.kind = 'null-pointer';
     const first: Frame[] = [];

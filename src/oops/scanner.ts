@@ -382,16 +382,29 @@ export class LogScanner {
     stream.leads = [];
     stream.cut = false;
     this.countLeads();
-    if (stream.current !== undefined && this.drafts.includes(stream.current)) {
-      stream.older = [...stream.older.filter((older) => this.drafts.includes(older)), stream.current].slice(-4);
-      if (stream.current.incomplete && stream.current.confirmed && line.number - stream.current.lastNumber <= 8) {
-        stream.current.mixed ??= 'another report is mixed in';
-        draft.mixed ??= 'another report is mixed in';
-      }
+    const previous = stream.current;
+    if (
+      previous !== undefined &&
+      this.drafts.includes(previous) &&
+      previous.incomplete &&
+      previous.confirmed &&
+      line.number - previous.lastNumber <= 8
+    ) {
+      previous.mixed ??= 'another report is mixed in';
+      draft.mixed ??= 'another report is mixed in';
     }
-    stream.current = draft;
+    this.makeCurrent(stream, draft);
     this.drafts.push(draft);
     if (this.drafts.length > maxDrafts) this.close(this.drafts[0]!, false, false);
+  }
+
+  /** The draft that the stream's next lines go to; the one before it may still get some. */
+  private makeCurrent(stream: Stream, draft: Draft): void {
+    const previous = stream.current;
+    if (previous === draft) return;
+    stream.older = stream.older.filter((older) => older !== draft && this.drafts.includes(older));
+    if (previous !== undefined && this.drafts.includes(previous)) stream.older = [...stream.older, previous].slice(-4);
+    stream.current = draft;
   }
 
   /** Whether the headline belongs to an incident that is already open. */
@@ -404,13 +417,13 @@ export class LogScanner {
       const as = continues(draft, headline, line);
       if (as === undefined) continue;
       draft.addHeadline(headline, line, as);
-      stream.current = draft;
+      this.makeCurrent(stream, draft);
       return true;
     }
     const dying = own?.panicked === true ? own : this.drafts.findLast((draft) => draft.panicked && isWarning(headline));
     if (dying !== undefined && soon(dying, line, 30) && (!dying.ended || isWarning(headline))) {
       dying.addHeadline(headline, line, 'aftermath');
-      stream.current = dying;
+      this.makeCurrent(stream, dying);
       return true;
     }
     // stalls that several CPUs report
@@ -418,7 +431,7 @@ export class LogScanner {
       const open = this.drafts.findLast((draft) => draft.kind === 'rcu-stall' && !draft.panicked);
       if (open !== undefined && soon(open, line, 120)) {
         open.addHeadline(headline, line, 'repeat');
-        stream.current = open;
+        this.makeCurrent(stream, open);
         return true;
       }
     }
@@ -428,8 +441,7 @@ export class LogScanner {
   private absorbPanic(line: LogLine, headline: Headline, stream: Stream, own: Draft | undefined): boolean {
     const take = (draft: Draft): boolean => {
       draft.addHeadline(headline, line, draft.panicked ? 'aftermath' : 'panic');
-      if (stream.current !== draft && stream.current !== undefined) stream.older.push(stream.current);
-      stream.current = draft;
+      this.makeCurrent(stream, draft);
       return true;
     };
     if (own?.panicked === true && !own.ended) return take(own);
@@ -470,7 +482,9 @@ export class LogScanner {
       if (
         line.number - first.line.number <= 10 &&
         stream.leads.length < 12 &&
-        !/^\s?\[<|^Modules linked in|^Call [Tt]race/.test(text)
+        !/^(?:\s|\[<|Modules linked|Call [Tt]race|RIP: |pc : |CPU: |Code: |Hardware name|#PF: |PGD |R[A-Z0-9]{2}: |---\[)/.test(
+          text,
+        )
       ) {
         stream.leads.push({ line });
         this.countLeads();
@@ -481,37 +495,39 @@ export class LogScanner {
     if (nmi && this.attachCpu(line, stream)) return;
     const { current } = stream;
     if (current !== undefined && this.drafts.includes(current)) {
+      if (stream.older.length > 0)
+        stream.older = stream.older.filter((draft) => this.drafts.includes(draft) && draft !== current);
       if (stream.older.length > 0) {
-        const older = stream.older.find(
-          (draft) =>
-            this.drafts.includes(draft) &&
-            draft.incomplete &&
-            line.number - draft.lastNumber <= 12 &&
-            draft.wants(text),
-        );
-        if (older !== undefined) {
-          older.add(line);
-          if (/^Call [Tt]race/.test(text)) {
-            // its frames follow
-            stream.older = [...stream.older.filter((draft) => draft !== older), current];
-            stream.current = older;
-          }
+        const best = this.likeliest(line, [...stream.older, current]);
+        if (best !== current) {
+          best.add(line);
           return;
-        }
-        if (!current.wants(text) || current.hasTrace) {
-          const waiting = stream.older.find(
-            (draft) =>
-              this.drafts.includes(draft) &&
-              draft.incomplete &&
-              line.number - draft.lastNumber <= 12 &&
-              draft.wants(text),
-          );
-          if (waiting?.add(line) === true) return;
         }
       }
       if (current.add(line)) return;
     }
     if (stream.current === undefined || !this.drafts.includes(stream.current)) this.orphanLine(line, stream);
+  }
+
+  /** Which of the reports that are printed at once, without caller ids, a line belongs to. Oldest first. */
+  private likeliest(line: LogLine, drafts: readonly Draft[]): Draft {
+    const current = drafts.at(-1)!;
+    let best = current;
+    let bestScore = current.affinity(line.text);
+    const frame = /^[ \t[]/.test(line.text);
+    for (const draft of drafts.slice(0, -1).reverse()) {
+      if (line.number - draft.lastNumber > 16) continue;
+      const score = draft.affinity(line.text);
+      // of two that both wait for such a line the older one comes first; a frame follows the frame before it
+      const wins =
+        score > 0 &&
+        (frame ? score > bestScore || (score === bestScore && draft.lastNumber > best.lastNumber) : score >= bestScore);
+      if (wins) {
+        best = draft;
+        bestScore = score;
+      }
+    }
+    return best;
   }
 
   /** A CPU's own trace, printed because a watchdog elsewhere asked for it. */
@@ -577,7 +593,9 @@ export class LogScanner {
     const orphan = this.orphan?.draft;
     // a fault whose kernel was still printing when the next one booted was its last
     const last = this.drafts.reduce((latest, draft) => Math.max(latest, draft.lastNumber), 0);
-    for (const draft of [...this.drafts]) this.close(draft, cut, rebooted && draft.lastNumber === last);
+    for (const draft of [...this.drafts]) {
+      this.close(draft, cut && draft.lastNumber === this.lineNumber, rebooted && draft.lastNumber === last);
+    }
     this.orphan = undefined;
     if (
       orphan !== undefined &&
@@ -631,8 +649,11 @@ function continues(draft: Draft, headline: Headline, line: LogLine): 'same' | 'r
   const near = line.number - draft.lastNumber <= 40 && soon(draft, line, 10);
   if (headline.role === 'die') {
     if (incident.dieCount !== undefined)
-      return incident.dieCount === headline.dieCount && draft.incomplete ? 'same' : undefined;
-    if (!near || !faults.includes(kind) || draft.hasTrace || draft.sawTask) return undefined;
+      return incident.dieCount === headline.dieCount && draft.incomplete && dieFits(kind, headline.kind)
+        ? 'same'
+        : undefined;
+    if (!near || !faults.includes(kind) || draft.hasTrace || draft.sawTask || !dieFits(kind, headline.kind))
+      return undefined;
     return 'same';
   }
   const adjacent = line.number - draft.lastNumber <= 3 && !draft.hasTrace && !draft.sawTask;
@@ -704,6 +725,24 @@ function continues(draft: Draft, headline: Headline, line: LogLine): 'same' | 'r
       return near && !draft.hasTrace ? 'same' : undefined;
     default:
       return undefined;
+  }
+}
+
+/** Whether a die line of one kind can end the announcement of another. */
+function dieFits(kind: IncidentKind, die: IncidentKind): boolean {
+  switch (die) {
+    case 'general-protection':
+    case 'divide-error':
+      return kind === die || kind === 'sysrq';
+    case 'bad-page-fault':
+      return (
+        kind === 'null-pointer' || kind === die || kind === 'sysrq' || kind === 'stack-overflow' || kind === 'serror'
+      );
+    case 'invalid-opcode':
+    case 'BUG':
+      return kind !== 'null-pointer' && kind !== 'bad-page-fault' && kind !== 'general-protection';
+    default:
+      return true;
   }
 }
 
