@@ -441,13 +441,59 @@ export function declaredType(types: TypeSource, name: string): Type | null {
   return text === null ? null : parseDeclared(types, text);
 }
 
+const integer = (name: string, size: number, signed: boolean): Type => ({
+  kind: 'int',
+  name,
+  size,
+  signed,
+  encoding: 'integer',
+});
+const unsignedLong = integer('unsigned long', 8, false);
+const counted = (type: Type, size: number): Type => ({
+  kind: 'struct',
+  name: '',
+  size,
+  members: [{ name: 'counter', type, bitOffset: 0, bitSize: 0 }],
+});
+
+/** Types that are the same in every 64-bit kernel: a dump without BTF still says which CPU panicked. */
+const knownTypes: Readonly<Record<string, Type>> = {
+  char: { kind: 'int', name: 'char', size: 1, signed: true, encoding: 'char' },
+  'unsigned char': integer('unsigned char', 1, false),
+  bool: { kind: 'int', name: '_Bool', size: 1, signed: false, encoding: 'bool' },
+  int: integer('int', 4, true),
+  'unsigned int': integer('unsigned int', 4, false),
+  long: integer('long', 8, true),
+  'unsigned long': unsignedLong,
+  u8: integer('u8', 1, false),
+  u16: integer('u16', 2, false),
+  u32: integer('u32', 4, false),
+  __u32: integer('u32', 4, false),
+  u64: integer('u64', 8, false),
+  size_t: unsignedLong,
+  atomic_t: counted(integer('int', 4, true), 4),
+  atomic_long_t: counted(integer('long', 8, true), 8),
+  atomic64_t: counted(integer('long', 8, true), 8),
+  // as long as NR_CPUS says, which only types tell: read no more of it than there are CPUs
+  'struct cpumask': {
+    kind: 'struct',
+    name: 'cpumask',
+    size: 1024,
+    members: [{ name: 'bits', type: { kind: 'array', element: unsignedLong, length: 128 }, bitOffset: 0, bitSize: 0 }],
+  },
+};
+
+function knownType(name: string): Type | null {
+  return Object.hasOwn(knownTypes, name) ? knownTypes[name]! : null;
+}
+
 /** A type written as `struct x`, `u64`, `char *[]`, `const char[]`, `unsigned long[3]`; null if the kernel has no such type. */
 export function parseDeclared(types: TypeSource, text: string): Type | null {
   const match = /^(.*?)\s*(\**)\s*(?:\[(\d*)\])?$/.exec(text.trim());
   if (match === null) return null;
   const [, qualified, stars, length] = match;
   const [, qualifier, base] = /^(?:(const|volatile) )?(.*)$/.exec(qualified!)!;
-  let type: Type | null = base === 'void' ? { kind: 'void' } : types.find(base!);
+  let type: Type | null = base === 'void' ? { kind: 'void' } : (types.find(base!) ?? knownType(base!));
   if (type === null) {
     // a pointer to a type that the kernel's types lack is still a pointer
     if (stars === '') return null;
