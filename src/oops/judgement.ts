@@ -1,0 +1,71 @@
+// What a finished report amounts to: did the kernel die of it, how bad is it, which of its parts name the place.
+import type { Frame } from './frames.ts';
+import type { Headline } from './headlines.ts';
+import type { Incident } from './incident.ts';
+import type { IncidentKind, Severity } from './kinds.ts';
+
+export function nameOnly(text: string): Frame | undefined {
+  const name = /^([A-Za-z_][\w.$]{1,255})(?:\+0x[0-9a-f]{1,8})?(?: \[([\w-]{1,64})[^\]]{0,60}\])?$/.exec(text);
+  if (name === null) return undefined;
+  const frame: Frame = { symbol: name[1]!, reliable: true };
+  if (name[2] !== undefined) frame.module = name[2];
+  return frame;
+}
+
+/** Kinds whose report names the instruction that was running. */
+export function usesInstruction(kind: IncidentKind): boolean {
+  return (
+    kind !== 'hung-task' && kind !== 'out-of-memory' && kind !== 'lockdep' && kind !== 'memory-leak' && kind !== 'kcsan'
+  );
+}
+
+export function nearNull(address: string | undefined): boolean {
+  if (address === undefined) return false;
+  const value = BigInt(`0x${address}`);
+  return value < 4096n;
+}
+
+/** Kinds of which the kernel, or what it still could do, ends. */
+export function diesOf(incident: Incident): boolean {
+  if (incident.dieCount !== undefined || incident.fatal) return true;
+  const kinds: readonly IncidentKind[] = [
+    'null-pointer',
+    'bad-page-fault',
+    'general-protection',
+    'divide-error',
+    'invalid-opcode',
+    'BUG',
+    'stack-overflow',
+    'double-fault',
+    'hard-lockup',
+    'machine-check',
+    'sysrq',
+    'panic',
+    'serror',
+    'soft-lockup',
+    'trap',
+    'list-corruption',
+  ];
+  if (incident.kind === 'BUG') return /kernel BUG/i.test(incident.message);
+  return kinds.includes(incident.kind);
+}
+
+export function severityOf(incident: Incident, headline: Headline): Severity {
+  if (incident.fatal) return 'fatal';
+  if (headline.corrected === true) return 'warning';
+  const mild: readonly IncidentKind[] = [
+    'WARN',
+    'lockdep',
+    'suspicious-rcu',
+    'locks-held',
+    'preempt',
+    'kcsan',
+    'ubsan',
+    'memory-leak',
+    'odebug',
+    'refcount',
+    'netdev-unregister',
+    'bad-rss-counter',
+  ];
+  return mild.includes(incident.kind) && incident.dieCount === undefined ? 'warning' : 'error';
+}
