@@ -12,7 +12,7 @@ import { evaluateAddress } from './expression.ts';
 import { type ListEnd, type ListWalk, type Loop, walkList } from './list_walk.ts';
 import { type ParsedOptions, parseOptions } from './options.ts';
 import { offsetArgument, type StructSpec, splitStructSpec, structSpec } from './struct_spec.ts';
-import { asText, type StructStyle, type StructValue, structValue, typeTitle } from './struct_value.ts';
+import { asText, eachMember, type StructStyle, type StructValue, structValue, typeTitle } from './struct_value.ts';
 import { valueData } from './value_data.ts';
 import { chosenRadix, valueStyle } from './value_style.ts';
 
@@ -183,12 +183,12 @@ function show(
   try {
     if (!plain || spec.members.length === 0) return structValue(object, spec, style);
     const value = Object.fromEntries(spec.members.map((path) => [path, valueData(object.member(path))]));
-    const text = spec.members.map((path) => plainMember(object, path, style)).join('');
+    const text = eachMember(spec.members, (path) => plainMember(object, path, style)).join('');
     return { type: typeTitle(spec), address, value, [asText]: text };
   } catch (error) {
     if (!(error instanceof MemoryFault)) throw error;
-    context.kernel.faults.record(typeTitle(spec), error);
-    return null;
+    if (plain) context.kernel.faults.record(typeTitle(spec), error);
+    return null; // (other values have recorded it)
   }
 }
 

@@ -1,5 +1,5 @@
 // p: the value of an expression.
-import { FormatError, UsageError } from '../base/errors.ts';
+import { FormatError, NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal, hex } from '../base/text.ts';
 import { declare, typeText } from '../debuginfo/c_declaration.ts';
 import { printText } from '../debuginfo/c_value.ts';
@@ -105,6 +105,7 @@ function collectPrint(context: CommandContext, args: readonly string[]): PrintDa
     });
     return { kind: 'values', expression: text, type: typeText(type), values };
   }
+  if (symbol === null && cpus !== null && !text.includes('?')) throw new NotFoundError('symbol', escapeTerminal(base));
   if (symbol !== null && cpus !== null) {
     kernel.faults.record(base, new FormatError('CPU specification', `${base} is not a per-CPU variable: ignored`));
   }

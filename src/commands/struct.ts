@@ -191,7 +191,8 @@ function objectsAt(
     } catch (error) {
       // the first that cannot be read at all is the command's error; of more, the rest is shown
       if (!(error instanceof MemoryFault) || i === 0) throw error;
-      context.kernel.faults.record(typeTitle(spec), error);
+      // (values have recorded it)
+      if (options.has('r')) context.kernel.faults.record(typeTitle(spec), error);
       break;
     }
   }

@@ -25,8 +25,9 @@ export function splitStructSpec(text: string): { readonly name: string; readonly
 }
 
 /**
- * Looks a type and its members up.
- * @throws NotFoundError for a type or member that the kernel lacks; UsageError for a type of another kind
+ * Looks a type and its members up. Of several members, one that the kernel lacks is a fault.
+ * @throws NotFoundError for a type that the kernel lacks, or when it has none of the members; UsageError for a
+ *   type of another kind
  */
 export function structSpec(context: CommandContext, text: string, kind: StructKind): StructSpec {
   const { name, members } = splitStructSpec(text);
@@ -39,12 +40,15 @@ export function structSpec(context: CommandContext, text: string, kind: StructKi
   if (kind !== 'any' && compound.kind !== kind) {
     throw new UsageError(`data type mismatch: ${escapeTerminal(name)} is not a ${kind}`);
   }
+  const known = members.filter((member) => findMember(type, member) !== null);
   for (const member of members) {
-    if (findMember(type, member) === null) {
-      throw new NotFoundError('member', escapeTerminal(`${name}.${member}`));
-    }
+    if (known.includes(member)) continue;
+    const missing = new NotFoundError('member', escapeTerminal(`${name}.${member}`));
+    // of several members, those that this kernel has are shown
+    if (known.length === 0) throw missing;
+    context.kernel.faults.record(`${compound.kind} ${escapeTerminal(name)}`, missing);
   }
-  return { name, type, compound, members };
+  return { name, type, compound, members: known };
 }
 
 function findStruct(context: CommandContext, name: string, kind: StructKind): Type | null {

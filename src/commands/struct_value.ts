@@ -1,7 +1,7 @@
 // One object as `struct`, `union`, `*` and `list -s` show it, as data and as text. The text is made while the
 // memory is at hand; it is no part of the data.
 
-import { NotFoundError } from '../base/errors.ts';
+import { MemoryFault, NotFoundError } from '../base/errors.ts';
 import { hex } from '../base/text.ts';
 import { declare, definition, memberDefinition } from '../debuginfo/c_declaration.ts';
 import { memberText, type ValueStyle, valueText } from '../debuginfo/c_value.ts';
@@ -46,13 +46,31 @@ function valueLines(object: KernelObject, spec: StructSpec, style: StructStyle):
     case 'addresses':
       return definitionText(spec, { radix: style.radix, address: object.address }, style.radix);
     case 'targets': {
-      const lines = paths(spec).map((path) => withTarget(object, path, style));
+      const lines = eachMember(paths(spec), (path) => withTarget(object, path, style));
       return spec.members.length > 0 ? lines.join('') : `${typeTitle(spec)} {\n${lines.join('')}}\n`;
     }
     case 'values':
       if (spec.members.length === 0) return `${typeTitle(spec)} ${valueText(object, style)}\n`;
-      return spec.members.map((path) => `${memberText(object, path, style) ?? ''}\n`).join('');
+      return eachMember(spec.members, (path) => `${memberText(object, path, style) ?? ''}\n`).join('');
   }
+}
+
+/** Lines of members. One that cannot be read says so, unless all are such. @throws MemoryFault the first one's */
+export function eachMember(members: readonly string[], line: (path: string) => string): string[] {
+  let first: MemoryFault | null = null;
+  let lost = 0;
+  const lines = members.map((path) => {
+    try {
+      return line(path);
+    } catch (error) {
+      if (!(error instanceof MemoryFault)) throw error;
+      first ??= error;
+      lost++;
+      return `  ${path} = <unavailable>,\n`;
+    }
+  });
+  if (first !== null && lost === members.length) throw first;
+  return lines;
 }
 
 function paths({ members, compound }: StructSpec): readonly string[] {

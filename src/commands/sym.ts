@@ -1,6 +1,7 @@
 // sym: symbols to addresses and back.
 import { NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal, hex } from '../base/text.ts';
+import type { ModuleRange } from '../kernel/module.ts';
 import { alternatives } from './address.ts';
 import { defineCommand } from './command.ts';
 import { type CommandContext, parseHex } from './context.ts';
@@ -77,20 +78,34 @@ function moduleBlocks(context: CommandContext, only: string | null): ModuleBlock
   const blocks = chosen.flatMap(({ name, ranges, object }) => {
     const apart = object.has('mem');
     const symbols = [...(kernel.symbols.ofModule(name) ?? [])];
-    return ranges.map((range): ModuleBlock => {
-      const end = range.start + BigInt(range.size);
+    return (apart ? ranges : wholeOf(ranges)).map((range): ModuleBlock => {
+      const { start } = range;
+      const end = start + BigInt(range.size);
       return {
         module: name,
         part: apart ? range.name : null,
-        start: range.start,
+        start,
         end,
         symbols: symbols
-          .filter(({ address }) => address >= range.start && address < end)
+          .filter(({ address }) => address >= start && address < end)
           .map((symbol) => ({ ...symbolEntry(symbol), module: null })),
       };
     });
   });
   return blocks.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+}
+
+/** One range around all, as long as they follow one another: before 6.4 a module's parts did. */
+function wholeOf(ranges: readonly ModuleRange[]): ModuleRange[] {
+  const sorted = [...ranges].sort((a, b) => (a.start < b.start ? -1 : 1));
+  const whole: ModuleRange[] = [];
+  for (const range of sorted) {
+    const last = whole.at(-1);
+    if (last !== undefined && last.start + BigInt(last.size) === range.start) {
+      whole[whole.length - 1] = { ...last, size: last.size + range.size };
+    } else whole.push(range);
+  }
+  return whole;
 }
 
 function answer(context: CommandContext, word: string, before: boolean, after: boolean): Answer {
