@@ -29,6 +29,7 @@ export function installExcludedPageJudge(kernel: Kernel): void {
   const judged = new Map<Pfn, boolean>();
   let descriptors: PageDescriptors | null | undefined;
   let keepsZeroes: boolean | undefined;
+  let image: readonly Frames[] | undefined;
   // Reading a struct page may meet a missing page itself: that one is then not judged, but unreadable.
   let judging = false;
   memory.setExcludedPageJudge((pfn) => {
@@ -39,7 +40,9 @@ export function installExcludedPageJudge(kernel: Kernel): void {
     try {
       descriptors ??= openDescriptors(kernel);
       const use = descriptors?.use(pfn) ?? null;
-      const notTaken = use === null ? inKernelImage(kernel, pfn) : !takenByLevel(use, dumpLevel);
+      if (use === null) image ??= kernelImage(kernel);
+      const notTaken =
+        use === null ? image!.some(({ start, end }) => pfn >= start && pfn < end) : !takenByLevel(use, dumpLevel);
       if (notTaken) keepsZeroes ??= holdsZeroPages(kernel.dump);
       const zero = notTaken && keepsZeroes === false;
       if (judged.size >= maxJudged) judged.clear();
@@ -122,30 +125,35 @@ function takenByLevel(use: PageUse, dumpLevel: number): boolean {
   }
 }
 
+/** Page frames [start, end), in pages and parts of pages. */
+interface Frames {
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
- * True for frames of the kernel's own code and data. Init memory is not counted: it was given back, and may
- * have become anything.
+ * Frames of the kernel's own code and data; none where they are not known. Init memory is not counted: it was
+ * given back, and may have become anything.
  */
-function inKernelImage(kernel: Kernel, pfn: Pfn): boolean {
+function kernelImage(kernel: Kernel): readonly Frames[] {
   const { pageSize } = kernel.dump.memory;
   const frame = (symbol: string): number | null => {
     const address = kernel.symbols.find(symbol)?.address;
     return address === undefined ? null : kernel.space.translate(address) / pageSize;
   };
+  const found: Frames[] = [];
   try {
-    return (
-      [
-        ['_stext', '_etext'],
-        ['_sdata', '_edata'],
-        ['__bss_start', '__bss_stop'],
-      ] as const
-    ).some(([first, last]) => {
+    for (const [first, last] of [
+      ['_stext', '_etext'],
+      ['_sdata', '_edata'],
+      ['__bss_start', '__bss_stop'],
+    ] as const) {
       const start = frame(first);
       const end = frame(last);
-      return start !== null && end !== null && pfn >= Math.floor(start) && pfn < end;
-    });
+      if (start !== null && end !== null) found.push({ start: Math.floor(start), end });
+    }
   } catch (error) {
-    if (error instanceof InquestError) return false;
-    throw error;
+    if (!(error instanceof InquestError)) throw error;
   }
+  return found;
 }
