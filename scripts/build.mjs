@@ -3,7 +3,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
+rmSync('dist/chunks', { recursive: true, force: true });
 await build({
   entryPoints: { inquest: 'src/cli/main.ts', index: 'src/index.ts' },
   outdir: 'dist',
