@@ -26,8 +26,10 @@ const builders = [
   'gcc',
   'libc6-dev',
   'libc-bin',
-  'pahole',
+  'bash',
   'dash',
+  'coreutils',
+  'perl-base',
   'sed',
   'grep',
   'mawk',
@@ -73,7 +75,9 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
       cpSync(vmlinuz, join(folder, 'vmlinuz'));
       const root = place.root(kernel.suite);
       if (kernel.machine === 'x86_64') {
-        unpack(archive.downloadWithDependencies([...builders, `linux-headers-${release}`]), root);
+        // The program pahole, which writes the module's BTF, was in the package dwarves before Debian 12.
+        const pahole = archive.names('pahole').includes('pahole') ? 'pahole' : 'dwarves';
+        unpack(archive.downloadWithDependencies([...builders, pahole, `linux-headers-${release}`]), root);
         const guest = place.root(guestSuite);
         unpack(new Archive(guestSuite).downloadWithDependencies([...tools]), guest);
         say(`building the module for ${release}`);

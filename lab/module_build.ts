@@ -37,7 +37,7 @@ export function buildPrograms(root: string, folder: string): void {
   mkdirSync(join(root, 'build'), { recursive: true });
   for (const name of ['picture', 'lively']) {
     cpSync(join(labFolder, 'guest', `${name}.c`), join(root, 'build', `${name}.c`));
-    runInRoot(root, `gcc -O1 -static -D_GNU_SOURCE -pthread -o /build/${name} /build/${name}.c`);
+    runInRoot(root, `gcc -O1 -static -D_GNU_SOURCE -pthread -o /build/${name} /build/${name}.c -lrt`);
     cpSync(join(root, 'build', name), join(folder, name));
   }
 }
