@@ -62,9 +62,13 @@ export function runningTaskStack(view: KernelView, cpu: number): VirtAddr | null
   return virtAddr((top - 1n) & ~BigInt(threadSize(view) - 1));
 }
 
-/** The stacks of one CPU, as far as they are known; what cannot be read is left out. */
+/** Largest stack believed, in bytes: the largest real ones (exceptions, with KASAN) have 64 KiB. */
+const maxStackSize = 1024n * 1024n;
+
+/** The stacks of one CPU, as far as they are known; what cannot be read, or cannot be, is left out. */
 export function cpuStacks(view: KernelView, cpu: number): Stack[] {
-  return [...irqStack(view, cpu), ...exceptionStacks(view, cpu), ...entryStack(view, cpu)];
+  const stacks = [...irqStack(view, cpu), ...exceptionStacks(view, cpu), ...entryStack(view, cpu)];
+  return stacks.filter(({ start, end }) => end > start && end - start <= maxStackSize);
 }
 
 function irqStack(view: KernelView, cpu: number): Stack[] {
