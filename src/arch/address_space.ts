@@ -8,6 +8,9 @@ import type { PhysicalMemory } from '../dump/dump.ts';
 /** Longest single read, in bytes: a length from a corrupt structure must not take all memory. */
 const maxRead = 256 * 1024 * 1024;
 
+/** Reads of so many pages and more are looked at for stretches that are contiguous in physical memory. */
+const longRead = 32;
+
 export abstract class AddressSpace {
   readonly memory: PhysicalMemory;
   /** `kernel`, or `user` for a process: says how faults are worded. */
@@ -36,6 +39,10 @@ export abstract class AddressSpace {
    */
   readInto(address: VirtAddr, into: Uint8Array): void {
     const pageSize = this.memory.pageSize;
+    if (into.length >= longRead * pageSize) {
+      this.readLong(address, into);
+      return;
+    }
     let done = 0;
     while (done < into.length) {
       const at = offsetBy(address, done);
@@ -49,18 +56,18 @@ export abstract class AddressSpace {
 
   /** A fresh copy of `length` bytes. @throws MemoryFault as `readInto`; FormatError for an absurd length */
   read(address: VirtAddr, length: number): Uint8Array {
-    if (!Number.isInteger(length) || length < 0 || length > maxRead) {
-      throw new FormatError(`read at ${address.toString(16)}`, `length ${length} is out of range`);
-    }
-    const bytes = new Uint8Array(length);
+    const bytes = room(address, length);
     this.readInto(address, bytes);
     return bytes;
   }
 
-  /** The bytes from `address` that can be read, at most `length`, up to the first fault. */
+  /**
+   * The bytes from `address` that can be read, at most `length`, up to the first fault.
+   * @throws FormatError for an absurd length
+   */
   readUpTo(address: VirtAddr, length: number): { bytes: Uint8Array; fault: MemoryFault | null } {
     const pageSize = this.memory.pageSize;
-    const bytes = new Uint8Array(length);
+    const bytes = room(address, length);
     let done = 0;
     while (done < length) {
       const at = offsetBy(address, done);
@@ -124,18 +131,49 @@ export abstract class AddressSpace {
     }
   }
 
+  /** `readInto` of many pages: what is contiguous in physical memory too is read at once. */
+  private readLong(address: VirtAddr, into: Uint8Array): void {
+    const { pageSize } = this.memory;
+    const firstPage = pageSize - Number(address & this.pageMask);
+    for (let start = 0; start < into.length; ) {
+      const physical = this.translate(offsetBy(address, start));
+      let end = start === 0 ? firstPage : start + pageSize;
+      let fault: unknown = null;
+      while (end < into.length && fault === null) {
+        try {
+          if (this.translate(offsetBy(address, end)) !== physical + (end - start)) break;
+          end += pageSize;
+        } catch (error) {
+          fault = error;
+        }
+      }
+      end = Math.min(end, into.length);
+      try {
+        this.memory.read(physical, into.subarray(start, end));
+      } catch (error) {
+        throw this.asVirtual(error, offsetBy(address, start), physical);
+      }
+      if (fault !== null) throw fault;
+      start = end;
+    }
+  }
+
   /** View of the page that holds `address`, valid until the next read. Physical faults are told by their virtual address. */
   private pageAt(address: VirtAddr): Uint8Array {
     const physical = this.translate(address);
     try {
       return this.memory.page(pfn(Math.floor(physical / this.memory.pageSize)) as Pfn);
     } catch (error) {
-      if (error instanceof MemoryFault && error.space === 'physical') {
-        const detail = `physical ${physical.toString(16)}${error.detail === '' ? '' : `, ${error.detail}`}`;
-        throw new MemoryFault(this.space, address, error.reason, detail);
-      }
-      throw error;
+      throw this.asVirtual(error, address, physical);
     }
+  }
+
+  /** A fault of a physical read that began at `physical`, told by the virtual addresses it was made for; other errors as they are. */
+  private asVirtual(error: unknown, address: VirtAddr, physical: PhysAddr): unknown {
+    if (!(error instanceof MemoryFault && error.space === 'physical')) return error;
+    const before = Math.max(0, Number(error.address) - physical); // the fault's address is the start of its page
+    const detail = `physical ${(physical + before).toString(16)}${error.detail === '' ? '' : `, ${error.detail}`}`;
+    return new MemoryFault(this.space, offsetBy(address, before), error.reason, detail);
   }
 
   private fill(address: VirtAddr, length: number): void {
@@ -147,6 +185,14 @@ export abstract class AddressSpace {
       this.readInto(address, this.scratch.subarray(0, length));
     }
   }
+}
+
+/** Room for a read. @throws FormatError for an absurd length */
+function room(address: VirtAddr, length: number): Uint8Array {
+  if (!Number.isInteger(length) || length < 0 || length > maxRead) {
+    throw new FormatError(`read at ${address.toString(16)}`, `length ${length} is out of range`);
+  }
+  return new Uint8Array(length);
 }
 
 /** Physical memory as an address space: `address` is a physical address. For `rd -p` and page-table walks. */

@@ -18,8 +18,8 @@ export type AddressEncoding =
   | { readonly kind: 'relative' | 'relative-percpu'; readonly table: VirtAddr; readonly base: VirtAddr }
   | { readonly kind: 'absolute' | 'place'; readonly table: VirtAddr };
 
-/** Entries decoded at a time: a page of 4-byte ones. */
-const chunkSize = 1024;
+/** Entries decoded at a time. Few: a search decodes one chunk at each step, and most processes search for little else. */
+const chunkSize = 128;
 /** Part of a chunk's entries that may be out of order before the whole chunk is thought wrong. */
 const maxBadShare = 1 / 8;
 /** Farthest symbol that ends the one before it, in bytes: behind the last per-CPU offset comes the kernel's text. */

@@ -34,6 +34,8 @@ export interface PageStore {
 }
 
 const cacheBytes = 16 * 1024 * 1024;
+/** Reads of so many pages and more are of whole tables: they go past the cache, straight to where they are wanted. */
+const longRead = 32;
 
 export class PagedMemory implements PhysicalMemory {
   readonly pageSize: number;
@@ -76,27 +78,26 @@ export class PagedMemory implements PhysicalMemory {
   }
 
   private miss(pfn: Pfn, slot: number): Uint8Array {
-    if (!this.isFrame(pfn)) throw this.fault(pfn, 'not-in-dump');
     this.views[slot + 1] ??= new Uint8Array(this.pageSize);
     const view = this.views[slot + 1]!;
     this.tags[slot + 1] = Number.NaN; // a load that throws half-way leaves no page behind
-    const state = this.load(pfn, view);
-    switch (state) {
-      case 'present':
-        this.toFront(slot, pfn, view);
-        return view;
-      case 'excluded':
-        if (this.judge?.(pfn) === true) return this.zeroes.fill(0);
-        throw this.fault(pfn, state);
-      default:
-        throw this.fault(pfn, state);
-    }
+    if (!this.load(pfn, view)) return this.zeroes.fill(0);
+    this.toFront(slot, pfn, view);
+    return view;
+  }
+
+  /** Fills `into` with a page past the cache; false if the page is known to be all zeroes instead. @throws MemoryFault */
+  private load(pfn: Pfn, into: Uint8Array): boolean {
+    const state = this.isFrame(pfn) ? this.loadStored(pfn, into) : 'not-in-dump';
+    if (state === 'present') return true;
+    if (state === 'excluded' && this.judge?.(pfn) === true) return false;
+    throw this.fault(pfn, state);
   }
 
   /** A disk that cannot be read costs the page, not the session. */
-  private load(pfn: Pfn, view: Uint8Array): StoredPageState {
+  private loadStored(pfn: Pfn, into: Uint8Array): StoredPageState {
     try {
-      return this.store.load(pfn, view);
+      return this.store.load(pfn, into);
     } catch (error) {
       if (error instanceof InputError) throw pageFault(pfn, this.pageSize, 'corrupt', error.problem);
       throw error;
@@ -118,13 +119,23 @@ export class PagedMemory implements PhysicalMemory {
       into.set(this.page(((address - inPage) / pageSize) as Pfn).subarray(inPage, inPage + into.length));
       return;
     }
+    const isLong = into.length >= longRead * pageSize;
     for (let done = 0; done < into.length; ) {
       const at = address + done;
       const offset = at % pageSize;
       const length = Math.min(into.length - done, pageSize - offset);
-      into.set(this.page(toPfn((at - offset) / pageSize)).subarray(offset, offset + length), done);
+      const frame = toPfn((at - offset) / pageSize);
+      if (isLong && length === pageSize && !this.isCached(frame)) {
+        const page = into.subarray(done, done + pageSize);
+        if (!this.load(frame, page)) page.fill(0);
+      } else into.set(this.page(frame).subarray(offset, offset + length), done);
       done += length;
     }
+  }
+
+  private isCached(pfn: Pfn): boolean {
+    const slot = (pfn & this.setMask) * 2;
+    return this.tags[slot] === pfn || this.tags[slot + 1] === pfn;
   }
 
   setExcludedPageJudge(judge: ExcludedPageJudge | null): void {
