@@ -92,7 +92,12 @@ export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${String(value)}`);
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown, on one line. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // Node's errors of system calls: `ENOENT: no such file or directory, open 'FILE'`
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined || !error.message.startsWith(`${code}: `)) return error.message;
+  const problem = error.message.slice(code.length + 2).split(`, ${syscall}`)[0]!;
+  return path === undefined ? problem : `${path}: ${problem}`;
 }

@@ -5,12 +5,13 @@ import type { Incident } from '../oops/incident.ts';
 import { renderIncident } from '../oops/render.ts';
 import { LogScanner } from '../oops/scanner.ts';
 import { openKernel } from './open.ts';
-import { writeOut } from './output.ts';
+import { writeError, writeOut } from './output.ts';
 import { isDumpSource, readSource } from './source.ts';
 
-/** @returns 0 with incidents, 3 with none */
+/** @returns 0 with incidents, 3 with none, 1 if none because the log could not be read */
 export async function runOops(source: string, options: { titles: boolean; json: boolean }): Promise<number> {
   let found = 0;
+  let lost = false;
   const show = (incidents: readonly Incident[]): void => {
     for (const incident of incidents) {
       if (options.json) writeOut(`${escapeJson(JSON.stringify(incident))}\n`);
@@ -20,8 +21,13 @@ export async function runOops(source: string, options: { titles: boolean; json: 
     }
   };
   const scanner = new LogScanner();
-  if (isDumpSource(source)) show(scanner.push(logAsText(readLog(openKernel([source])))));
-  else for (const chunk of readSource(source)) show(scanner.push(chunk));
+  if (isDumpSource(source)) {
+    const kernel = openKernel([source]);
+    const { value: records, faults } = kernel.faults.collect(() => readLog(kernel));
+    for (const { what, message } of faults) writeError(`inquest: ${escapeTerminal(`${what}: ${message}`)}\n`);
+    lost = records.length === 0 && faults.length > 0;
+    show(scanner.push(logAsText(records)));
+  } else for (const chunk of readSource(source)) show(scanner.push(chunk));
   show(scanner.end());
-  return found > 0 ? 0 : 3;
+  return found > 0 ? 0 : lost ? 1 : 3;
 }

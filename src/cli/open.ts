@@ -1,6 +1,6 @@
 // Opening what the command line names.
 import { closeSync, openSync, readSync } from 'node:fs';
-import { UsageError } from '../base/errors.ts';
+import { FormatError } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';
 import { openDump } from '../dump/open.ts';
 import { Kernel } from '../kernel/session.ts';
@@ -8,11 +8,11 @@ import { writeError } from './output.ts';
 
 /**
  * Opens the dump among the files named. A vmlinux among them is accepted, in any place, as crash(8) has it.
- * @throws InquestError if the dump cannot be read; UsageError if there is none
+ * @throws InquestError if there is none, or it cannot be read
  */
 export function openNamedDump(files: readonly string[]): Dump {
   const dumps = files.filter((file) => !isExecutable(file));
-  if (dumps.length === 0) throw new UsageError(`${files.join(', ')}: a kernel image, not a dump: name the vmcore too`);
+  if (dumps.length === 0) throw new FormatError(files.join(', '), 'a program or kernel image, not a dump');
   if (dumps.length < files.length) {
     writeError('inquest: the kernel image is not needed: types, symbols and unwind tables are read from the dump\n');
   }
