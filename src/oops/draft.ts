@@ -79,12 +79,17 @@ export class Draft {
   private accesses = 0;
   private readonly cpuOfTrace = new Map<Trace, number>();
   sentNmi = false;
+  /** Dashed lines still to come of a trace buffer that is being dumped. */
+  private ftrace = 0;
+  private corrected = false;
+  private readonly stamped: boolean;
   mixed: string | undefined;
 
   constructor(headline: Headline, line: LogLine, details: readonly string[]) {
     this.headline = headline;
     this.confirmed = headline.strong;
     this.lastNumber = line.number;
+    this.stamped = line.timestamp !== undefined;
     const { kind } = headline;
     this.incident = {
       kind,
@@ -175,6 +180,7 @@ export class Draft {
 
   /** A further headline of the same incident: the die line, panic(), a repetition, what comes after. */
   addHeadline(headline: Headline, line: LogLine, as: 'same' | 'panic' | 'repeat' | 'task' | 'aftermath'): void {
+    this.ftrace = 0;
     this.touch(line);
     this.confirmed ||= headline.strong;
     this.closeTrace();
@@ -300,6 +306,8 @@ export class Draft {
   /** Takes a line, or says that it is none of this report. */
   add(line: LogLine): boolean {
     this.lineNow = line.number;
+    // in a log with stamps a line without one is somebody else's, unless it continues a message of several lines
+    if (this.stamped && line.timestamp === undefined && !line.kernel && line.number - this.lastNumber > 3) return false;
     const taken = this.read(line.text, line);
     if (taken) this.touch(line);
     return taken;
@@ -308,6 +316,15 @@ export class Draft {
   private read(text: string, line: LogLine): boolean {
     const { incident } = this;
     if (text === '') return false;
+    if (this.ftrace > 0 && line.number - this.lastNumber <= 2) {
+      // the buffer stands between two dashed lines, and may be long
+      if (/^-{20,}\s*$/.test(text)) this.ftrace--;
+      return true;
+    }
+    if (text.startsWith('Dumping ftrace buffer:')) {
+      this.ftrace = 2;
+      return true;
+    }
     const c = text.charCodeAt(0);
     // frames first: most lines of a report are frames
     if (c === 0x20 || c === 0x09 || c === 0x5b || c === 0x3c || this.inTrace) {
@@ -701,6 +718,8 @@ export class Draft {
     if (comm !== null) incident.task ??= { comm: comm[1]!, pid: Number(comm[2]) };
     if (/^FAULT_INJECTION: forcing a failure|^vmalloc: allocation failure/.test(text))
       this.mixed ??= 'another report is mixed in';
+    if (/event severity: corrected|has been corrected by h\/w|Corrected error, no action/.test(text))
+      this.corrected = true;
     const relevant = bodyLine.test(text) || inner.test(text);
     if (
       relevant &&
@@ -786,7 +805,7 @@ export class Draft {
     incident.hints = hintsFor(incident);
     writeTitle(incident, headline, this.access);
     this.judgeText(cut && open);
-    incident.severity = severityOf(incident, headline);
+    incident.severity = severityOf(incident, headline.corrected === true || this.corrected);
     sign(incident);
     return incident;
   }

@@ -1,6 +1,5 @@
 // What a finished report amounts to: did the kernel die of it, how bad is it, which of its parts name the place.
 import type { Frame } from './frames.ts';
-import type { Headline } from './headlines.ts';
 import type { Incident } from './incident.ts';
 import type { IncidentKind, Severity } from './kinds.ts';
 
@@ -50,9 +49,10 @@ export function diesOf(incident: Incident): boolean {
   return kinds.includes(incident.kind);
 }
 
-export function severityOf(incident: Incident, headline: Headline): Severity {
+/** @param corrected whether hardware or kernel put the error right */
+export function severityOf(incident: Incident, corrected: boolean): Severity {
   if (incident.fatal) return 'fatal';
-  if (headline.corrected === true) return 'warning';
+  if (corrected) return 'warning';
   const mild: readonly IncidentKind[] = [
     'WARN',
     'lockdep',
