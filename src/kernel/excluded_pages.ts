@@ -133,12 +133,15 @@ interface Frames {
 
 /**
  * Frames of the kernel's own code and data; none where they are not known. Init memory is not counted: it was
- * given back, and may have become anything.
+ * given back, and may have become anything; nor is the part of .bss that guests share with their hypervisor, of
+ * which all others give most of 2 MiB back (mem_encrypt_free_decrypted_mem(), since 4.20).
  */
 function kernelImage(kernel: Kernel): readonly Frames[] {
   const { pageSize } = kernel.dump.memory;
   const frame = (symbol: string): number | null => {
-    const address = kernel.symbols.find(symbol)?.address;
+    // kernels without CONFIG_AMD_MEM_ENCRYPT share nothing
+    const name = kernel.symbols.find(symbol) === null && symbol.endsWith('_bss_decrypted') ? '__bss_stop' : symbol;
+    const address = kernel.symbols.find(name)?.address;
     return address === undefined ? null : kernel.space.translate(address) / pageSize;
   };
   const found: Frames[] = [];
@@ -146,7 +149,8 @@ function kernelImage(kernel: Kernel): readonly Frames[] {
     for (const [first, last] of [
       ['_stext', '_etext'],
       ['_sdata', '_edata'],
-      ['__bss_start', '__bss_stop'],
+      ['__bss_start', '__start_bss_decrypted'],
+      ['__end_bss_decrypted', '__bss_stop'],
     ] as const) {
       const start = frame(first);
       const end = frame(last);
