@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parsePs } from './crash_text.ts';
 import { projectFolder } from './place.ts';
 import { lastLines, programPath } from './programs.ts';
 
@@ -30,9 +31,12 @@ export class InquestAnswers implements Answers {
   }
 
   ask(command: string): string | undefined {
-    const words = command.split(' ');
-    const needed = words[0] === 'foreach' ? [words[0], verbOf(words)] : [words[0] ?? ''];
-    if (needed.some((word) => !this.#commands.has(word))) return undefined;
+    const [verb = '', ...rest] = command.replace(/^foreach /, '').split(' ');
+    if (!this.#commands.has(verb)) return undefined;
+    if (command.startsWith('foreach ') && !this.#commands.has('foreach')) {
+      const each = parsePs(this.ask('ps') ?? '').filter((row) => row.pid !== 0);
+      return each.length === 0 ? undefined : this.ask([verb, ...rest, ...each.map((row) => row.pid)].join(' '));
+    }
     const known = this.#known.get(command);
     if (known !== undefined) return known;
     const text = this.#run(command);
@@ -49,12 +53,6 @@ export class InquestAnswers implements Answers {
       throw new Error(`inquest ${command}: ${lastLines(result.stderr, 5)}`);
     return result.stdout;
   }
-}
-
-/** The command that a `foreach` runs: its first word that is neither a selector nor an option. */
-function verbOf(words: readonly string[]): string {
-  const selectors = ['kernel', 'user', 'gleader', 'active'];
-  return words.slice(1).find((word) => !word.startsWith('-') && !selectors.includes(word)) ?? '';
 }
 
 /** Asks crash(8), one process for all commands, since it takes long to start. */

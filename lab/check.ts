@@ -29,8 +29,7 @@ export interface Checked {
  * @throws Error when the folder is no run, or has no dump or picture
  */
 export function check(folder: string, program?: string): Checked {
-  const answers = new InquestAnswers(dumpsOf(folder), program);
-  return compare(folder, answers);
+  return compare(folder, new InquestAnswers(dumpsOf(folder), program));
 }
 
 /** The same through crash(8). @throws Error when crash cannot work with the dump */
