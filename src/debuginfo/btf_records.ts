@@ -62,7 +62,11 @@ class Layout {
   /** Newer blobs tell the layout of kinds, so that a reader may step over those it does not know. */
   learn(table: Uint8Array): void {
     for (let kind = 1; kind < 128 && 4 * kind + 4 <= table.length; kind++) {
-      if (this.roles[kind] === role.unknown) this.set(role.known, table[4 * kind]!, table[4 * kind + 1]!, kind);
+      const fixed = table[4 * kind]!;
+      const each = table[4 * kind + 1]!;
+      if (this.roles[kind] === role.unknown && fixed % 4 === 0 && each % 4 === 0) {
+        this.set(role.known, fixed, each, kind);
+      }
     }
   }
 
@@ -132,37 +136,41 @@ export class BtfRecords {
     const firstString = before === null ? 0 : before.first + before.bytes.length;
     this.strings = { first: firstString, bytes: bytes.subarray(text.start, text.end), base: before };
 
-    const most = Math.floor((span.end - span.start) / recordHead);
+    const words = wordsOf(bytes, span.start, span.end);
+    const end = words.length;
+    const most = Math.floor((4 * end) / recordHead);
     const offsets = new Uint32Array(most);
     const types = new Uint32Array(most);
     const typeNames = new Uint32Array(most);
     let n = 0;
     let named = 0;
-    let at = span.start;
+    let at = 0; // in words, as all sizes are multiples of them
     const { roles, fixed, each } = layout;
-    while (at + recordHead <= span.end) {
-      const info = view.getUint32(at + 4, true);
-      const kind = kindOf(info);
+    // Every process that asks for a type runs this before it is compiled: hence no calls, and words instead of a DataView.
+    while (at + recordHead / 4 <= end) {
+      const info = words[at + 1]!;
+      const kind = (info >>> 24) & 0x7f;
       const as = roles[kind]!;
       if (as === role.unknown) {
         this.note(`type ${first + n} is of unknown kind ${kind}`);
         break;
       }
-      const next = at + recordHead + fixed[kind]! + each[kind]! * countOf(info);
-      if (next > span.end) {
-        this.note(`type ${first + n} ends at 0x${next.toString(16)}, the types at 0x${span.end.toString(16)}`);
+      const next = at + ((recordHead + fixed[kind]! + each[kind]! * (info & 0xffffff)) >>> 2);
+      if (next > end) {
+        const last = span.start + 4 * next;
+        this.note(`type ${first + n} ends at 0x${last.toString(16)}, the types at 0x${span.end.toString(16)}`);
         break;
       }
       if (as !== role.known) {
         if (as === role.section) this.sections.push(first + n);
         if (as === role.enum && info >>> 31 === 1) this.tellsEnumSigns = true;
-        const name = view.getUint32(at, true);
+        const name = words[at]!;
         if (as !== role.section && name !== 0) {
           types[named] = first + n;
           typeNames[named++] = name;
         }
       }
-      offsets[n++] = at;
+      offsets[n++] = span.start + 4 * at;
       at = next;
     }
     this.offsets = offsets.subarray(0, n);
@@ -273,6 +281,17 @@ export class BtfRecords {
   private note(problem: string): void {
     this.problem ??= new FormatError('BTF', problem);
   }
+}
+
+const littleEndianHost = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+/** The bytes from `start` to `end` as little-endian words: a view of them where that can be. */
+function wordsOf(bytes: Uint8Array, start: number, end: number): Uint32Array {
+  const length = Math.floor((end - start) / 4);
+  const at = bytes.byteOffset + start;
+  if (littleEndianHost && at % 4 === 0) return new Uint32Array(bytes.buffer, at, length);
+  const view = new DataView(bytes.buffer, at, 4 * length);
+  return new Uint32Array(length).map((_, i) => view.getUint32(4 * i, true));
 }
 
 // The kind has 5 bits and the count 16 in kernels up to 7.0; the bits between were zero, and are given to

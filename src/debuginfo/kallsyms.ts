@@ -92,7 +92,7 @@ export class Kallsyms implements OrderedSymbols {
       const addresses = new SymbolAddresses(space, encoding, tables.count);
       const open = (sequences: VirtAddr | null) => new Kallsyms(space, names, addresses, sequences, tables.count);
       const plain = open(null);
-      if (!plain.agrees(stext)) continue;
+      if (addresses.sample() === 'disordered' || !plain.agrees(stext)) continue;
       for (const sequences of tables.sequences) {
         const sorted = open(sequences);
         if (sorted.isSortedByName()) return sorted;
@@ -209,7 +209,7 @@ export class Kallsyms implements OrderedSymbols {
       const { bytes } = this.space.readUpTo(banner.address, 14);
       return Buffer.from(bytes).toString('latin1') === 'Linux version ';
     }
-    return this.addresses.isPlausible() && this.find('_stext') !== null;
+    return this.addresses.sample() === 'ordered' && this.find('_stext') !== null;
   }
 
   /** Position in the table of the n-th symbol by name. @throws MemoryFault; FormatError for one outside the table */

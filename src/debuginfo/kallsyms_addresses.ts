@@ -28,6 +28,7 @@ const maxSize = 0x8000_0000;
 const notLoaded = 0;
 const loaded = 1;
 const unreadable = 2;
+const corrupt = 3;
 
 /** Addresses by position, decoded in chunks when asked. An entry that cannot be read or is out of order is unknown. */
 export class SymbolAddresses {
@@ -55,13 +56,21 @@ export class SymbolAddresses {
     this.chunkState = new Uint8Array(Math.ceil(count / chunkSize));
   }
 
-  /** Whether most of a sample of the table is in order, which a wrong encoding or place is not. */
-  isPlausible(): boolean {
+  /**
+   * What a sample of the table looks like: `ordered` if most of it is, `disordered` if most of it can be read and is not,
+   * which means a wrong encoding or place, else `unknown`.
+   */
+  sample(): 'ordered' | 'disordered' | 'unknown' {
     const chunks = this.chunkState.length;
     const samples = Math.min(chunks, 8);
-    let good = 0;
-    for (let i = 0; i < samples; i++) if (this.load(Math.floor((i * chunks) / samples))) good++;
-    return good * 2 > samples;
+    let ordered = 0;
+    let disordered = 0;
+    for (let i = 0; i < samples; i++) {
+      const chunk = Math.floor((i * chunks) / samples);
+      if (this.load(chunk)) ordered++;
+      else if (this.chunkState[chunk] === corrupt) disordered++;
+    }
+    return ordered * 2 > samples ? 'ordered' : disordered * 2 > samples ? 'disordered' : 'unknown';
   }
 
   /** Address of a symbol; null if it is not known. */
@@ -147,7 +156,7 @@ export class SymbolAddresses {
     } catch (error) {
       if (!(error instanceof MemoryFault || error instanceof FormatError)) throw error;
       this.faults.push(error);
-      this.chunkState[chunk] = unreadable;
+      this.chunkState[chunk] = error instanceof MemoryFault ? unreadable : corrupt;
       return false;
     }
     this.chunkState[chunk] = loaded;

@@ -55,7 +55,9 @@ export class Backtracer {
       throw new UnsupportedError('backtrace', `stacks of ${kernel.arch.name} cannot be unwound yet`);
     }
     this.kernel = kernel;
-    const orc = OrcTables.open(kernel.space, kernel.symbols, kernel.types, () => moduleOrcSections(kernel));
+    // asked for names that older kernels lack: of the kernel's own symbols, or every module's would be read
+    const symbols = kernel.symbols.kernel ?? kernel.symbols;
+    const orc = OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel));
     this.unwinder = new X86Unwinder(kernelView(kernel), orc);
   }
 
