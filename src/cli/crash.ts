@@ -28,6 +28,7 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
   if (interactive && !options.silent) {
     session.run('sys');
     session.run('set');
+    writeOut('\nType "help" for the commands, "quit" to leave.\n');
   }
   await readCommands(session, interactive);
   return interactive || !session.failed ? 0 : 1;
