@@ -184,7 +184,7 @@ function show(
     if (!plain || spec.members.length === 0) return structValue(object, spec, style);
     const value = Object.fromEntries(spec.members.map((path) => [path, valueData(object.member(path))]));
     const text = eachMember(spec.members, (path) => plainMember(object, path, style)).join('');
-    return { type: typeTitle(spec), address, value, [asText]: text };
+    return { type: typeTitle(spec), address, value, [asText]: escapeTerminal(text) };
   } catch (error) {
     if (!(error instanceof MemoryFault)) throw error;
     if (plain) context.kernel.faults.record(typeTitle(spec), error);

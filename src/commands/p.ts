@@ -94,7 +94,7 @@ function collectPrint(context: CommandContext, args: readonly string[]): PrintDa
       return {
         kind: 'per-cpu',
         name: symbol.name,
-        declaration: type === null ? null : declare(type, symbol.name),
+        declaration: type === null ? null : escapeTerminal(declare(type, symbol.name)),
         copies,
       };
     }
@@ -147,7 +147,11 @@ function printed(
   const text = printText(object, valueStyle(context, radix));
   // crash(8) puts what begins with a brace and goes on behind it on a line of its own
   const gap = leader !== '' && /^\{./.test(text) ? '\n ' : '';
-  return { cpu, value: valueData(object), [asText]: `${leader}$${nextNumber(context)} = ${gap}${text}\n` };
+  return {
+    cpu,
+    value: valueData(object),
+    [asText]: escapeTerminal(`${leader}$${nextNumber(context)} = ${gap}${text}\n`),
+  };
 }
 
 function renderPrint(data: PrintData): string {

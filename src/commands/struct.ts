@@ -128,7 +128,7 @@ function collectStruct(context: CommandContext, args: readonly string[], kind: S
       type: typeTitle(spec),
       size: sizeOf(spec.type),
       members: membersData(spec),
-      [asText]: text,
+      [asText]: escapeTerminal(text),
     };
   }
   const spec = structSpec(context, what, kind);
@@ -229,7 +229,7 @@ function otherDefinition(context: CommandContext, what: string): StructData | nu
     type: type.kind === 'enum' ? `enum ${type.name}` : type.name,
     size: sizeOf(type),
     members: [],
-    [asText]: `${definition(type)}\n`,
+    [asText]: escapeTerminal(`${definition(type)}\n`),
   };
 }
 

@@ -2,7 +2,7 @@
 // memory is at hand; it is no part of the data.
 
 import { MemoryFault, NotFoundError } from '../base/errors.ts';
-import { hex } from '../base/text.ts';
+import { escapeTerminal, hex } from '../base/text.ts';
 import { declare, definition, memberDefinition } from '../debuginfo/c_declaration.ts';
 import { memberText, type ValueStyle, valueText } from '../debuginfo/c_value.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
@@ -10,7 +10,7 @@ import { memberOf, sizeOf, strip, type Type } from '../debuginfo/type.ts';
 import type { StructSpec } from './struct_spec.ts';
 import { type ValueData, valueData } from './value_data.ts';
 
-/** Rendered text beside data: a symbol, so that JSON leaves it out. */
+/** Rendered text beside data, safe for a terminal: a symbol, so that JSON leaves it out. */
 export const asText: unique symbol = Symbol('text');
 
 export interface StructValue {
@@ -33,7 +33,12 @@ export function structValue(object: KernelObject, spec: StructSpec, style: Struc
     members.length === 0
       ? valueData(object)
       : Object.fromEntries(members.map((path) => [path, valueData(object.member(path))]));
-  return { type: typeTitle(spec), address: object.address, value, [asText]: valueLines(object, spec, style) };
+  return {
+    type: typeTitle(spec),
+    address: object.address,
+    value,
+    [asText]: escapeTerminal(valueLines(object, spec, style)),
+  };
 }
 
 /** `struct list_head`, `struct atomic_t` for what a typedef names. */

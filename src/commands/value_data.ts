@@ -40,7 +40,8 @@ export function valueData(object: KernelObject): ValueData {
     switch (type.kind) {
       case 'struct':
       case 'union': {
-        const values: Record<string, ValueData> = {};
+        // names come from the dump: `__proto__` is one like any other
+        const values = Object.create(null) as Record<string, ValueData>;
         for (const { name, type: memberType, bitOffset } of type.members) {
           if (name !== '') {
             values[name] = read(at.member(name), depth + 1);

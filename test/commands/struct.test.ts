@@ -196,13 +196,15 @@ describe('struct, as data', () => {
   test('JSON is a tree of values: 64-bit ones as text, pointers too', () => {
     const { kernel, item } = machine();
     const output = kernel.run(struct, 'item first_item');
-    const data = JSON.parse(toJson(output.data)) as { groups: { objects: { value: Record<string, unknown> }[] }[] };
+    const data = JSON.parse(toJson(output.data)) as {
+      groups: { objects: { value: { id: number; name: string; low: number; link: object; load: number[] } }[] }[];
+    };
     const value = data.groups[0]?.objects[0]?.value;
-    assert.equal(value?.['id'], -1);
-    assert.equal(value?.['name'], 'abc');
-    assert.equal(value?.['low'], 0x5678);
-    assert.deepEqual(value?.['link'], { next: `0x${(item.address + 16n).toString(16)}`, prev: '0x0' });
-    assert.deepEqual(value?.['load'], [0, 0, 0]);
+    assert.equal(value?.id, -1);
+    assert.equal(value?.name, 'abc');
+    assert.equal(value?.low, 0x5678);
+    assert.deepEqual(value?.link, { next: `0x${(item.address + 16n).toString(16)}`, prev: '0x0' });
+    assert.deepEqual(value?.load, [0, 0, 0]);
     assert.equal(toJson(output.data).includes('struct item {'), false);
   });
 });
