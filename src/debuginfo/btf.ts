@@ -58,7 +58,7 @@ export class BtfTypes implements TypeSource {
   private readonly found = new Map<string, Type | null>();
   private typeIndex: NameIndex | null = null;
   private functionIndex: NameIndex | null = null;
-  private variableMap: Map<string, BtfVariable> | null = null;
+  private variableEntries: VariableIndex | null = null;
 
   /**
    * @param bytes a whole BTF blob; kept, not copied
@@ -132,29 +132,37 @@ export class BtfTypes implements TypeSource {
 
   /** A variable of this blob or of the base, or null. */
   variable(name: string): BtfVariable | null {
-    return this.ownVariables().get(name) ?? this.base?.variable(name) ?? null;
+    return this.ownVariable(name) ?? this.base?.variable(name) ?? null;
   }
 
   /** Every variable, those of the base first. */
   *variables(): Iterable<BtfVariable> {
     if (this.base !== null) yield* this.base.variables();
-    yield* this.ownVariables().values();
+    for (const entry of this.variableIndex.entries) {
+      const variable = this.variableOf(entry);
+      if (variable !== null) yield variable;
+    }
   }
 
-  private ownVariables(): Map<string, BtfVariable> {
-    if (this.variableMap !== null) return this.variableMap;
-    const map = new Map<string, BtfVariable>();
-    for (const section of this.records.sections) {
-      for (const entry of this.records.sectionEntries(section)) {
-        const type = this.records.kind(entry.variable) === kinds.variable ? this.tryType(entry.variable) : null;
-        if (type === null) continue;
-        const name = this.records.name(entry.variable);
-        const { offset, size } = entry;
-        map.set(name, { name, type, section: this.records.name(section), offset, size });
-      }
+  private ownVariable(name: string): BtfVariable | null {
+    const { entries, names } = this.variableIndex;
+    // of several entries of one name, the last
+    for (const at of names.find(name).reverse()) {
+      const variable = this.variableOf(entries[at]!);
+      if (variable !== null) return variable;
     }
-    this.variableMap = map;
-    return map;
+    return null;
+  }
+
+  private variableOf({ section, variable, offset, size }: SectionEntry): BtfVariable | null {
+    const type = this.tryType(variable);
+    if (type === null) return null;
+    return { name: this.records.name(variable), type, section: this.records.name(section), offset, size };
+  }
+
+  private get variableIndex(): VariableIndex {
+    this.variableEntries ??= indexVariables(this.records);
+    return this.variableEntries;
   }
 
   /** Types that the name may mean, best first. */
@@ -215,4 +223,31 @@ export class BtfTypes implements TypeSource {
       return null;
     }
   }
+}
+
+interface SectionEntry {
+  /** Number of the DATASEC and of the VAR. */
+  readonly section: number;
+  readonly variable: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+interface VariableIndex {
+  readonly entries: readonly SectionEntry[];
+  /** Positions in `entries` by the names of their variables. */
+  readonly names: NameIndex;
+}
+
+function indexVariables(records: BtfRecords): VariableIndex {
+  const entries: SectionEntry[] = [];
+  const names: number[] = [];
+  for (const section of records.sections) {
+    for (const { variable, offset, size } of records.sectionEntries(section)) {
+      if (records.kind(variable) !== kinds.variable) continue;
+      entries.push({ section, variable, offset, size });
+      names.push(records.nameOffset(variable));
+    }
+  }
+  return { entries, names: records.index(Uint32Array.from(entries.keys()), Uint32Array.from(names)) };
 }

@@ -237,9 +237,14 @@ export class BtfRecords {
     return escapeTerminal(latin1(bytes, at, end));
   }
 
+  /** Finds numbers by name. @param names offset in the strings of the name of each */
+  index(numbers: Uint32Array, names: Uint32Array): NameIndex {
+    return new NameIndex(numbers, names, this.strings);
+  }
+
   /** Finds `namedTypes` by name. */
   indexTypes(): NameIndex {
-    return new NameIndex(this.namedTypes, this.namesOfTypes, this.strings);
+    return this.index(this.namedTypes, this.namesOfTypes);
   }
 
   /** Finds FUNC records by name. */
@@ -251,7 +256,7 @@ export class BtfRecords {
       ids.push(this.first + i);
       names.push(this.view.getUint32(at, true));
     }
-    return new NameIndex(Uint32Array.from(ids), Uint32Array.from(names), this.strings);
+    return this.index(Uint32Array.from(ids), Uint32Array.from(names));
   }
 
   /** Entries of a DATASEC: number of the VAR, offset in the section and size, in bytes. */
