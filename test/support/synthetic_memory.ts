@@ -38,6 +38,11 @@ export class SyntheticMemory implements PhysicalMemory {
     return new DataView(page.buffer).getBigUint64(address % pageSize, true);
   }
 
+  /** The pages written to, by page frame number. */
+  written(): ReadonlyMap<number, Uint8Array> {
+    return this.pages;
+  }
+
   pageState(pfn: Pfn): PageState {
     return this.marks.get(pfn) ?? (this.pages.has(pfn) ? 'present' : 'not-in-dump');
   }
@@ -99,6 +104,13 @@ export class SyntheticSpace extends AddressSpace {
       this.synthetic.write(page, new Uint8Array(pageSize));
     }
     return this;
+  }
+
+  /** Every page that is mapped: its virtual address and its content. */
+  *mappedPages(): Generator<{ readonly address: bigint; readonly bytes: Uint8Array }> {
+    for (const [page, physical] of this.physicalOf) {
+      yield { address: page << 12n, bytes: this.memory.page((physical / pageSize) as Pfn) };
+    }
   }
 
   /** Makes the page that holds `address` read as left out by the dump's filter. */
