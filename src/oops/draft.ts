@@ -720,6 +720,8 @@ export class Draft {
       this.mixed ??= 'another report is mixed in';
     if (/event severity: corrected|has been corrected by h\/w|Corrected error, no action/.test(text))
       this.corrected = true;
+    // sanitizers and lockdep close their reports with a double line
+    if (text.startsWith('=====') && this.hasTrace && !this.panicked) this.ended = true;
     const relevant = bodyLine.test(text) || inner.test(text);
     if (
       relevant &&

@@ -15,6 +15,8 @@ export interface LogLine {
   level?: number;
   /** printk's caller: `T123` a task, `C1` a CPU outside of task context. */
   caller?: string;
+  /** The machine, where the prefix names one (a log of several machines). */
+  host?: string;
   /** Whether a prefix proves that the kernel wrote it. */
   kernel: boolean;
   /** Whether a prefix proves that another program wrote it. */
@@ -76,8 +78,11 @@ function stripPrefixes(input: string, start: number, end: number, number: number
         if (m[3] !== undefined) line.caller = `${m[3]}${m[4]}`;
         text = text.slice(m[0].length);
         // journalctl -o short-monotonic: the stamp comes before host and tag
-        const tagged = /^\S{1,255} kernel: /.exec(text);
-        if (tagged !== null) text = text.slice(tagged[0].length);
+        const tagged = /^(\S{1,255}) kernel: /.exec(text);
+        if (tagged !== null) {
+          line.host = tagged[1]!;
+          text = text.slice(tagged[0].length);
+        }
         continue;
       }
       const b = bracketDate.exec(text) ?? isoDate.exec(text);
@@ -148,6 +153,7 @@ function stripPrefixes(input: string, start: number, end: number, number: number
 function stripTag(text: string, line: LogLine): string {
   const structured = rfc5424.exec(text);
   if (structured !== null && structured[3] !== undefined && /^(?:-|\d{1,10})$/.test(structured[3])) {
+    line.host = structured[1]!;
     if (structured[2] === 'kernel') line.kernel = true;
     else line.foreign = true;
     return text.slice(structured[0].length);
@@ -157,6 +163,7 @@ function stripTag(text: string, line: LogLine): string {
   const tag = m[2]!;
   // `BUG: ` and its like are not tags, and neither is anything when the "host" is a kernel stamp
   if (m[1]!.startsWith('[') || m[1]!.endsWith(':') || /^(?:BUG|WARNING|INFO|Oops|RIP|CPU|Code)$/.test(tag)) return text;
+  line.host = m[1]!;
   if (tag === 'kernel') line.kernel = true;
   else line.foreign = true;
   return text.slice(m[0].length);

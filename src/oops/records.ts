@@ -198,6 +198,8 @@ function journalRecord(raw: string, start: number, end: number, number: number):
     for (const line of parseLine(text, start, end, number)) {
       line.kernel = kernel;
       line.foreign = !kernel;
+      const host = field('_HOSTNAME');
+      if (host !== undefined) line.host = host;
       if (Number.isFinite(monotonic)) line.timestamp ??= monotonic / 1e6;
       if (Math.abs(realtime) < 8.64e18) line.wallTime = new Date(realtime / 1000).toISOString();
       if (Number.isFinite(level)) line.level ??= level & 7;

@@ -1,0 +1,421 @@
+// The incidents of one machine: its messages come one by one, whatever brought them. Headlines open drafts or belong to
+// open ones (merge.ts), other lines go to the draft they fit, drafts become incidents when their report is over.
+import { Draft } from './draft.ts';
+import { type Headline, isConsequence, parseHeadline } from './headlines.ts';
+import type { Incident } from './incident.ts';
+import { words } from './keywords.ts';
+import type { IncidentKind } from './kinds.ts';
+import type { LogLine } from './log_line.ts';
+import { causes, continues, idleLines, isWarning, type Lead, soon, withLeads } from './merge.ts';
+
+/** Seconds after which a panic no longer belongs to what was reported before. */
+const idleSeconds = 90;
+const maxStreams = 128;
+const maxDrafts = 32;
+
+/** The messages of one printk caller; those without caller id are one stream. */
+interface Stream {
+  current: Draft | undefined;
+  /** Drafts of this stream that a newer one replaced but that may still get lines. */
+  older: Draft[];
+  /** What was said before a headline: list corruption, refcount, the message after `cut here`. */
+  leads: Lead[];
+  cut: boolean;
+}
+
+export class MachineLog {
+  private readonly streams = new Map<string, Stream>();
+  private drafts: Draft[] = [];
+  private pendingLeads = 0;
+  private lastStamp: number | undefined;
+  private release: string | undefined;
+  private orphan: { draft: Draft; until: number } | undefined;
+  private done: Incident[] = [];
+  /** The boot that is being read follows another one in the same text, and may be a crash kernel's. */
+  private afterBoot = false;
+  private capture = false;
+  private bootLine: LogLine | undefined;
+  /** Whether an incident explains the end of the kernel that ran before the last boot message, and its release. */
+  private diedAloud = false;
+  private diedRelease: string | undefined;
+  private serious = false;
+
+  /** Whether a report is open, so that every line matters. */
+  get active(): boolean {
+    return this.drafts.length > 0 || this.orphan !== undefined || this.pendingLeads > 0;
+  }
+
+  /** The incidents that are complete by now; each is given once. */
+  take(): Incident[] {
+    const done = this.done;
+    this.done = [];
+    return done;
+  }
+
+  private stream(line: LogLine): Stream {
+    const key = line.caller ?? '';
+    let stream = this.streams.get(key);
+    if (stream === undefined) {
+      if (this.streams.size >= maxStreams) {
+        for (const [name, old] of this.streams) {
+          if (old.current === undefined && old.leads.length === 0) this.streams.delete(name);
+          if (this.streams.size < maxStreams) break;
+        }
+        if (this.streams.size >= maxStreams) {
+          const first = this.streams.keys().next().value!;
+          this.streams.delete(first);
+        }
+      }
+      stream = { current: undefined, older: [], leads: [], cut: false };
+      this.streams.set(key, stream);
+    }
+    return stream;
+  }
+
+  /** Reads the next message. */
+  line(line: LogLine): void {
+    const { text } = line;
+    const suspicious = words.occursIn(text);
+    const boot =
+      suspicious && text.includes('Linux version') ? /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text) : null;
+    if (boot !== null) {
+      this.closeAll(-1, true);
+      this.diedAloud = this.serious;
+      this.diedRelease = this.release;
+      this.serious = false;
+      this.afterBoot = this.release !== undefined && !this.capture;
+      this.release = boot[1]!;
+      this.capture = false;
+      this.bootLine = line;
+      this.lastStamp = line.timestamp;
+      return;
+    }
+    if (/^-- (?:Boot|Reboot)\b/.test(text)) {
+      this.closeAll(-1, true); // journalctl's mark between boots
+      this.lastStamp = undefined;
+      return;
+    }
+    if (suspicious && this.afterBoot && /^(?:Kernel c|C)ommand line: .{0,4000}\belfcorehdr=/.test(text))
+      this.captureKernel(line);
+    if (line.timestamp !== undefined) {
+      // a clock that starts again is another boot; a wall clock or another log may also be meant
+      if (this.lastStamp !== undefined && line.timestamp < this.lastStamp - 10) this.closeAll(-1, false);
+      this.lastStamp = line.timestamp;
+    }
+    const stream = this.stream(line);
+    const headline = suspicious ? parseHeadline(text) : undefined;
+    if (headline === undefined) this.body(line, stream);
+    else if (headline.role === 'lead') this.lead(line, headline, stream);
+    else this.headline(line, headline, stream);
+  }
+
+  /** A crash kernel starts, and the kernel before it has not said why: it died without a word. */
+  private captureKernel(line: LogLine): void {
+    const silent = !this.diedAloud;
+    this.afterBoot = false;
+    this.diedAloud = false;
+    this.capture = true;
+    if (!silent) return;
+    const headline: Headline = {
+      kind: 'unknown',
+      role: 'start',
+      title: 'kernel died without a message: its crash kernel started',
+      strong: true,
+      traceless: true,
+      fatal: true,
+    };
+    const at = this.bootLine ?? line;
+    const draft = new Draft(headline, { ...at, timestamp: undefined }, []);
+    draft.incident.kernelRelease = this.diedRelease;
+    draft.extendTo({ ...line, timestamp: undefined });
+    this.drafts.push(draft);
+    this.close(draft, false, false);
+  }
+
+  // ---- headlines
+
+  private lead(line: LogLine, headline: Headline, stream: Stream): void {
+    const { current } = stream;
+    if (current?.panicked === true && !current.ended) {
+      current.extendTo(line);
+      return;
+    }
+    if (headline.title === '' && headline.kind === 'BUG') {
+      stream.cut = true;
+      stream.leads = stream.leads.filter(
+        (lead) => lead.headline !== undefined && lead.headline.title !== '' && line.number - lead.line.number <= 6,
+      );
+    }
+    if (stream.leads.length < 12) stream.leads.push({ line, headline });
+    this.countLeads();
+  }
+
+  private countLeads(): void {
+    this.pendingLeads = 0;
+    for (const stream of this.streams.values()) this.pendingLeads += stream.leads.length;
+  }
+
+  private headline(line: LogLine, found: Headline, stream: Stream): void {
+    const headline = withLeads(found, stream.leads);
+    if (this.orphan !== undefined) this.orphan = undefined;
+    if (this.absorb(line, headline, stream)) {
+      stream.leads = [];
+      stream.cut = false;
+      this.countLeads();
+      return;
+    }
+    const details = stream.leads
+      .filter((lead) => lead.headline === undefined || lead.headline.title !== '' || lead.headline.kind !== 'BUG')
+      .map((lead) => lead.line.text.trim());
+    const draft = new Draft(headline, line, details);
+    for (const lead of stream.leads) draft.extendTo(lead.line);
+    stream.leads = [];
+    stream.cut = false;
+    this.countLeads();
+    const previous = stream.current;
+    if (
+      previous !== undefined &&
+      this.drafts.includes(previous) &&
+      previous.incomplete &&
+      previous.confirmed &&
+      line.number - previous.lastNumber <= 8
+    ) {
+      previous.mixed ??= 'another report is mixed in';
+      draft.mixed ??= 'another report is mixed in';
+    }
+    this.makeCurrent(stream, draft);
+    this.drafts.push(draft);
+    if (this.drafts.length > maxDrafts) this.close(this.drafts[0]!, false, false);
+  }
+
+  /** The draft that the stream's next lines go to; the one before it may still get some. */
+  private makeCurrent(stream: Stream, draft: Draft): void {
+    const previous = stream.current;
+    if (previous === draft) return;
+    stream.older = stream.older.filter((older) => older !== draft && this.drafts.includes(older));
+    if (previous !== undefined && this.drafts.includes(previous)) stream.older = [...stream.older, previous].slice(-4);
+    stream.current = draft;
+  }
+
+  /** Whether the headline belongs to an incident that is already open. */
+  private absorb(line: LogLine, headline: Headline, stream: Stream): boolean {
+    const own = stream.current !== undefined && this.drafts.includes(stream.current) ? stream.current : undefined;
+    if (headline.role === 'panic') return this.absorbPanic(line, headline, stream, own);
+    // the older of two interleaved reports may be the one that waits for its die line
+    for (const draft of [...stream.older, ...(own === undefined ? [] : [own])]) {
+      if (!this.drafts.includes(draft) || draft.panicked) continue;
+      const as = continues(draft, headline, line);
+      if (as === undefined) continue;
+      draft.addHeadline(headline, line, as);
+      this.makeCurrent(stream, draft);
+      return true;
+    }
+    const dying = own?.panicked === true ? own : this.drafts.findLast((draft) => draft.panicked && isWarning(headline));
+    if (dying !== undefined && soon(dying, line, 30) && (!dying.ended || isWarning(headline))) {
+      dying.addHeadline(headline, line, 'aftermath');
+      this.makeCurrent(stream, dying);
+      return true;
+    }
+    // stalls that several CPUs report
+    if (headline.kind === 'rcu-stall') {
+      const open = this.drafts.findLast((draft) => draft.kind === 'rcu-stall' && !draft.panicked);
+      if (open !== undefined && soon(open, line, 120)) {
+        open.addHeadline(headline, line, 'repeat');
+        this.makeCurrent(stream, open);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private absorbPanic(line: LogLine, headline: Headline, stream: Stream, own: Draft | undefined): boolean {
+    const take = (draft: Draft): boolean => {
+      draft.addHeadline(headline, line, draft.panicked ? 'aftermath' : 'panic');
+      this.makeCurrent(stream, draft);
+      return true;
+    };
+    if (own?.panicked === true && !own.ended) return take(own);
+    const open = this.drafts.filter((draft) => !draft.panicked && soon(draft, line, idleSeconds));
+    const ordered =
+      own !== undefined && open.includes(own)
+        ? [own, ...open.filter((draft) => draft !== own).reverse()]
+        : open.reverse();
+    const match = ordered.find((draft) => causes(draft, headline));
+    if (match !== undefined) return take(match);
+    const reason = headline.reason ?? '';
+    if (isConsequence(reason)) {
+      const first = ordered.find((draft) => draft.confirmed) ?? ordered[0];
+      if (first !== undefined) return take(first);
+    }
+    // the report of a fault that is still being printed
+    if (
+      own !== undefined &&
+      ordered.includes(own) &&
+      own.kind !== 'WARN' &&
+      own.incident.dieCount !== undefined &&
+      line.number - own.lastNumber <= 4 &&
+      soon(own, line, 2)
+    ) {
+      return take(own);
+    }
+    if (own !== undefined && ordered.includes(own) && own.kind === 'machine-check') return take(own);
+    return false;
+  }
+
+  // ---- other lines
+
+  private body(line: LogLine, stream: Stream): void {
+    const { text } = line;
+    if (text === '') return;
+    if (stream.cut && stream.leads.length > 0) {
+      const first = stream.leads[0]!;
+      if (
+        line.number - first.line.number <= 10 &&
+        stream.leads.length < 12 &&
+        !/^(?:\s|\[<|Modules linked|Call [Tt]race|RIP: |pc : |CPU: |Code: |Hardware name|#PF: |PGD |R[A-Z0-9]{2}: |---\[)/.test(
+          text,
+        )
+      ) {
+        stream.leads.push({ line });
+        this.countLeads();
+        return;
+      }
+    }
+    const nmi = /^(?:NMI backtrace for cpu \d|CPU\d{1,5}: )/.test(text);
+    if (nmi && this.attachCpu(line, stream)) return;
+    const { current } = stream;
+    if (current !== undefined && this.drafts.includes(current)) {
+      if (stream.older.length > 0)
+        stream.older = stream.older.filter((draft) => this.drafts.includes(draft) && draft !== current);
+      if (stream.older.length > 0) {
+        const best = this.likeliest(line, [...stream.older, current]);
+        if (best !== current) {
+          best.add(line);
+          return;
+        }
+      }
+      if (current.add(line)) return;
+    }
+    if (stream.current === undefined || !this.drafts.includes(stream.current)) this.orphanLine(line, stream);
+  }
+
+  /** Which of the reports that are printed at once, without caller ids, a line belongs to. Oldest first. */
+  private likeliest(line: LogLine, drafts: readonly Draft[]): Draft {
+    const current = drafts.at(-1)!;
+    let best = current;
+    let bestScore = current.affinity(line.text);
+    const frame = /^[ \t[]/.test(line.text);
+    for (const draft of drafts.slice(0, -1).reverse()) {
+      if (line.number - draft.lastNumber > 16) continue;
+      const score = draft.affinity(line.text);
+      // of two that both wait for such a line the older one comes first; a frame follows the frame before it
+      const wins =
+        score > 0 &&
+        (frame ? score > bestScore || (score === bestScore && draft.lastNumber > best.lastNumber) : score >= bestScore);
+      if (wins) {
+        best = draft;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+
+  /** A CPU's own trace, printed because a watchdog elsewhere asked for it. */
+  private attachCpu(line: LogLine, stream: Stream): boolean {
+    const own = stream.current !== undefined && this.drafts.includes(stream.current) ? stream.current : undefined;
+    if (own !== undefined) return own.add(line);
+    const kinds: readonly IncidentKind[] = [
+      'rcu-stall',
+      'soft-lockup',
+      'hard-lockup',
+      'hung-task',
+      'nmi',
+      'workqueue-lockup',
+      'panic',
+    ];
+    const asker =
+      this.drafts.findLast((draft) => draft.sentNmi) ?? this.drafts.findLast((draft) => kinds.includes(draft.kind));
+    if (asker === undefined) return false;
+    stream.current = asker;
+    return asker.add(line);
+  }
+
+  /** Registers and traces whose headline is missing: an incident only if the end says that it was one. */
+  private orphanLine(line: LogLine, stream: Stream): void {
+    const { text } = line;
+    if (this.orphan === undefined) {
+      if (!/^(?:RIP: 00(?:10|18|08):|pc : |Call [Tt]race:)/.test(text) || this.drafts.length > 0) return;
+      const headline: Headline = { kind: 'unknown', role: 'start', title: 'kernel oops in %F', strong: false };
+      const draft = new Draft(headline, line, []);
+      draft.add(line);
+      this.orphan = { draft, until: line.number + 120 };
+      return;
+    }
+    const { draft } = this.orphan;
+    draft.add(line);
+    if (/^---\[ end trace/.test(text) && draft.incident.instruction !== undefined) {
+      draft.confirmed = true;
+      this.drafts.push(draft);
+      stream.current = draft;
+      this.orphan = undefined;
+    }
+  }
+
+  // ---- endings
+
+  /** Time passes: `number` is the line that has come by now, here or elsewhere in the text. */
+  expire(number: number): void {
+    for (const stream of this.pendingLeads > 0 ? this.streams.values() : []) {
+      const last = stream.leads.at(-1);
+      if (last !== undefined && number - last.line.number > 12) {
+        stream.leads = [];
+        stream.cut = false;
+        this.countLeads();
+      }
+    }
+    if (this.orphan !== undefined && number > this.orphan.until) this.orphan = undefined;
+    for (const draft of this.drafts) {
+      const idle = number - draft.lastNumber;
+      if (idle > idleLines || (!draft.confirmed && idle > 24)) this.close(draft, false, false);
+    }
+  }
+
+  /** The text is over at line `number`. */
+  end(number: number): void {
+    this.closeAll(number, false);
+  }
+
+  /** @param cutAt the line at which the text ends; -1: it goes on */
+  private closeAll(cutAt: number, rebooted: boolean): void {
+    const cut = cutAt >= 0;
+    const orphan = this.orphan?.draft;
+    // a fault whose kernel was still printing when the next one booted was its last
+    const last = this.drafts.reduce((latest, draft) => Math.max(latest, draft.lastNumber), 0);
+    for (const draft of [...this.drafts]) {
+      this.close(draft, cut && draft.lastNumber === cutAt, rebooted && draft.lastNumber === last);
+    }
+    this.orphan = undefined;
+    if (
+      orphan !== undefined &&
+      cut &&
+      orphan.incident.instruction !== undefined &&
+      orphan.hasTrace &&
+      orphan.incident.code !== undefined
+    ) {
+      orphan.confirmed = true;
+      this.drafts.push(orphan);
+      this.close(orphan, cut, rebooted);
+    }
+    this.streams.clear();
+    this.pendingLeads = 0;
+  }
+
+  private close(draft: Draft, cut: boolean, rebooted: boolean): void {
+    this.drafts = this.drafts.filter((other) => other !== draft);
+    if (!draft.confirmed) return;
+    const incident = draft.finish(cut, rebooted);
+    if (incident.kernelRelease === undefined && this.release !== undefined) incident.kernelRelease = this.release;
+    if (incident.severity !== 'warning') this.serious = true;
+    this.done.push(incident);
+  }
+}
