@@ -61,7 +61,11 @@ export class MemoryFault extends InquestError {
   readonly detail: string;
   /** @param detail what else is known, for example the decompressor's complaint */
   constructor(space: FaultSpace, address: bigint, reason: FaultReason, detail = '') {
+    // Searches meet thousands of these, and where in our code says nothing: a stack trace each takes most of the time.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(`${space} address ${address.toString(16)}: ${reasonText[reason]}${detail === '' ? '' : ` (${detail})`}`);
+    Error.stackTraceLimit = stackTraceLimit;
     this.space = space;
     this.address = address;
     this.reason = reason;
