@@ -298,7 +298,11 @@ export class Draft {
     if (text.startsWith('Hardware name: ')) return incident.hardware === undefined && this.sawCpuLine ? 2 : 0;
     if (text.startsWith('#PF: ') || text.startsWith('PGD '))
       return incident.dieCount === undefined && /pointer|fault/.test(incident.kind) ? 2 : -1;
-    if (endMark.test(text)) return this.hasTrace ? 2 : -1;
+    if (endMark.test(text)) {
+      const printsOne =
+        incident.dieCount !== undefined || incident.kind === 'WARN' || /^WARNING|BUG at/.test(incident.message);
+      return this.hasTrace && printsOne ? 2 : -1;
+    }
     if (traceHead.test(text)) return this.hasTrace || this.inTrace ? 0 : this.sawCpuLine ? 2 : 1;
     return 0;
   }
@@ -518,6 +522,7 @@ export class Draft {
 
   private readInstruction(text: string): boolean {
     const m = instructionLine.exec(text)!;
+    if (/^RIP {2}/.test(text)) return true; // repeated at the end of older oopses
     this.userMode = /^(?:RIP: {1,2}(?:00(?:33|23)|e033):|EIP: 0073:)/.test(text);
     if (this.userMode) return true;
     const body = m[1]!
@@ -794,6 +799,7 @@ export class Draft {
     if (rebooted && diesOf(incident)) incident.fatal = true;
     // oops_end() starts the crash kernel before it would print `---[ end trace`: the kernel's own log ends here
     if (cut && incident.dieCount !== undefined && !this.ended && this.modulesAfterTrace) incident.fatal = true;
+    if (incident.kind === 'rcu-stall' && incident.cpu === undefined) incident.cpu = [...this.stalledCpus][0];
     const main = incident.traces.filter((trace) => trace.purpose === 'main');
     if (incident.kind === 'bad-page-fault' && nearNull(incident.faultAddress)) incident.kind = 'null-pointer';
     const first: Frame[] = [];

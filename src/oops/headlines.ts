@@ -166,7 +166,7 @@ const rules: readonly Rule[] = [
     pattern: /^Unhandled (fault|prefetch abort|.{1,40} exception)\b.{0,120}$/,
     make: (m) => ({
       kind: /external abort/.test(m[0]) ? 'serror' : /fault|abort/.test(m[1]!) ? 'bad-page-fault' : 'trap',
-      title: `Unhandled ${m[1]!.replace(/\s+on CPU.*/, '')} in %F`,
+      title: `Unhandled ${m[1]!.replace(/\s+on CPU.*/, '').replace(/^\d{1,3}-bit /, '')} in %F`,
       faultAddress: /\bat (?:0x)?([0-9a-f]{4,16})/.exec(m[0])?.[1],
       strong: false,
     }),
@@ -579,6 +579,7 @@ function dieHeadline(label: string, dieCount: number | undefined): Headline {
     return made('cfi', `${stable(name)} in %F`);
   if (lower.includes('ubsan')) return made('ubsan', `${stable(name)} in %F`);
   if (lower.includes('kasan')) return made('kasan', `${stable(name)} in %F`);
+  if (/parity|ecc error/.test(lower)) return made('machine-check', `${stable(name)} in %F`);
   if (lower.includes('machine check')) return made('machine-check', 'Machine check in %F');
   if (/serror|external abort|asynchronous.*abort/.test(lower)) return made('serror', `${stable(name)} in %F`);
   if (/\bbug\b/.test(lower)) return made('BUG', 'kernel BUG in %F');

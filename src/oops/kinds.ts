@@ -116,6 +116,7 @@ export function reportKind(incident: {
     case 'cfi':
       return 'invalid-opcode';
     case 'trap':
+      return /stack segment|segment not present|alignment/i.test(message) ? 'general-protection' : 'unknown';
     case 'kvm':
     case 'memory-leak':
     case 'netdev-unregister':

@@ -304,7 +304,7 @@ export class MachineLog {
     const current = drafts.at(-1)!;
     let best = current;
     let bestScore = current.affinity(line.text);
-    const frame = /^[ \t[]/.test(line.text);
+    const frame = /^(?:[ \t[]|---\[)/.test(line.text);
     for (const draft of drafts.slice(0, -1).reverse()) {
       if (line.number - draft.lastNumber > 16) continue;
       const score = draft.affinity(line.text);
