@@ -8,6 +8,7 @@ import { readLog } from '../kernel/printk.ts';
 import { Kernel } from '../kernel/session.ts';
 import { openNamedDump } from './open.ts';
 import { writeOut } from './output.ts';
+import { withProgress } from './progress.ts';
 
 /** One thing that the dump does or does not give. */
 interface Rung {
@@ -34,7 +35,7 @@ export async function runInfo(files: readonly string[], options: { json: boolean
     if (!(error instanceof InquestError)) throw error;
     problem = messageOf(error);
   }
-  const rungs = kernel === null ? [] : ladder(kernel);
+  const rungs = kernel === null ? [] : await withProgress('looking what is in the dump', () => ladder(kernel!));
   const excluded = kernel === null ? null : kernel.faults.collect(() => pageCensus(kernel)).value;
   if (options.json) writeOut(`${toJson(asData(dump, kernel, problem, rungs, excluded), 2)}\n`);
   else writeOut(asText(dump, kernel, problem, rungs, excluded));

@@ -5,12 +5,13 @@ import { type ReportFormat, renderReport } from '../report/render.ts';
 import { analyse } from '../triage/analyse.ts';
 import { openKernel } from './open.ts';
 import { writeOut } from './output.ts';
+import { withProgress } from './progress.ts';
 
 export async function runReport(
   files: readonly string[],
   options: { format: ReportFormat; output: string | null },
 ): Promise<number> {
-  const analysis = analyse(new CommandContext(openKernel(files)));
+  const analysis = await withProgress('reading the dump', () => analyse(new CommandContext(openKernel(files))));
   const toTerminal = options.output === null && process.stdout.isTTY === true;
   const text = renderReport(analysis, options.format, {
     colour: toTerminal && process.env['NO_COLOR'] === undefined,
