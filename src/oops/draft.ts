@@ -799,7 +799,8 @@ export class Draft {
     if (rebooted && diesOf(incident)) incident.fatal = true;
     // oops_end() starts the crash kernel before it would print `---[ end trace`: the kernel's own log ends here
     if (cut && incident.dieCount !== undefined && !this.ended && this.modulesAfterTrace) incident.fatal = true;
-    if (incident.kind === 'rcu-stall' && incident.cpu === undefined) incident.cpu = [...this.stalledCpus][0];
+    const [stalled] = this.stalledCpus;
+    if (stalled !== undefined && incident.kind === 'rcu-stall') incident.cpu ??= stalled;
     const main = incident.traces.filter((trace) => trace.purpose === 'main');
     if (incident.kind === 'bad-page-fault' && nearNull(incident.faultAddress)) incident.kind = 'null-pointer';
     const first: Frame[] = [];
