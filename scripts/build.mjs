@@ -1,7 +1,37 @@
 // Bundles src/ into dist/: the `inquest` program and the library. Plain JavaScript, so that it runs
 // as it is (`npm ci` calls it, under any Node that npm runs on).
-import { chmodSync, rmSync } from 'node:fs';
+//
+// Most runs of the program take a tenth of a second or two, so what is loaded at the start counts
+// (docs/performance.md): small packages that every run needs are bundled, with white space taken out, and
+// Node's modules are taken with require().
+import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
+
+/** Packages that become part of the bundle; their licences go beside it. */
+const bundled = ['commander', 'hysnappy'];
+/** Packages that few runs need, which load them then. */
+const external = ['iced-x86', 'zstddec'];
+/** Node's modules that few runs need, and that take others with them. */
+const lazy = ['node:child_process', 'node:readline', 'node:crypto'];
+
+/**
+ * Takes Node's own modules with require(): an import statement evaluates every export for its namespace
+ * object, and so loads streams with node:fs, for example.
+ */
+const builtins = {
+  name: 'builtins',
+  setup(builder) {
+    builder.onResolve({ filter: /^node:/ }, ({ path }) =>
+      path === 'node:module' ? { path, external: true } : { path, namespace: 'builtin' },
+    );
+    builder.onLoad({ filter: /.*/, namespace: 'builtin' }, async ({ path }) => {
+      if (!lazy.includes(path)) return { contents: `module.exports = requireBuiltin('${path}');` };
+      const names = Object.keys(await import(path)).filter((name) => name !== 'default');
+      const getters = names.map((name) => `get ${name}() { return requireBuiltin('${path}').${name}; }`);
+      return { contents: `module.exports = { ${getters.join(', ')} };` };
+    });
+  },
+};
 
 rmSync('dist/chunks', { recursive: true, force: true });
 await build({
@@ -13,8 +43,16 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  packages: 'external',
+  external,
+  plugins: [builtins],
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module';\nconst requireBuiltin = requireFrom(import.meta.url);",
+  },
+  minifyWhitespace: true,
+  minifySyntax: true,
   legalComments: 'none',
   logLevel: 'warning',
 });
 chmodSync('dist/inquest.js', 0o755);
+mkdirSync('dist/licenses', { recursive: true });
+for (const name of bundled) copyFileSync(`node_modules/${name}/LICENSE`, `dist/licenses/${name}.txt`);
