@@ -9,6 +9,8 @@ import type { Kernel } from './session.ts';
 export interface TmpfsUse {
   /** Where it is mounted; empty for the kernel's own (System V shared memory, memfd). */
   readonly mountedOn: string;
+  /** Virtual address of its `struct shmem_sb_info`. */
+  readonly info: bigint;
   /** Pages of its files. */
   readonly usedPages: number;
   /** Largest number of pages that it may take; 0 for no limit. */
@@ -36,6 +38,7 @@ export function readTmpfs(kernel: Kernel): TmpfsUse[] {
             const mountedOn = kernel.faults.attempt('mount point', () => mountPoint(sb), '');
             found.push({
               mountedOn,
+              info: info.pointer(),
               usedPages: percpuCounter(kernel, info.member('used_blocks')),
               maxPages,
             });

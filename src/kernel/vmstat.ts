@@ -48,6 +48,10 @@ export interface MemoryUse {
   readonly shmem: number | null;
   readonly slabReclaimable: number | null;
   readonly slabUnreclaimable: number | null;
+  /** Huge pages set aside (hugetlbfs), used or not. */
+  readonly hugePages: number | null;
+  /** What vmalloc() gave out, without the kernel stacks. */
+  readonly vmalloc: number | null;
   readonly kernelStacks: number | null;
   readonly pageTables: number | null;
 }
@@ -63,7 +67,11 @@ export function memoryUse(kernel: Kernel): MemoryUse {
   };
   const shmem = first('NR_SHMEM');
   const files = first('NR_FILE_PAGES');
-  const stacks = first('NR_KERNEL_STACK_KB');
+  const stackKib = first('NR_KERNEL_STACK_KB');
+  // counted in KiB since d30dd8be06c9 (4.8)
+  const stacks =
+    stackKib === null ? first('NR_KERNEL_STACK') : Math.ceil((stackKib * 1024) / kernel.dump.memory.pageSize);
+  const vmalloc = first('NR_VMALLOC') ?? vmallocPages(kernel);
   return {
     total: totalRamPages(kernel),
     free: first('NR_FREE_PAGES'),
@@ -72,8 +80,33 @@ export function memoryUse(kernel: Kernel): MemoryUse {
     shmem,
     slabReclaimable: first('NR_SLAB_RECLAIMABLE_B', 'NR_SLAB_RECLAIMABLE'),
     slabUnreclaimable: first('NR_SLAB_UNRECLAIMABLE_B', 'NR_SLAB_UNRECLAIMABLE'),
-    // counted in KiB since d30dd8be06c9 (4.8)
-    kernelStacks: stacks === null ? first('NR_KERNEL_STACK') : Math.ceil((stacks * 1024) / kernel.dump.memory.pageSize),
+    hugePages: kernel.faults.attempt('huge pages', () => hugePages(kernel), null),
+    // stacks are vmalloc()ed (CONFIG_VMAP_STACK): counted once
+    vmalloc: vmalloc === null ? null : Math.max(0, vmalloc - (stacks ?? 0)),
+    kernelStacks: stacks,
     pageTables: first('NR_PAGETABLE'),
   };
+}
+
+/** nr_vmalloc_pages (mm/vmalloc.c); a counter of vm_node_stat on newer kernels. */
+function vmallocPages(kernel: Kernel): number | null {
+  const counter = kernel.optionalVariable('nr_vmalloc_pages');
+  return counter === null ? null : Math.max(0, atomicLong(counter));
+}
+
+/** HUGE_MAX_HSTATE is 2 to 4 wherever it is defined. */
+const maxHugeSizes = 16;
+
+/** Pages in all pools of huge pages (include/linux/hugetlb.h); null for a kernel without them. */
+function hugePages(kernel: Kernel): number | null {
+  const sizes = kernel.optionalVariable('hugetlb_max_hstate');
+  const states = kernel.optionalVariable('hstates');
+  if (sizes === null || states === null) return null;
+  let pages = 0;
+  for (let i = 0; i < Math.min(maxHugeSizes, sizes.number()); i++) {
+    const state = states.index(i);
+    const order = state.member('order').number();
+    if (order <= 30) pages += state.member('nr_huge_pages').number() * 2 ** order;
+  }
+  return pages;
 }

@@ -1,6 +1,6 @@
 // The report as a document: what is said, in which order. How it looks is the renderers' business
 // (text.ts, markdown.ts, html.ts); JSON is the analysis itself.
-import type { Analysis, BacktraceFrame, InvolvedTask, Place } from '../triage/analysis.ts';
+import type { Analysis, InvolvedTask, Place } from '../triage/analysis.ts';
 
 export type Block =
   /** The one sentence that matters. */
@@ -78,19 +78,15 @@ function summary(analysis: Analysis): Block[] {
   ];
 }
 
-function crashedCpu(analysis: Analysis): Block[] {
+function crashedCpu({ stack, code }: Analysis): Block[] {
   const blocks: Block[] = [];
-  if (analysis.backtrace.length > 0) {
-    blocks.push({ kind: 'heading', text: 'Backtrace of the panicking task' });
-    blocks.push({ kind: 'output', command: 'bt', lines: frameLines(analysis.backtrace, analysis.panic.rip) });
+  if (stack !== null) {
+    blocks.push({ kind: 'heading', text: 'What the panicking CPU ran' }, { kind: 'output', ...stack });
   }
-  if (analysis.registers !== null) {
-    blocks.push({ kind: 'heading', text: 'Registers at the fault' });
-    blocks.push({ kind: 'output', command: 'bt', lines: plain(registerLines(analysis.registers)) });
-  }
-  if (analysis.code !== null) {
-    blocks.push({ kind: 'heading', text: 'Code at the fault' });
-    blocks.push({ kind: 'output', command: analysis.code.command, lines: analysis.code.lines });
+  if (code !== null) {
+    const { command, lines, after } = code;
+    blocks.push({ kind: 'heading', text: 'Code at that place' }, { kind: 'output', command, lines });
+    if (after !== null) blocks.push({ kind: 'output', ...after });
   }
   return blocks;
 }
@@ -120,7 +116,7 @@ function involvedTasks(analysis: Analysis): Block[] {
     });
     const lock = lockText(task);
     if (lock !== null) blocks.push({ kind: 'paragraph', text: lock });
-    blocks.push({ kind: 'output', command: `bt ${task.task}`, lines: frameLines(task.backtrace, null) });
+    if (task.stack !== null) blocks.push({ kind: 'output', ...task.stack });
   }
   return blocks;
 }
@@ -240,46 +236,6 @@ export function placeText(place: Place): string {
   if (place.symbol === null) return place.address;
   const offset = place.offset === null || place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`;
   return `${place.symbol}${offset}${place.module === null ? '' : ` [${place.module}]`} (${place.address})`;
-}
-
-function frameLines(frames: readonly BacktraceFrame[], rip: Place | null): { text: string; marked: boolean }[] {
-  const lines: { text: string; marked: boolean }[] = [];
-  let stack = frames[0]?.stack;
-  for (const [i, frame] of frames.entries()) {
-    if (frame.stack !== stack) lines.push({ text: `--- <${frame.stack} stack> ---`, marked: false });
-    stack = frame.stack;
-    const module = frame.module === null ? '' : ` [${frame.module}]`;
-    const name = frame.symbol === null ? '(unknown)' : `${frame.symbol}+${frame.offset}`;
-    lines.push({
-      text: `${`#${i}`.padStart(3)} [${frame.frameAddress}] ${frame.reliable ? '' : '? '}${name} at ${frame.address}${module}`,
-      marked: rip !== null && frame.address === rip.address,
-    });
-    const at = frame.registers?.rip;
-    if (at !== undefined && isUser(frame.registers?.cs))
-      lines.push({ text: `    [user mode, RIP: ${at}]`, marked: false });
-    else if (at !== undefined && frames[i + 1]?.address !== at) {
-      const isRip = rip !== null && at === rip.address;
-      lines.push({ text: `    [exception RIP: ${isRip ? placeText(rip) : at}]`, marked: isRip });
-    }
-  }
-  return lines;
-}
-
-/** Ring 3 in the low bits of CS. */
-function isUser(cs: string | undefined): boolean {
-  return cs !== undefined && (Number.parseInt(cs.slice(-1), 16) & 3) === 3;
-}
-
-const registerOrder = 'rip rsp rflags rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15 orig_rax cs ss'.split(
-  ' ',
-);
-
-function registerLines(registers: Readonly<Record<string, string>>): string[] {
-  const names = Object.keys(registers).sort((a, b) => registerOrder.indexOf(a) - registerOrder.indexOf(b));
-  const cells = names.map((name) => `${name.toUpperCase().padStart(8)}: ${registers[name]!.padStart(16, '0')}`);
-  const lines: string[] = [];
-  for (let i = 0; i < cells.length; i += 3) lines.push(cells.slice(i, i + 3).join(' '));
-  return lines;
 }
 
 function plain(lines: readonly string[]): { text: string; marked: boolean }[] {

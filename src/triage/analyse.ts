@@ -1,7 +1,6 @@
 // One death analysed: facts, verdict, findings, and what stands around them.
 import { hex16 } from '../base/text.ts';
 import type { CommandContext } from '../commands/context.ts';
-import { findCommand } from '../commands/registry.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import { loadAverages } from '../kernel/loadavg.ts';
 import { taints } from '../kernel/panic.ts';
@@ -10,12 +9,15 @@ import { crashTime, readClocks } from '../kernel/timekeeping.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { totalRamPages } from '../kernel/vmstat.ts';
 import { reportKind } from '../oops/kinds.ts';
-import type { Analysis, BacktraceFrame, InvolvedTask } from './analysis.ts';
+import type { Analysis, BacktraceFrame, InvolvedTask, Place, ShownOutput } from './analysis.ts';
+import { commandOutput, evidence } from './evidence.ts';
 import { Facts } from './facts.ts';
+import { memoryReport } from './memory_report.ts';
 import { blockedFindings, blockedTasks } from './rules/blocked.ts';
 import { faultFindings } from './rules/fault.ts';
 import { lockupFindings } from './rules/lockup.ts';
-import { memoryReport, outOfMemoryFindings } from './rules/out_of_memory.ts';
+import { outOfMemoryFindings } from './rules/out_of_memory.ts';
+import { saidFindings } from './rules/said.ts';
 import { surroundingFindings } from './rules/surroundings.ts';
 import { readSettings } from './settings.ts';
 import { placeAt, reachVerdict, type Verdict } from './verdict.ts';
@@ -45,9 +47,11 @@ function collect(context: CommandContext): Omit<Analysis, 'faults'> {
     panic: verdict.panic,
     registers: registersAtFault(facts),
     backtrace: facts.crashTrace.frames.map((frame) => frameData(facts, frame)),
+    stack: stackOf(facts, 'bt -s', verdict.blamed),
     code: codeAround(facts, verdict),
     findings: [
       ...faultFindings(facts, verdict),
+      ...saidFindings(facts, verdict),
       ...lockupFindings(facts, verdict),
       ...blockedFindings(facts, verdict),
       ...outOfMemoryFindings(facts, verdict, memory),
@@ -141,32 +145,37 @@ function frameData(facts: Facts, frame: Frame): BacktraceFrame {
   };
 }
 
+/** Most lines of one stack that are shown. */
+const maxStackLines = 120;
+
+/** A stack as `bt` prints it. @param at where it went wrong: the lines that tell of it are marked */
+function stackOf(facts: Facts, command: string, at: Place | null): ShownOutput | null {
+  const text = commandOutput(facts, command);
+  if (text === null || text.trim() === '') return null;
+  const marks = at === null || at.address === '' ? [] : [` at ${at.address}`];
+  if (at?.symbol != null && at.offset !== null) marks.push(`[exception RIP: ${at.symbol}+${at.offset}]`);
+  const lines = text.trimEnd().split('\n');
+  const shown = lines.slice(0, maxStackLines).map((line) => ({
+    text: line,
+    marked: marks.some((mark) => line.includes(mark)),
+  }));
+  if (lines.length > maxStackLines)
+    shown.push({ text: `... ${lines.length - maxStackLines} more lines`, marked: false });
+  return { command, lines: shown };
+}
+
 /** Instructions around the fault, from the function's start so that they are cut at the right bytes. */
 function codeAround(facts: Facts, { instruction, blamed }: Verdict): Analysis['code'] {
   const place = instruction ?? blamed;
-  const dis = findCommand('dis');
-  if (place === null || place.symbol === null || dis === null) return null;
-  const run = (args: readonly string[]): string[] =>
-    facts.kernel.faults.attempt(
-      'code',
-      () =>
-        dis
-          .run(facts.context, args)
-          .text.split('\n')
-          .filter((line) => line.startsWith('0x')),
-      [],
-    );
-  const command = `dis -r ${place.address}`;
-  const before = run(['-r', place.address]).slice(-codeBefore - 1);
-  if (before.length === 0) return null;
-  const after = run([place.address, String(codeAfter + 1)]).slice(1);
-  return {
-    command,
-    lines: [
-      ...before.map((text, i) => ({ text, marked: i === before.length - 1 })),
-      ...after.map((text) => ({ text, marked: false })),
-    ],
+  if (place === null || place.symbol === null || place.address === '') return null;
+  const shown = (command: string, mark: 'first' | 'last'): ShownOutput | null => {
+    const lines = evidence(facts, command, '')?.output.split('\n');
+    if (lines === undefined) return null;
+    const marked = mark === 'first' ? 0 : lines.length - 1;
+    return { command, lines: lines.map((text, i) => ({ text, marked: i === marked })) };
   };
+  const before = shown(`dis -r ${place.address} | tail -${codeBefore + 1}`, 'last');
+  return before === null ? null : { ...before, after: shown(`dis ${place.address} ${codeAfter + 1}`, 'first') };
 }
 
 function lastWords(facts: Facts): Analysis['log'] {
@@ -218,6 +227,7 @@ function involvedTasks(facts: Facts, verdict: Verdict): InvolvedTask[] {
               waiters: wait.waiters.length,
             },
       backtrace: facts.trace(task).frames.map((frame) => frameData(facts, frame)),
+      stack: stackOf(facts, `bt -s ${hex16(task.address)}`, null),
     });
   };
   const { kind, subject } = verdict;

@@ -47,6 +47,12 @@ export interface BacktraceFrame extends Place {
   readonly registers: Readonly<Record<string, string>> | null;
 }
 
+/** What one command of the crash shell printed; `marked` lines are the ones to look at. */
+export interface ShownOutput {
+  readonly command: string;
+  readonly lines: readonly { readonly text: string; readonly marked: boolean }[];
+}
+
 /** A task that takes part in what happened. */
 export interface InvolvedTask {
   readonly pid: number;
@@ -58,6 +64,8 @@ export interface InvolvedTask {
   readonly role: string;
   readonly waitsFor: LockSummary | null;
   readonly backtrace: readonly BacktraceFrame[];
+  /** The backtrace as `bt` prints it; null where it cannot. */
+  readonly stack: ShownOutput | null;
 }
 
 export interface LockSummary {
@@ -74,8 +82,20 @@ export interface MemoryReport {
   readonly total: number;
   readonly uses: readonly { readonly name: string; readonly bytes: number }[];
   readonly tasks: readonly { readonly pid: number; readonly comm: string; readonly rss: number }[];
-  readonly slabs: readonly { readonly name: string; readonly bytes: number; readonly objects: number }[];
-  readonly tmpfs: readonly { readonly mountedOn: string; readonly used: number; readonly limit: number }[];
+  /** `address` is that of the `struct kmem_cache`. */
+  readonly slabs: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly bytes: number;
+    readonly objects: number;
+  }[];
+  /** `info` is the address of the `struct shmem_sb_info`. */
+  readonly tmpfs: readonly {
+    readonly mountedOn: string;
+    readonly info: string;
+    readonly used: number;
+    readonly limit: number;
+  }[];
 }
 
 export interface Analysis {
@@ -134,11 +154,10 @@ export interface Analysis {
   };
   readonly registers: Readonly<Record<string, string>> | null;
   readonly backtrace: readonly BacktraceFrame[];
-  /** Instructions around the fault, as `dis` prints them; `marked` is the one at fault. */
-  readonly code: {
-    readonly command: string;
-    readonly lines: readonly { readonly text: string; readonly marked: boolean }[];
-  } | null;
+  /** The backtrace as `bt` prints it; null where it cannot. */
+  readonly stack: ShownOutput | null;
+  /** Instructions up to the fault, and from it on, as `dis` prints them; `marked` is the one at fault. */
+  readonly code: (ShownOutput & { readonly after: ShownOutput | null }) | null;
   readonly findings: readonly Finding[];
   readonly tasks: readonly InvolvedTask[];
   readonly memory: MemoryReport | null;

@@ -35,8 +35,9 @@ export class Facts {
   /** Who ran on the CPU that panicked; null also where that task cannot be read. */
   readonly crashed: CrashedTask | null;
   readonly crashedCpu: CrashedCpu | null;
-  private cpuTrace: Backtrace | null = null;
+  private readonly cpuTraces = new Map<number, Backtrace>();
   private readonly waits = new Map<bigint, LockWait | null>();
+  private readonly outputs = new Map<string, string | null>();
 
   constructor(context: CommandContext) {
     this.context = context;
@@ -49,8 +50,17 @@ export class Facts {
     this.incidents = findIncidents(logAsText(this.log));
     this.crashedCpu = faults.attempt('panicking CPU', () => crashedCpu(this.kernel), null);
     this.crashed = faults.attempt('panicking task', () => crashedTask(this.kernel), null);
-    const death = findDeath(this.incidents, this.crashed);
+    const death = findDeath(this.incidents, this.crashedCpu, this.crashed);
     this.death = death === null ? null : withNoReturnCalls(this.kernel, death);
+  }
+
+  /** What a command printed: run once, however many findings show it. */
+  output(line: string, run: () => string | null): string | null {
+    const known = this.outputs.get(line);
+    if (known !== undefined) return known;
+    const text = run();
+    this.outputs.set(line, text);
+    return text;
   }
 
   /** The backtrace of a task; empty where it cannot be made. */
@@ -60,11 +70,20 @@ export class Facts {
 
   /** The backtrace of what the panicking CPU ran. */
   get crashTrace(): Backtrace {
-    const { crashed, crashedCpu: at, kernel } = this;
-    if (crashed !== null) return this.trace(crashed.task);
-    if (at === null) return none;
-    this.cpuTrace ??= kernel.faults.attempt(`stack of CPU ${at.cpu}`, () => backtracer(kernel).ofCpu(at.cpu), none);
-    return this.cpuTrace;
+    return this.crashedCpu === null ? none : this.cpuTrace(this.crashedCpu.cpu);
+  }
+
+  /** The backtrace of what a CPU ran, whether its task can be read or not. */
+  cpuTrace(cpu: number): Backtrace {
+    const { kernel } = this;
+    const task = kernel.tasks.active(cpu);
+    if (task !== null) return this.trace(task);
+    let trace = this.cpuTraces.get(cpu);
+    if (trace === undefined) {
+      trace = kernel.faults.attempt(`stack of CPU ${cpu}`, () => backtracer(kernel).ofCpu(cpu), none);
+      this.cpuTraces.set(cpu, trace);
+    }
+    return trace;
   }
 
   /**
@@ -99,12 +118,17 @@ export class Facts {
  * The incident that the kernel died of. An oops that goes straight into the kdump kernel (crash_kexec() in
  * oops_end()) has no time to print a panic line: then it is the last one, if it is about the CPU that panicked.
  */
-function findDeath(incidents: readonly Incident[], crashed: CrashedTask | null): Incident | null {
+function findDeath(
+  incidents: readonly Incident[],
+  crashedCpu: CrashedCpu | null,
+  crashed: CrashedTask | null,
+): Incident | null {
   const last = incidents.at(-1) ?? null;
-  if (last !== null && crashed !== null && !last.fatal) {
-    const sameTask = last.task === undefined || last.task.pid === crashed.task.pid;
-    const sameCpu = last.cpu === undefined || last.cpu === crashed.cpu;
-    if (sameTask && sameCpu && last.dieCount !== undefined) return last;
+  if (last !== null && crashedCpu !== null && !last.fatal && last.dieCount !== undefined) {
+    // where the task cannot be read, the CPU must be told
+    const sameTask = crashed === null || last.task === undefined || last.task.pid === crashed.task.pid;
+    const sameCpu = last.cpu === crashedCpu.cpu || (last.cpu === undefined && crashed !== null);
+    if (sameTask && sameCpu) return last;
   }
   return incidents.findLast((incident) => incident.fatal) ?? null;
 }

@@ -42,7 +42,7 @@ export function looksLike(address: bigint): string {
 export function faultAccess(facts: Facts): FaultAccess | null {
   const exception = facts.exception;
   const { kernel } = facts;
-  if (exception === null || kernel.arch.name !== 'x86_64') return null;
+  if (exception === null || kernel.arch.name !== 'x86_64' || badJump(facts) !== null) return null;
   const rip = exception.registers.rip ?? 0n;
   const { bytes } = kernel.space.readUpTo(virtAddr(rip), 15);
   if (bytes.length === 0) return null;
@@ -51,9 +51,11 @@ export function faultAccess(facts: Facts): FaultAccess | null {
   return operand === undefined ? null : { operand, looksLike: looksLike(operand.address) };
 }
 
-/** `rdx is 0` or `rax is 10, rcx is 3`. */
+/** `rdx is 0` or `rax is 0x10, rcx is 3`. */
 export function registerText(operand: MemoryOperand): string {
-  return operand.registers.map(({ name, value }) => `${name} is ${hex(value)}`).join(', ');
+  return operand.registers
+    .map(({ name, value }) => `${name} is ${value < 10n ? hex(value) : `0x${hex(value)}`}`)
+    .join(', ');
 }
 
 /**
@@ -62,6 +64,8 @@ export function registerText(operand: MemoryOperand): string {
  */
 export function badJump(facts: Facts): bigint | null {
   const rip = facts.exception?.registers.rip;
-  if (rip === undefined || facts.kernel.arch.name !== 'x86_64') return null;
-  return facts.kernel.space.isReadable(virtAddr(rip)) && facts.kernel.place(virtAddr(rip)) !== null ? null : rip;
+  const { arch, faults } = facts.kernel;
+  if (rip === undefined || arch.name !== 'x86_64') return null;
+  // code that no symbol covers (BPF programs, a module that cannot be read) is code all the same
+  return faults.attempt('page tables', () => arch.space.isExecutable(virtAddr(rip)), true) ? null : rip;
 }

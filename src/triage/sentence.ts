@@ -1,13 +1,14 @@
 // The one sentence that says what happened, so that a person can act on it.
 import { assertNever } from '../base/errors.ts';
 import { count, hex } from '../base/text.ts';
-import { lockChain } from '../kernel/blocked_on.ts';
+import { type LockWait, lockChain } from '../kernel/blocked_on.ts';
 import { residentCounters, type Task } from '../kernel/sched.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 import type { Place } from './analysis.ts';
 import type { Facts } from './facts.ts';
 import { badJump, type FaultAccess, looksLike, registerText } from './fault.ts';
-import { shortPlace } from './verdict.ts';
+import { largestUse, type MemoryUseOf } from './memory_report.ts';
+import { ownFrame, placeAt, shortPlace } from './verdict.ts';
 
 interface Known {
   readonly kind: ReportKind;
@@ -21,65 +22,86 @@ interface Known {
 export function verdictSentence(facts: Facts, known: Known): string {
   const { kind, subject, blamed } = known;
   const { death } = facts;
-  const named =
-    death?.task === undefined
-      ? 'the kernel'
-      : `${death.task.comm} (pid ${death.task.pid})${death.cpu === undefined ? '' : ` on CPU ${death.cpu}`}`;
-  const who = subject === null ? named : `${subject.comm} (pid ${subject.pid}) on CPU ${subject.cpu}`;
+  const who = subject !== null ? label(subject) : death?.task !== undefined ? label(death.task) : null;
+  const cpu = death?.cpu ?? subject?.cpu ?? facts.crashedCpu?.cpu ?? null;
+  const onCpu = cpu === null ? '' : ` on CPU ${cpu}`;
+  const runBy = who === null ? (cpu === null ? '' : `, run by CPU ${cpu}`) : `, run by ${who}${onCpu}`;
   const where = blamed === null ? '' : ` in ${shortPlace(blamed)}`;
   const noticed =
     known.instruction !== null && known.instruction.symbol !== blamed?.symbol && blamed !== null
       ? `, noticed by ${shortPlace(known.instruction)}`
       : '';
-  const detail = death?.detail ?? null;
+  const detail = death?.detail === undefined ? null : withoutStop(death.detail);
   switch (kind) {
     case 'null-pointer':
     case 'bad-page-fault':
     case 'general-protection':
-      return `${jumpWords(facts) ?? faultWords(known)}${where}, run by ${who}.`;
+      return `${jumpWords(facts) ?? faultWords(known)}${where}${runBy}.`;
     case 'use-after-free':
-      return `Memory was used after it was freed${where}${noticed}, run by ${who}${detail === null ? '' : `: ${detail}`}.`;
+      return `Memory was used after it was freed${where}${noticed}${runBy}${detail === null ? '' : `: ${detail}`}.`;
     case 'divide-error':
-      return `Division by zero (or overflow)${where}, run by ${who}.`;
+      return `Division by zero (or overflow)${where}${runBy}.`;
     case 'invalid-opcode':
-      return `The CPU was sent into something that is no instruction${where}, run by ${who}.`;
+      return `The CPU was sent into something that is no instruction${where}${runBy}.`;
     case 'BUG':
-      return `A check in the kernel failed (${death?.message ?? 'BUG'})${where}${noticed}, run by ${who}.`;
+      return `A check in the kernel failed (${withoutStop(death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
     case 'list-corruption':
-      return `A linked list is corrupt${detail === null ? '' : ` (${detail})`}: noticed${where}, run by ${who}.`;
+      return `A linked list is corrupt${detail === null ? '' : ` (${detail})`}: noticed${where}${runBy}.`;
     case 'WARN':
-      return `A warning was made fatal by panic_on_warn${where}${detail === null ? '' : `: ${detail}`}; run by ${who}.`;
+      return `A warning was made fatal by panic_on_warn${where}${detail === null ? '' : `: ${detail}`}${runBy}.`;
     case 'stack-overflow':
-      return `The kernel stack of ${who} overflowed${where}: recursion without end, or too much on the stack.`;
+      return `The kernel stack of ${who ?? 'a task'}${onCpu} overflowed${where}: recursion without end, or too much on the stack.`;
     case 'double-fault':
-      return `An exception could not be delivered (double fault)${where}, run by ${who}: often a stack overflow or a broken stack pointer.`;
+      return `An exception could not be delivered (double fault)${where}${runBy}: often a stack overflow or a broken stack pointer.`;
     case 'soft-lockup':
-      return `CPU ${death?.cpu ?? subject?.cpu ?? '?'} was stuck in the kernel${seconds(death?.message)}${where}, running ${who}: it never let another task run.`;
+      return `CPU ${cpu ?? '?'} was stuck in the kernel${seconds(death?.message)}${where}${running(who)}: it never let another task run.`;
     case 'hard-lockup':
-      return `CPU ${death?.cpu ?? subject?.cpu ?? '?'} was stuck with interrupts off${where}, running ${who}.`;
+      return `CPU ${cpu ?? '?'} was stuck with interrupts off${where}${running(who)}.`;
     case 'rcu-stall':
-      return `RCU waited in vain for a CPU to leave its read-side section${where}, running ${who}.`;
+      return `${cpu === null ? 'RCU waited in vain for a grace period to end' : `CPU ${cpu} held up RCU`}${where}${running(who)}: no grace period could end.`;
     case 'hung-task':
       return hungSentence(facts, subject, where);
     case 'out-of-memory':
       return outOfMemorySentence(facts);
     case 'sysrq':
-      return `Somebody asked for the crash: ${who} wrote to /proc/sysrq-trigger or pressed SysRq-c.`;
+      return `Somebody asked for the crash: ${who ?? 'a task'}${onCpu} wrote to /proc/sysrq-trigger or pressed SysRq-c.`;
     case 'machine-check':
-      return `The hardware reported an error that the kernel cannot go on with: ${death?.message ?? 'machine check'}.`;
+      return `The hardware reported an error that the kernel cannot go on with: ${withoutStop(death?.message ?? 'machine check')}.`;
     case 'nmi':
-      return `A non-maskable interrupt made the kernel panic (${death?.panic ?? death?.message ?? 'NMI'})${subject === null ? '' : ` while CPU ${subject.cpu} ran ${subject.comm} (pid ${subject.pid})`}${where}.`;
+      return `A non-maskable interrupt made the kernel panic (${withoutStop(death?.panic ?? death?.message ?? 'NMI')})${who === null ? '' : ` while${cpu === null ? '' : ` CPU ${cpu}`} ran ${who}`}${where}.`;
     case 'atomic-sleep':
-      return `Code that must not sleep did so${where}, run by ${who}.`;
+      return `Code that must not sleep did so${where}${runBy}.`;
     case 'panic':
-      return `The kernel called panic()${death?.panic === undefined ? '' : `: ${death.panic}`}${where}, run by ${who}.`;
+      return `The kernel called panic()${death?.panic === undefined ? '' : `: ${withoutStop(death.panic)}`}${where === '' ? '' : `,${where}`}${runBy}.`;
     case 'unknown':
-      return facts.crashed === null
-        ? 'Nothing in this dump says that the kernel died: no CPU panicked, and the log has no fatal incident.'
-        : `The kernel died${where}, in ${who}, for a reason that neither its log nor its stack tells.`;
+      return unknownSentence(facts, where, who);
     default:
       return assertNever(kind);
   }
+}
+
+function unknownSentence(facts: Facts, where: string, who: string | null): string {
+  if (facts.crashedCpu !== null || facts.death !== null) {
+    return `The kernel died${where}${who === null ? '' : `, in ${who},`} for a reason that neither its log nor its stack tells.`;
+  }
+  const last = facts.incidents.at(-1);
+  const trouble = last === undefined ? '' : ` Its log tells of trouble that it survived: ${last.title}.`;
+  const log = facts.log.length === 0 ? 'the log cannot be read' : 'the log tells of no death';
+  return `Nothing in this dump says that the kernel died: no CPU panicked, and ${log}; it may have been taken of a running kernel.${trouble}`;
+}
+
+/** `sh (pid 12)` */
+export function label({ comm, pid }: { readonly comm: string; readonly pid: number }): string {
+  return `${comm} (pid ${pid})`;
+}
+
+function running(who: string | null): string {
+  return who === null ? '' : `, running ${who}`;
+}
+
+/** Text of the log that goes into a sentence of ours, which ends by itself. */
+function withoutStop(text: string): string {
+  return text.replace(/[.\s]+$/, '');
 }
 
 /** A call through a bad function pointer, in words. */
@@ -87,15 +109,17 @@ function jumpWords(facts: Facts): string | null {
   const target = badJump(facts);
   return target === null
     ? null
-    : `Bad function pointer: jumped to address ${hex(target)}, ${looksLike(target)}, called`;
+    : `Bad function pointer: jumped to address 0x${hex(target)}, ${looksLike(target)}, called`;
 }
 
 function faultWords({ kind, access, faultAddress, blamed, instruction }: Known): string {
   // the instruction's registers explain the fault only where the blamed code is the one that faulted
   if (access === null) {
-    if (kind === 'general-protection')
-      return `An address that is none was used${faultAddress === null ? '' : ` (${faultAddress})`}`;
-    return `Bad access to address ${faultAddress ?? '(unknown)'}${faultAddress === null ? '' : `, ${looksLike(BigInt(`0x${faultAddress.replace(/[^0-9a-f]/gi, '') || '0'}`))},`}`;
+    const address =
+      faultAddress === null ? null : /^[0-9a-f]{1,16}$/.test(faultAddress) ? BigInt(`0x${faultAddress}`) : null;
+    const looks = address === null ? '' : `, ${looksLike(address)},`;
+    if (address === null && kind === 'general-protection') return 'An address that is none was used';
+    return `${kind === 'null-pointer' ? 'NULL pointer: bad' : 'Bad'} access to address ${address === null ? '(unknown)' : `0x${hex(address)}`}${kind === 'null-pointer' ? '' : looks}`;
   }
   const { operand } = access;
   const did = operand.access === 'read' ? 'read from' : 'write to';
@@ -104,11 +128,9 @@ function faultWords({ kind, access, faultAddress, blamed, instruction }: Known):
     instruction !== null && blamed !== null && instruction.symbol !== blamed.symbol
       ? ` through ${shortPlace(instruction)}`
       : '';
-  if (kind === 'null-pointer') {
-    const offset = operand.address === 0n ? '' : `, at offset 0x${hex(operand.address)},`;
-    return `NULL pointer: tried to ${did} address ${hex(operand.address)}${by}${offset}${via}`;
-  }
-  return `Bad pointer: tried to ${did} address ${hex(operand.address)}${by}, ${access.looksLike},${via}`;
+  const address = `0x${hex(operand.address)}`;
+  if (kind === 'null-pointer') return `NULL pointer: tried to ${did} address ${address}${by}${via}`;
+  return `Bad pointer: tried to ${did} address ${address}${by}, ${access.looksLike},${via}`;
 }
 
 /** The seconds that a lockup message tells: `stuck for 26s!` */
@@ -118,51 +140,85 @@ function seconds(message: string | undefined): string {
 }
 
 function hungSentence(facts: Facts, subject: Task | null, where: string): string {
-  if (subject === null) return `A task was blocked for too long${where}.`;
+  const { death } = facts;
+  if (subject === null) {
+    const who = death?.task === undefined ? 'A task' : label(death.task);
+    return `${who} was blocked${seconds(death?.message) || ' for too long'}${where}.`;
+  }
+  // the kernel may have panicked because of another task than the one that explains it
+  const isTold = death?.task === undefined || death.task.pid === subject.pid;
+  const start = `${label(subject)} was blocked${isTold ? seconds(death?.message) : ''}${where}`;
+  const because = isTold
+    ? ''
+    : ` The kernel panicked because ${label(death!.task!)} was blocked${seconds(death!.message)}, too.`;
   const wait = facts.waitOf(subject);
-  const start = `${subject.comm} (pid ${subject.pid}) was blocked${seconds(facts.death?.message)}${where}`;
-  if (wait === null) return `${start}; what it waits for is no lock that can be told.`;
+  if (wait === null) return `${start}; what it waits for is no lock that can be told.${because}`;
   const symbol = facts.kernel.place(wait.lock);
-  const lock = symbol === null ? `a ${wait.kind} at ${hex(wait.lock)}` : `the ${wait.kind} ${symbol.symbol.name}`;
+  const lock = symbol === null ? `a ${wait.kind} at 0x${hex(wait.lock)}` : `the ${wait.kind} ${symbol.symbol.name}`;
   const { waits, deadlocked } = lockChain(wait, (task) => facts.waitOf(task));
   if (deadlocked) {
-    const others = waits.map((w) => `${w.task.comm} (pid ${w.task.pid})`);
-    return `Deadlock: ${start} on ${lock}; ${others.join(' and ')} wait for each other.`;
+    const others = waits.map((w) => label(w.task));
+    const ring = others.length === 1 ? `${others[0]} holds it itself` : `${others.join(' and ')} wait for each other`;
+    return `Deadlock: ${start} on ${lock}; ${ring}.${because}`;
   }
+  return `${start} on ${lock}, ${holderWords(facts, waits)}.${because}`;
+}
+
+/** Who holds the lock at the start of a chain, and what is at the chain's end. */
+function holderWords(facts: Facts, waits: readonly LockWait[]): string {
+  const { owner, held } = waits[0]!;
+  if (owner === null) return `held ${held}`;
   const last = waits.at(-1)!;
-  if (last.owner === null) return `${start} on ${lock}, held ${wait.held}.`;
-  const chain = waits.length > 1 ? ` (through ${count(waits.length - 1, 'more lock')})` : '';
-  return `${start} on ${lock}; ${last.owner.comm} (pid ${last.owner.pid}, ${last.owner.state}) holds it${chain}.`;
+  if (waits.length === 1 || last.owner === null) return `held by ${label(owner)}, ${doing(facts, owner)}`;
+  return `held by ${label(owner)}, which waits in turn (through ${count(waits.length - 1, 'more lock')}) for ${label(last.owner)}, ${doing(facts, last.owner)}`;
+}
+
+/** What a task was doing: `which sleeps in foo_wait+0x12 [foo]`. */
+export function doing(facts: Facts, task: Task): string {
+  if (task.state === 'ZO' || task.state === 'DE') return 'which exited with the lock held';
+  const frame = ownFrame(facts.trace(task).frames, 'hung-task');
+  const where = frame === undefined ? '' : ` in ${shortPlace(placeAt(facts, frame.address))}`;
+  if (task.active) return `which ran on CPU ${task.cpu}${where}`;
+  if (task.state === 'RU') return `which waits for CPU ${task.cpu}${where}`;
+  return `which sleeps${where}`;
 }
 
 function outOfMemorySentence(facts: Facts): string {
   const { kernel, death } = facts;
-  const largest = largestProcesses(facts, 1)[0];
   const page = kernel.dump.memory.pageSize;
-  const taker =
-    largest === undefined
-      ? ''
-      : ` The largest process was ${largest.task.comm} (pid ${largest.task.pid}) with ${Math.round((largest.rssPages * page) / 1048576)} MiB.`;
   const asked = death?.task ?? facts.crashed?.task;
-  return `Memory ran out${asked === undefined ? '' : ` when ${asked.comm} (pid ${asked.pid}) asked for more`}${death?.panic === undefined ? '' : `, and the kernel panicked: ${death.panic.replace(/\.$/, '')}`}.${taker}`;
+  const start = `Memory ran out${asked === undefined ? '' : ` when ${label(asked)} asked for more`}`;
+  const use = largestUse(facts);
+  if (use !== null) return `${start}: ${useWords(use)}.`;
+  const largest = largestProcesses(facts, 1)[0];
+  if (largest === undefined) return `${start}.`;
+  return `${start}. The largest process was ${label(largest.task)} with ${mebibytes(largest.rssPages * page)}.`;
 }
 
-/** The processes with the most resident pages, largest first. */
+function useWords({ name, share, by }: MemoryUseOf): string {
+  return `${Math.round(share * 100)}% of it is ${name}${by === '' ? '' : `, ${by}`}`;
+}
+
+export function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 1048576)} MiB`;
+}
+
+/** The processes with the most resident pages, largest first. Tasks that share their memory count once. */
 export function largestProcesses(facts: Facts, limit: number): { task: Task; rssPages: number }[] {
   const { kernel } = facts;
-  const found: { task: Task; rssPages: number }[] = [];
+  const found = new Map<bigint, { task: Task; rssPages: number }>();
   for (const task of kernel.tasks.all) {
-    if (task.kernelThread || task.pid !== task.tgid) continue;
+    if (task.kernelThread) continue;
     kernel.faults.attempt(
       `memory of pid ${task.pid}`,
       () => {
         const mm = task.object.member('mm');
-        if (mm.isNull) return;
+        if (mm.isNull || found.has(mm.pointer())) return;
         const { file, anon, shmem } = residentCounters(kernel, mm.deref());
-        found.push({ task, rssPages: Math.max(0, file + anon + shmem) });
+        found.set(mm.pointer(), { task, rssPages: Math.max(0, file + anon + shmem) });
       },
       undefined,
     );
   }
-  return found.sort((a, b) => b.rssPages - a.rssPages).slice(0, limit);
+  return [...found.values()].sort((a, b) => b.rssPages - a.rssPages).slice(0, limit);
 }

@@ -3,16 +3,17 @@
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { hex, hex16 } from '../base/text.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
+import { lockChain } from '../kernel/blocked_on.ts';
 import type { Task } from '../kernel/sched.ts';
 import { functionName } from '../oops/frames.ts';
-import type { Incident } from '../oops/incident.ts';
+import type { GuiltyFrame, Incident } from '../oops/incident.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import { isMachinery } from '../oops/machinery.ts';
 import type { Analysis, Place } from './analysis.ts';
 import { frameDisagreements } from './cross_check.ts';
 import type { Facts } from './facts.ts';
-import { type FaultAccess, faultAccess } from './fault.ts';
-import { kindFromStack } from './memory_verdict.ts';
+import { badJump, type FaultAccess, faultAccess } from './fault.ts';
+import { isPanic, kindFromStack } from './memory_verdict.ts';
 import { verdictSentence } from './sentence.ts';
 
 export interface Verdict {
@@ -56,12 +57,13 @@ export function reachVerdict(facts: Facts): Verdict {
   const { death, crashed } = facts;
   const disagreements: string[] = [];
   const access = faultAccess(facts);
+  const touched = access === null ? badJump(facts) : access.operand.address;
   const fromLog = death === null ? null : reportKind(death);
-  const fromStack = kindFromStack(facts, access === null ? null : access.operand.address);
+  const fromStack = kindFromStack(facts, touched);
   const kind =
     fromLog !== null && fromLog !== 'unknown'
       ? fromLog
-      : (fromStack ?? fromLog ?? (crashed === null ? 'unknown' : 'panic'));
+      : (fromStack ?? fromLog ?? (facts.crashedCpu === null ? 'unknown' : 'panic'));
   if (fromLog !== null && fromStack !== null && !agree(fromLog, fromStack)) {
     disagreements.push(
       `The log tells of ${fromLog}, the panicking task's stack of ${fromStack}; the report follows the log.`,
@@ -72,29 +74,8 @@ export function reachVerdict(facts: Facts): Verdict {
   const isFault = exceptions.includes(kind);
   const instruction =
     isFault && facts.exception !== null ? placeAt(facts, virtAddr(facts.exception.registers.rip ?? 0n)) : null;
-  const frames = framesToBlame(facts, kind, subject);
-  const own = frames.find(
-    (frame) =>
-      frame.reliable &&
-      !isMachinery(functionName(frameName(frame)), frame.place?.symbol.module ?? undefined, kind) &&
-      frameName(frame) !== '',
-  );
-  const named =
-    death?.guilty === undefined
-      ? undefined
-      : frames.find((frame) => functionName(frameName(frame)) === death.guilty!.function);
-  const blamed =
-    named !== undefined
-      ? framePlace(facts, named)
-      : (guiltyPlace(facts, death) ??
-        (own !== undefined
-          ? framePlace(facts, own)
-          : (instruction ?? (frames[0] === undefined ? null : framePlace(facts, frames[0])))));
-  if (death?.guilty !== undefined && named === undefined && own !== undefined && frames.length > 0) {
-    disagreements.push(
-      `The log blames ${death.guilty.function}, which is not on the stack of ${subject?.comm ?? 'the task'} in memory; there it would be ${functionName(frameName(own))}.`,
-    );
-  }
+  const { blamed, disagreement } = whomToBlame(facts, kind, subject, instruction);
+  if (disagreement !== null) disagreements.push(disagreement);
   if (
     death?.task !== undefined &&
     crashed !== null &&
@@ -109,9 +90,10 @@ export function reachVerdict(facts: Facts): Verdict {
 
   if (death !== null) disagreements.push(...frameDisagreements(facts.kernel, death));
 
-  const faultAddress =
-    death?.faultAddress?.replace(/^0x/, '') ??
-    (accessKinds.includes(kind) && access !== null ? hex16(access.operand.address) : null);
+  // what the log prints of other kinds is no address that was accessed (and often hashed: %p)
+  const faultAddress = !accessKinds.includes(kind)
+    ? null
+    : (death?.faultAddress?.replace(/^0x/, '').padStart(16, '0') ?? (touched === null ? null : hex16(touched)));
   const source =
     death !== null && facts.crashTrace.frames.length > 0
       ? 'log and memory'
@@ -120,7 +102,12 @@ export function reachVerdict(facts: Facts): Verdict {
         : fromStack !== null
           ? 'memory'
           : 'nothing';
-  const culprit = subject !== null && subject.address !== crashed?.task.address ? subject : null;
+  // who panicked: the log's report is about him, unless it is about another task or CPU
+  const panicked = crashed?.task ?? (aboutOthers.includes(kind) ? null : (death?.task ?? null));
+  const culprit =
+    subject === null || subject.address === crashed?.task.address || (crashed === null && subject.pid === panicked?.pid)
+      ? null
+      : subject;
   const base = { kind, subject, blamed, instruction, access, disagreements };
   return {
     ...base,
@@ -129,8 +116,8 @@ export function reachVerdict(facts: Facts): Verdict {
       title: death?.title ?? titleOf(kind, blamed),
       message: verdictSentence(facts, { ...base, faultAddress }),
       cpu: facts.crashedCpu?.cpu ?? death?.cpu ?? null,
-      pid: crashed?.task.pid ?? death?.task?.pid ?? null,
-      comm: crashed?.task.comm ?? death?.task?.comm ?? null,
+      pid: panicked?.pid ?? null,
+      comm: panicked?.comm ?? null,
       task: crashed === null ? null : hex16(crashed.task.address),
       rip: blamed,
       faultAddress,
@@ -140,6 +127,60 @@ export function reachVerdict(facts: Facts): Verdict {
       source,
     },
   };
+}
+
+/** Kinds where the log's report is about another task than the one that panics. */
+const aboutOthers: readonly ReportKind[] = ['hung-task', 'hard-lockup', 'rcu-stall'];
+
+/** The code to blame, and a sentence where log and memory blame different code. */
+function whomToBlame(
+  facts: Facts,
+  kind: ReportKind,
+  subject: Task | null,
+  instruction: Place | null,
+): { blamed: Place | null; disagreement: string | null } {
+  const { death } = facts;
+  const frames = framesToBlame(facts, kind, subject);
+  const own = ownFrame(frames, kind);
+  // another task than the log's was found to be the matter: what the log blames is not it
+  const another = kind === 'hung-task' && subject !== null && subject.pid !== death?.task?.pid;
+  const guilty = another ? undefined : death?.guilty;
+  const named =
+    guilty === undefined ? undefined : frames.find((frame) => functionName(frameName(frame)) === guilty.function);
+  if (named !== undefined) return { blamed: framePlace(facts, named), disagreement: null };
+  if (guilty !== undefined) {
+    // a frame that no symbol covers may well be what the log names
+    const nameless = frames.some((frame) => frame.reliable && frame.place === null);
+    return {
+      blamed: guiltyPlace(facts, guilty),
+      disagreement:
+        own === undefined || nameless
+          ? null
+          : `The log blames ${guilty.function}, which is not on the stack of ${subject?.comm ?? 'the task'} in memory; there it would be ${functionName(frameName(own))}.`,
+    };
+  }
+  const place = own ?? callerOfPanic(frames);
+  if (instruction !== null && instruction.symbol === null && badJump(facts) === null) {
+    return { blamed: instruction, disagreement: null };
+  }
+  if (place !== undefined) return { blamed: framePlace(facts, place), disagreement: null };
+  return { blamed: instruction ?? (frames[0] === undefined ? null : framePlace(facts, frames[0])), disagreement: null };
+}
+
+/** The innermost frame that is not machinery for this kind of death. */
+export function ownFrame(frames: readonly Frame[], kind: ReportKind): Frame | undefined {
+  return frames.find(
+    (frame) =>
+      frame.reliable &&
+      frameName(frame) !== '' &&
+      !isMachinery(functionName(frameName(frame)), frame.place?.symbol.module ?? undefined, kind),
+  );
+}
+
+/** Where nothing else is to blame: the function that called panic(). */
+function callerOfPanic(frames: readonly Frame[]): Frame | undefined {
+  const at = frames.findLastIndex((frame) => frame.reliable && isPanic(frame));
+  return at < 0 ? undefined : frames.slice(at + 1).find((frame) => frame.reliable && frameName(frame) !== '');
 }
 
 /** Kinds that may be two words for the same: the log is finer than the stack. */
@@ -160,31 +201,72 @@ function agree(log: ReportKind, stack: ReportKind): boolean {
 /** The task that the death is about. */
 function subjectOf(facts: Facts, kind: ReportKind, death: Incident | null): Task | null {
   const { kernel, crashed } = facts;
-  const named = death?.task === undefined ? null : kernel.tasks.byPid(death.task.pid);
-  if (kind === 'hung-task') {
-    if (named !== null && named.comm === death?.task?.comm) return named;
-    // without a log: whoever has slept longest without letting itself be interrupted
-    return longestBlocked(facts) ?? named;
+  const byPid = death?.task === undefined ? null : kernel.tasks.byPid(death.task.pid);
+  const named = byPid !== null && death !== null && isNamed(byPid, death) ? byPid : null;
+  if (kind === 'hung-task') return hungTask(facts, named);
+  if (stuck.includes(kind) && death !== null) {
+    if (named !== null && (death.cpu === undefined || (named.active && named.cpu === death.cpu))) return named;
+    if (death.cpu !== undefined) return kernel.tasks.active(death.cpu);
   }
-  if (stuck.includes(kind) && death?.cpu !== undefined) return kernel.tasks.active(death.cpu) ?? crashed?.task ?? null;
-  return crashed?.task ?? named;
+  // what the panicking CPU ran may be missing from the dump: better nobody than somebody else
+  return facts.crashedCpu === null ? named : (crashed?.task ?? named);
 }
 
-/** The uninterruptible sleeper that was switched away from first. */
-export function longestBlocked(facts: Facts): Task | null {
-  const blocked = facts.kernel.tasks.all.filter((task) => task.state === 'UN');
+/** Whether an incident is about a task. Pids are used again, and tasks rename themselves: both must fit. */
+function isNamed(task: Task, { task: told }: Incident): boolean {
+  // idle tasks are all pid 0, and named swapper or swapper/N
+  return told !== undefined && told.pid === task.pid && (told.comm === task.comm || task.pid === 0);
+}
+
+/**
+ * The hung task that says most: the one that the log names, unless it waits for no lock and others, which hang no
+ * less, have locked each other out. Without a log, whoever has slept longest.
+ */
+function hungTask(facts: Facts, named: Task | null): Task | null {
+  if (named !== null && facts.waitOf(named) !== null) return named;
+  const told = (facts.death?.otherTasks ?? [])
+    .map(({ pid, comm }) => ({ task: facts.kernel.tasks.byPid(pid), comm }))
+    .find(
+      ({ task, comm }) => task !== null && task.comm === comm && task.state === 'UN' && facts.waitOf(task) !== null,
+    );
+  if (told?.task != null) return told.task;
+  const sleepers = sleepersByAge(facts).slice(0, maxSearched);
+  const locked = sleepers.find((task) => {
+    const wait = facts.waitOf(task);
+    return wait !== null && lockChain(wait, (other) => facts.waitOf(other)).deadlocked;
+  });
+  return locked ?? named ?? sleepers.find((task) => facts.waitOf(task) !== null) ?? sleepers[0] ?? null;
+}
+
+/** Blocked tasks whose locks are looked for, when the log does not say which task hung: each costs a backtrace. */
+const maxSearched = 500;
+
+/** Uninterruptible sleepers, the one that was switched to longest ago first. */
+function sleepersByAge(facts: Facts): Task[] {
   const lastRun = (task: Task): number =>
     facts.kernel.faults.attempt(
       'last run',
       () => Number(task.object.member('sched_info').member('last_arrival').bigint()),
       0,
     );
-  return blocked.sort((a, b) => lastRun(a) - lastRun(b))[0] ?? null;
+  return facts.kernel.tasks.all
+    .filter((task) => task.state === 'UN')
+    .map((task) => ({ task, ran: lastRun(task) }))
+    .sort((a, b) => a.ran - b.ran)
+    .map(({ task }) => task);
+}
+
+/** The stack of the task that the death is about; where that task cannot be read, of the CPU that it is about. */
+export function subjectFrames(facts: Facts, kind: ReportKind, subject: Task | null): readonly Frame[] {
+  if (subject !== null) return facts.trace(subject).frames;
+  if (kind === 'hung-task') return []; // the CPU that panicked ran the detector
+  const cpu = stuck.includes(kind) ? facts.death?.cpu : undefined;
+  return cpu === undefined ? facts.crashTrace.frames : facts.cpuTrace(cpu).frames;
 }
 
 /** The frames that may be to blame, innermost first. */
 function framesToBlame(facts: Facts, kind: ReportKind, subject: Task | null): readonly Frame[] {
-  const { frames } = subject === null ? facts.crashTrace : facts.trace(subject);
+  const frames = subjectFrames(facts, kind, subject);
   if (kind === 'hung-task' || (!exceptions.includes(kind) && !stuck.includes(kind))) return frames;
   // what was interrupted, not what the interrupt or exception then called
   const index = frames.findIndex(
@@ -228,9 +310,7 @@ export function placeAt(facts: Facts, address: VirtAddr): Place {
 }
 
 /** The log's guilty function, found among the symbols. */
-function guiltyPlace(facts: Facts, death: Incident | null): Place | null {
-  const guilty = death?.guilty;
-  if (guilty === undefined) return null;
+function guiltyPlace(facts: Facts, guilty: GuiltyFrame): Place {
   const symbol =
     facts.kernel.symbols.findAll(guilty.symbol).find((s) => (s.module ?? undefined) === guilty.module) ??
     facts.kernel.symbols.find(guilty.symbol);
@@ -249,6 +329,6 @@ function titleOf(kind: ReportKind, blamed: Place | null): string {
 
 /** `crashme_write+0x1c [crashme]` */
 export function shortPlace({ symbol, offset, module, address }: Place): string {
-  if (symbol === null) return `address ${address}`;
+  if (symbol === null) return `unnamed code at ${address}`;
   return `${symbol}${offset === null || offset === 0 ? '' : `+0x${hex(offset)}`}${module === null ? '' : ` [${module}]`}`;
 }

@@ -69,12 +69,24 @@ export const analysis: Analysis = {
       registers: { rip: '000000000047b7a0', cs: '0000000000000033' },
     }),
   ],
+  stack: {
+    command: 'bt -s',
+    lines: [
+      { text: `PID: 42       TASK: ff1459ed1bd920c0  CPU: 1    COMMAND: "${nasty}"`, marked: false },
+      { text: ' #0 [ff3efbbfc15b3d98] asm_exc_page_fault+34 at ffffffffa8c00c02', marked: false },
+      { text: '    [exception RIP: frob+28]', marked: true },
+    ],
+  },
   code: {
-    command: 'dis -r ffffffffc04b300c',
+    command: 'dis -r ffffffffc04b300c | tail -9',
     lines: [
       { text: '0xffffffffc04b3000 <frob>:\tpush   %rbp', marked: false },
       { text: '0xffffffffc04b300c <frob+12>:\tmov    0x240(%rdx),%eax', marked: true },
     ],
+    after: {
+      command: 'dis ffffffffc04b300c 6',
+      lines: [{ text: '0xffffffffc04b300c <frob+12>:\tmov    0x240(%rdx),%eax', marked: true }],
+    },
   },
   findings: [
     {
@@ -101,14 +113,18 @@ export const analysis: Analysis = {
         waiters: 3,
       },
       backtrace: [frame('schedule', 'ffffffffa8a0712a')],
+      stack: {
+        command: 'bt -s ff1459ed1bd92000',
+        lines: [{ text: ' #0 [ff3efbbfc15b3d98] schedule+94 at ffffffffa8a0712a', marked: false }],
+      },
     },
   ],
   memory: {
     total: 512 * 1024 * 1024,
     uses: [{ name: 'files in tmpfs and shared memory', bytes: 400 * 1024 * 1024 }],
     tasks: [{ pid: 42, comm: 'sh', rss: 1024 * 1024 }],
-    slabs: [{ name: 'dentry', bytes: 5000, objects: 20 }],
-    tmpfs: [{ mountedOn: '', used: 4096, limit: 0 }],
+    slabs: [{ name: 'dentry', address: 'ff1459ed00042000', bytes: 5000, objects: 20 }],
+    tmpfs: [{ mountedOn: '', info: 'ff1459ed00043000', used: 4096, limit: 0 }],
   },
   incidents: [
     { kind: 'WARN', title: 'WARNING in frob', timestamp: 1.5, fatal: false, signature: '1' },

@@ -42,6 +42,7 @@ test('a report of a dump in which nothing could be read still says so', () => {
     ...analysis,
     registers: null,
     backtrace: [],
+    stack: null,
     code: null,
     findings: [],
     tasks: [],

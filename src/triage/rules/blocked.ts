@@ -5,6 +5,7 @@ import type { Task } from '../../kernel/sched.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
+import { doing, label } from '../sentence.ts';
 import type { Verdict } from '../verdict.ts';
 
 /** Most blocked tasks whose locks are looked for: each costs a backtrace. */
@@ -56,7 +57,7 @@ export function blockedFindings(facts: Facts, verdict: Verdict): Finding[] {
       explanation:
         wait.owner === null
           ? ''
-          : `The holder is ${stateWords(wait.owner)}${last !== wait && last.owner !== null ? `; at the end of the chain is ${label(last.owner)}, ${stateWords(last.owner)}` : ''}.`,
+          : `The holder is ${stateWords(wait.owner)}${last !== wait && last.owner !== null ? `; at the end of the chain is ${label(last.owner)}, ${doing(facts, last.owner)}` : `: ${doing(facts, wait.owner)}`}.`,
       confidence: wait.owner === null ? 'likely' : 'certain',
       evidence: [
         ...lockEvidence(facts, wait),
@@ -114,8 +115,4 @@ function stateWords(task: Task): string {
     default:
       return `in state ${task.state}`;
   }
-}
-
-function label(task: Task): string {
-  return `${task.comm} (pid ${task.pid})`;
 }

@@ -16,8 +16,8 @@ export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
       ([name, value]) => value === target && name !== 'rip',
     );
     findings.push({
-      title: `The kernel called a function at ${hex(target)}, where there is none: ${looksLike(target)}`,
-      explanation: `A function pointer is wrong: never set, overwritten, or in memory that was freed${holders.length === 0 ? '' : ` (it is still in ${holders.map(([name]) => name).join(', ')})`}. The caller is the first frame below the exception.`,
+      title: `The kernel called a function at 0x${hex(target)}, where there is none: ${looksLike(target)}`,
+      explanation: `A function pointer is wrong: never set, overwritten, or in memory that was freed${holders.length === 0 ? '' : ` (it is still in ${holders.map(([name]) => name).join(', ')})`}. The caller is the frame below the exception.`,
       confidence: 'certain',
       evidence: present(evidence(facts, 'bt', 'RIP is the address that was called; the frame below it called.')),
     });
@@ -28,10 +28,10 @@ export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
     const offset = BigInt.asIntN(64, operand.displacement);
     const member =
       offset > 0n && operand.registers.length === 1
-        ? `, ${hex(offset)} (hex) bytes into what ${operand.registers[0]!.name} should point to`
+        ? `, 0x${hex(offset)} bytes into what ${operand.registers[0]!.name} should point to`
         : '';
     findings.push({
-      title: `The instruction at ${shortPlace(instruction)} ${verb} address ${hex(operand.address)}: ${access.looksLike}`,
+      title: `The instruction at ${shortPlace(instruction)} ${verb} address 0x${hex(operand.address)}: ${access.looksLike}`,
       explanation:
         operand.registers.length === 0
           ? ''
@@ -43,7 +43,7 @@ export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
           `dis -r ${instruction.address} | tail -6`,
           'The last line is the instruction that faulted; the lines above set its registers.',
         ),
-        evidence(facts, 'bt | grep [exception', 'Where the exception came.'),
+        evidence(facts, "bt | grep -F '[exception'", 'Where the exception came.'),
       ),
     });
   }

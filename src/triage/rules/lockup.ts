@@ -1,40 +1,49 @@
 // Lockups and stalls: what the stuck CPU ran, whether interrupts were off, and the lock that it spins on.
 import { virtAddr } from '../../base/address.ts';
 import { hex16 } from '../../base/text.ts';
-import { frameName } from '../../kernel/backtrace.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { shortPlace, type Verdict } from '../verdict.ts';
+import { label } from '../sentence.ts';
+import { shortPlace, subjectFrames, type Verdict } from '../verdict.ts';
+import { said } from './said.ts';
 
 const interruptFlag = 0x200n;
 const spinning = /^(native_|pv_|__pv_)?queued_(spin|read|write)_lock_slowpath|^_raw_(spin|read|write)_lock/;
 
 export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
   const { kind, subject, blamed } = verdict;
-  if ((kind !== 'soft-lockup' && kind !== 'hard-lockup' && kind !== 'rcu-stall') || subject === null) return [];
+  if (kind !== 'soft-lockup' && kind !== 'hard-lockup' && kind !== 'rcu-stall') return [];
+  const cpu = facts.death?.cpu ?? subject?.cpu ?? facts.crashedCpu?.cpu ?? null;
+  const frames = subjectFrames(facts, kind, subject);
+  if (frames.length === 0) return [];
   const findings: Finding[] = [];
-  const { frames } = facts.trace(subject);
   const entry = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
   const off = entry?.registers?.rflags !== undefined && (entry.registers.rflags & interruptFlag) === 0n;
   findings.push({
-    title: `CPU ${subject.cpu} ran ${blamed === null ? 'code' : shortPlace(blamed)} for ${subject.comm} (pid ${subject.pid}) when it was found stuck${off ? ', with interrupts off' : ''}`,
-    explanation: off
-      ? 'With interrupts off not even the timer gets through: look for what turned them off, and for the loop below it.'
-      : 'Interrupts were on, or the lockup would have been a hard one: look for a loop without cond_resched(), or preemption turned off around it.',
+    title: `CPU ${cpu ?? '?'} ran ${blamed === null ? 'code' : shortPlace(blamed)}${subject === null ? '' : ` for ${label(subject)}`} when it was found stuck${off ? ', with interrupts off' : ''}`,
+    explanation:
+      entry === undefined
+        ? ''
+        : off
+          ? 'With interrupts off not even the timer gets through: look for what turned them off, and for the loop below it.'
+          : 'Interrupts were on, so the timer got through and only other tasks did not: look for a loop without cond_resched(), or preemption turned off around it.',
     confidence: 'certain',
     evidence: present(
-      evidence(facts, `bt ${hex16(subject.address)}`, 'The frames below the interrupt are what the CPU was doing.'),
+      evidence(
+        facts,
+        subject === null ? `bt -c ${cpu}` : `bt ${hex16(subject.address)}`,
+        'The frames below the interrupt are what the CPU was doing.',
+      ),
+      said(facts),
     ),
   });
 
-  const spin = frames.findIndex((frame) => spinning.test(frameName(frame)));
-  const interrupted = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
-  const inSpin =
-    interrupted?.registers?.rip !== undefined &&
-    spinning.test(facts.kernel.place(virtAddr(interrupted.registers.rip))?.symbol.name ?? '');
-  const lock = inSpin ? interrupted?.registers?.rdi : undefined;
-  if ((spin >= 0 || inSpin) && lock !== undefined && facts.kernel.space.isReadable(virtAddr(lock))) {
+  const rip = entry?.registers?.rip;
+  const inSpin = rip !== undefined && spinning.test(facts.kernel.place(virtAddr(rip))?.symbol.name ?? '');
+  // the lock is the first argument, and the slow paths keep it in its register
+  const lock = inSpin ? entry?.registers?.rdi : undefined;
+  if (lock !== undefined && facts.kernel.space.isReadable(virtAddr(lock))) {
     const symbol = facts.kernel.place(virtAddr(lock))?.symbol.name ?? null;
     findings.push({
       title: `It spins on the lock at ${hex16(lock)}${symbol === null ? '' : ` (${symbol})`}`,
@@ -45,7 +54,7 @@ export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
     });
   }
   const others = facts.kernel.cpus.online.filter(
-    (cpu) => cpu !== subject.cpu && facts.kernel.tasks.active(cpu)?.idle === false,
+    (other) => other !== cpu && facts.kernel.tasks.active(other)?.idle === false,
   );
   if (others.length > 0) {
     findings.push({

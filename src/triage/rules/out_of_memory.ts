@@ -1,93 +1,62 @@
 // Out of memory: what took it.
-
-import { readTmpfs } from '../../kernel/shmem_fs.ts';
-import { readSlabCaches } from '../../kernel/slub_def.ts';
-import { memoryUse } from '../../kernel/vmstat.ts';
-import type { Finding, MemoryReport } from '../analysis.ts';
+import type { Evidence, Finding, MemoryReport } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { largestProcesses } from '../sentence.ts';
+import { countersOf, notableUses } from '../memory_report.ts';
 import type { Verdict } from '../verdict.ts';
-
-/** A use of memory that takes at least this share of it is worth a finding. */
-const notable = 0.25;
-
-/** Where memory went, from the kernel's own counters; null where they cannot be read. */
-export function memoryReport(facts: Facts): MemoryReport | null {
-  const { kernel } = facts;
-  const page = kernel.dump.memory.pageSize;
-  return kernel.faults.attempt(
-    'memory use',
-    () => {
-      const use = memoryUse(kernel);
-      const uses: { name: string; bytes: number }[] = [];
-      const add = (name: string, pages: number | null): void => {
-        if (pages !== null) uses.push({ name, bytes: pages * page });
-      };
-      add('processes (anonymous)', use.anonymous);
-      add('files in tmpfs and shared memory', use.shmem);
-      add('page cache of files', use.fileCache);
-      add('slab, not reclaimable', use.slabUnreclaimable);
-      add('slab, reclaimable', use.slabReclaimable);
-      add('kernel stacks', use.kernelStacks);
-      add('page tables', use.pageTables);
-      add('free', use.free);
-      const counted = uses.reduce((sum, { bytes }) => sum + bytes, 0);
-      const total = use.total * page;
-      if (total > counted)
-        uses.push({ name: 'not counted (kernel pages, vmalloc, per-CPU, drivers)', bytes: total - counted });
-      return {
-        total,
-        uses: uses.sort((a, b) => b.bytes - a.bytes),
-        tasks: largestProcesses(facts, 10).map(({ task, rssPages }) => ({
-          pid: task.pid,
-          comm: task.comm,
-          rss: rssPages * page,
-        })),
-        slabs: readSlabCaches(kernel)
-          .map(({ name, pages, objects }) => ({ name, bytes: pages * page, objects }))
-          .sort((a, b) => b.bytes - a.bytes)
-          .slice(0, 10),
-        tmpfs: readTmpfs(kernel).map(({ mountedOn, usedPages, maxPages }) => ({
-          mountedOn,
-          used: usedPages * page,
-          limit: maxPages * page,
-        })),
-      };
-    },
-    null,
-  );
-}
 
 export function outOfMemoryFindings(facts: Facts, verdict: Verdict, memory: MemoryReport | null): Finding[] {
   if (verdict.kind !== 'out-of-memory' || memory === null) return [];
-  const findings: Finding[] = [];
-  const percent = (bytes: number): string => `${Math.round((bytes / memory.total) * 100)}%`;
-  const taken = memory.uses.filter(({ name, bytes }) => name !== 'free' && bytes / memory.total >= notable);
-  for (const { name, bytes } of taken) {
-    const tmpfs = name.startsWith('files in tmpfs') ? memory.tmpfs.find((t) => t.used > 0) : undefined;
-    const process = name.startsWith('processes') ? memory.tasks[0] : undefined;
+  return notableUses(memory).map(({ name, share, by }) => {
+    const tmpfs = by.includes('tmpfs') ? memory.tmpfs[0] : undefined;
+    const process = name.startsWith('memory of processes') ? memory.tasks[0] : undefined;
     const slab = name.startsWith('slab') ? memory.slabs[0] : undefined;
-    const by =
-      tmpfs !== undefined
-        ? `: the tmpfs on ${tmpfs.mountedOn || '(internal)'} holds ${percent(tmpfs.used)}`
-        : process !== undefined
-          ? `: the largest is ${process.comm} (pid ${process.pid}) with ${percent(process.rss)}`
-          : slab !== undefined
-            ? `: the largest cache is ${slab.name} with ${percent(slab.bytes)}`
-            : '';
-    findings.push({
-      title: `${percent(bytes)} of memory is ${name}${by}`,
-      explanation:
-        tmpfs !== undefined
-          ? 'Killing processes does not free it: files in tmpfs stay until they are deleted. Limit it with the mount option size=.'
-          : '',
+    return {
+      title: `${Math.round(share * 100)}% of memory is ${name}${by === '' ? '' : `: ${by}`}`,
+      explanation: explanationOf(name),
       confidence: 'certain',
       evidence: present(
-        process !== undefined ? evidence(facts, `ps ${process.pid}`, 'RSS is in KiB.') : null,
-        evidence(facts, 'p vm_node_stat', 'Counters in pages, in the order of enum node_stat_item.'),
+        counterEvidence(facts, name),
+        tmpfs === undefined
+          ? null
+          : evidence(
+              facts,
+              `struct shmem_sb_info.max_blocks,used_blocks ${tmpfs.info}`,
+              'Pages that the tmpfs may take, and pages that it takes (to which each CPU may add what it has not handed in).',
+            ),
+        process === undefined ? null : evidence(facts, `ps ${process.pid}`, 'RSS is in KiB.'),
+        slab === undefined
+          ? null
+          : evidence(
+              facts,
+              `struct kmem_cache.name,object_size ${slab.address}`,
+              'The largest cache, and the size of one object.',
+            ),
       ),
-    });
+    };
+  });
+}
+
+/** The first counter of a use that this kernel has. */
+function counterEvidence(facts: Facts, name: string): Evidence | null {
+  for (const counter of countersOf(name)) {
+    // which of them this kernel has is nobody's fault
+    const shown = facts.kernel.faults.collect(() => evidence(facts, `p -d ${counter}`, counterMeaning(counter))).value;
+    if (shown !== null) return shown;
   }
-  return findings;
+  return null;
+}
+
+function counterMeaning(counter: string): string {
+  return counter.includes('_KB') ? 'In KiB.' : 'In pages.';
+}
+
+function explanationOf(name: string): string {
+  if (name.startsWith('files in tmpfs'))
+    return 'Killing processes does not free it: files in tmpfs stay until they are deleted. Limit it with the mount option size=.';
+  if (name.startsWith('slab, not')) return 'Objects of the kernel itself: a cache that only grows is a leak.';
+  if (name.startsWith('reserved huge')) return 'Huge pages that are reserved serve nothing else: see vm.nr_hugepages.';
+  if (name.startsWith('not counted'))
+    return 'Pages that were taken from the page allocator directly: by drivers, by the balloon of a virtual machine, by a leak.';
+  return '';
 }

@@ -2,7 +2,7 @@
 import { hex16 } from '../../base/text.ts';
 import { parentPid } from '../../kernel/sched.ts';
 import type { Finding } from '../analysis.ts';
-import { evidence, present } from '../evidence.ts';
+import { evidence, logSearch, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import type { Verdict } from '../verdict.ts';
 
@@ -41,7 +41,11 @@ function blamedModule(facts: Facts, { blamed }: Verdict): Finding[] {
       explanation: `It did not come with this kernel's own sources: ask whoever built it.`,
       confidence: 'certain',
       evidence: present(
-        evidence(facts, `mod -t | grep ${module.name}`, 'The letters are the taints that loading it set.'),
+        evidence(
+          facts,
+          `mod -t | grep -F '${module.name.replace(/[^\w-]/g, '')}'`,
+          'The letters are the taints that loading it set.',
+        ),
       ),
     },
   ];
@@ -100,11 +104,14 @@ function earlierTrouble(facts: Facts): Finding[] {
       title: `The kernel was in trouble before: ${titles.slice(0, 3).join('; ')}${titles.length > 3 ? `; and ${titles.length - 3} more` : ''}`,
       explanation: 'The first incident is often the cause and the last only what it led to.',
       confidence: 'possible',
-      evidence: earlier.slice(0, 3).map((incident) => ({
-        command: `log | grep -A20 '${incident.message.slice(0, 60).replace(/[^\w .:,/-]/g, '.')}'`,
-        output: incident.message,
-        why: `At ${incident.timestamp?.toFixed(6) ?? 'an unknown time'} seconds.`,
-      })),
+      evidence: present(
+        ...earlier.slice(0, 3).map((incident) => {
+          const search = logSearch(incident.message, 10);
+          const when =
+            incident.timestamp === undefined ? 'Before that.' : `At ${incident.timestamp.toFixed(6)} seconds.`;
+          return search === null ? null : evidence(facts, search, when);
+        }),
+      ),
     },
   ];
 }

@@ -1,0 +1,141 @@
+// Where memory went, for deaths by lack of it.
+
+import { readTmpfs } from '../kernel/shmem_fs.ts';
+import { readSlabCaches } from '../kernel/slub_def.ts';
+import { type MemoryUse, memoryUse } from '../kernel/vmstat.ts';
+import type { MemoryReport } from './analysis.ts';
+import type { Facts } from './facts.ts';
+import { label, largestProcesses, mebibytes } from './sentence.ts';
+
+type UseKind = Exclude<keyof MemoryUse, 'total'>;
+
+/** What each use is called, and the counters that show it, newest name first. */
+const uses: readonly { readonly kind: UseKind; readonly name: string; readonly counters: readonly string[] }[] = [
+  {
+    kind: 'anonymous',
+    name: 'memory of processes (anonymous)',
+    counters: ['vm_node_stat[NR_ANON_MAPPED]', 'vm_node_stat[NR_ANON_PAGES]'],
+  },
+  { kind: 'shmem', name: 'files in tmpfs and shared memory', counters: ['vm_node_stat[NR_SHMEM]'] },
+  { kind: 'fileCache', name: 'page cache of files', counters: ['vm_node_stat[NR_FILE_PAGES]'] },
+  {
+    kind: 'slabUnreclaimable',
+    name: 'slab, not reclaimable',
+    counters: ['vm_node_stat[NR_SLAB_UNRECLAIMABLE_B]', 'vm_node_stat[NR_SLAB_UNRECLAIMABLE]'],
+  },
+  {
+    kind: 'slabReclaimable',
+    name: 'slab, reclaimable',
+    counters: ['vm_node_stat[NR_SLAB_RECLAIMABLE_B]', 'vm_node_stat[NR_SLAB_RECLAIMABLE]'],
+  },
+  { kind: 'hugePages', name: 'reserved huge pages', counters: ['hstates[0].nr_huge_pages'] },
+  { kind: 'vmalloc', name: 'vmalloc', counters: ['nr_vmalloc_pages', 'vm_node_stat[NR_VMALLOC]'] },
+  {
+    kind: 'kernelStacks',
+    name: 'kernel stacks',
+    counters: ['vm_node_stat[NR_KERNEL_STACK_KB]', 'vm_zone_stat[NR_KERNEL_STACK_KB]'],
+  },
+  {
+    kind: 'pageTables',
+    name: 'page tables',
+    counters: ['vm_node_stat[NR_PAGETABLE]', 'vm_zone_stat[NR_PAGETABLE]'],
+  },
+  { kind: 'free', name: 'free', counters: ['vm_zone_stat[NR_FREE_PAGES]'] },
+];
+
+/** Name of what no counter counts. */
+const uncounted = 'not counted (pages that drivers and the kernel took for themselves, per-CPU memory)';
+
+/** Expressions for `p` that show how many pages a use takes; the first that this kernel has will do. */
+export function countersOf(name: string): readonly string[] {
+  return uses.find((use) => use.name === name)?.counters ?? [];
+}
+
+const reports = new WeakMap<Facts, MemoryReport | null>();
+
+/** Where memory went, from the kernel's own counters; null where they cannot be read. */
+export function memoryReport(facts: Facts): MemoryReport | null {
+  let report = reports.get(facts);
+  if (report === undefined) {
+    report = facts.kernel.faults.attempt('memory use', () => readReport(facts), null);
+    reports.set(facts, report);
+  }
+  return report;
+}
+
+function readReport(facts: Facts): MemoryReport {
+  const { kernel } = facts;
+  const page = kernel.dump.memory.pageSize;
+  const use = memoryUse(kernel);
+  const rows: { name: string; bytes: number }[] = [];
+  for (const { kind, name } of uses) {
+    const pages = use[kind];
+    if (pages !== null && (pages > 0 || (kind !== 'hugePages' && kind !== 'vmalloc')))
+      rows.push({ name, bytes: pages * page });
+  }
+  const counted = rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = use.total * page;
+  // without counters nothing is known, which is not the same as nothing being counted
+  if (total > counted && counted > 0) rows.push({ name: uncounted, bytes: total - counted });
+  return {
+    total,
+    uses: rows.sort((a, b) => b.bytes - a.bytes),
+    tasks: largestProcesses(facts, 10).map(({ task, rssPages }) => ({
+      pid: task.pid,
+      comm: task.comm,
+      rss: rssPages * page,
+    })),
+    slabs: readSlabCaches(kernel)
+      .map(({ name, address, pages, objects }) => ({
+        name,
+        address: address.toString(16),
+        bytes: pages * page,
+        objects,
+      }))
+      .sort((a, b) => b.bytes - a.bytes)
+      .slice(0, 10),
+    tmpfs: readTmpfs(kernel).map(({ mountedOn, info, usedPages, maxPages }) => ({
+      mountedOn,
+      info: info.toString(16),
+      used: usedPages * page,
+      limit: maxPages * page,
+    })),
+  };
+}
+
+/** One use of memory. */
+export interface MemoryUseOf {
+  readonly name: string;
+  /** Of all memory that the kernel manages, 0 to 1. */
+  readonly share: number;
+  /** Who takes most of it, in words; empty where that is not known. */
+  readonly by: string;
+}
+
+/** A use of memory that takes at least this share of it is worth telling of. */
+const notable = 0.25;
+
+/** The uses that take a notable share of memory, largest first. What is free is none. */
+export function notableUses(memory: MemoryReport): MemoryUseOf[] {
+  return memory.uses
+    .filter(({ name, bytes }) => name !== 'free' && memory.total > 0 && bytes / memory.total >= notable)
+    .map(({ name, bytes }) => ({ name, share: bytes / memory.total, by: takenBy(memory, name) }));
+}
+
+function takenBy(memory: MemoryReport, name: string): string {
+  const percent = (bytes: number): string => `${Math.round((bytes / memory.total) * 100)}%`;
+  const [tmpfs, process, slab] = [memory.tmpfs[0], memory.tasks[0], memory.slabs[0]];
+  if (name.startsWith('files in tmpfs') && tmpfs !== undefined && tmpfs.used > 0)
+    return `most of it in the tmpfs on ${tmpfs.mountedOn || '(mounted nowhere)'} (${percent(tmpfs.used)})`;
+  if (name.startsWith('memory of processes') && process !== undefined)
+    return `most of it of ${label(process)}: ${mebibytes(process.rss)} (${percent(process.rss)})`;
+  if (name.startsWith('slab') && slab !== undefined && slab.bytes > 0)
+    return `the largest cache being ${slab.name} with ${mebibytes(slab.bytes)} (${percent(slab.bytes)})`;
+  return '';
+}
+
+/** The largest notable use of memory; null where none is, or the counters cannot be read. */
+export function largestUse(facts: Facts): MemoryUseOf | null {
+  const memory = memoryReport(facts);
+  return memory === null ? null : (notableUses(memory)[0] ?? null);
+}

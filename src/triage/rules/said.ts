@@ -1,0 +1,78 @@
+// What the kernel itself said when it died, for every kind of death: the lines of its log, and where it said so.
+import { virtAddr } from '../../base/address.ts';
+import type { Evidence, Finding } from '../analysis.ts';
+import { evidence, logSearch, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
+import { badJump } from '../fault.ts';
+import { shortPlace, type Verdict } from '../verdict.ts';
+
+/** The line of the log that tells of the death, with what follows it; null without a log. */
+export function said(facts: Facts, after = 3): Evidence | null {
+  const { death } = facts;
+  if (death === null) return null;
+  const search = logSearch(death.message, after);
+  return search === null ? null : evidence(facts, search, 'What the kernel said.');
+}
+
+export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdict): Finding[] {
+  const { death } = facts;
+  const panic = death?.panic === undefined ? null : logSearch(`Kernel panic - not syncing: ${death.panic}`);
+  const lines = present(said(facts), panic === null ? null : evidence(facts, panic, 'Why it did not go on.'));
+  // a check that failed: the instruction is one that the compiler put there for it
+  const check = kind === 'BUG' || kind === 'WARN' || kind === 'list-corruption' || kind === 'use-after-free';
+  const atCheck = check && isTrap(facts);
+  if (
+    (atCheck || kind === 'divide-error' || kind === 'invalid-opcode') &&
+    instruction !== null &&
+    badJump(facts) === null
+  ) {
+    return [
+      {
+        title: atCheck
+          ? `${kind === 'WARN' ? 'The warning' : 'The check that failed'} is at ${shortPlace(instruction)}`
+          : `The instruction that could not be executed is at ${shortPlace(instruction)}`,
+        explanation: atCheck
+          ? 'Its instruction, ud2, is there to be trapped over; the condition that led to it stands before it.'
+          : '',
+        confidence: 'certain',
+        evidence: present(
+          ...lines,
+          evidence(facts, `dis -r ${instruction.address} | tail -6`, 'The last line is the instruction that trapped.'),
+          evidence(facts, "bt | grep -F '[exception'", 'Where the exception came.'),
+        ),
+      },
+    ];
+  }
+  if (told.includes(kind)) return []; // a rule of that kind's own shows more
+  const evidences = present(...lines, evidence(facts, 'bt | head -24', 'How the kernel came to die.'));
+  if (evidences.length === 0) return [];
+  return [
+    {
+      title:
+        death === null
+          ? `The stack shows how the kernel died${blamed === null ? '' : `, in ${shortPlace(blamed)}`}`
+          : `The kernel said: ${death.message}`,
+      explanation: '',
+      confidence: death === null ? 'likely' : 'certain',
+      evidence: evidences,
+    },
+  ];
+}
+
+/** Kinds whose own rules start with what the CPU or the task did. */
+const told: readonly string[] = [
+  'null-pointer',
+  'bad-page-fault',
+  'general-protection',
+  'soft-lockup',
+  'hard-lockup',
+  'rcu-stall',
+  'unknown',
+];
+
+/** Whether the CPU stands on ud2, which BUG() and WARN() are made of. */
+function isTrap({ exception, kernel }: Facts): boolean {
+  if (exception === null) return false;
+  const { bytes } = kernel.space.readUpTo(virtAddr(exception.registers.rip ?? 0n), 2);
+  return bytes[0] === 0x0f && bytes[1] === 0x0b;
+}
