@@ -240,7 +240,8 @@ export class MachineLog {
       own !== undefined && open.includes(own)
         ? [own, ...open.filter((draft) => draft !== own).reverse()]
         : open.reverse();
-    const match = ordered.find((draft) => causes(draft, headline));
+    const same = headline.kind === 'panic' ? undefined : ordered.find((draft) => draft.kind === headline.kind);
+    const match = same ?? ordered.find((draft) => causes(draft, headline));
     if (match !== undefined) return take(match);
     const reason = headline.reason ?? '';
     if (isConsequence(reason)) {
