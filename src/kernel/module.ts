@@ -79,6 +79,10 @@ function readModule(kernel: Kernel, object: KernelObject): Module | null {
   if (state === 'MODULE_STATE_UNFORMED') return null; // /proc/modules does not show it either
   const ranges = moduleRanges(object);
   const taints = object.member('taints').bigint();
+  // read when asked for: whoever wants symbols only must not be told of users that cannot be read
+  const usedBy = kernel.faults.memo(() =>
+    object.has('source_list') ? kernel.faults.attempt('module users', () => users(object), []) : [],
+  );
   return {
     object,
     name: object.member('name').string(),
@@ -88,7 +92,9 @@ function readModule(kernel: Kernel, object: KernelObject): Module | null {
     state: state === 'MODULE_STATE_COMING' ? 'Loading' : state === 'MODULE_STATE_GOING' ? 'Unloading' : 'Live',
     // MODULE_REF_BASE: the count starts at 1 (kernel/module/main.c, since 3.19)
     refcount: object.has('refcnt') ? Math.max(0, object.member('refcnt.counter').number() - 1) : null,
-    usedBy: object.has('source_list') ? kernel.faults.attempt('module users', () => users(object), []) : [],
+    get usedBy() {
+      return usedBy();
+    },
     taints: moduleTaints
       .filter(([bit]) => (taints >> BigInt(bit)) & 1n)
       .map(([, letter]) => letter)
