@@ -1,5 +1,5 @@
 // Bundles src/ into dist/: the `inquest` program and the library. Plain JavaScript, so that it runs
-// as it is (`npm ci` calls it, under any Node that npm runs on).
+// as it is (`npm ci` calls it, under any Node that npm runs on). Another folder may be named, for tests.
 //
 // Most runs of the program take a tenth of a second or two, so what is loaded at the start counts
 // (docs/performance.md): small packages that every run needs are bundled, with white space taken out, and
@@ -33,10 +33,12 @@ const builtins = {
   },
 };
 
-rmSync('dist/chunks', { recursive: true, force: true });
+const out = process.argv[2] ?? 'dist';
+
+rmSync(`${out}/chunks`, { recursive: true, force: true });
 await build({
   entryPoints: { inquest: 'src/cli/main.ts', index: 'src/index.ts' },
-  outdir: 'dist',
+  outdir: out,
   bundle: true,
   splitting: true, // what is imported with import() stays apart and is not loaded before it is used
   chunkNames: 'chunks/[name]-[hash]',
@@ -53,6 +55,6 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
-chmodSync('dist/inquest.js', 0o755);
-mkdirSync('dist/licenses', { recursive: true });
-for (const name of bundled) copyFileSync(`node_modules/${name}/LICENSE`, `dist/licenses/${name}.txt`);
+chmodSync(`${out}/inquest.js`, 0o755);
+mkdirSync(`${out}/licenses`, { recursive: true });
+for (const name of bundled) copyFileSync(`node_modules/${name}/LICENSE`, `${out}/licenses/${name}.txt`);

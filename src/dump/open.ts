@@ -1,5 +1,6 @@
 // Opens a dump, whatever it lies in. What a file is, is told by its first bytes, in this one place; its
 // name is never looked at.
+import { latin1 } from '../base/byte_reader.ts';
 import { FormatError } from '../base/errors.ts';
 import { type ByteSource, FileSource, InputError, readUpTo } from './byte_source.ts';
 import type { Dump } from './dump.ts';
@@ -34,7 +35,10 @@ export function openDump(paths: readonly string[]): Dump {
     if (first === undefined) throw new FormatError('dump', 'no file given');
     checkDistinct(sources);
     const format = formatOf(first);
-    if (format === null) throw new FormatError(first.path, 'is not a dump: neither ELF core nor kdump-compressed');
+    if (format === null) {
+      checkUnpacked(first.path, startOf(first));
+      throw new FormatError(first.path, 'is not a dump: neither ELF core nor kdump-compressed');
+    }
     for (const source of sources) {
       if (formatOf(source) !== format) throw new FormatError(source.path, `is not a part of the dump ${first.path}`);
     }
@@ -45,12 +49,33 @@ export function openDump(paths: readonly string[]): Dump {
   }
 }
 
-/** Whether a file is a dump that `openDump` would try to open, rather than, say, the text of a log. */
+/** First bytes of files that are something else, packed. */
+const packings: readonly (readonly [name: string, start: string])[] = [
+  ['gzip', '\x1f\x8b\x08'],
+  ['xz', '\xfd7zXZ'],
+  ['zstd', '\x28\xb5\x2f\xfd'],
+  ['bzip2', 'BZh'],
+  ['zip', 'PK\x03\x04'],
+];
+
+/** @param start the file's first bytes @throws FormatError if they are those of a packed file */
+function checkUnpacked(path: string, start: Uint8Array): void {
+  const text = latin1(start, 0, Math.min(start.length, 8));
+  const packing = packings.find(([, magic]) => text.startsWith(magic));
+  if (packing !== undefined) throw new FormatError(path, `is packed with ${packing[0]}: unpack it first`);
+}
+
+/**
+ * Whether a file is a dump that `openDump` would try to open, rather than, say, the text of a log.
+ * @throws FormatError for one that is packed: it could be either
+ */
 export function isDump(path: string): boolean {
   let source: ByteSource | null = null;
   try {
     source = new FileSource(path);
-    return probeFlattened(startOf(source)) || formatOf(source) !== null;
+    const start = startOf(source);
+    checkUnpacked(path, start);
+    return probeFlattened(start) || formatOf(source) !== null;
   } catch (error) {
     if (error instanceof InputError) return false;
     throw error;

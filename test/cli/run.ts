@@ -1,0 +1,57 @@
+// Runs the program as a user does: bundled, a process of its own, with what it printed and how it ended.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+let bundle: string | null = null;
+
+/** The program, bundled when first asked for: it starts in a fifth of the time that its sources take. */
+function program(): string {
+  if (bundle === null) {
+    const cache = join(root, 'node_modules', '.cache'); // where the bundle finds the packages that it does not hold
+    mkdirSync(cache, { recursive: true });
+    const folder = mkdtempSync(join(cache, 'inquest-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    execFileSync(process.execPath, [join(root, 'scripts', 'build.mjs'), folder], { cwd: root });
+    bundle = join(folder, 'inquest.js');
+  }
+  return bundle;
+}
+
+export interface Run {
+  readonly status: number | null;
+  /** The signal that ended it; null if it ended by itself. */
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Closes the reading end of standard output after so many bytes. */
+  readonly closeAfter?: number;
+}
+
+/** @param args the command line behind `inquest` */
+export function inquest(args: readonly string[], options: RunOptions = {}): Promise<Run> {
+  const { INQUEST_DEBUG: _, ...environment } = process.env;
+  const child = spawn(process.execPath, [program(), ...args], { env: { ...environment, ...options.environment } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    if (options.closeAfter !== undefined && stdout.length >= options.closeAfter) child.stdout.destroy();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  child.stdin.end(options.input ?? '');
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }));
+  });
+}
