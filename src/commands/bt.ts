@@ -326,7 +326,8 @@ function renderFrames(trace: TaskTrace, style: BtData['style']): string {
     }
     if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic));
     if (frame.leaves === 'IRQ') lines.push('--- <IRQ stack> ---');
-    else if (frame.leaves !== null && frame.leaves !== 'task') lines.push(`--- <${frame.leaves} exception stack> ---`);
+    else if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
+      lines.push(`--- <${frame.leaves} exception stack> ---`);
   }
   if (trace.problem !== '') lines.push(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`);
   return `${lines.join('\n')}\n`;

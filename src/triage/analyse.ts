@@ -13,12 +13,13 @@ import type { Analysis, BacktraceFrame, InvolvedTask, Place, ShownOutput } from 
 import { commandOutput, evidence } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { memoryReport } from './memory_report.ts';
-import { blockedFindings, blockedTasks } from './rules/blocked.ts';
+import { blockedFindings } from './rules/blocked.ts';
 import { faultFindings } from './rules/fault.ts';
 import { lockupFindings } from './rules/lockup.ts';
 import { outOfMemoryFindings } from './rules/out_of_memory.ts';
 import { saidFindings } from './rules/said.ts';
 import { surroundingFindings } from './rules/surroundings.ts';
+import { blockedTasks } from './sentence.ts';
 import { readSettings } from './settings.ts';
 import { placeAt, reachVerdict, type Verdict } from './verdict.ts';
 

@@ -8,7 +8,8 @@ import type { Place } from './analysis.ts';
 import type { Facts } from './facts.ts';
 import { badJump, type FaultAccess, looksLike, registerText } from './fault.ts';
 import { largestUse, type MemoryUseOf } from './memory_report.ts';
-import { ownFrame, placeAt, shortPlace } from './verdict.ts';
+import { spinLock } from './spin.ts';
+import { ownFrame, placeAt, shortPlace, subjectFrames } from './verdict.ts';
 
 interface Known {
   readonly kind: ReportKind;
@@ -31,6 +32,7 @@ export function verdictSentence(facts: Facts, known: Known): string {
     known.instruction !== null && known.instruction.symbol !== blamed?.symbol && blamed !== null
       ? `, noticed by ${shortPlace(known.instruction)}`
       : '';
+  const spin = spinWords(facts, known);
   const detail = death?.detail === undefined ? null : withoutStop(death.detail);
   switch (kind) {
     case 'null-pointer':
@@ -54,9 +56,9 @@ export function verdictSentence(facts: Facts, known: Known): string {
     case 'double-fault':
       return `An exception could not be delivered (double fault)${where}${runBy}: often a stack overflow or a broken stack pointer.`;
     case 'soft-lockup':
-      return `CPU ${cpu ?? '?'} was stuck in the kernel${seconds(death?.message)}${where}${running(who)}: it never let another task run.`;
+      return `CPU ${cpu ?? '?'} was stuck in the kernel${seconds(death?.message)}${where}${running(who)}: ${spin ?? 'it never let another task run'}.`;
     case 'hard-lockup':
-      return `CPU ${cpu ?? '?'} was stuck with interrupts off${where}${running(who)}.`;
+      return `CPU ${cpu ?? '?'} was stuck with interrupts off${where}${running(who)}${spin === null ? '' : `: ${spin}`}.`;
     case 'rcu-stall':
       return `${cpu === null ? 'RCU waited in vain for a grace period to end' : `CPU ${cpu} held up RCU`}${where}${running(who)}: no grace period could end.`;
     case 'hung-task':
@@ -93,6 +95,13 @@ function unknownSentence(facts: Facts, where: string, who: string | null): strin
 /** `sh (pid 12)` */
 export function label({ comm, pid }: { readonly comm: string; readonly pid: number }): string {
   return `${comm} (pid ${pid})`;
+}
+
+/** The lock that a stuck CPU spins on, in words. */
+function spinWords(facts: Facts, { kind, subject }: Known): string | null {
+  if (kind !== 'soft-lockup' && kind !== 'hard-lockup') return null;
+  const lock = spinLock(facts, subjectFrames(facts, kind, subject));
+  return lock === null ? null : `it spins on the lock ${lock.symbol ?? `at 0x${hex(lock.address)}`}`;
 }
 
 function running(who: string | null): string {
@@ -152,9 +161,8 @@ function hungSentence(facts: Facts, subject: Task | null, where: string): string
     ? ''
     : ` The kernel panicked because ${label(death!.task!)} was blocked${seconds(death!.message)}, too.`;
   const wait = facts.waitOf(subject);
-  if (wait === null) return `${start}; what it waits for is no lock that can be told.${because}`;
-  const symbol = facts.kernel.place(wait.lock);
-  const lock = symbol === null ? `a ${wait.kind} at 0x${hex(wait.lock)}` : `the ${wait.kind} ${symbol.symbol.name}`;
+  if (wait === null) return `${start}; what it waits for is no lock that can be told.${because}${otherWaits(facts)}`;
+  const lock = lockName(facts, wait);
   const { waits, deadlocked } = lockChain(wait, (task) => facts.waitOf(task));
   if (deadlocked) {
     const others = waits.map((w) => label(w.task));
@@ -162,6 +170,32 @@ function hungSentence(facts: Facts, subject: Task | null, where: string): string
     return `Deadlock: ${start} on ${lock}; ${ring}.${because}`;
   }
   return `${start} on ${lock}, ${holderWords(facts, waits)}.${because}`;
+}
+
+/** The lock that most of the blocked tasks wait for, where the task that the kernel panicked about waits for none. */
+function otherWaits(facts: Facts): string {
+  const waits = new Map<bigint, LockWait[]>();
+  for (const task of blockedTasks(facts)) {
+    const wait = facts.waitOf(task);
+    if (wait !== null) waits.set(wait.lock, [...(waits.get(wait.lock) ?? []), wait]);
+  }
+  const [most] = [...waits.values()].sort((a, b) => b.length - a.length);
+  if (most === undefined) return '';
+  const { waits: chain } = lockChain(most[0]!, (task) => facts.waitOf(task));
+  return ` Meanwhile ${count(most.length, 'task')} waited for ${lockName(facts, most[0]!)}, ${holderWords(facts, chain)}.`;
+}
+
+function lockName(facts: Facts, { kind, lock }: LockWait): string {
+  const place = facts.kernel.place(lock);
+  return place === null ? `a ${kind} at 0x${hex(lock)}` : `the ${kind} ${place.symbol.name}`;
+}
+
+/** Most blocked tasks whose locks are looked for: each costs a backtrace. */
+const maxBlocked = 2000;
+
+/** Uninterruptible sleepers: what the hung-task detector counts. */
+export function blockedTasks(facts: Facts): Task[] {
+  return facts.kernel.tasks.all.filter((task) => task.state === 'UN').slice(0, maxBlocked);
 }
 
 /** Who holds the lock at the start of a chain, and what is at the chain's end. */

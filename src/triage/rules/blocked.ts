@@ -5,18 +5,11 @@ import type { Task } from '../../kernel/sched.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { doing, label } from '../sentence.ts';
+import { blockedTasks, doing, label } from '../sentence.ts';
 import type { Verdict } from '../verdict.ts';
 
-/** Most blocked tasks whose locks are looked for: each costs a backtrace. */
-const maxBlocked = 2000;
 /** Most locks told of. */
 const maxLocks = 5;
-
-/** Uninterruptible sleepers: what the hung-task detector counts. */
-export function blockedTasks(facts: Facts): Task[] {
-  return facts.kernel.tasks.all.filter((task) => task.state === 'UN').slice(0, maxBlocked);
-}
 
 export function blockedFindings(facts: Facts, verdict: Verdict): Finding[] {
   const blocked = blockedTasks(facts);

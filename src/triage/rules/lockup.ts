@@ -1,19 +1,18 @@
 // Lockups and stalls: what the stuck CPU ran, whether interrupts were off, and the lock that it spins on.
-import { virtAddr } from '../../base/address.ts';
 import { hex16 } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { label } from '../sentence.ts';
+import { spinLock } from '../spin.ts';
 import { shortPlace, subjectFrames, type Verdict } from '../verdict.ts';
 import { said } from './said.ts';
 
 const interruptFlag = 0x200n;
-const spinning = /^(native_|pv_|__pv_)?queued_(spin|read|write)_lock_slowpath|^_raw_(spin|read|write)_lock/;
 
 export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
   const { kind, subject, blamed } = verdict;
-  if (kind !== 'soft-lockup' && kind !== 'hard-lockup' && kind !== 'rcu-stall') return [];
+  if (kind !== 'soft-lockup' && kind !== 'hard-lockup' && kind !== 'rcu-stall' && kind !== 'nmi') return [];
   const cpu = facts.death?.cpu ?? subject?.cpu ?? facts.crashedCpu?.cpu ?? null;
   const frames = subjectFrames(facts, kind, subject);
   if (frames.length === 0) return [];
@@ -21,13 +20,15 @@ export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
   const entry = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
   const off = entry?.registers?.rflags !== undefined && (entry.registers.rflags & interruptFlag) === 0n;
   findings.push({
-    title: `CPU ${cpu ?? '?'} ran ${blamed === null ? 'code' : shortPlace(blamed)}${subject === null ? '' : ` for ${label(subject)}`} when it was found stuck${off ? ', with interrupts off' : ''}`,
+    title: `CPU ${cpu ?? '?'} ran ${blamed === null ? 'code' : shortPlace(blamed)}${subject === null ? '' : ` for ${label(subject)}`} ${kind === 'nmi' ? 'when the NMI came' : 'when it was found stuck'}${off ? ', with interrupts off' : ''}`,
     explanation:
       entry === undefined
         ? ''
         : off
           ? 'With interrupts off not even the timer gets through: look for what turned them off, and for the loop below it.'
-          : 'Interrupts were on, so the timer got through and only other tasks did not: look for a loop without cond_resched(), or preemption turned off around it.',
+          : kind === 'nmi'
+            ? 'Interrupts were on: the CPU was not stuck hard.'
+            : 'Interrupts were on, so the timer got through and only other tasks did not: look for a loop without cond_resched(), or preemption turned off around it.',
     confidence: 'certain',
     evidence: present(
       evidence(
@@ -39,18 +40,14 @@ export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
     ),
   });
 
-  const rip = entry?.registers?.rip;
-  const inSpin = rip !== undefined && spinning.test(facts.kernel.place(virtAddr(rip))?.symbol.name ?? '');
-  // the lock is the first argument, and the slow paths keep it in its register
-  const lock = inSpin ? entry?.registers?.rdi : undefined;
-  if (lock !== undefined && facts.kernel.space.isReadable(virtAddr(lock))) {
-    const symbol = facts.kernel.place(virtAddr(lock))?.symbol.name ?? null;
+  const lock = spinLock(facts, frames);
+  if (lock !== null) {
     findings.push({
-      title: `It spins on the lock at ${hex16(lock)}${symbol === null ? '' : ` (${symbol})`}`,
+      title: `It spins on the lock at ${hex16(lock.address)}${lock.symbol === null ? '' : ` (${lock.symbol})`}`,
       explanation:
-        'Spinlocks do not name their holder: look in the other CPUs and in sleeping tasks for who took this lock and did not give it back.',
+        'Spinlocks do not name their holder: look in the other CPUs and in sleeping tasks for who took this lock and did not give it back; the same task may have taken it already.',
       confidence: 'likely',
-      evidence: present(evidence(facts, `rd ${hex16(lock)} 1`, 'The low byte is 1 while the lock is held.')),
+      evidence: present(evidence(facts, `rd ${hex16(lock.address)} 1`, 'The low byte is 1 while the lock is held.')),
     });
   }
   const others = facts.kernel.cpus.online.filter(

@@ -44,7 +44,10 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
     ];
   }
   if (told.includes(kind)) return []; // a rule of that kind's own shows more
-  const evidences = present(...lines, evidence(facts, 'bt | head -24', 'How the kernel came to die.'));
+  const evidences = present(
+    ...lines,
+    kind === 'hung-task' ? null : evidence(facts, 'bt | head -24', 'How the kernel came to die.'),
+  );
   if (evidences.length === 0) return [];
   return [
     {
@@ -67,6 +70,8 @@ const told: readonly string[] = [
   'soft-lockup',
   'hard-lockup',
   'rcu-stall',
+  'nmi',
+  'stack-overflow',
   'unknown',
 ];
 

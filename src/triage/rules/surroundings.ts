@@ -1,10 +1,11 @@
 // What stands around any death: modules in the way, earlier trouble, overflowed stacks, settings.
-import { hex16 } from '../../base/text.ts';
+import { frameName } from '../../kernel/backtrace.ts';
 import { parentPid } from '../../kernel/sched.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, logSearch, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import type { Verdict } from '../verdict.ts';
+import { said } from './said.ts';
 
 export function surroundingFindings(facts: Facts, verdict: Verdict): Finding[] {
   return [
@@ -66,30 +67,46 @@ function sysrq(facts: Facts, { kind, subject }: Verdict): Finding[] {
   ];
 }
 
-/** A stack whose end mark is gone. */
-function overflow(facts: Facts, { kind, subject }: Verdict): Finding[] {
+/** Times that a function is on one stack before it is taken to call itself. */
+const recursive = 8;
+
+/** A stack that ran over its end: the function that fills it, and stacks whose end mark is gone. */
+function overflow(facts: Facts, { kind }: Verdict): Finding[] {
+  const findings: Finding[] = [];
+  if (kind === 'stack-overflow' || kind === 'double-fault') {
+    const names = facts.crashTrace.frames.filter((frame) => frame.reliable).map(frameName);
+    const times = new Map<string, number>();
+    for (const name of names) if (name !== '') times.set(name, (times.get(name) ?? 0) + 1);
+    const [name, most] = [...times].sort((a, b) => b[1] - a[1])[0] ?? ['', 0];
+    const calls = most >= recursive;
+    const evidences = present(
+      said(facts),
+      evidence(facts, 'bt | head -24', 'Where the stack ended.'),
+      calls ? evidence(facts, 'bt | tail -24', 'Where it began.') : null,
+    );
+    if (evidences.length > 0) {
+      findings.push({
+        title: calls
+          ? `${name} is on the stack ${most} times, in ${names.length} frames: it calls itself, or what it calls does`
+          : `The stack had ${names.length} frames when it ended`,
+        explanation: calls ? 'Recursion in the kernel must have a bound: its stacks are small.' : '',
+        confidence: 'certain',
+        evidence: evidences,
+      });
+    }
+  }
   const check = evidence(facts, 'bt -v', 'The mark at the end of a stack (57ac6e9d) must still be there.');
-  if (check === null || check.output.startsWith('No stack overflows')) return [];
-  return [
-    {
-      title: 'A kernel stack ran over its end',
-      explanation:
-        kind === 'stack-overflow'
-          ? ''
-          : 'What lies behind a stack belongs to somebody else: that it is damaged may be the cause of everything else.',
-      confidence: 'certain',
-      evidence: present(
-        check,
-        subject === null
-          ? null
-          : evidence(
-              facts,
-              `bt ${hex16(subject.address)} | head -40`,
-              'Look for functions that call each other again and again.',
-            ),
-      ),
-    },
-  ];
+  if (check === null || check.output.startsWith('No stack overflows')) return findings;
+  findings.push({
+    title: 'A kernel stack ran over its end',
+    explanation:
+      kind === 'stack-overflow'
+        ? ''
+        : 'What lies behind a stack belongs to somebody else: that it is damaged may be the cause of everything else.',
+    confidence: 'certain',
+    evidence: [check],
+  });
+  return findings;
 }
 
 /** Incidents that did not kill, before the one that did. */
