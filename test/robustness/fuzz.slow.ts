@@ -1,11 +1,14 @@
 // Breaks a dump in many ways and looks what the program makes of it:
 //
-//   node test/robustness/fuzz.slow.ts DUMP [N] [KIND]...      KIND: file, words, page, excluded; all if not given
+//   node test/robustness/fuzz.slow.ts DUMP [N] [KIND]...
+//
+// KIND is what is broken: the `file`, `words` of known structures, a `page` that the report reads, or a page
+// `excluded`; or `process`: the file, looked at by processes of their own. All if none is given.
 //
 // Each case is run in a process that is watched from outside: one that takes longer than `patience`, or more
 // memory than `room`, or ends, is a failure like any other. The same case comes back with the same number:
 // `node test/robustness/fuzz.slow.ts DUMP --case KIND SEED`.
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +20,7 @@ import { openDump } from '../../src/dump/open.ts';
 import { Kernel } from '../../src/kernel/session.ts';
 import { alterPage, alterWords, pagesRead, targetsOf } from './alter.ts';
 import { AlteredMemory, withMemory } from './altered_memory.ts';
-import { commandLines, exercise, type Problem, stackOf } from './exercise.ts';
+import { checkText, commandLines, exercise, type Problem, stackOf } from './exercise.ts';
 import { Dice, mutateFile } from './mutate.ts';
 
 /** Milliseconds for one case: a report and some commands, each of which has ten seconds as a process of its own. */
@@ -27,7 +30,7 @@ const room = 500;
 /** Commands run for one case beside the report. */
 const commandsPerCase = 12;
 
-const kinds = ['file', 'words', 'page', 'excluded'] as const;
+const kinds = ['file', 'words', 'page', 'excluded', 'process'] as const;
 type Kind = (typeof kinds)[number];
 
 interface CaseResult {
@@ -171,6 +174,16 @@ const runners: Record<Kind, (dumpPath: string, scratch: string) => Runner> = {
       }
     };
   },
+  process: (dumpPath, scratch) => {
+    const good = readFileSync(dumpPath);
+    return (seed, commands) => {
+      const { name, bytes } = mutateFile(good, seed);
+      writeFileSync(scratch, bytes);
+      const lines = commands.slice(0, 4).flatMap((line) => ['-c', line]);
+      const job = (['report', 'info', 'log', 'oops', 'crash'] as const)[seed % 5]!;
+      return { name, problems: runProcess([job, scratch, ...(job === 'crash' ? lines : [])]) };
+    };
+  },
   words: (dumpPath) => {
     const dump = openDump([dumpPath]);
     const kernel = new Kernel(dump);
@@ -206,6 +219,35 @@ const runners: Record<Kind, (dumpPath: string, scratch: string) => Runner> = {
     };
   },
 };
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+/** Tells on descriptor 3, at the end, the most memory that the process had. */
+const tellMemory =
+  'data:text/javascript,import fs from "node:fs"; process.on("exit", () => fs.writeSync(3, String(process.resourceUsage().maxRSS)))';
+
+/** Runs the program on a dump, and holds the process to its limits. */
+function runProcess(args: readonly string[]): Problem[] {
+  const started = performance.now();
+  const run = spawnSync(process.execPath, ['--import', tellMemory, main, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    timeout: 2 * patience,
+    maxBuffer: 1 << 28,
+  });
+  const where = args.filter((arg) => !arg.includes('/')).join(' ');
+  const problems = checkText(where, run.stdout + run.stderr);
+  const ms = Math.round(performance.now() - started);
+  const memory = Math.round(Number(run.output[3]) / 1024);
+  if (ms > 10_000) problems.push({ where, what: `took ${ms} ms` });
+  if (memory > room) problems.push({ where, what: `took ${memory} MiB` });
+  if (run.status !== 0 && run.status !== 1 && !(args[0] === 'oops' && run.status === 3)) {
+    problems.push({ where, what: `ended with ${run.status ?? run.signal}: ${run.stderr.slice(0, 500)}` });
+  }
+  if (run.status === 1 && args[0] !== 'crash' && !/^inquest: [^\n]+\n/m.test(run.stderr)) {
+    problems.push({ where, what: `failed without a line that says why: ${JSON.stringify(run.stderr.slice(0, 500))}` });
+  }
+  return problems;
+}
 
 /** Page frames that the report reads and that are there. */
 function readByReport(dump: Dump): number[] {
