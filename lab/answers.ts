@@ -13,6 +13,9 @@ export interface Answers {
   ask(command: string): string | undefined;
 }
 
+/** Not a command of the shell: `inquest report --format json`. crash(8) has nothing like it. */
+export const reportCommand = 'report --format json';
+
 /** Asks inquest, one process a command, so that one that dies harms no other. */
 export class InquestAnswers implements Answers {
   readonly name = 'inquest';
@@ -20,35 +23,41 @@ export class InquestAnswers implements Answers {
   readonly #program: string;
   readonly #known = new Map<string, string>();
   readonly #commands: ReadonlySet<string>;
-  /** What it wrote to standard error, by command. */
-  readonly complaints = new Map<string, string>();
 
   /** @param program inquest's entry point; its own source unless told otherwise */
   constructor(dumps: readonly string[], program = join(projectFolder, 'src/cli/main.ts')) {
     this.#dumps = dumps;
     this.#program = program;
-    this.#commands = new Set(this.#run('help').match(/\S+/g) ?? []);
+    this.#commands = new Set(this.#run('help', ['crash', ...dumps, '-s', '-c', 'help']).match(/\S+/g) ?? []);
   }
 
   ask(command: string): string | undefined {
+    if (command === reportCommand) return this.#once(command, ['report', '--format', 'json', ...this.#dumps]);
     const [verb = '', ...rest] = command.replace(/^foreach /, '').split(' ');
     if (!this.#commands.has(verb)) return undefined;
     if (command.startsWith('foreach ') && !this.#commands.has('foreach')) {
       const each = parsePs(this.ask('ps') ?? '').filter((row) => row.pid !== 0);
       return each.length === 0 ? undefined : this.ask([verb, ...rest, ...each.map((row) => row.pid)].join(' '));
     }
+    return this.#once(command, ['crash', ...this.#dumps, '-s', '-c', command]);
+  }
+
+  /** @param command what the answer is known by */
+  #once(command: string, args: readonly string[]): string {
     const known = this.#known.get(command);
     if (known !== undefined) return known;
-    const text = this.#run(command);
+    const text = this.#run(command, args);
     this.#known.set(command, text);
     return text;
   }
 
-  #run(command: string): string {
-    const args = [this.#program, 'crash', ...this.#dumps, '-s', '-c', command];
-    const result = spawnSync(process.execPath, args, { maxBuffer: 1 << 30, encoding: 'utf8', timeout: 300_000 });
+  #run(command: string, args: readonly string[]): string {
+    const result = spawnSync(process.execPath, [this.#program, ...args], {
+      maxBuffer: 1 << 30,
+      encoding: 'utf8',
+      timeout: 300_000,
+    });
     if (result.error !== undefined) throw new Error(`inquest ${command}: ${result.error.message}`);
-    if (result.stderr !== '') this.complaints.set(command, lastLines(result.stderr, 8));
     if (result.status !== 0 && result.stdout === '')
       throw new Error(`inquest ${command}: ${lastLines(result.stderr, 5)}`);
     return result.stdout;
@@ -64,15 +73,16 @@ export class CrashAnswers implements Answers {
   constructor(dump: string, vmlinux: string, commands: readonly string[]) {
     const folder = mkdtempSync(join(tmpdir(), 'lab-crash-'));
     try {
+      const asked = commands.filter((command) => command !== reportCommand);
       const file = (i: number) => join(folder, String(i));
       const input = join(folder, 'input');
-      writeFileSync(input, [...commands.map((command, i) => `${command} > ${file(i)}`), 'quit', ''].join('\n'));
+      writeFileSync(input, [...asked.map((command, i) => `${command} > ${file(i)}`), 'quit', ''].join('\n'));
       const result = spawnSync('crash', ['-s', '-i', input, vmlinux, dump], {
         maxBuffer: 1 << 30,
         encoding: 'utf8',
         timeout: 600_000,
       });
-      commands.forEach((command, i) => {
+      asked.forEach((command, i) => {
         if (existsSync(file(i))) this.#texts.set(command, readFileSync(file(i), 'utf8'));
       });
       if (this.#texts.size === 0)

@@ -12,7 +12,7 @@ import { runInRoot, runProgram } from './programs.ts';
 
 /** Modules that both kernels load, and those that only lie ready for a scenario. Their dependencies come along. */
 const loaded = ['virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_net', 'crc32c_generic', 'crc32c-intel', 'ext4'];
-const ready = ['zram', 'lzo-rle', 'lz4', 'lz4hc'];
+const ready = ['lzo-rle', 'zram'];
 
 const distribution = ['bash', 'sleep', 'tail', 'cat', 'perl', 'unshare', 'setsid', 'mkswap', 'swapon'];
 
@@ -74,7 +74,7 @@ function realInside(root: string, path: string): string {
   return at;
 }
 
-/** Kernel modules, and lib/modules/order: the names to insert, each after what it depends on. */
+/** Kernel modules, and the orders in which to insert them, each after what it needs: boot.order, and NAME.order of those that lie ready. */
 function addModules(nodes: Map<string, Node>, image: string): void {
   const files = new Map(
     globSync(['lib/modules/**/*.ko*', 'usr/lib/modules/**/*.ko*'], { cwd: image }).map((path) => [
@@ -82,17 +82,20 @@ function addModules(nodes: Map<string, Node>, image: string): void {
       join(image, path),
     ]),
   );
-  const order: string[] = [];
-  for (const wanted of [loaded, ready]) {
-    for (const name of wanted) addModule(nodes, files, moduleName(name), order);
-    if (wanted === loaded)
-      nodes.set('lib/modules/order', { kind: 'file', bytes: Buffer.from(order.map((name) => `${name}\n`).join('')) });
-  }
+  const write = (list: string, names: readonly string[], before: readonly string[]) => {
+    const order = [...before];
+    for (const name of names) addModule(nodes, files, moduleName(name), order);
+    const lines = order.slice(before.length).map((name) => `${name}\n`);
+    nodes.set(`lib/modules/${list}.order`, { kind: 'file', bytes: Buffer.from(lines.join('')) });
+    return order;
+  };
+  const boot = write('boot', loaded, []);
+  for (const name of ready) write(moduleName(name), [name], boot);
 }
 
 function addModule(nodes: Map<string, Node>, files: ReadonlyMap<string, string>, name: string, order: string[]): void {
   const file = files.get(name);
-  if (file === undefined || order.includes(name) || nodes.has(`lib/modules/${name}.ko`)) return; // built in, or there
+  if (file === undefined || order.includes(name)) return; // built in, or loaded already
   const bytes = moduleBytes(file);
   nodes.set(`lib/modules/${name}.ko`, { kind: 'file', bytes });
   for (const needed of dependencies(bytes)) addModule(nodes, files, moduleName(needed), order);

@@ -20,13 +20,21 @@ export interface Scenario {
   readonly memory?: number;
   /** What the console says when the guest dies as it should. */
   readonly dying: RegExp;
+  /** What a report should call it (`panic.kind`), and the function it died in (`panic.rip.symbol`) where there is one. */
+  readonly verdict: { readonly kind: string; readonly at?: string };
   /** Why memory and processes at the crash differ much from the picture, where they must: provoking changes them. */
   readonly moves?: string;
 }
 
 /** A scenario that only writes its name to /proc/perish. */
-export function byModule(name: string, about: string, dying: RegExp, more: Partial<Scenario> = {}): Scenario {
-  return { name, about, dying, module: true, provoke: provokeInChild(name), ...more };
+export function byModule(
+  name: string,
+  about: string,
+  dying: RegExp,
+  verdict: Scenario['verdict'],
+  more: Partial<Scenario> = {},
+): Scenario {
+  return { name, about, dying, verdict, module: true, provoke: provokeInChild(name), ...more };
 }
 
 /** Writes to /proc/perish from a process of its own, so that it is not init that dies. */

@@ -11,8 +11,10 @@ import { stacks } from './stacks.ts';
 import { symbols } from './symbols.ts';
 import { commandLine, identity, taint, uptime } from './system.ts';
 import { processes, threads } from './tasks.ts';
+import { verdict } from './verdict.ts';
 
 export const facts: readonly Fact[] = [
+  verdict,
   identity,
   uptime,
   taint,

@@ -13,7 +13,7 @@ mount -t devtmpfs devtmpfs /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs -o size=64m tmpfs /tmp
-while read -r module; do insmod /lib/modules/$module.ko || echo "LAB NOTE no module $module"; done < /lib/modules/order
+while read -r module; do insmod /lib/modules/$module.ko || echo "LAB NOTE no module $module"; done < /lib/modules/boot.order
 mount -t ext4 /dev/vda /lab || echo "LAB FAILED no disk"
 if [ -e /proc/vmcore ]; then
   . /lab/capture.sh
@@ -23,6 +23,7 @@ if [ -e /proc/vmcore ]; then
   poweroff -f
 fi
 mount -t debugfs debugfs /sys/kernel/debug
+load() { while read -r module; do insmod /lib/modules/$module.ko; done < /lib/modules/$1.order; }
 hostname lab
 ip link set lo up
 ip addr add 10.0.2.15/24 dev eth0
@@ -45,5 +46,6 @@ mount -o remount,ro /lab
 # Not before: taking the picture could trip a detector that the scenario makes impatient.
 while IFS='=' read -r name value; do echo "$value" > "/proc/sys/$(echo "$name" | tr . /)"; done < /lab/sysctl
 echo "LAB READY"
+sleep 1 # the console is slower than the end
 . /tmp/provoke.sh
 sleep 1000000

@@ -243,6 +243,13 @@ static void way_spinlock(void)
 
 /* --- tasks that do not come back -------------------------------------------------------------- */
 
+/* Interruptibly, so that the hung task detector does not take the sleeper for a victim. */
+static void sleep_for_ever(void)
+{
+	for (;;)
+		msleep_interruptible(1000000000);
+}
+
 static int abba_other(void *unused)
 {
 	mutex_lock(&perish_second);
@@ -262,7 +269,7 @@ static void way_abba(void)
 static int rwsem_writer(void *unused)
 {
 	down_write(&perish_rwsem);
-	ssleep(1000000);
+	sleep_for_ever();
 	up_write(&perish_rwsem);
 	return 0;
 }
@@ -277,8 +284,7 @@ static void way_rwsem(void)
 static int crowd_holder(void *unused)
 {
 	mutex_lock(&perish_crowded);
-	for (;;)
-		ssleep(1000000);
+	sleep_for_ever();
 	return 0;
 }
 
@@ -380,8 +386,7 @@ static void perish_tick(struct timer_list *t)
 
 static int perish_idler(void *unused)
 {
-	while (!kthread_should_stop())
-		ssleep(100000);
+	sleep_for_ever();
 	return 0;
 }
 

@@ -1,5 +1,11 @@
 import { byModule } from '../scenario.ts';
 
-export default byModule('abba', 'two tasks lock each other out, hung_task_panic', /hung_task: blocked tasks/, {
-  sysctl: { 'kernel.hung_task_panic': 1, 'kernel.hung_task_timeout_secs': 5 },
-});
+export default byModule(
+  'abba',
+  'two tasks lock each other out, hung_task_panic',
+  /hung_task: blocked tasks/,
+  { kind: 'hung-task' },
+  {
+    sysctl: { 'kernel.hung_task_panic': 1, 'kernel.hung_task_timeout_secs': 5 },
+  },
+);

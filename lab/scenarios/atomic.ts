@@ -1,5 +1,11 @@
 import { byModule } from '../scenario.ts';
 
-export default byModule('atomic', 'sleeps with preemption disabled, panic_on_warn', /scheduling while atomic/, {
-  sysctl: { 'kernel.panic_on_warn': 1 },
-});
+export default byModule(
+  'atomic',
+  'sleeps with preemption disabled, panic_on_warn',
+  /scheduling while atomic/,
+  { kind: 'atomic-sleep', at: 'way_atomic' },
+  {
+    sysctl: { 'kernel.panic_on_warn': 1 },
+  },
+);

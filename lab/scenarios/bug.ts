@@ -1,3 +1,3 @@
 import { byModule } from '../scenario.ts';
 
-export default byModule('bug', 'BUG_ON', /kernel BUG at/);
+export default byModule('bug', 'BUG_ON', /kernel BUG at/, { kind: 'BUG', at: 'way_bug' });

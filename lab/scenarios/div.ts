@@ -1,3 +1,3 @@
 import { byModule } from '../scenario.ts';
 
-export default byModule('div', 'divides by zero', /divide error/);
+export default byModule('div', 'divides by zero', /divide error/, { kind: 'divide-error', at: 'way_div' });

@@ -1,3 +1,6 @@
 import { byModule } from '../scenario.ts';
 
-export default byModule('gpf', 'reads a non-canonical address', /general protection fault/);
+export default byModule('gpf', 'reads a non-canonical address', /general protection fault/, {
+  kind: 'general-protection',
+  at: 'way_gpf',
+});

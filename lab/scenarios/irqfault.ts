@@ -4,4 +4,5 @@ export default byModule(
   'irqfault',
   'reads through a NULL pointer in a hard interrupt',
   /BUG: kernel NULL pointer dereference/,
+  { kind: 'null-pointer', at: 'perish_sum' },
 );

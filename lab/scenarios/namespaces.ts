@@ -16,4 +16,5 @@ export default {
   ].join('\n'),
   provoke: 'echo c > /proc/sysrq-trigger\n',
   dying: /sysrq triggered crash/,
+  verdict: { kind: 'sysrq' },
 } satisfies Scenario;

@@ -7,4 +7,5 @@ export default {
   provoke: '',
   host: 'inject-nmi',
   dying: /NMI: Not continuing/,
+  verdict: { kind: 'nmi' },
 } satisfies Scenario;

@@ -5,6 +5,7 @@ export default byModule(
   'nmifault',
   'reads through a NULL pointer inside an NMI handler',
   /BUG: kernel NULL pointer dereference/,
+  { kind: 'null-pointer', at: 'perish_sum' },
   {
     host: 'inject-nmi',
   },

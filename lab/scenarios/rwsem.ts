@@ -4,6 +4,7 @@ export default byModule(
   'rwsem',
   'a reader waits for a writer that sleeps, hung_task_panic',
   /hung_task: blocked tasks/,
+  { kind: 'hung-task' },
   {
     sysctl: { 'kernel.hung_task_panic': 1, 'kernel.hung_task_timeout_secs': 5 },
   },

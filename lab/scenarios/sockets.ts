@@ -6,4 +6,5 @@ export default {
   setup: 'lively sockets 200 &\nsleep 3\n',
   provoke: 'echo c > /proc/sysrq-trigger\n',
   dying: /sysrq triggered crash/,
+  verdict: { kind: 'sysrq' },
 } satisfies Scenario;

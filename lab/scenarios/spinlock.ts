@@ -1,5 +1,11 @@
 import { byModule } from '../scenario.ts';
 
-export default byModule('spinlock', 'takes a spinlock twice', /soft lockup - CPU#/, {
-  sysctl: { 'kernel.softlockup_panic': 1, 'kernel.watchdog_thresh': 4 },
-});
+export default byModule(
+  'spinlock',
+  'takes a spinlock twice',
+  /soft lockup - CPU#/,
+  { kind: 'soft-lockup' },
+  {
+    sysctl: { 'kernel.softlockup_panic': 1, 'kernel.watchdog_thresh': 4 },
+  },
+);

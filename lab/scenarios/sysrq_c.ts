@@ -5,4 +5,5 @@ export default {
   about: 'crashed on purpose, by /proc/sysrq-trigger',
   provoke: 'echo c > /proc/sysrq-trigger\n',
   dying: /sysrq triggered crash/,
+  verdict: { kind: 'sysrq' },
 } satisfies Scenario;

@@ -4,4 +4,5 @@ export default byModule(
   'timer',
   'reads through a NULL pointer in the softirq of a timer',
   /BUG: kernel NULL pointer dereference/,
+  { kind: 'null-pointer', at: 'perish_sum' },
 );

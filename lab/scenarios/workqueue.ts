@@ -4,4 +4,5 @@ export default byModule(
   'workqueue',
   'reads through a NULL pointer in a work item',
   /BUG: kernel NULL pointer dereference/,
+  { kind: 'null-pointer', at: 'perish_sum' },
 );

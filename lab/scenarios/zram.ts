@@ -5,7 +5,7 @@ export default {
   name: 'zram',
   about: 'swap on zram, in use, then sysrq-c',
   setup: [
-    'for module in lzo_rle lz4hc lz4 zram; do [ -f /lib/modules/$module.ko ] && insmod /lib/modules/$module.ko 2>/dev/null; done',
+    'load lzo_rle; load zram',
     'echo 128M > /sys/block/zram0/disksize',
     'mkswap /dev/zram0 >/dev/null; swapon /dev/zram0',
     'mkdir -p /sys/fs/cgroup /pushed',
@@ -14,8 +14,9 @@ export default {
     'mkdir /sys/fs/cgroup/pushed',
     'echo 16777216 > /sys/fs/cgroup/pushed/memory.max',
     'mount -t tmpfs pushed /pushed',
-    "busybox sh -c 'echo $$ > /sys/fs/cgroup/pushed/cgroup.procs; busybox dd if=/dev/zero of=/pushed/all bs=1M count=40' 2>/dev/null\n",
+    "busybox sh -c 'echo $$ > /sys/fs/cgroup/pushed/cgroup.procs; busybox dd if=/dev/zero of=/pushed/all bs=1M count=40 2>/dev/null'\n",
   ].join('\n'),
   provoke: 'echo c > /proc/sysrq-trigger\n',
   dying: /sysrq triggered crash/,
+  verdict: { kind: 'sysrq' },
 } satisfies Scenario;

@@ -13,6 +13,7 @@ import { stacks } from '../../lab/facts/stacks.ts';
 import { symbols } from '../../lab/facts/symbols.ts';
 import { commandLine, identity, taint, uptime } from '../../lab/facts/system.ts';
 import { commMatches, processes, threads } from '../../lab/facts/tasks.ts';
+import { verdict } from '../../lab/facts/verdict.ts';
 import { compared, counts, pictureOf, task } from './world.ts';
 
 const head = (pid: number, comm = 'sh') => `PID: ${pid}        TASK: ff19dc6701220000  CPU: 1    COMMAND: "${comm}"\n`;
@@ -171,6 +172,16 @@ describe('the machine', () => {
       counts(compared(commandLine, picture, ['saved_command_line = $1 = 0xffff "console=ttyS1"\n'])),
       [0, 0, 1],
     );
+  });
+});
+
+describe('the verdict', () => {
+  it('must be the kind and the function that the scenario provoked', (test) => {
+    const report = (kind: string, symbol: string) => JSON.stringify({ panic: { kind, rip: { symbol } } });
+    const picture = pictureOf(test, {});
+    assert.deepEqual(counts(compared(verdict, picture, [report('null-pointer', 'perish_sum')])), [2, 0, 0]);
+    assert.deepEqual(counts(compared(verdict, picture, [report('panic', 'perish_account')])), [0, 0, 2]);
+    assert.deepEqual(counts(compared(verdict, picture, ['{"panic":null}'])), [0, 0, 2]);
   });
 });
 
