@@ -2,7 +2,6 @@
 //
 // A command reads the kernel into plain data (numbers, strings, bigints, arrays, records: nothing that
 // needs the dump any more), and renders that data as crash(8) prints it. `--json` prints the data itself.
-import { UsageError } from '../base/errors.ts';
 import { escapeJson } from '../base/text.ts';
 import type { Fault } from '../kernel/faults.ts';
 import type { CommandContext } from './context.ts';
@@ -64,12 +63,6 @@ export function defineCommand<Data>(definition: {
 export function usageText(command: Command): string {
   const forms = command.help.usage.map((form) => `  ${command.name}${form === '' ? '' : ` ${form}`}`);
   return `Usage:\n${forms.join('\n')}\nEnter "help ${command.name}" for details.\n`;
-}
-
-/** A word that must be a decimal number. @throws UsageError */
-export function decimalArgument(word: string, what: string): number {
-  if (!/^\d{1,15}$/.test(word)) throw new UsageError(`invalid ${what}: ${word}`);
-  return Number(word);
 }
 
 /** JSON text of a command's data: bigints as `0x` hexadecimal strings, since JSON numbers are not exact beyond 2^53. */

@@ -55,19 +55,6 @@ export function parseHex(word: string): VirtAddr | null {
   return /^(0x)?[0-9a-fA-F]{1,16}$/.test(word) ? virtAddr(BigInt(word.startsWith('0x') ? word : `0x${word}`)) : null;
 }
 
-/**
- * An address as crash(8) reads it: a symbol if there is one of that name, else hexadecimal with or
- * without `0x`.
- * @throws UsageError if it is neither
- */
-export function parseAddress(context: CommandContext, word: string): VirtAddr {
-  const symbol = context.kernel.symbols.find(word);
-  if (symbol !== null) return symbol.address;
-  const address = parseHex(word);
-  if (address === null) throw new UsageError(`invalid address or symbol: ${escapeLine(word)}`);
-  return address;
-}
-
 /** A count or value as crash(8) reads it: `0x` hexadecimal, or decimal, or (with letters) hexadecimal. */
 export function parseNumber(word: string): bigint | null {
   if (/^0x[0-9a-fA-F]{1,16}$/.test(word) || /^\d{1,20}$/.test(word)) return BigInt(word);

@@ -1,6 +1,6 @@
 // Register sets of x86_64: `struct pt_regs` on a stack, and registers saved by a dump
 // (arch/x86/include/asm/ptrace.h; the layout is ABI and has not changed).
-import { type VirtAddr, virtAddr } from '../../base/address.ts';
+import type { VirtAddr } from '../../base/address.ts';
 import type { AddressSpace } from '../address_space.ts';
 
 /** Names of pt_regs's words in memory order, as registers are called elsewhere (`rip`, not `ip`). */
@@ -73,11 +73,6 @@ export function fromNote(registers: Readonly<Record<string, bigint>>): Registers
 /** True when these registers are those of user mode: ring 3 in CS's low bits. */
 export function isUserMode(registers: Registers): boolean {
   return ((registers.cs ?? 0n) & 3n) === 3n;
-}
-
-/** The address of a register as a virtual address; 0 if it is not known. */
-export function registerAddress(registers: Registers, name: RegisterName): VirtAddr {
-  return virtAddr(registers[name] ?? 0n);
 }
 
 /** Bits of RFLAGS (Intel SDM volume 1, 3.4.3) by name, lowest first. */
