@@ -10,8 +10,17 @@ import { cpio, type Node } from './cpio.ts';
 import { labFolder } from './place.ts';
 import { runInRoot, runProgram } from './programs.ts';
 
-/** Modules that both kernels load, and those that only lie ready for a scenario. Their dependencies come along. */
-const loaded = ['virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_net', 'crc32c_generic', 'crc32c-intel', 'ext4'];
+/** Modules that both kernels load (qemu_fw_cfg tells QEMU where VMCOREINFO is, for the dumps that QEMU writes), and those that only lie ready for a scenario. Their dependencies come along. */
+const loaded = [
+  'virtio_pci',
+  'virtio_mmio',
+  'virtio_blk',
+  'virtio_net',
+  'crc32c_generic',
+  'crc32c-intel',
+  'ext4',
+  'qemu_fw_cfg',
+];
 const ready = ['lzo-rle', 'zram'];
 
 const distribution = ['bash', 'sleep', 'tail', 'cat', 'perl', 'unshare', 'setsid', 'mkswap', 'swapon'];
