@@ -15,23 +15,34 @@ const external = ['iced-x86', 'zstddec'];
 const lazy = ['node:child_process', 'node:readline', 'node:crypto'];
 
 /**
- * Takes Node's own modules with require(): an import statement evaluates every export for its namespace
- * object, and so loads streams with node:fs, for example.
+ * Takes Node's own modules with require(), and of those only what is used: an import statement evaluates every
+ * export for its namespace object, and so loads streams with node:fs and workers with node:util.
  */
 const builtins = {
   name: 'builtins',
   setup(builder) {
-    builder.onResolve({ filter: /^node:/ }, ({ path }) =>
-      path === 'node:module' ? { path, external: true } : { path, namespace: 'builtin' },
-    );
-    builder.onLoad({ filter: /.*/, namespace: 'builtin' }, async ({ path }) => {
+    builder.onResolve({ filter: /^node:/ }, ({ path, kind }) => {
+      if (path === 'node:module') return { path, external: true };
+      return { path, namespace: kind === 'require-call' ? 'required' : 'imported', sideEffects: false };
+    });
+    builder.onLoad({ filter: /.*/, namespace: 'required' }, async ({ path }) => {
       if (!lazy.includes(path)) return { contents: `module.exports = requireBuiltin('${path}');` };
-      const names = Object.keys(await import(path)).filter((name) => name !== 'default');
-      const getters = names.map((name) => `get ${name}() { return requireBuiltin('${path}').${name}; }`);
+      const getters = (await namesOf(path)).map((name) => `get ${name}() { return requireBuiltin('${path}').${name}; }`);
       return { contents: `module.exports = { ${getters.join(', ')} };` };
+    });
+    builder.onLoad({ filter: /.*/, namespace: 'imported' }, async ({ path }) => {
+      const module = `/* @__PURE__ */ requireBuiltin('${path}')`;
+      const take = lazy.includes(path)
+        ? (name) => `export const ${name} = (...args) => requireBuiltin('${path}').${name}(...args);`
+        : (name) => `export const ${name} = /* @__PURE__ */ (() => module.${name})();`;
+      return { contents: [`const module = ${module};`, ...(await namesOf(path)).map(take)].join('\n') };
     });
   },
 };
+
+async function namesOf(module) {
+  return Object.keys(await import(module)).filter((name) => /^\w+$/.test(name) && name !== 'default');
+}
 
 const out = process.argv[2] ?? 'dist';
 
