@@ -261,8 +261,14 @@ export class BtfRecords {
 
   /** Entries of a DATASEC: number of the VAR, offset in the section and size, in bytes. */
   *sectionEntries(id: number): Iterable<{ variable: number; offset: number; size: number }> {
-    for (let i = 0; i < this.count(id); i++) {
-      yield { variable: this.word(id, 3 * i), offset: this.word(id, 3 * i + 1), size: this.word(id, 3 * i + 2) };
+    const { view, offset } = this.placeOf(id);
+    const end = offset + recordHead + 12 * countOf(view.getUint32(offset + 4, true));
+    for (let at = offset + recordHead; at < end; at += 12) {
+      yield {
+        variable: view.getUint32(at, true),
+        offset: view.getUint32(at + 4, true),
+        size: view.getUint32(at + 8, true),
+      };
     }
   }
 
