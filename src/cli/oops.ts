@@ -1,9 +1,12 @@
 // `inquest oops`: every incident in a log, explained.
 import { escapeJson, escapeTerminal } from '../base/text.ts';
 import { logAsText, readLog } from '../kernel/printk.ts';
+import type { Kernel } from '../kernel/session.ts';
+import { explain } from '../oops/explain.ts';
 import type { Incident } from '../oops/incident.ts';
 import { renderIncident } from '../oops/render.ts';
 import { LogScanner } from '../oops/scanner.ts';
+import { readSettings } from '../triage/settings.ts';
 import { openKernel } from './open.ts';
 import { writeError, writeOut } from './output.ts';
 import { isDumpSource, readSource } from './source.ts';
@@ -12,17 +15,20 @@ import { isDumpSource, readSource } from './source.ts';
 export async function runOops(source: string, options: { titles: boolean; json: boolean }): Promise<number> {
   let found = 0;
   let lost = false;
+  const kernel = isDumpSource(source) ? openKernel([source]) : null;
   const show = (incidents: readonly Incident[]): void => {
     for (const incident of incidents) {
       if (options.json) writeOut(`${escapeJson(JSON.stringify(incident))}\n`);
       else if (options.titles) writeOut(`${escapeTerminal(incident.title)}\n`);
-      else writeOut(`${found === 0 ? '' : '\n'}${renderIncident(incident)}`);
+      else
+        writeOut(
+          `${found === 0 ? '' : '\n'}${renderIncident(incident, kernel === null ? {} : { sysctls: sysctlValues(kernel, incident) })}`,
+        );
       found++;
     }
   };
   const scanner = new LogScanner();
-  if (isDumpSource(source)) {
-    const kernel = openKernel([source]);
+  if (kernel !== null) {
     const { value: records, faults } = kernel.faults.collect(() => readLog(kernel));
     for (const { what, message } of faults) writeError(`inquest: ${escapeTerminal(`${what}: ${message}`)}\n`);
     lost = records.length === 0 && faults.length > 0;
@@ -30,4 +36,13 @@ export async function runOops(source: string, options: { titles: boolean; json: 
   } else for (const chunk of readSource(source)) show(scanner.push(chunk));
   show(scanner.end());
   return found > 0 ? 0 : lost ? 1 : 3;
+}
+
+/** What the dead kernel's sysctls were set to, of those that matter to an incident. */
+function sysctlValues(kernel: Kernel, incident: Incident): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const { name, value } of kernel.faults.collect(() => readSettings(kernel, explain(incident).sysctls)).value) {
+    if (value !== null) values.set(name, value);
+  }
+  return values;
 }

@@ -711,7 +711,11 @@ export function explain(incident: Incident): Explanation {
     }
     if (filled !== undefined) next.push(filled);
   }
-  if (guilty?.module !== undefined)
-    next.unshift(`mod -s ${guilty.module} (loads the module's debuginfo, for source lines)`);
   return { ...general, next };
+}
+
+/** The explanation of a kind, where there is no incident to fill its commands in for: those that need one are left out. */
+export function explanationOf(kind: IncidentKind): Explanation {
+  const general = explanations[kind];
+  return { ...general, next: general.next.filter((step) => !step.includes('%')) };
 }

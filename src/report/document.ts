@@ -26,6 +26,7 @@ export function reportDocument(analysis: Analysis): Block[] {
     ...findings(analysis),
     ...involvedTasks(analysis),
     ...memory(analysis),
+    ...explanation(analysis),
     ...log(analysis),
     ...surroundings(analysis),
     ...missing(analysis),
@@ -168,6 +169,21 @@ function memory({ memory }: Analysis): Block[] {
       rows: memory.slabs.map((s) => [s.name, size(s.bytes), String(s.objects)]),
     });
   }
+  return blocks;
+}
+
+function explanation({ panic, explanation }: Analysis): Block[] {
+  const blocks: Block[] = [
+    { kind: 'heading', text: `What ${panic.kind} means` },
+    { kind: 'paragraph', text: explanation.meaning },
+  ];
+  if (explanation.causes.length > 0)
+    blocks.push({ kind: 'subheading', text: 'Usual causes', note: '' }, { kind: 'list', items: explanation.causes });
+  if (explanation.next.length > 0)
+    blocks.push(
+      { kind: 'subheading', text: 'What to look at next', note: '' },
+      { kind: 'list', items: explanation.next },
+    );
   return blocks;
 }
 

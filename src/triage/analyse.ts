@@ -8,6 +8,7 @@ import type { Task } from '../kernel/sched.ts';
 import { crashTime, readClocks } from '../kernel/timekeeping.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { totalRamPages } from '../kernel/vmstat.ts';
+import { explain, explanationOf } from '../oops/explain.ts';
 import { reportKind } from '../oops/kinds.ts';
 import type { Analysis, BacktraceFrame, InvolvedTask, Place, ShownOutput } from './analysis.ts';
 import { commandOutput, evidence } from './evidence.ts';
@@ -41,6 +42,7 @@ export function analyse(context: CommandContext): Analysis {
 function collect(context: CommandContext): Omit<Analysis, 'faults'> {
   const facts = new Facts(context);
   const verdict = reachVerdict(facts);
+  const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
   const memory = verdict.kind === 'out-of-memory' ? memoryReport(facts) : null;
   return {
     dump: dumpFacts(facts),
@@ -69,7 +71,8 @@ function collect(context: CommandContext): Omit<Analysis, 'faults'> {
     })),
     log: lastWords(facts),
     modules: facts.kernel.modules.map(({ name, size, taints: letters }) => ({ name, size, taints: letters })),
-    settings: readSettings(facts, verdict.kind),
+    explanation: { meaning, causes, next },
+    settings: readSettings(facts.kernel, sysctls),
     disagreements: verdict.disagreements,
   };
 }

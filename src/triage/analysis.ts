@@ -172,6 +172,14 @@ export interface Analysis {
   /** The log's last words: from some lines before the fatal incident to its end. */
   readonly log: { readonly lines: readonly string[]; readonly omitted: number };
   readonly modules: readonly { readonly name: string; readonly size: number; readonly taints: string }[];
+  /** What this kind of death means in general. */
+  readonly explanation: {
+    readonly meaning: string;
+    /** Usual ones. */
+    readonly causes: readonly string[];
+    /** Commands and steps, in order. */
+    readonly next: readonly string[];
+  };
   /** sysctls that decide whether this kind of trouble panics, with their values in this dump. */
   readonly settings: readonly { readonly name: string; readonly value: string | null; readonly meaning: string }[];
   /** Where the log and memory disagree. */

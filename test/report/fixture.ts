@@ -135,6 +135,11 @@ export const analysis: Analysis = {
     { name: 'widget', size: 16384, taints: 'OE' },
     { name: 'virtio', size: 20480, taints: '' },
   ],
+  explanation: {
+    meaning: 'Code used a pointer that was NULL.',
+    causes: ['an allocation that was not checked'],
+    next: ['bt', 'dis -r frob+0x1c'],
+  },
   settings: [{ name: 'kernel.panic_on_oops', value: null, meaning: 'an oops panics' }],
   disagreements: ['The log blames foo.'],
   faults: [
