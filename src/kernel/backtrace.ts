@@ -126,16 +126,18 @@ function callSite(kernel: Kernel, address: VirtAddr): VirtAddr {
 /**
  * The registers of a CPU. NT_PRSTATUS notes stand in CPU order, of the CPUs that saved them: the n-th
  * note is the n-th online CPU's, as long as none is missing (kernel/crash_core.c: crash_notes; fs/proc/vmcore.c
- * merges them, leaving out CPUs whose note is empty).
+ * merges them, leaving out CPUs whose note is empty). Where some are, the pid that a note was saved for tells.
  */
 export function cpuNote(kernel: Kernel, cpu: number): CpuNote | null {
   const notes = kernel.dump.notes.cpus;
   const qemu = notes.filter((note) => note.source === 'qemu');
   const cpus = qemu.length > 0 ? qemu : notes.filter((note) => note.source === 'prstatus');
   const { online, possible } = kernel.cpus;
-  const numbers = cpus.length === online.length ? online : possible;
-  const at = numbers.indexOf(cpu);
-  return at < 0 ? null : (cpus[at] ?? null);
+  if (cpus.length === online.length) return cpus[online.indexOf(cpu)] ?? null;
+  if (cpus.length === possible.length) return cpus[possible.indexOf(cpu)] ?? null;
+  // every idle task is pid 0
+  const pid = kernel.tasks.active(cpu)?.pid ?? 0;
+  return pid === 0 ? null : (cpus.find((note) => note.pid === pid) ?? null);
 }
 
 /** struct mod_arch_specific (arch/x86/include/asm/module.h): where each module's unwind tables lie. */

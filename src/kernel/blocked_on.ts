@@ -26,6 +26,8 @@ export interface LockWait {
   readonly wants: 'read' | 'write' | null;
   /** The holder; null where the lock does not say, or says a task that there is not. */
   readonly owner: Task | null;
+  /** Whether the lock itself names its holder. False where it only remembers who took it last, and others may hold it. */
+  readonly ownerIsCertain: boolean;
   /** How the lock is held, in words. */
   readonly held: string;
   /** Tasks that wait for the lock, this one among them, first come first. */
@@ -69,17 +71,48 @@ function rtMutexWait(kernel: Kernel, task: Task): LockWait | null {
   if (waiter === null || waiter.isNull || !waiter.has('lock')) return null;
   const lock = waiter.member('lock');
   if (lock.isNull || !lock.has('owner')) return null;
-  // bit 0 of the owner says that there are waiters (RT_MUTEX_HAS_WAITERS)
-  const owner = kernel.tasks.byAddress(virtAddr(lock.member('owner').bigint() & ~1n));
   return {
     task,
     kind: 'rtmutex',
     lock: lock.pointer(),
     wants: null,
-    owner,
-    held: owner === null ? 'by nobody that the lock names' : 'by its owner',
-    waiters: [task],
+    // bit 0 of the owner says that there are waiters (RT_MUTEX_HAS_WAITERS)
+    ...namedOwner(kernel, lock.member('owner').bigint() & ~1n),
+    waiters: rtMutexWaiters(kernel).get(lock.pointer()) ?? [task],
   };
+}
+
+/** What a lock says of its holder by the address of a task_struct. */
+function namedOwner(kernel: Kernel, address: bigint): Pick<LockWait, 'owner' | 'held' | 'ownerIsCertain'> {
+  if (address === 0n) return { owner: null, held: 'by nobody: it is being handed over', ownerIsCertain: true };
+  const owner = kernel.tasks.byAddress(virtAddr(address));
+  return {
+    owner,
+    held:
+      owner === null
+        ? `by the task at ${address.toString(16)}, which has exited or is not in the dump`
+        : 'by its owner',
+    ownerIsCertain: true,
+  };
+}
+
+const rtWaiters = new WeakMap<Kernel, Map<bigint, Task[]>>();
+
+/** The tasks that wait for each RT mutex, most urgent first, as they are served. */
+function rtMutexWaiters(kernel: Kernel): Map<bigint, Task[]> {
+  let byLock = rtWaiters.get(kernel);
+  if (byLock !== undefined) return byLock;
+  byLock = new Map();
+  rtWaiters.set(kernel, byLock);
+  for (const task of kernel.tasks.all) {
+    const waiter = task.object.optional('pi_blocked_on');
+    if (waiter === null || waiter.isNull) continue;
+    const lock = kernel.faults.attempt('lock waiter', () => waiter.member('lock').pointer(), null);
+    if (lock !== null) byLock.set(lock, [...(byLock.get(lock) ?? []), task]);
+  }
+  const priority = (task: Task): number => task.object.optional('prio')?.number() ?? 0;
+  for (const tasks of byLock.values()) tasks.sort((a, b) => priority(a) - priority(b));
+  return byLock;
 }
 
 function waitOnStack(kernel: Kernel, task: Task, frames: readonly Frame[]): LockWait | null {
@@ -137,9 +170,17 @@ function lockOfWaiter(
   let queue: VirtAddr[] = [];
   const head = findMember(lockType, 'wait_list');
   if (head !== null) {
-    const at = ring.findIndex((n) => taskAt(n) === null);
-    if (at < 0) return null;
-    lock = offsetBy(ring[at]!, -(head.bitOffset / 8));
+    // the head is no waiter; neither seem waiters whose tasks are missing, but their address is not on this stack
+    const lockAt = (at: number): VirtAddr => offsetBy(ring[at]!, -(head.bitOffset / 8));
+    const heads = [...ring.keys()].filter(
+      (i) => taskAt(ring[i]!) === null && isPlausibleLock(kernel, shape.kind, lockAt(i)),
+    );
+    const at =
+      heads.find((i) => stackWords.includes(lockAt(i))) ??
+      heads.find((i) => kernel.place(lockAt(i)) !== null) ??
+      heads[0];
+    if (at === undefined) return null;
+    lock = lockAt(at);
     queue = [...ring.slice(at + 1), ...ring.slice(0, at)];
   } else {
     // the lock's address is somewhere on the stack of who waits for it
@@ -159,15 +200,14 @@ function lockOfWaiter(
     }
   }
   if (lock === null || !isPlausibleLock(kernel, shape.kind, lock)) return null;
-  const { owner, held } = lockHolder(kernel, shape.kind, lock);
+  const holder = lockHolder(kernel, shape.kind, lock);
   const waiters = queue.map(taskAt).filter((t) => t !== null);
   return {
     task,
     kind: shape.kind,
     lock,
     wants: shape.kind === 'rwsem' ? rwsemWants(kernel, waiter) : null,
-    owner,
-    held,
+    ...holder,
     waiters,
   };
 }
@@ -183,42 +223,54 @@ function notedBlocker(task: Task): bigint[] {
 
 function isPlausibleLock(kernel: Kernel, kind: LockKind, lock: VirtAddr): boolean {
   if (kind !== 'mutex') return true;
-  // a contended mutex has the waiters' flag, and its owner is a task
-  const word = ownerWord(kernel, 'struct mutex', lock);
-  const address = virtAddr(word & ~7n);
-  return address === 0n ? word <= 7n : kernel.tasks.byAddress(address) !== null;
+  // its owner is a task, which may be missing from the dump, but is nothing of user space
+  const address = ownerWord(kernel, 'struct mutex', lock) & ~7n;
+  return address === 0n || address >= 0xff00_0000_0000_0000n;
 }
 
+/** The lock's owner with the flags in its low bits: an atomic (mutex: 3ca0ff571b09, 4.10; rwsem: 94a9717b3c40, 5.3), a plain pointer before. */
 function ownerWord(kernel: Kernel, type: string, lock: VirtAddr): bigint {
-  return BigInt.asUintN(64, kernel.object(type, lock).member('owner.counter').bigint());
+  const owner = kernel.object(type, lock).member('owner');
+  return BigInt.asUintN(64, (owner.optional('counter') ?? owner).bigint());
 }
 
 /** Who holds a lock, from the lock itself. */
-function lockHolder(kernel: Kernel, kind: LockKind, lock: VirtAddr): { owner: Task | null; held: string } {
+function lockHolder(
+  kernel: Kernel,
+  kind: LockShape['kind'],
+  lock: VirtAddr,
+): Pick<LockWait, 'owner' | 'held' | 'ownerIsCertain'> {
   switch (kind) {
-    case 'mutex': {
+    case 'mutex':
       // low bits: waiters, handoff, pickup (kernel/locking/mutex.c)
-      const owner = kernel.tasks.byAddress(virtAddr(ownerWord(kernel, 'struct mutex', lock) & ~7n));
-      return { owner, held: owner === null ? 'by nobody: it is being handed over' : 'by its owner' };
-    }
+      return namedOwner(kernel, ownerWord(kernel, 'struct mutex', lock) & ~7n);
     case 'rwsem': {
       // count: bit 0 writer, readers from bit 8; owner: bit 0 reader-owned, bit 1 not spinnable (kernel/locking/rwsem.c, 5.3)
-      const count = BigInt.asUintN(64, kernel.object('struct rw_semaphore', lock).member('count.counter').bigint());
+      const object = kernel.object('struct rw_semaphore', lock);
       const word = ownerWord(kernel, 'struct rw_semaphore', lock);
       const owner = kernel.tasks.byAddress(virtAddr(word & ~7n));
-      if (count & 1n) return { owner, held: 'for writing' };
-      const readers = Number((count >> 8n) & 0x7f_ffff_ffffn);
-      if (readers > 0) return { owner, held: `for reading, by ${readers} (the owner is the last reader that came)` };
-      return { owner: null, held: 'by nobody: it is being handed over' };
+      const writer = { ...namedOwner(kernel, word & ~7n), ...(owner === null ? {} : { held: 'for writing' }) };
+      if (!object.member('owner').has('counter')) {
+        // before 5.3 the count tells readers and writers together; a reader leaves bit 0 in the owner
+        return (word & 1n) === 0n ? writer : { owner: null, held: 'for reading', ownerIsCertain: false };
+      }
+      const count = BigInt.asUintN(64, object.member('count.counter').bigint());
+      if (count & 1n) return writer;
+      // 55 bits, of which the highest only says that there were too many
+      const readers = Number((count >> 8n) & 0x3f_ffff_ffff_ffffn);
+      if (readers > 0) {
+        const held = `for reading, by ${readers === 1 ? 'one reader' : `${readers} readers`}`;
+        return { owner, held: owner === null ? held : `${held} (the last that came is noted)`, ownerIsCertain: false };
+      }
+      return { owner: null, held: 'by nobody: it is being handed over', ownerIsCertain: true };
     }
     case 'semaphore': {
       // last_holder: 194a9b9e843b (6.16); before, a semaphore knows nobody
       const holder = kernel.object('struct semaphore', lock).optional('last_holder');
       const owner = holder === null ? null : kernel.tasks.byAddress(virtAddr(holder.bigint()));
-      return { owner, held: owner === null ? 'by a task that semaphores do not name' : 'by the last that took it' };
+      const held = owner === null ? 'by a task that semaphores do not name' : 'by the last that took it';
+      return { owner, held, ownerIsCertain: false };
     }
-    case 'rtmutex':
-      return { owner: null, held: 'by its owner' };
   }
 }
 
@@ -238,12 +290,14 @@ export function lockChain(
   waitOf: (task: Task) => LockWait | null,
 ): { waits: LockWait[]; deadlocked: boolean } {
   const waits = [first];
+  const places = new Map([[first.task.address, 0]]);
   for (;;) {
     const owner = waits.at(-1)!.owner;
     const next = owner === null ? null : waitOf(owner);
     if (next === null) return { waits, deadlocked: false };
-    const seen = waits.findIndex((wait) => wait.task.address === next.task.address);
-    if (seen >= 0) return { waits: waits.slice(seen), deadlocked: true };
+    const seen = places.get(next.task.address);
+    if (seen !== undefined) return { waits: waits.slice(seen), deadlocked: true };
+    places.set(next.task.address, waits.length);
     waits.push(next);
   }
 }

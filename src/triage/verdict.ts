@@ -159,7 +159,7 @@ function whomToBlame(
           : `The log blames ${guilty.function}, which is not on the stack of ${subject?.comm ?? 'the task'} in memory; there it would be ${functionName(frameName(own))}.`,
     };
   }
-  const place = own ?? callerOfPanic(frames);
+  const place = callerOfBadJump(facts, frames) ?? own ?? callerOfPanic(frames);
   if (instruction !== null && instruction.symbol === null && badJump(facts) === null) {
     return { blamed: instruction, disagreement: null };
   }
@@ -174,6 +174,18 @@ export function ownFrame(frames: readonly Frame[], kind: ReportKind): Frame | un
       frame.reliable &&
       frameName(frame) !== '' &&
       !isMachinery(functionName(frameName(frame)), frame.place?.symbol.module ?? undefined, kind),
+  );
+}
+
+/**
+ * Who called a bad function pointer: the unwinder has no rule for where the CPU was sent, so it guesses that the
+ * return address is on top of the stack, and after a call it is.
+ */
+function callerOfBadJump(facts: Facts, frames: readonly Frame[]): Frame | undefined {
+  const { exception } = facts;
+  if (exception === null || badJump(facts) === null) return undefined;
+  return frames.find(
+    (frame) => frame.kind === 'call' && frame.frameAddress === exception.registers.rsp && frame.place !== null,
   );
 }
 

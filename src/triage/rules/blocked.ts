@@ -31,7 +31,7 @@ export function blockedFindings(facts: Facts, verdict: Verdict): Finding[] {
             `${label(w.task)} wants ${lockName(facts, w)}, which ${w.owner === null ? 'nobody' : label(w.owner)} holds.`,
         )
         .join(' '),
-      confidence: 'certain',
+      confidence: ring.every(({ ownerIsCertain }) => ownerIsCertain) ? 'certain' : 'likely',
       evidence: ring.flatMap((w) => lockEvidence(facts, w)),
     });
   }
@@ -51,7 +51,7 @@ export function blockedFindings(facts: Facts, verdict: Verdict): Finding[] {
         wait.owner === null
           ? ''
           : `The holder is ${stateWords(wait.owner)}${last !== wait && last.owner !== null ? `; at the end of the chain is ${label(last.owner)}, ${doing(facts, last.owner)}` : `: ${doing(facts, wait.owner)}`}.`,
-      confidence: wait.owner === null ? 'likely' : 'certain',
+      confidence: wait.owner !== null && wait.ownerIsCertain ? 'certain' : 'likely',
       evidence: [
         ...lockEvidence(facts, wait),
         ...present(
