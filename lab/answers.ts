@@ -1,10 +1,10 @@
-// Who is asked about a dump: inquest, or crash(8) as a peer. Both answer the same commands in the same format.
+// Who is asked about a dump: inquest, or crash(8) and drgn as peers. All answer the same commands in the same format.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parsePs } from './crash_text.ts';
-import { projectFolder } from './place.ts';
+import { labFolder, projectFolder } from './place.ts';
 import { lastLines, programPath } from './programs.ts';
 
 export interface Answers {
@@ -94,6 +94,33 @@ export class CrashAnswers implements Answers {
 
   static get installed(): boolean {
     return programPath('crash') !== undefined;
+  }
+
+  ask(command: string): string | undefined {
+    return this.#texts.get(command);
+  }
+}
+
+/** Asks drgn, through a script that prints the answers it knows of in crash's format. */
+export class DrgnAnswers implements Answers {
+  readonly name = 'drgn';
+  readonly #texts: ReadonlyMap<string, string>;
+
+  /** @throws Error when drgn cannot work with this dump */
+  constructor(dump: string, vmlinux: string) {
+    const script = join(labFolder, 'peers/drgn.py');
+    const result = spawnSync('drgn', ['-q', '-c', dump, '-s', vmlinux, script], {
+      maxBuffer: 1 << 30,
+      encoding: 'utf8',
+      timeout: 600_000,
+    });
+    if (result.status !== 0) throw new Error(`drgn cannot work with this dump: ${lastLines(result.stderr ?? '', 4)}`);
+    const parts = result.stdout.split(/^@@ (.*)\n/m).slice(1);
+    this.#texts = new Map(parts.flatMap((command, i) => (i % 2 === 0 ? [[command, parts[i + 1] ?? '']] : [])));
+  }
+
+  static get installed(): boolean {
+    return programPath('drgn') !== undefined;
   }
 
   ask(command: string): string | undefined {

@@ -1,7 +1,7 @@
 // Checks a run: asks a program about the dump, and compares with what the guest said. One row a fact.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Answers, CrashAnswers, InquestAnswers } from './answers.ts';
+import { type Answers, CrashAnswers, DrgnAnswers, InquestAnswers } from './answers.ts';
 import { type Fact, switchesCommand, type World, whoRan } from './fact.ts';
 import { facts } from './facts/index.ts';
 import { fetchKernel } from './fetch.ts';
@@ -32,12 +32,23 @@ export function check(folder: string, program?: string): Checked {
   return compare(folder, new InquestAnswers(dumpsOf(folder), program));
 }
 
-/** The same through crash(8). @throws Error when crash cannot work with the dump */
-export function checkPeer(folder: string): Checked {
+/** The same through crash(8) and drgn, whichever are installed; what one cannot do is said in words instead. */
+export function checkPeers(folder: string): (Checked | string)[] {
+  if (!CrashAnswers.installed && !DrgnAnswers.installed) return ['neither crash nor drgn is installed here'];
   const { vmlinux } = fetchKernel(kernelNamed(readRecord(folder).kernel), { debug: true });
-  if (vmlinux === undefined) throw new Error('no debug kernel in its package');
+  if (vmlinux === undefined) return ["no debug kernel in the kernel's packages"];
+  const dump = dumpsOf(folder)[0] ?? '';
   const commands = [...new Set([switchesCommand, ...facts.flatMap((fact) => fact.commands)])];
-  return compare(folder, new CrashAnswers(dumpsOf(folder)[0] ?? '', vmlinux, commands));
+  const peers: (() => Answers)[] = [];
+  if (CrashAnswers.installed) peers.push(() => new CrashAnswers(dump, vmlinux, commands));
+  if (DrgnAnswers.installed) peers.push(() => new DrgnAnswers(dump, vmlinux));
+  return peers.map((open) => {
+    try {
+      return compare(folder, open());
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  });
 }
 
 function dumpsOf(folder: string): string[] {

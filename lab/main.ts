@@ -1,8 +1,7 @@
 // `npm run lab -- ...`: real kernels that really die. See docs/lab.md.
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { CrashAnswers } from './answers.ts';
-import { check, checkPeer, renderChecked, renderPeers } from './check.ts';
+import { check, checkPeers, renderChecked, renderPeers } from './check.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
 import { kernelNamed, kernels } from './kernels.ts';
@@ -78,15 +77,15 @@ program
   .command('check')
   .description('compare inquest with what the guest said before it died; exit status 1 if anything is wrong')
   .argument('<run>', 'a folder that run printed, or its name')
-  .option('--peers', 'also ask crash(8), where it is installed, and show where the two differ')
+  .option('--peers', 'also ask crash(8) and drgn, where they are installed, and show where they differ')
   .option('--program <file>', "inquest's entry point (default: src/cli/main.ts)")
   .action((name: string, options: { peers?: boolean; program?: string }) => {
     const folder = existsSync(name) ? name : place.run(name);
     const checked = check(folder, options.program);
     process.stdout.write(renderChecked(checked));
-    if (options.peers) {
-      if (CrashAnswers.installed) process.stdout.write(`\n${renderPeers(checked, checkPeer(folder))}`);
-      else say('crash is not installed here (Debian package: crash)');
+    for (const peer of options.peers ? checkPeers(folder) : []) {
+      if (typeof peer === 'string') say(peer);
+      else process.stdout.write(`\n${renderPeers(checked, peer)}`);
     }
     process.exitCode = checked.wrong > 0 ? 1 : 0;
   });
