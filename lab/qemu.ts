@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { MachineKind } from './kernels.ts';
-import { needPrograms, programPath } from './programs.ts';
+import { programPath } from './programs.ts';
 
 export interface Machine {
   readonly kind: MachineKind;
@@ -33,7 +33,6 @@ export class Guest {
 
   constructor(machine: Machine) {
     const program = `qemu-system-${machine.kind}`;
-    needPrograms(program);
     const log = createWriteStream(machine.console);
     this.#qemu = spawn(
       programPath(program) ?? program,

@@ -41,8 +41,8 @@ export interface RunRecord {
  * @throws Error with the console's last lines when the guest did not die as it should, or nothing was captured
  */
 export async function run(kernelName: string, scenarioName: string, options: RunOptions = {}): Promise<string> {
-  needPrograms('mkfs.ext4', 'debugfs');
   const kernel = kernelNamed(kernelName);
+  needPrograms(`qemu-system-${kernel.machine}`, 'mkfs.ext4', 'debugfs', 'unshare', 'xz');
   const scenario = scenarioNamed(scenarioName);
   const format = formatNamed(options.format ?? (kernel.machine === 'aarch64' ? 'qemu-kdump' : 'zlib'));
   if (kernel.machine === 'aarch64' && (scenario.module || format.capture !== undefined)) {
