@@ -23,8 +23,8 @@ const linkedStart = START_KERNEL_MAP + 0x100_0000n;
 const maxImage = 128 * 1024 * 1024;
 /** Pages looked at in all: some seconds' worth of inflating. */
 const maxPages = 400_000;
-/** Page frames asked for in all: a header may describe any amount of memory without content. */
-const maxFrames = 1 << 24;
+/** Milliseconds that the search may take: a header may describe any amount of memory without content. */
+const maxTime = 3000;
 /** AMD's memory-encryption bit is one of these (CPUID 8000001F). */
 const encryptionMasks: readonly bigint[] = [0n, 1n << 47n, 1n << 51n];
 
@@ -80,15 +80,16 @@ function fromRegisters(dump: Dump): Found | null {
 
 function scan(memory: PhysicalMemory): Found | null {
   let budget = maxPages;
-  let frames = maxFrames;
+  let frames = 0;
+  const deadline = performance.now() + maxTime;
   const isPresent = (address: number): boolean => {
-    frames--;
+    if (++frames % 256 === 0 && performance.now() > deadline) budget = 0;
     if (memory.pageState(pfn(address / pageSize)) !== 'present') return false;
     budget--;
     return true;
   };
   const inRange = (start: number, end: number, wanted: (found: Found) => boolean): Found | null => {
-    for (let address = start; address < end && budget > 0 && frames > 0; address += pageSize) {
+    for (let address = start; address < end && budget > 0; address += pageSize) {
       if (!isPresent(address) || !looksLikeTopTable(memory, address)) continue;
       for (const levels of [5, 4] as const) {
         const found = kernelAt(memory, address, levels);
@@ -99,7 +100,7 @@ function scan(memory: PhysicalMemory): Found | null {
   };
   const ranges = memory.ramRanges();
   for (const { start, end } of ranges) {
-    for (let head = Math.ceil(start / pmdSize) * pmdSize; head < end && budget > 0 && frames > 0; head += pmdSize) {
+    for (let head = Math.ceil(start / pmdSize) * pmdSize; head < end && budget > 0; head += pmdSize) {
       if (!isPresent(head) || !looksLikeHead(memory, head)) continue;
       const found = inRange(head, Math.min(head + maxImage, end), ({ physical }) => physical === head);
       if (found !== null) return found;
