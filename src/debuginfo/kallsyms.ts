@@ -227,6 +227,13 @@ export class Kallsyms implements OrderedSymbols {
     return text.slice(1);
   }
 
+  /** Order of the n-th name and another. @throws as `nameOf` */
+  private compare(order: number, wanted: Uint8Array): number {
+    const result = this.names.compare(this.positionOf(order), wanted);
+    if (result === null) throw new FormatError('kallsyms_seqs_of_names', `name ${order} cannot be read`);
+    return result;
+  }
+
   /** Whether `sequences` is the order of names, judged by some of its entries. */
   private isSortedByName(): boolean {
     const samples = Math.min(this.count, 5);
@@ -251,15 +258,16 @@ export class Kallsyms implements OrderedSymbols {
   private findBySequence(name: string): number[] | null {
     if (this.sequences === null) return null;
     try {
+      const wanted = Buffer.from(name, 'latin1');
       let low = 0;
       let end = this.count;
       while (low < end) {
         const middle = (low + end) >>> 1;
-        if (this.nameOf(middle) < name) low = middle + 1;
+        if (this.compare(middle, wanted) < 0) low = middle + 1;
         else end = middle;
       }
       const positions: number[] = [];
-      for (let i = low; i < this.count && this.nameOf(i) === name; i++) positions.push(this.positionOf(i));
+      for (let i = low; i < this.count && this.compare(i, wanted) === 0; i++) positions.push(this.positionOf(i));
       if (positions.length > 0 || name === '') return positions;
       // From 6.2 to 6.10, kernels built with LTO sort `foo.llvm.123` as `foo` (until 33f0467fe069): near one with such
       // a suffix the order is not that of the whole names.

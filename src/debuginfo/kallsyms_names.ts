@@ -161,13 +161,44 @@ export class NameTable {
     if (!(index >= 0) || index >= this.count) return null;
     const group = Math.floor(index / groupSize);
     if (!this.load(group)) return null;
-    let at = this.starts[group]!;
-    for (let i = index % groupSize; i > 0; i--) {
-      const length = this.bytes[at++]!;
-      at += length < 0x80 ? length : ((length & 0x7f) | (this.bytes[at]! << 7)) + 1;
-    }
-    const end = this.expand(at, 0);
+    const end = this.expand(this.entryAt(index), 0);
     return end > 0 ? this.expanded.toString('latin1', 0, end) : null;
+  }
+
+  /**
+   * Order of one symbol's name (without type letter) and another, byte by byte: negative if it comes first, 0 if they
+   * are equal; null if it cannot be read. For searches: it makes no string, and most names differ early.
+   */
+  compare(index: number, wanted: Uint8Array): number | null {
+    if (!(index >= 0) || index >= this.count || !this.load(Math.floor(index / groupSize))) return null;
+    const { bytes } = this;
+    const { start, length: lengths, bytes: text } = this.tokens;
+    let at = this.entryAt(index);
+    let length = bytes[at++]!;
+    if (length >= 0x80) length = (length & 0x7f) | (bytes[at++]! << 7);
+    let matched = -1; // the type letter is not compared
+    for (const end = at + length; at < end; at++) {
+      const token = bytes[at]!;
+      const from = start[token]!;
+      for (let i = from; i < from + lengths[token]!; i++, matched++) {
+        if (matched < 0) continue;
+        if (matched >= wanted.length) return 1;
+        const difference = text[i]! - wanted[matched]!;
+        if (difference !== 0) return difference;
+      }
+    }
+    return matched < 0 ? null : matched - wanted.length;
+  }
+
+  /** Where the entry of a symbol is in `bytes`; its group must be loaded. */
+  private entryAt(index: number): number {
+    const { bytes } = this;
+    let at = this.starts[Math.floor(index / groupSize)]!;
+    for (let i = index % groupSize; i > 0; i--) {
+      const length = bytes[at++]!;
+      at += length < 0x80 ? length : ((length & 0x7f) | (bytes[at]! << 7)) + 1;
+    }
+    return at;
   }
 
   /** Type letters and names of a whole group of 256 (the last may be shorter); null where they cannot be read. */

@@ -1,0 +1,110 @@
+// The parts that every command stands on, in this process, warm: least time of one operation.
+import type { Pfn } from '../src/base/address.ts';
+import type { KernelSymbol } from '../src/debuginfo/symbol.ts';
+import { openDump } from '../src/dump/open.ts';
+import { findVmcoreinfo } from '../src/dump/vmcoreinfo_search.ts';
+import { Kernel } from '../src/kernel/session.ts';
+
+export interface Part {
+  readonly what: string;
+  readonly value: string;
+  /** The bar and whether it holds; null where there is none. */
+  readonly bar: { readonly text: string; readonly holds: boolean } | null;
+}
+
+const repeats = 9;
+
+export function measureParts(path: string): Part[] {
+  const kernel = new Kernel(openDump([path]));
+  const { memory, info } = kernel.dump;
+  const parts: Part[] = [];
+  const add = (what: string, value: string, bar: Part['bar'] = null) => parts.push({ what, value, bar });
+
+  add('open the dump', `${(timeOf(() => openDump([path]).close()) * 1e3).toFixed(2)} ms`);
+
+  const frames = presentFrames(kernel, 2000);
+  const perPage = (timeOf(() => readAll(openDump([path]).memory, frames)) / frames.length) * 1e6;
+  const barOfPage = { text: 'under 15 us', holds: perPage < 15 };
+  add(`read and decompress a page (${info.compression})`, `${perPage.toFixed(1)} us`, barOfPage);
+
+  const few = frames.slice(0, 16);
+  readAll(memory, few);
+  const cached = (timeOf(() => times(100, () => readAll(memory, few))) / few.length / 100) * 1e9;
+  add('a page out of the cache', `${cached.toFixed(0)} ns`);
+
+  const scanned = frames.slice(0, 256);
+  const resident = residentMemory(memory, scanned);
+  const scan = timeOf(() => times(20, () => findVmcoreinfo(resident))) / 20;
+  const rate = (scanned.length * memory.pageSize) / scan / 1e9;
+  add('scan of decompressed memory', `${rate.toFixed(1)} GB/s`, { text: 'over 10 GB/s', holds: rate > 10 });
+
+  const { kernel: symbols } = kernel.symbols;
+  if (symbols !== null) {
+    const known: KernelSymbol[] = [];
+    const step = Math.max(1, Math.floor(symbols.count / 1000));
+    for (let i = 0; i < symbols.count; i += step) {
+      const symbol = symbols.symbol(i);
+      if (symbol !== null && symbols.at(symbol.address) !== null) known.push(symbol);
+    }
+    const addEach = (what: string, job: (symbol: KernelSymbol) => unknown) => {
+      const seconds = timeOf(() => {
+        for (const symbol of known) job(symbol);
+      });
+      add(what, `${((seconds / known.length) * 1e6).toFixed(2)} us`);
+    };
+    addEach('read at a virtual address', ({ address }) => kernel.space.isReadable(address));
+    addEach('symbol by name', ({ name }) => symbols.find(name));
+    addEach('symbol by address', ({ address }) => symbols.at(address));
+  }
+
+  const open = timeOf(() => new Kernel(openDump([path])).type('struct task_struct'));
+  add('open, symbols, BTF, one type', `${(open * 1e3).toFixed(1)} ms`);
+  return parts;
+}
+
+/** Seconds: the least of some runs, the one that was disturbed least. */
+function timeOf(job: () => unknown): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < repeats; i++) {
+    const start = performance.now();
+    job();
+    least = Math.min(least, (performance.now() - start) / 1000);
+  }
+  return least;
+}
+
+function times(count: number, job: () => unknown): void {
+  for (let i = 0; i < count; i++) job();
+}
+
+/** Page frames that the dump has, spread over all of it; in ascending order. */
+function presentFrames(kernel: Kernel, count: number): Pfn[] {
+  const { memory } = kernel.dump;
+  const all: Pfn[] = [];
+  for (const { start, end } of memory.ramRanges()) {
+    for (let frame = start / memory.pageSize; frame < end / memory.pageSize; frame++) {
+      if (memory.pageState(frame as Pfn) === 'present') all.push(frame as Pfn);
+    }
+  }
+  const step = Math.max(1, Math.floor(all.length / count));
+  return all.filter((_, i) => i % step === 0).slice(0, count);
+}
+
+function readAll(memory: Kernel['dump']['memory'], frames: readonly Pfn[]): void {
+  for (const frame of frames) memory.page(frame);
+}
+
+/** Memory of nothing but some pages, decompressed: what a search sees of pages it has already read. */
+function residentMemory(memory: Kernel['dump']['memory'], frames: readonly Pfn[]): Kernel['dump']['memory'] {
+  const pages = frames.map((frame) => memory.page(frame).slice());
+  const { pageSize } = memory;
+  return {
+    pageSize,
+    maxPfn: pages.length,
+    pageState: (frame) => (frame < pages.length ? 'present' : 'not-in-dump'),
+    page: (frame) => pages[frame]!,
+    read: (address, into) => into.set(pages[Math.floor(address / pageSize)]!.subarray(0, into.length)),
+    setExcludedPageJudge: () => undefined,
+    ramRanges: () => [{ start: 0 as never, end: (pages.length * pageSize) as never }],
+  };
+}
