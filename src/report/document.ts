@@ -47,7 +47,7 @@ function summary(analysis: Analysis): Block[] {
     [kernel.nodename, kernel.hardware, kernel.arch].filter((part) => part !== null && part !== '').join(', '),
   );
   row(
-    'Crashed',
+    hasNotDied(analysis) ? 'Taken' : 'Crashed',
     [
       kernel.crashTime?.replace('T', ' ').replace('Z', ' UTC') ?? null,
       kernel.uptimeSeconds === null ? null : `after ${duration(kernel.uptimeSeconds)} up`,
@@ -79,10 +79,11 @@ function summary(analysis: Analysis): Block[] {
   ];
 }
 
-function crashedCpu({ stack, code }: Analysis): Block[] {
+function crashedCpu({ panic, stack, code }: Analysis): Block[] {
   const blocks: Block[] = [];
   if (stack !== null) {
-    blocks.push({ kind: 'heading', text: 'What the panicking CPU ran' }, { kind: 'output', ...stack });
+    const text = panic.cpu === null ? 'What the CPUs ran' : 'What the panicking CPU ran';
+    blocks.push({ kind: 'heading', text }, { kind: 'output', ...stack });
   }
   if (code !== null) {
     const { command, lines, after } = code;
@@ -173,6 +174,7 @@ function memory({ memory }: Analysis): Block[] {
 }
 
 function explanation({ panic, explanation }: Analysis): Block[] {
+  if (hasNotDied({ panic })) return [];
   const blocks: Block[] = [
     { kind: 'heading', text: `What ${panic.kind} means` },
     { kind: 'paragraph', text: explanation.meaning },
@@ -245,6 +247,11 @@ function missing(analysis: Analysis): Block[] {
     blocks.push({ kind: 'list', items: analysis.faults.map((f) => `${f.what}: ${f.message}`) });
   }
   return blocks;
+}
+
+/** A dump of a kernel that nothing says to be dead. */
+function hasNotDied({ panic }: Pick<Analysis, 'panic'>): boolean {
+  return panic.kind === 'unknown' && panic.cpu === null && panic.signature === null;
 }
 
 /** `symbol+0x1c [module] (address)` */

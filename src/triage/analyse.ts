@@ -50,7 +50,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults'> {
     panic: verdict.panic,
     registers: registersAtFault(facts),
     backtrace: facts.crashTrace.frames.map((frame) => frameData(facts, frame)),
-    stack: stackOf(facts, 'bt -s', verdict.blamed),
+    stack: stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed),
     code: codeAround(facts, verdict),
     findings: [
       ...faultFindings(facts, verdict),

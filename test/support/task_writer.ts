@@ -51,11 +51,18 @@ export interface MachineOptions {
   /** False: no table of pids that could lead to tasks. */
   readonly pids?: boolean;
   readonly threadCounters?: boolean;
+  /** Makes the kernel from the declarations of its types, where it is more than a plain one. */
+  readonly make?: (declarations: string) => SyntheticKernel;
 }
 
 /** A machine whose CPUs are idle, and that has no other tasks. */
-export function machine({ cpus = 1, pids = true, threadCounters = false }: MachineOptions): SyntheticKernel {
-  const kernel = new SyntheticKernel(taskTypes(threadCounters));
+export function machine({
+  cpus = 1,
+  pids = true,
+  threadCounters = false,
+  make = (declarations) => new SyntheticKernel(declarations),
+}: MachineOptions): SyntheticKernel {
+  const kernel = make(taskTypes(threadCounters));
   for (const mask of ['__cpu_possible_mask', '__cpu_present_mask', '__cpu_online_mask']) {
     kernel.set(kernel.allocate('struct cpumask', mask), 'bits[0]', 2 ** cpus - 1);
   }

@@ -1,0 +1,281 @@
+// A kernel that died, made by a test: functions with code and unwind tables, tasks with stacks, a log.
+//
+//   const dying = DyingKernel.make({ log: ['Kernel panic - not syncing: test'] });
+//   dying.panicOn(0, dying.task({ pid: 7, comm: 'sh' }), [
+//     'machine_kexec', 'panic', exception('asm_exc_page_fault', 'frob+0x10', { rdx: 0n }), 'frob', 'vfs_write', user,
+//   ]);
+//   dying.facts.crashTrace.frames
+//
+// Every function is 256 bytes long, keeps nothing on its stack but what it calls leaves there, and calls from its
+// offset 0x4e: a return address into it is 0x50. A name with a module, `frob[widget]`, makes a module's function.
+import { ptRegsNames, type Registers } from '../../src/arch/x86_64/registers.ts';
+import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
+import { CommandContext } from '../../src/commands/context.ts';
+import type { KernelObject } from '../../src/debuginfo/object.ts';
+import type { KernelSymbol, SymbolPlace } from '../../src/debuginfo/symbol.ts';
+import type { CpuNote } from '../../src/dump/dump.ts';
+import { perCpuOffset } from '../../src/kernel/percpu.ts';
+import { Facts } from '../../src/triage/facts.ts';
+import { writeOrc } from './orc_writer.ts';
+import { ringbufferTypes, writeRingbuffer } from './printk_writer.ts';
+import { SyntheticKernel } from './synthetic_kernel.ts';
+import { linkTasks, machine, newTask, type TaskOptions } from './task_writer.ts';
+
+const text = 0xffff_ffff_8100_0000n;
+const textSize = 0x2_0000n;
+const functionSize = 0x100n;
+const stackSize = 0x4000n;
+const stacks = 0xffff_c900_0000_0000n;
+
+/** An exception or interrupt: entry code with the registers that it saved. */
+export interface Exception {
+  readonly entry: string;
+  /** What it interrupted: `frob+0x10`, or an address. */
+  readonly at: string | bigint;
+  readonly registers: Registers;
+}
+
+export function exception(entry: string, at: string | bigint, registers: Registers = {}): Exception {
+  return { entry, at, registers };
+}
+
+/** The way in from user mode: where a process's stack begins. */
+export const user: Exception = exception('entry_SYSCALL_64_after_hwframe', 0x40_1000n, {
+  cs: 0x33n,
+  ss: 0x2bn,
+  rsp: 0x7ffd_0000_1000n,
+  orig_rax: 1n,
+});
+
+/** What lies on a stack, innermost first: names of functions, exceptions, and words that are just there. */
+export type StackItem = string | Exception | { readonly words: readonly bigint[] };
+
+export interface DyingOptions {
+  readonly cpus?: number;
+  readonly log?: readonly string[];
+  /** C declarations of further types. */
+  readonly types?: string;
+}
+
+export class DyingKernel extends SyntheticKernel {
+  readonly notes: CpuNote[] = [];
+  readonly context = new CommandContext(this.session);
+  private readonly functions: KernelSymbol[] = [];
+  private readonly madeTasks: KernelObject[] = [];
+  private nextStack = stacks;
+  private lazyFacts: Facts | null = null;
+
+  static make({ cpus = 2, log = [], types = '' }: DyingOptions = {}): DyingKernel {
+    const kernel = machine({
+      cpus,
+      make: (declarations) =>
+        new DyingKernel(`${ringbufferTypes} ${declarations}
+          struct atomic_t { int counter; };
+          struct cea_exception_stacks { char guard[4096]; char NMI_stack[8192]; };
+          struct mutex { struct atomic_long owner; int wait_lock; struct list_head wait_list; };
+          ${types}`),
+    }) as DyingKernel;
+    kernel.space.map(text, Number(textSize));
+    kernel.define('_stext', text, 0);
+    kernel.define('_etext', text + textSize, 0);
+    kernel.space.words(kernel.allocate('struct atomic_t', 'panic_cpu').address, 0xffff_ffffn);
+    const prb = kernel.reserve(8);
+    kernel.define('prb', prb);
+    const records = log.map((line, i) => ({ text: line, ns: 5_000_000_000n + BigInt(i) * 1000n }));
+    writeRingbuffer(kernel, prb, records, { countBits: 8, sizeBits: 15 });
+    return kernel;
+  }
+
+  get arch() {
+    return {
+      name: 'x86_64' as const,
+      notes: [],
+      space: { isExecutable: (at: bigint) => at >= text && at < text + textSize },
+    };
+  }
+
+  override get dump() {
+    return {
+      memory: this.space.memory,
+      info: {
+        files: ['vmcore'],
+        format: 'kdump',
+        description: 'kdump-compressed v6, zlib',
+        compression: 'zlib',
+        fileSize: 4096,
+        warnings: [],
+        level: 31,
+        complete: true,
+        pages: { total: 1, present: 1, lost: 0 },
+      },
+      notes: { vmcoreinfo: null, cpus: this.notes, eraseInfo: null, all: [] },
+    };
+  }
+
+  override get symbols() {
+    const data = super.symbols;
+    const { functions } = this;
+    const find = (name: string) => functions.find((f) => f.name === name) ?? data.find(name);
+    const ordered = () => [...functions, ...data.all()].sort((a, b) => (a.address < b.address ? -1 : 1));
+    return {
+      all: ordered,
+      find,
+      next: (address: VirtAddr) => ordered().find((symbol) => symbol.address > address) ?? null,
+      previous: (address: VirtAddr) => ordered().findLast((symbol) => symbol.address < address) ?? null,
+      search: (part: string) => ordered().filter(({ name }) => name.includes(part)),
+      ofModule: () => null,
+      findAll: (name: string) => [find(name)].filter((symbol) => symbol !== null),
+      at: (address: VirtAddr) => this.place(address),
+      kernel: { find },
+    };
+  }
+
+  override place(address: VirtAddr): SymbolPlace | null {
+    if (address < text || address >= text + textSize) return super.place(address);
+    const symbol = this.functions[Number((address - text) / functionSize)];
+    return symbol === undefined ? null : { symbol, offset: Number(address - symbol.address) };
+  }
+
+  override ownSymbol(name: string): KernelSymbol | null {
+    return this.functions.find((f) => f.name === name && f.module === null) ?? super.ownSymbol(name);
+  }
+
+  override address(name: string): VirtAddr {
+    return this.ownSymbol(name)?.address ?? super.address(name);
+  }
+
+  perCpuAddress(name: string, cpu: number): VirtAddr {
+    return virtAddr(this.address(name) + perCpuOffset(this.session, cpu));
+  }
+
+  functionType(): null {
+    return null;
+  }
+
+  /** Address of a function, or of a place in one: `frob`, `frob+0x10`, `frob[widget]`. Made when first named. */
+  at(place: string): VirtAddr {
+    const [, name, offset, module] = /^([\w.]+)(?:\+(0x[0-9a-f]+))?(?:\[(\w+)\])?$/.exec(place)!;
+    let symbol = this.functions.find((f) => f.name === name);
+    if (symbol === undefined) {
+      const address = virtAddr(text + BigInt(this.functions.length) * functionSize);
+      symbol = { name: name!, address, type: 't', size: Number(functionSize), module: module ?? null };
+      this.functions.push(symbol);
+      this.space.write(address + 0x4en, Uint8Array.of(0xff, 0xd0)); // call *%rax
+    }
+    return virtAddr(symbol.address + BigInt(offset ?? 0));
+  }
+
+  /** Code of a function, from its place on, in hexadecimal. */
+  code(place: string, bytes: string): void {
+    this.space.write(this.at(place), Buffer.from(bytes.replaceAll(' ', ''), 'hex'));
+  }
+
+  /** A process or thread with a stack of its own, which is empty. */
+  task(options: TaskOptions): KernelObject {
+    const task = newTask(this, options);
+    this.space.map(this.nextStack, Number(stackSize));
+    this.space.words(this.nextStack, 0x57ac_6e9dn);
+    this.set(task, 'stack', this.nextStack);
+    this.nextStack += 0x1_0000n;
+    this.madeTasks.push(task);
+    linkTasks(this, this.madeTasks);
+    return task;
+  }
+
+  /** Makes a CPU run a task, with this on its stack. */
+  runs(cpu: number, task: KernelObject, items: readonly StackItem[]): void {
+    this.set(this.perCpu('runqueues', cpu), 'curr', task);
+    this.set(task, 'thread_info.cpu', cpu);
+    this.set(task, '__state', 0);
+    const base = task.member('stack').bigint();
+    // an NMI has a stack of its own: what it interrupted is on the task's
+    const nmi = items.findIndex((item) => typeof item === 'object' && 'entry' in item && /nmi/.test(item.entry));
+    const below = items.slice(nmi + 1);
+    const sp = this.push(base + stackSize, below);
+    if (nmi < 0) return;
+    if (this.ownSymbol('cea_exception_stacks') === null) {
+      this.define('cea_exception_stacks', 0xffff_8881_0000_1000n, 8);
+    }
+    const stack = this.reserve(4096 + 8192);
+    const pointer = this.perCpuAddress('cea_exception_stacks', cpu);
+    this.space.words(pointer, stack);
+    this.push(stack + 4096n + 8192n, items.slice(0, nmi + 1), sp);
+  }
+
+  /** The same, of the CPU that panicked. */
+  panicOn(cpu: number, task: KernelObject, items: readonly StackItem[]): void {
+    this.space.words(this.address('panic_cpu'), BigInt(cpu));
+    this.runs(cpu, task, items);
+  }
+
+  /** Makes a task sleep, with this on its stack; `__schedule` comes first by itself. */
+  sleeps(task: KernelObject, items: readonly StackItem[], state = 2): void {
+    this.set(task, '__state', state);
+    const sp = this.push(task.member('stack').bigint() + stackSize, ['__schedule', ...items]);
+    // struct inactive_task_frame: six registers, then the return address
+    this.set(task, 'thread.sp', sp - 48n);
+  }
+
+  /** What triage asks. Nothing may be changed after this was first used. */
+  get facts(): Facts {
+    if (this.lazyFacts === null) {
+      this.writeTables();
+      this.lazyFacts = new Facts(this.context);
+    }
+    return this.lazyFacts;
+  }
+
+  /** Unwind tables for the functions there are. */
+  writeTables(): void {
+    const rules = this.functions.map(({ name, address }) => {
+      const rule = /^(asm_|entry_|end_repeat_nmi)/.test(name)
+        ? 'regs sp+0'
+        : name === 'ret_from_fork_asm'
+          ? 'end'
+          : 'call sp+8';
+      return `${address.toString(16)} ${rule}`;
+    });
+    if (rules.length === 0) return;
+    const ipsAt = 0xffff_ffff_8200_0000n;
+    const entriesAt = 0xffff_ffff_8210_0000n;
+    const { ips, entries } = writeOrc('4.14', ipsAt, rules.join('\n'));
+    this.space.write(ipsAt, ips);
+    this.space.write(entriesAt, entries);
+    this.define('__start_orc_unwind_ip', ipsAt, 0);
+    this.define('__stop_orc_unwind_ip', ipsAt + BigInt(ips.length), 0);
+    this.define('__start_orc_unwind', entriesAt, 0);
+    this.define('__stop_orc_unwind', entriesAt + BigInt(entries.length), 0);
+  }
+
+  /**
+   * Puts items on a stack, so that the last ends at `top`. Returns the address of the first.
+   * @param interrupted stack pointer of what the last item interrupted, where it is on another stack
+   */
+  private push(top: bigint, items: readonly StackItem[], interrupted: bigint | null = null): bigint {
+    let sp = top;
+    for (const item of [...items].reverse()) {
+      if (typeof item === 'string') {
+        sp -= 8n;
+        this.space.words(sp, this.at(item.replace(/(\[|$)/, '+0x50$1')));
+      } else if ('words' in item) {
+        sp -= BigInt(item.words.length * 8);
+        this.space.words(sp, ...item.words);
+      } else {
+        const registers: Registers = {
+          cs: 0x10n,
+          ss: 0x18n,
+          rflags: 0x246n,
+          orig_rax: 0xffff_ffff_ffff_ffffn,
+          rsp: interrupted ?? sp,
+          ...item.registers,
+          rip: typeof item.at === 'bigint' ? item.at : this.at(item.at),
+        };
+        sp -= BigInt(ptRegsNames.length * 8);
+        this.space.words(sp, ...ptRegsNames.map((name) => registers[name] ?? 0n));
+        sp -= 8n;
+        this.space.words(sp, this.at(`${item.entry}+0x50`));
+      }
+    }
+    return sp;
+  }
+}
