@@ -27,7 +27,9 @@ const builtins = {
     });
     builder.onLoad({ filter: /.*/, namespace: 'required' }, async ({ path }) => {
       if (!lazy.includes(path)) return { contents: `module.exports = requireBuiltin('${path}');` };
-      const getters = (await namesOf(path)).map((name) => `get ${name}() { return requireBuiltin('${path}').${name}; }`);
+      const getters = (await namesOf(path)).map(
+        (name) => `get ${name}() { return requireBuiltin('${path}').${name}; }`,
+      );
       return { contents: `module.exports = { ${getters.join(', ')} };` };
     });
     builder.onLoad({ filter: /.*/, namespace: 'imported' }, async ({ path }) => {

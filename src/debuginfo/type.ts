@@ -160,9 +160,15 @@ export interface MemberPlace {
 export function findMember(type: Type, path: string): MemberPlace | null {
   const base = strip(type);
   let known = places.get(base);
-  if (known === undefined) places.set(base, (known = new Map()));
+  if (known === undefined) {
+    known = new Map();
+    places.set(base, known);
+  }
   let place = known.get(path);
-  if (place === undefined) known.set(path, (place = followPath(base, path)));
+  if (place === undefined) {
+    place = followPath(base, path);
+    known.set(path, place);
+  }
   return place;
 }
 

@@ -171,6 +171,9 @@ const backtracers = new WeakMap<Kernel, Backtracer>();
 /** The one backtracer of a kernel. @throws UnsupportedError */
 export function backtracer(kernel: Kernel): Backtracer {
   let known = backtracers.get(kernel);
-  if (known === undefined) backtracers.set(kernel, (known = new Backtracer(kernel)));
+  if (known === undefined) {
+    known = new Backtracer(kernel);
+    backtracers.set(kernel, known);
+  }
   return known;
 }

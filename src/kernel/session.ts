@@ -173,7 +173,10 @@ export class Kernel implements ObjectContext {
   /** What one CPU adds to a per-CPU address to reach its own copy, in bytes. @throws NotFoundError, MemoryFault */
   perCpuOffset(cpu: number): bigint {
     let offset = this.perCpuOffsets.get(cpu);
-    if (offset === undefined) this.perCpuOffsets.set(cpu, (offset = perCpuOffset(this, cpu)));
+    if (offset === undefined) {
+      offset = perCpuOffset(this, cpu);
+      this.perCpuOffsets.set(cpu, offset);
+    }
     return offset;
   }
 
