@@ -7,12 +7,14 @@
 //
 // Opening counts nothing; a rank reads the blocks below it once. Memory: 8 bytes a block for the counts,
 // which is 8 bytes for 128 MiB of the dead machine's memory, and the cached blocks.
-import { type ByteSource, readUpTo } from './byte_source.ts';
+import type { ByteSource } from './byte_source.ts';
 
 const blockBytes = 4096;
 const blockBits = blockBytes * 8;
 const blockWords = blockBytes / 4;
 const cachedBlocks = 64;
+/** Blocks read at once where most of a bitmap is gone through: a machine with 1 TiB has 32 MiB of it. */
+const perRead = 64;
 
 interface Block {
   readonly index: number;
@@ -78,11 +80,12 @@ export class PageBitmap {
   runs(limit: number): { start: number; end: number }[] {
     const found: { start: number; end: number }[] = [];
     let start = -1; // of the run that is open, -1 for none
-    for (let index = 0; index < this.blocks; index++) {
-      const { words, count } = this.block(index);
+    const room = new Uint32Array(Math.min(perRead, this.blocks) * blockWords);
+    for (let index = 0; index < this.blocks; index += perRead) {
+      const many = Math.min(perRead, this.blocks - index);
+      const words = this.words(index, many, room);
       const base = index * blockBits;
-      if (count === 0 && start < 0) continue;
-      for (let w = 0; w < blockWords; w++) {
+      for (let w = 0; w < many * blockWords; w++) {
         const word = words[w]!;
         if (start < 0 ? word === 0 : word === 0xffff_ffff) continue;
         for (let b = 0; b < 32; b++) {
@@ -123,11 +126,10 @@ export class PageBitmap {
       grown.set(this.before);
       this.before = grown;
     }
-    // Big reads: a machine with 1 TiB has 32 MiB of bitmap, and this is all that is done with most of it.
-    const perRead = 64;
+    const room = new Uint32Array(Math.min(perRead, index - this.counted) * blockWords);
     for (let at = this.counted; at < index; ) {
       const many = Math.min(perRead, index - at);
-      const words = this.words(at, many);
+      const words = this.words(at, many, room);
       for (let i = 0; i < many; i++, at++) {
         let count = 0;
         for (let w = i * blockWords; w < (i + 1) * blockWords; w++) {
@@ -155,16 +157,18 @@ export class PageBitmap {
     return block;
   }
 
-  /** The bits of whole blocks as words, zeroes past the end of the bitmap. */
-  private words(index: number, blocks: number): Uint32Array {
-    const bytes = new Uint8Array(blocks * blockBytes);
+  /**
+   * The bits of whole blocks as words, zeroes past the end of the bitmap.
+   * @param words where to put them
+   */
+  private words(index: number, blocks: number, words = new Uint32Array(blocks * blockWords)): Uint32Array {
     const bits = Math.min(blocks * blockBits, this.length - index * blockBits);
-    const whole = readUpTo(this.source, this.start + index * blockBytes, Math.ceil(bits / 8));
-    bytes.set(whole);
-    if (bits % 8 !== 0 && whole.length > 0) bytes[whole.length - 1]! &= (1 << (bits % 8)) - 1;
-    const words = new Uint32Array(bytes.buffer);
+    const bytes = new Uint8Array(words.buffer, 0, blocks * blockBytes);
+    const got = this.source.read(this.start + index * blockBytes, bytes.subarray(0, Math.ceil(bits / 8)));
+    bytes.fill(0, got);
+    if (bits % 8 !== 0 && got === Math.ceil(bits / 8)) bytes[got - 1]! &= (1 << (bits % 8)) - 1;
     if (bigEndianHost) {
-      const view = new DataView(bytes.buffer);
+      const view = new DataView(words.buffer);
       for (let w = 0; w < words.length; w++) words[w] = view.getUint32(w * 4, true);
     }
     return words;
