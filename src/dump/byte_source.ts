@@ -48,6 +48,11 @@ function problemOf(error: unknown): string {
   return reasons[code] ?? messageOf(error);
 }
 
+/** Compressed pages lie one behind another in a dump, and are mostly read so: several are read at a time. */
+const aheadSize = 16 * 1024;
+/** Longest read that is served from what was read ahead: a page. */
+const shortRead = 4096;
+
 /** A regular file, read by offset and never as a whole. */
 export class FileSource implements ByteSource {
   readonly path: string;
@@ -57,6 +62,12 @@ export class FileSource implements ByteSource {
   readonly flattened = false;
   readonly warnings: readonly string[] = [];
   private descriptor: number;
+  /** What was read ahead: bytes of the file from `aheadStart` on, `aheadLength` of them. */
+  private readonly ahead = new Uint8Array(aheadSize);
+  private aheadStart = 0;
+  private aheadLength = 0;
+  /** Where the last short read ended: one that starts there, or soon after, is thought to go on. */
+  private lastEnd = -1;
 
   /** @throws InputError if the path is missing, unreadable, empty or not a regular file */
   constructor(path: string) {
@@ -82,6 +93,27 @@ export class FileSource implements ByteSource {
   }
 
   read(offset: number, into: Uint8Array): number {
+    const { length } = into;
+    if (length > shortRead) return this.readHere(offset, into);
+    const isNext = offset >= this.lastEnd && offset < this.lastEnd + shortRead;
+    this.lastEnd = offset + length;
+    if (!this.isAhead(offset, length)) {
+      if (!isNext) return this.readHere(offset, into);
+      this.aheadLength = 0; // a read that throws leaves nothing behind
+      this.aheadLength = this.readHere(offset, this.ahead);
+      this.aheadStart = offset;
+      if (!this.isAhead(offset, length)) return this.readHere(offset, into); // at the file's end
+    }
+    const at = offset - this.aheadStart;
+    into.set(this.ahead.subarray(at, at + length));
+    return length;
+  }
+
+  private isAhead(offset: number, length: number): boolean {
+    return offset >= this.aheadStart && offset + length <= this.aheadStart + this.aheadLength;
+  }
+
+  private readHere(offset: number, into: Uint8Array): number {
     let done = 0;
     try {
       while (done < into.length) {
