@@ -2,6 +2,7 @@
 // pahole encoded global variables, 6.13 and later), so the well-known others are declared here. A name
 // that a kernel does not have costs nothing.
 import type { Type, TypeSource } from '../debuginfo/type.ts';
+import { perCpuVariables } from './percpu_variables.ts';
 
 const declared: Record<string, string> = {
   init_task: 'struct task_struct',
@@ -437,7 +438,8 @@ const declared: Record<string, string> = {
  * The declared type of a well-known variable, or null. Arrays declared without a length get length 0.
  */
 export function declaredType(types: TypeSource, name: string): Type | null {
-  const text = Object.hasOwn(declared, name) ? declared[name]! : null;
+  const table = [declared, perCpuVariables].find((table) => Object.hasOwn(table, name));
+  const text = table?.[name] ?? null;
   return text === null ? null : parseDeclared(types, text);
 }
 
