@@ -163,8 +163,12 @@ function lockOfWaiter(
     if (ring.length > maxWaiters) throw new FormatError(`waiters at ${node.toString(16)}`, 'the list has no end');
     ring.push(at);
   }
-  const taskAt = (at: VirtAddr): Task | null =>
-    kernel.tasks.byAddress(space.pointer(offsetBy(at, taskOffset - listOffset)));
+  // a waiter lies on the stack of its task: what follows the head of the list may be a task's address, too
+  const taskAt = (at: VirtAddr): Task | null => {
+    const waiting = kernel.tasks.byAddress(space.pointer(offsetBy(at, taskOffset - listOffset)));
+    const stack = waiting === null ? null : taskStack(kernel, waiting);
+    return stack !== null && at >= stack.start && at < stack.start + BigInt(stack.size) ? waiting : null;
+  };
 
   let lock: VirtAddr | null = null;
   let queue: VirtAddr[] = [];
