@@ -25,7 +25,7 @@ export interface World {
   ranSince(task: PictureTask): string | undefined;
 }
 
-export const switchesCommand = 'foreach task -R nvcsw,nivcsw';
+export const switchesCommand = 'foreach task -R nvcsw,nivcsw,on_rq';
 
 /**
  * Tells whether tasks ran between the picture and the crash, by their counts of context switches: the guest's in
@@ -41,7 +41,8 @@ export function whoRan(answers: Answers): (task: PictureTask) => string | undefi
     const [voluntary, involuntary] = [Number(members.get('nvcsw')), Number(members.get('nivcsw'))];
     if (voluntary === task.voluntary && involuntary === task.involuntary) {
       // A task on a CPU has no new count yet: it may have been anywhere in its work.
-      return task.state === 'R' ? 'the task was running' : undefined;
+      if (task.state === 'R') return 'the task was running';
+      return Number(members.get('on_rq')) > 0 ? 'the task was woken, and had no CPU yet' : undefined;
     }
     if (voluntary < task.voluntary || involuntary < task.involuntary) return undefined; // counts never fall
     return 'the task ran again before the crash';

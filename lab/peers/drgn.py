@@ -22,10 +22,10 @@ for task in tasks:
     state = LETTERS.get(task_state_to_char(task), "??")
     print(f"  {task.pid.value_()} {task.real_parent.tgid.value_()} {task_cpu(task)} {task.value_():x} {state} 0.0 0 0  {name(task)}")
 
-print("@@ foreach task -R nvcsw,nivcsw")
+print("@@ foreach task -R nvcsw,nivcsw,on_rq")
 for task in tasks:
     heading(task)
-    print(f"  nvcsw = {task.nvcsw.value_()},\n  nivcsw = {task.nivcsw.value_()},")
+    print(f"  nvcsw = {task.nvcsw.value_()},\n  nivcsw = {task.nivcsw.value_()},\n  on_rq = {task.on_rq.value_()},")
 
 print("@@ foreach bt")
 for task in tasks:

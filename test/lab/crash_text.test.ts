@@ -55,13 +55,14 @@ describe('text of crash', () => {
 describe('whoRan', () => {
   const sleeper = { tid: 20, state: 'S', voluntary: 5, involuntary: 1 } as PictureTask;
   const asking = (text: string | undefined) => whoRan({ name: 'test', ask: () => text });
-  const answer = (voluntary: number, involuntary: number) =>
-    `PID: 20       TASK: ff19dc6701220000  CPU: 1    COMMAND: "x"\n  nvcsw = ${voluntary},\n  nivcsw = ${involuntary},\n`;
+  const answer = (voluntary: number, involuntary: number, queued = 0) =>
+    `PID: 20       TASK: ff19dc6701220000  CPU: 1    COMMAND: "x"\n  nvcsw = ${voluntary},\n  nivcsw = ${involuntary},\n  on_rq = ${queued},\n`;
 
   it('excuses a task only if its switches went up', () => {
     assert.equal(asking(answer(5, 1))(sleeper), undefined);
     assert.match(asking(answer(6, 1))(sleeper) ?? '', /ran again/);
     assert.equal(asking(answer(4, 1))(sleeper), undefined, 'counts never fall: a wrong offset is no excuse');
+    assert.match(asking(answer(5, 1, 1))(sleeper) ?? '', /woken/);
     assert.equal(asking('')(sleeper), undefined);
   });
 
