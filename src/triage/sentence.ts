@@ -9,7 +9,7 @@ import type { Facts } from './facts.ts';
 import { badJump, type FaultAccess, looksLike, registerText } from './fault.ts';
 import { largestUse, type MemoryUseOf } from './memory_report.ts';
 import { spinLock } from './spin.ts';
-import { ownFrame, placeAt, shortPlace, subjectFrames } from './verdict.ts';
+import { interruptedFrames, ownFrame, placeAt, shortPlace, subjectFrames } from './verdict.ts';
 
 interface Known {
   readonly kind: ReportKind;
@@ -210,7 +210,9 @@ function holderWords(facts: Facts, waits: readonly LockWait[]): string {
 /** What a task was doing: `which sleeps in foo_wait+0x12 [foo]`. */
 export function doing(facts: Facts, task: Task): string {
   if (task.state === 'ZO' || task.state === 'DE') return 'which exited with the lock held';
-  const frame = ownFrame(facts.trace(task).frames, 'hung-task');
+  const { frames } = facts.trace(task);
+  // the CPU that it ran on was stopped by an interrupt, too
+  const frame = task.active ? ownFrame(interruptedFrames(facts, frames), 'soft-lockup') : ownFrame(frames, 'hung-task');
   const where = frame === undefined ? '' : ` in ${shortPlace(placeAt(facts, frame.address))}`;
   if (task.active) return `which ran on CPU ${task.cpu}${where}`;
   if (task.state === 'RU') return `which waits for CPU ${task.cpu}${where}`;

@@ -280,7 +280,11 @@ export function subjectFrames(facts: Facts, kind: ReportKind, subject: Task | nu
 function framesToBlame(facts: Facts, kind: ReportKind, subject: Task | null): readonly Frame[] {
   const frames = subjectFrames(facts, kind, subject);
   if (kind === 'hung-task' || (!exceptions.includes(kind) && !stuck.includes(kind))) return frames;
-  // what was interrupted, not what the interrupt or exception then called
+  return interruptedFrames(facts, frames);
+}
+
+/** What was interrupted, without what the interrupt or exception then called; all frames where nothing was. */
+export function interruptedFrames(facts: Facts, frames: readonly Frame[]): readonly Frame[] {
   const index = frames.findIndex(
     (frame) => frame.kind === 'entry' && frame.registers !== null && ((frame.registers.cs ?? 0n) & 3n) === 0n,
   );

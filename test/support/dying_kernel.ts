@@ -47,7 +47,7 @@ export const user: Exception = exception('entry_SYSCALL_64_after_hwframe', 0x40_
   orig_rax: 1n,
 });
 
-/** What lies on a stack, innermost first: names of functions, exceptions, and words that are just there. */
+/** What lies on a stack, innermost first: names of functions, exceptions, and the words of a function's frame behind its name. */
 export type StackItem = string | Exception | { readonly words: readonly bigint[] };
 
 export interface DyingOptions {
@@ -61,6 +61,8 @@ export class DyingKernel extends SyntheticKernel {
   readonly notes: CpuNote[] = [];
   readonly context = new CommandContext(this.session);
   private readonly functions: KernelSymbol[] = [];
+  /** Bytes of locals in each function's frame; none unless words followed it on a stack. */
+  private readonly frameSizes = new Map<string, number>();
   private readonly madeTasks: KernelObject[] = [];
   private nextStack = stacks;
   private lazyFacts: Facts | null = null;
@@ -232,7 +234,7 @@ export class DyingKernel extends SyntheticKernel {
         ? 'regs sp+0'
         : name === 'ret_from_fork_asm'
           ? 'end'
-          : 'call sp+8';
+          : `call sp+${8 + (this.frameSizes.get(name) ?? 0)}`;
       return `${address.toString(16)} ${rule}`;
     });
     if (rules.length === 0) return;
@@ -253,6 +255,12 @@ export class DyingKernel extends SyntheticKernel {
    */
   private push(top: bigint, items: readonly StackItem[], interrupted: bigint | null = null): bigint {
     let sp = top;
+    for (const [i, item] of items.entries()) {
+      const next = items[i + 1];
+      if (typeof item === 'string' && typeof next === 'object' && 'words' in next) {
+        this.frameSizes.set(item.replace(/\[.*/, ''), next.words.length * 8);
+      }
+    }
     for (const item of [...items].reverse()) {
       if (typeof item === 'string') {
         sp -= 8n;
