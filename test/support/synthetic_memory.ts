@@ -24,7 +24,12 @@ export class SyntheticMemory implements PhysicalMemory {
   }
 
   write(address: number, bytes: Uint8Array): void {
-    for (let i = 0; i < bytes.length; i++) this.writable(address + i)[(address + i) % pageSize] = bytes[i]!;
+    for (let done = 0; done < bytes.length; ) {
+      const inPage = (address + done) % pageSize;
+      const n = Math.min(pageSize - inPage, bytes.length - done);
+      this.writable(address + done).set(bytes.subarray(done, done + n), inPage);
+      done += n;
+    }
   }
 
   writeU64(address: number, value: bigint): void {
@@ -78,6 +83,8 @@ export class SyntheticMemory implements PhysicalMemory {
   }
 }
 
+const zeroes = new Uint8Array(pageSize);
+
 /** A kernel address space without page tables: pages come into being when written to. */
 export class SyntheticSpace extends AddressSpace {
   private readonly synthetic: SyntheticMemory;
@@ -101,7 +108,7 @@ export class SyntheticSpace extends AddressSpace {
       if (this.physicalOf.has(at)) continue;
       const page = (this.physicalOf.size + 1) * pageSize;
       this.physicalOf.set(at, page);
-      this.synthetic.write(page, new Uint8Array(pageSize));
+      this.synthetic.write(page, zeroes);
     }
     return this;
   }
@@ -120,8 +127,11 @@ export class SyntheticSpace extends AddressSpace {
 
   write(address: bigint, bytes: Uint8Array): void {
     this.map(address, bytes.length);
-    for (let i = 0; i < bytes.length; i++) {
-      this.synthetic.write(this.translate((address + BigInt(i)) as VirtAddr), bytes.subarray(i, i + 1));
+    for (let done = 0; done < bytes.length; ) {
+      const physical = this.translate((address + BigInt(done)) as VirtAddr);
+      const n = Math.min(pageSize - (physical % pageSize), bytes.length - done);
+      this.synthetic.write(physical, bytes.subarray(done, done + n));
+      done += n;
     }
   }
 
