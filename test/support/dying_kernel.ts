@@ -14,6 +14,7 @@ import { CommandContext } from '../../src/commands/context.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import type { KernelSymbol, SymbolPlace } from '../../src/debuginfo/symbol.ts';
 import type { CpuNote } from '../../src/dump/dump.ts';
+import type { Module } from '../../src/kernel/module.ts';
 import { perCpuOffset } from '../../src/kernel/percpu.ts';
 import { Facts } from '../../src/triage/facts.ts';
 import { writeOrc } from './orc_writer.ts';
@@ -59,12 +60,15 @@ export interface DyingOptions {
 
 export class DyingKernel extends SyntheticKernel {
   readonly notes: CpuNote[] = [];
+  /** Its modules; their functions are in the kernel's text all the same. */
+  readonly loaded: Module[] = [];
   readonly context = new CommandContext(this.session);
   private readonly functions: KernelSymbol[] = [];
   /** Bytes of locals in each function's frame; none unless words followed it on a stack. */
   private readonly frameSizes = new Map<string, number>();
   private readonly madeTasks: KernelObject[] = [];
   private nextStack = stacks;
+  private perCpuPointers = 0;
   private lazyFacts: Facts | null = null;
 
   static make({ cpus = 2, log = [], types = '' }: DyingOptions = {}): DyingKernel {
@@ -112,6 +116,10 @@ export class DyingKernel extends SyntheticKernel {
       },
       notes: { vmcoreinfo: null, cpus: this.notes, eraseInfo: null, all: [] },
     };
+  }
+
+  override get modules(): readonly Module[] {
+    return this.loaded;
   }
 
   override get symbols() {
@@ -189,19 +197,35 @@ export class DyingKernel extends SyntheticKernel {
     this.set(this.perCpu('runqueues', cpu), 'curr', task);
     this.set(task, 'thread_info.cpu', cpu);
     this.set(task, '__state', 0);
-    const base = task.member('stack').bigint();
-    // an NMI has a stack of its own: what it interrupted is on the task's
+    this.pushOnStacks(cpu, task.member('stack').bigint() + stackSize, items);
+  }
+
+  /**
+   * Puts items on the stacks that they belong to: an NMI has one of its own, a `sysvec_...` function switches to
+   * that of interrupts; what comes behind them is where they came from. Returns the address of the first item.
+   */
+  private pushOnStacks(cpu: number, top: bigint, items: readonly StackItem[]): bigint {
     const nmi = items.findIndex((item) => typeof item === 'object' && 'entry' in item && /nmi/.test(item.entry));
-    const below = items.slice(nmi + 1);
-    const sp = this.push(base + stackSize, below);
-    if (nmi < 0) return;
-    if (this.ownSymbol('cea_exception_stacks') === null) {
-      this.define('cea_exception_stacks', 0xffff_8881_0000_1000n, 8);
+    if (nmi >= 0) {
+      const sp = this.pushOnStacks(cpu, top, items.slice(nmi + 1));
+      const stack = this.reserve(4096 + 8192);
+      this.perCpuPointer('cea_exception_stacks', cpu, stack);
+      return this.push(stack + 4096n + 8192n, items.slice(0, nmi + 1), sp);
     }
-    const stack = this.reserve(4096 + 8192);
-    const pointer = this.perCpuAddress('cea_exception_stacks', cpu);
-    this.space.words(pointer, stack);
-    this.push(stack + 4096n + 8192n, items.slice(0, nmi + 1), sp);
+    const irq = items.findIndex((item) => typeof item === 'string' && item.startsWith('sysvec_'));
+    if (irq < 0) return this.push(top, items);
+    const sp = this.push(top, items.slice(irq + 1));
+    const end = this.reserve(0x4000) + 0x4000n;
+    this.perCpuPointer('hardirq_stack_ptr', cpu, end - 8n);
+    this.space.words(end - 8n, sp);
+    return this.push(end - 8n, items.slice(0, irq + 1));
+  }
+
+  private perCpuPointer(name: string, cpu: number, value: bigint): void {
+    if (this.ownSymbol(name) === null) {
+      this.define(name, 0xffff_8881_0000_1000n + BigInt(this.perCpuPointers++ * 8), 8);
+    }
+    this.space.words(this.perCpuAddress(name, cpu), value);
   }
 
   /** The same, of the CPU that panicked. */
@@ -234,7 +258,9 @@ export class DyingKernel extends SyntheticKernel {
         ? 'regs sp+0'
         : name === 'ret_from_fork_asm'
           ? 'end'
-          : `call sp+${8 + (this.frameSizes.get(name) ?? 0)}`;
+          : name.startsWith('sysvec_')
+            ? 'call sp-indirect+8'
+            : `call sp+${8 + (this.frameSizes.get(name) ?? 0)}`;
       return `${address.toString(16)} ${rule}`;
     });
     if (rules.length === 0) return;
