@@ -36,6 +36,8 @@ const minHeader = 24;
 const recordHead = 12;
 /** Longest name: the kernel's own limit is 512 bytes (KSYM_NAME_LEN). */
 const maxName = 4096;
+/** Most records of a blob that are looked at: kernels with every option have some 200,000. */
+const mostRecords = 1_000_000;
 
 /** What the one pass over all records does with each kind. */
 const role = { unknown: 0, known: 1, namedType: 2, enum: 3, section: 4 } as const;
@@ -138,7 +140,7 @@ export class BtfRecords {
 
     const words = wordsOf(bytes, span.start, span.end);
     const end = words.length;
-    const most = Math.floor((4 * end) / recordHead);
+    const most = Math.min(mostRecords, Math.floor((4 * end) / recordHead));
     const offsets = new Uint32Array(most);
     const types = new Uint32Array(most);
     const typeNames = new Uint32Array(most);
@@ -148,6 +150,10 @@ export class BtfRecords {
     const { roles, fixed, each } = layout;
     // Every process that asks for a type runs this before it is compiled: hence no calls, and words instead of a DataView.
     while (at + recordHead / 4 <= end) {
+      if (n === mostRecords) {
+        this.note(`more than ${mostRecords} types`);
+        break;
+      }
       const info = words[at + 1]!;
       const kind = (info >>> 24) & 0x7f;
       const as = roles[kind]!;

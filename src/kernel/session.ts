@@ -11,7 +11,7 @@
 import type { AddressSpace } from '../arch/address_space.ts';
 import { type Architecture, openArchitecture } from '../arch/architecture.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
-import { NotFoundError } from '../base/errors.ts';
+import { FormatError, NotFoundError } from '../base/errors.ts';
 import { BtfTypes } from '../debuginfo/btf.ts';
 import { Kallsyms } from '../debuginfo/kallsyms.ts';
 import { KernelObject, type ObjectContext } from '../debuginfo/object.ts';
@@ -28,6 +28,9 @@ import { type Cpus, perCpuOffset, readCpus } from './percpu.ts';
 import { readTasks, type TaskTable } from './sched.ts';
 import { SessionTypes } from './session_types.ts';
 import { declaredType } from './variables.ts';
+
+/** Largest BTF of a kernel believed, in bytes: those with every option have 10 MB or so. */
+const maxBtf = 64n * 1024n * 1024n;
 
 export class Kernel implements ObjectContext {
   readonly dump: Dump;
@@ -204,6 +207,8 @@ export class Kernel implements ObjectContext {
     const start = this.ownSymbol('__start_BTF')?.address;
     const stop = this.ownSymbol('__stop_BTF')?.address;
     if (start === undefined || stop === undefined) throw new NotFoundError('symbol', '__start_BTF');
-    return new BtfTypes(this.space.read(start, Number(stop - start)));
+    const size = stop - start;
+    if (size <= 0n || size > maxBtf) throw new FormatError('BTF', `0x${size.toString(16)} bytes between its symbols`);
+    return new BtfTypes(this.space.read(start, Number(size)));
   }
 }
