@@ -69,8 +69,10 @@ export function parseCpus(context: CommandContext, spec: string): number[] {
   for (const part of spec.split(',')) {
     const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part);
     if (match === null) throw new UsageError(`invalid cpu specification: ${escapeLine(spec)}`);
+    const first = Number(match[1]);
     const last = Number(match[2] ?? match[1]);
-    for (let cpu = Number(match[1]); cpu <= last; cpu++) {
+    if (last < first) throw new UsageError(`invalid cpu specification: ${escapeLine(spec)}`);
+    for (let cpu = first; cpu <= last; cpu++) {
       if (!possible.includes(cpu)) throw new UsageError(`invalid cpu number: ${cpu}`);
       cpus.add(cpu);
     }

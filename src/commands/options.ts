@@ -22,6 +22,10 @@ export function parseOptions(args: readonly string[], letters: string): ParsedOp
   for (const [, letter, colon] of letters.matchAll(/(.)(:?)/g)) {
     options[`option-${letter!}`] = { type: colon === '' ? 'boolean' : 'string', short: letter!, multiple: true };
   }
+  // the names that options have here are nobody's business
+  const end = args.indexOf('--');
+  const long = args.slice(0, end < 0 ? args.length : end).find((word) => word.startsWith('--'));
+  if (long !== undefined) throw new UsageError(`Unknown option '${long}'`);
   let parsed: { values: Record<string, unknown>; positionals: string[] };
   try {
     parsed = parseArgs({ args: args.map(protectNumbers), options, allowPositionals: true, strict: true });
