@@ -10,5 +10,5 @@ for p in /proc/[0-9]*; do
   for l in cwd exe root; do readlink $p/$l > $P/$n/$l; done
   for l in $p/fd/*; do [ -L $l ] && echo "${l##*/} $(readlink $l)"; done > $P/$n/fd
 done 2>/dev/null
-sysctl -a > $P/sysctl 2>/dev/null
+sysctl -a 2>/dev/null | sed 's/ = /=/' > $P/sysctl
 dmesg -r > $P/dmesg
