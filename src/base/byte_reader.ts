@@ -83,7 +83,7 @@ export class ByteReader {
 
 /** Text up to the first NUL (or the end), as Latin-1 so that every byte survives. */
 export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  const nul = bytes.indexOf(0, start);
-  const stop = nul >= 0 && nul < end ? nul : end;
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.max(0, stop - start)).toString('latin1');
+  const part = bytes.subarray(start, end);
+  const nul = part.indexOf(0);
+  return Buffer.from(part.buffer, part.byteOffset, nul < 0 ? part.length : nul).toString('latin1');
 }

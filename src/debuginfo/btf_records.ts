@@ -236,8 +236,10 @@ export class BtfRecords {
     while (offset < section.first && section.base !== null) section = section.base;
     const { bytes, first } = section;
     const at = offset - first;
-    const end = at < bytes.length ? bytes.indexOf(0, at) : -1;
-    if (end < 0 || end - at > maxName) {
+    const limit = Math.min(bytes.length, at + maxName);
+    let end = at;
+    while (end < limit && bytes[end] !== 0) end++; // not indexOf(), which would look through all of a text without NUL
+    if (end >= limit) {
       throw new FormatError('BTF strings', `no name at offset 0x${offset.toString(16)}`);
     }
     return escapeTerminal(latin1(bytes, at, end));

@@ -11,6 +11,12 @@ import type { Kernel } from './session.ts';
 
 /** Largest symbol table or type blob of one module that is believed, in bytes. */
 const maxTable = 64 * 1024 * 1024;
+/** Most symbols of a module believed; the largest, drivers of graphics cards, have some ten thousand. */
+const maxSymbols = 500_000;
+/** Longest name of a symbol: KSYM_NAME_LEN. */
+const maxName = 512;
+/** Most modules believed. */
+const maxModules = 65_536;
 
 /** A range of a module's memory: virtual addresses [start, start + size). */
 export interface ModuleRange {
@@ -55,10 +61,12 @@ const moduleTaints: readonly (readonly [bit: number, letter: string])[] = [
 /** Loaded modules in the order of /proc/modules: newest first. A corrupt list gives those before the damage. */
 export function readModules(kernel: Kernel): readonly Module[] {
   const modules: Module[] = [];
+  let found = 0;
   kernel.faults.attempt(
     'module list',
     () => {
       for (const object of listEntries(kernel.variable('modules'), kernel.type('struct module'), 'list')) {
+        if (++found > maxModules) throw new FormatError('module list', `more than ${maxModules} modules`);
         kernel.faults.attempt(
           'module',
           () => {
@@ -169,7 +177,7 @@ function symbolsOf(kernel: Kernel, module: Module): KernelSymbol[] {
   const strtab = table.member('strtab').pointer();
   if (count === 0 || symtab === 0n) return [];
   const entrySize = 24; // Elf64_Sym
-  if (count * entrySize > maxTable) throw new FormatError(`module ${module.name}`, `${count} symbols is out of range`);
+  if (count > maxSymbols) throw new FormatError(`module ${module.name}`, `${count} symbols is out of range`);
   const reader = new ByteReader(kernel.space.read(symtab, count * entrySize), `symbols of module ${module.name}`);
   const raw: { name: number; value: bigint; size: number; info: number }[] = [];
   let stringsEnd = 0;
@@ -190,7 +198,7 @@ function symbolsOf(kernel: Kernel, module: Module): KernelSymbol[] {
   const exported = exportedAddresses(kernel, module);
   const symbols: KernelSymbol[] = [];
   for (const [i, { name, value, size, info }] of raw.entries()) {
-    const text = latin1(strings, name);
+    const text = latin1(strings, name, name + maxName);
     if (text === '') continue;
     const letter = String.fromCharCode(typetab?.[i] ?? info);
     const type = exported.has(value) ? letter.toUpperCase() : letter.toLowerCase();
