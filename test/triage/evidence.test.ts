@@ -1,0 +1,162 @@
+// Every claim of a report is followed by what a command really prints.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { findCommand } from '../../src/commands/registry.ts';
+import { analyse } from '../../src/triage/analyse.ts';
+import type { Analysis, Evidence } from '../../src/triage/analysis.ts';
+import { evidence, logSearch } from '../../src/triage/evidence.ts';
+import { heldMutex, mutexTypes, sleepsOn } from '../support/blocked_tasks.ts';
+import { DyingKernel, exception, type StackItem, user } from '../support/dying_kernel.ts';
+
+const log = [
+  'usb 1-1: new device',
+  "WARNING: CPU: 0 PID: 5 at foo.c:1 frob+0x10/0x100 it's odd",
+  'BUG: kernel NULL pointer dereference, address: 0000000000000240',
+  'Oops: Oops: 0000 [#1] SMP NOPTI',
+  'CPU: 1 UID: 0 PID: 7 Comm: sh Tainted: G           OE       6.12.0 #1',
+  'RIP: 0010:frob+0x10/0x100 [widget]',
+  'Kernel panic - not syncing: Fatal exception',
+];
+
+function oops(): DyingKernel {
+  const dying = DyingKernel.make({ log });
+  dying.code('frob+0x10[widget]', '8b 82 40 02 00 00');
+  dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
+    'machine_kexec',
+    'exc_page_fault',
+    exception('asm_exc_page_fault', 'frob+0x10'),
+    'vfs_write',
+    user,
+  ]);
+  return dying;
+}
+
+/** What the shell would print for a line of a report. */
+function shell(dying: DyingKernel, command: string): string {
+  const [line = '', ...filters] = command.split(' | ');
+  const [name = '', ...args] = line.split(' ');
+  const { text } = findCommand(name)!.run(dying.context, args);
+  if (filters.length === 0) return text.replace(/\n+$/, '');
+  const run = spawnSync('sh', ['-c', filters.join(' | ')], { input: text, encoding: 'utf8' });
+  assert.equal(run.stderr, '', command);
+  return run.stdout.replace(/\n+$/, '');
+}
+
+const stuckOn = (dying: DyingKernel, items: readonly StackItem[]): DyingKernel => {
+  dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), ['machine_kexec', 'panic', ...items]);
+  return dying;
+};
+
+describe('each finding of a report', () => {
+  for (const [name, make] of [
+    ['an oops', oops],
+    [
+      'a BUG',
+      () =>
+        stuckOn(DyingKernel.make({ log: ['kernel BUG at foo.c:96!'] }), [
+          'exc_invalid_op',
+          exception('asm_exc_invalid_op', 'frob+0x10'),
+          user,
+        ]),
+    ],
+    [
+      'a soft lockup',
+      () =>
+        stuckOn(DyingKernel.make(), [
+          'watchdog_timer_fn',
+          exception('asm_sysvec_apic_timer_interrupt', 'spin+0x10'),
+          user,
+        ]),
+    ],
+    [
+      'an NMI',
+      () => stuckOn(DyingKernel.make(), ['nmi_panic', 'exc_nmi', exception('end_repeat_nmi', 'spin+0x10'), user]),
+    ],
+    [
+      'a stack overflow',
+      () =>
+        stuckOn(DyingKernel.make(), [
+          'handle_stack_overflow',
+          'exc_double_fault',
+          exception('asm_exc_double_fault', 'frob+0x10'),
+          ...Array<string>(30).fill('frob'),
+          user,
+        ]),
+    ],
+    [
+      'a panic',
+      () => stuckOn(DyingKernel.make({ log: ['Kernel panic - not syncing: no [more] $widgets'] }), ['frob', user]),
+    ],
+    [
+      'a deadlock',
+      () => {
+        const dying = stuckOn(DyingKernel.make({ types: mutexTypes }), ['watchdog', 'kthread', 'ret_from_fork_asm']);
+        const [a, b] = [dying.task({ pid: 10, comm: 'a' }), dying.task({ pid: 11, comm: 'b' })];
+        sleepsOn(dying, a, heldMutex(dying, b), 'frob');
+        sleepsOn(dying, b, heldMutex(dying, a), 'frob');
+        return dying;
+      },
+    ],
+  ] as const) {
+    test(`${name}: has evidence, and a shell prints just that`, () => {
+      const dying = make();
+      dying.writeTables();
+      const analysis: Analysis = analyse(dying.context);
+      assert.ok(analysis.findings.length > 0);
+      for (const finding of analysis.findings) {
+        assert.ok(finding.evidence.length > 0, finding.title);
+        for (const { command, output, why } of finding.evidence) {
+          assert.notEqual(why, '', command);
+          assert.equal(withoutCut(output), withoutCut(shell(dying, command), output), command);
+        }
+      }
+      for (const shown of [analysis.stack, analysis.code, analysis.code?.after ?? null]) {
+        if (shown === null) continue;
+        assert.equal(shown.lines.map(({ text }) => text).join('\n'), shell(dying, shown.command), shown.command);
+      }
+    });
+  }
+});
+
+/** As many lines as a cut output has of its own. */
+function withoutCut(text: string, like = text): string {
+  const cut = /\n\.\.\. \d+ more lines$/.exec(like);
+  return cut === null
+    ? text
+    : text
+        .split('\n')
+        .slice(0, like.split('\n').length - 1)
+        .join('\n');
+}
+
+describe('filters', () => {
+  const show = (command: string): Evidence | null => evidence(oops().facts, command, 'x');
+
+  test('a command that prints nothing, fails, or is none, is no evidence', () => {
+    for (const command of ["log | grep -F 'absent'", 'bt 999', 'rd 10', 'nonsense', 'log -z'])
+      assert.equal(show(command), null, command);
+  });
+
+  test('long outputs are cut, and say so', () => {
+    const lines = show('bt -r')!.output.split('\n');
+    assert.equal(lines.length, 41);
+    assert.match(lines[40]!, /^\.\.\. \d+ more lines$/);
+  });
+
+  test('no text of a log breaks the quotes that it is searched by', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 80 }), fc.nat(30), (text, after) => {
+        const command = logSearch(text, after);
+        if (command === null) return;
+        const [, quoted] = /^log \| grep -F (?:-A\d+ )?'([^'|\x00-\x1f\x7f-\uffff\\]+)'$/.exec(command)!;
+        assert.ok(text.includes(quoted!));
+      }),
+    );
+  });
+
+  test('a text of which too little could be searched for is not searched for', () => {
+    for (const text of ['', "it's", '| rm -rf', '\x1b[31mred']) assert.equal(logSearch(text), null);
+  });
+});
