@@ -74,7 +74,7 @@ export class Kallsyms implements OrderedSymbols {
     if (range !== null) {
       for (const tables of searchTables(space, range.start, range.end)) {
         try {
-          return Kallsyms.fromTables(space, tables, stext);
+          return Kallsyms.fromTables(space, tables, stext, range);
         } catch (error) {
           if (!(error instanceof FormatError || error instanceof MemoryFault)) throw error;
           problem ??= error;
@@ -85,14 +85,19 @@ export class Kallsyms implements OrderedSymbols {
   }
 
   /** Takes the first encoding that puts a known symbol where it is. */
-  private static fromTables(space: AddressSpace, tables: KallsymsTables, stext: VirtAddr | null): Kallsyms {
+  private static fromTables(
+    space: AddressSpace,
+    tables: KallsymsTables,
+    stext: VirtAddr | null,
+    range: SearchRange | null = null,
+  ): Kallsyms {
     const tokens = TokenTable.read(space, tables.tokenTable, tables.tokenIndex);
     const names = new NameTable(space, tables.names, tokens, tables.groups);
     for (const encoding of tables.encodings) {
       const addresses = new SymbolAddresses(space, encoding, tables.count);
       const open = (sequences: VirtAddr | null) => new Kallsyms(space, names, addresses, sequences, tables.count);
       const plain = open(null);
-      if (addresses.sample() === 'disordered' || !plain.agrees(stext)) continue;
+      if (addresses.sample() === 'disordered' || !plain.agrees(stext, range)) continue;
       for (const sequences of tables.sequences) {
         const sorted = open(sequences);
         if (sorted.isSortedByName()) return sorted;
@@ -196,7 +201,7 @@ export class Kallsyms implements OrderedSymbols {
   }
 
   /** Checks the decoded addresses with `_stext` or, where VMCOREINFO does not tell that, the text at linux_banner. */
-  private agrees(stext: VirtAddr | null): boolean {
+  private agrees(stext: VirtAddr | null, range: SearchRange | null): boolean {
     if (stext !== null) {
       let index = this.addresses.lastNotAbove(stext);
       for (; index >= 0 && this.addresses.address(index) === stext; index--) {
@@ -209,7 +214,10 @@ export class Kallsyms implements OrderedSymbols {
       const { bytes } = this.space.readUpTo(banner.address, 14);
       return Buffer.from(bytes).toString('latin1') === 'Linux version ';
     }
-    return this.addresses.sample() === 'ordered' && this.find('_stext') !== null;
+    // The wrong encoding of a right table may well be in order: what the base is taken from tells only where it leads.
+    const found = this.find('_stext')?.address;
+    if (found === undefined || this.addresses.sample() !== 'ordered') return false;
+    return range === null || (found >= range.start && found < range.end);
   }
 
   /** Position in the table of the n-th symbol by name. @throws MemoryFault; FormatError for one outside the table */
