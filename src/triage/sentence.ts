@@ -86,6 +86,10 @@ function unknownSentence(facts: Facts, where: string, who: string | null): strin
   if (facts.crashedCpu !== null || facts.death !== null) {
     return `The kernel died${where}${who === null ? '' : `, in ${who},`} for a reason that neither its log nor its stack tells.`;
   }
+  const { lost, present } = facts.kernel.dump.info.pages;
+  if (facts.log.length === 0 && lost > 0) {
+    return `What killed the kernel cannot be told: the dump file is cut, and ${lost} of ${lost + present} pages are lost, the log's among them.`;
+  }
   const last = facts.incidents.at(-1);
   const trouble = last === undefined ? '' : ` Its log tells of trouble that it survived: ${last.title}.`;
   const log = facts.log.length === 0 ? 'the log cannot be read' : 'the log tells of no death';
