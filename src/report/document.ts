@@ -70,7 +70,8 @@ function summary(analysis: Analysis): Block[] {
       .filter((part) => part !== null)
       .join(', '),
   );
-  row('Taint', kernel.taint.length === 0 ? 'none' : kernel.taint.map((t) => `${t.letter} (${t.meaning})`).join(', '));
+  if (kernel.taint !== null)
+    row('Taint', kernel.taint.length === 0 ? 'none' : kernel.taint.map((t) => `${t.letter} (${t.meaning})`).join(', '));
   row('Signature', panic.signature);
   row('Dump', `${dump.files.join(', ')}: ${dump.description}${dump.complete ? '' : ', INCOMPLETE'}`);
   return [
@@ -79,10 +80,10 @@ function summary(analysis: Analysis): Block[] {
   ];
 }
 
-function crashedCpu({ panic, stack, code }: Analysis): Block[] {
+function crashedCpu({ stack, code }: Analysis): Block[] {
   const blocks: Block[] = [];
   if (stack !== null) {
-    const text = panic.cpu === null ? 'What the CPUs ran' : 'What the panicking CPU ran';
+    const text = stack.command.includes(' -a') ? 'What the CPUs ran' : 'What the panicking CPU ran';
     blocks.push({ kind: 'heading', text }, { kind: 'output', ...stack });
   }
   if (code !== null) {
@@ -258,7 +259,8 @@ function hasNotDied({ panic }: Pick<Analysis, 'panic'>): boolean {
 export function placeText(place: Place): string {
   if (place.symbol === null) return place.address;
   const offset = place.offset === null || place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`;
-  return `${place.symbol}${offset}${place.module === null ? '' : ` [${place.module}]`} (${place.address})`;
+  const address = place.address === '' ? '' : ` (${place.address})`;
+  return `${place.symbol}${offset}${place.module === null ? '' : ` [${place.module}]`}${address}`;
 }
 
 function plain(lines: readonly string[]): { text: string; marked: boolean }[] {

@@ -44,6 +44,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults'> {
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
   const memory = verdict.kind === 'out-of-memory' ? memoryReport(facts) : null;
+  const what = [...faultFindings(facts, verdict), ...lockupFindings(facts, verdict)];
   return {
     dump: dumpFacts(facts),
     kernel: kernelFacts(facts),
@@ -53,9 +54,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults'> {
     stack: stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed),
     code: codeAround(facts, verdict),
     findings: [
-      ...faultFindings(facts, verdict),
-      ...saidFindings(facts, verdict),
-      ...lockupFindings(facts, verdict),
+      ...(what.length > 0 ? what : saidFindings(facts, verdict)),
       ...blockedFindings(facts, verdict),
       ...outOfMemoryFindings(facts, verdict, memory),
       ...surroundingFindings(facts, verdict),
@@ -107,7 +106,11 @@ function kernelFacts(facts: Facts): Analysis['kernel'] {
     tasks: kernel.tasks.all.length,
     hardware,
     commandLine,
-    taint: faults.attempt('taint', () => taints(kernel).flags.map(({ letter, meaning }) => ({ letter, meaning })), []),
+    taint: faults.attempt(
+      'taint',
+      () => taints(kernel).flags.map(({ letter, meaning }) => ({ letter, meaning })),
+      null,
+    ),
     notes: [
       ...(kernel.vmcoreinfoFromMemory
         ? ['VMCOREINFO was in no note of the dump; it was found by searching memory.']

@@ -125,7 +125,8 @@ export interface Analysis {
     readonly tasks: number;
     readonly hardware: string | null;
     readonly commandLine: string | null;
-    readonly taint: readonly { readonly letter: string; readonly meaning: string }[];
+    /** null where it cannot be read. */
+    readonly taint: readonly { readonly letter: string; readonly meaning: string }[] | null;
     /** How VMCOREINFO and the page tables were found, where not in the usual way. */
     readonly notes: readonly string[];
   };

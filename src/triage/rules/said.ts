@@ -14,6 +14,7 @@ export function said(facts: Facts, after = 3): Evidence | null {
   return search === null ? null : evidence(facts, search, 'What the kernel said.');
 }
 
+/** The kernel's own words: for deaths that no other rule explains by what the CPU did. */
 export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdict): Finding[] {
   const { death } = facts;
   const panic = death?.panic === undefined ? null : logSearch(`Kernel panic - not syncing: ${death.panic}`);
@@ -43,7 +44,7 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
       },
     ];
   }
-  if (told.includes(kind)) return []; // a rule of that kind's own shows more
+  if (kind === 'stack-overflow' || kind === 'unknown') return []; // what there is to say is said elsewhere
   const evidences = present(
     ...lines,
     kind === 'hung-task' ? null : evidence(facts, 'bt | head -24', 'How the kernel came to die.'),
@@ -61,19 +62,6 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
     },
   ];
 }
-
-/** Kinds whose own rules start with what the CPU or the task did. */
-const told: readonly string[] = [
-  'null-pointer',
-  'bad-page-fault',
-  'general-protection',
-  'soft-lockup',
-  'hard-lockup',
-  'rcu-stall',
-  'nmi',
-  'stack-overflow',
-  'unknown',
-];
 
 /** Whether the CPU stands on ud2, which BUG() and WARN() are made of. */
 function isTrap({ exception, kernel }: Facts): boolean {
