@@ -6,6 +6,8 @@ import type { Dump } from '../dump/dump.ts';
 import { pageCensus } from '../kernel/excluded_pages.ts';
 import { readLog } from '../kernel/printk.ts';
 import { Kernel } from '../kernel/session.ts';
+import { crashTime } from '../kernel/timekeeping.ts';
+import { readUtsname } from '../kernel/utsname.ts';
 import { openNamedDump } from './open.ts';
 import { writeOut } from './output.ts';
 import { withProgress } from './progress.ts';
@@ -88,9 +90,8 @@ function asData(
       kernel === null
         ? null
         : {
-            release: kernel.vmcoreinfo.release,
+            ...identity(kernel),
             buildId: kernel.vmcoreinfo.buildId,
-            crashTime: kernel.vmcoreinfo.crashTime,
             arch: kernel.arch.name,
             vmcoreinfoFromMemory: kernel.vmcoreinfoFromMemory,
           },
@@ -142,7 +143,8 @@ function asText(
   if (notes.eraseInfo !== null) row('erased', notes.eraseInfo.trim().replaceAll('\n', '; '));
   for (const warning of info.warnings) row('warning', warning);
   if (kernel !== null) {
-    const { release, buildId, crashTime } = kernel.vmcoreinfo;
+    const { buildId } = kernel.vmcoreinfo;
+    const { release, crashTime } = identity(kernel);
     row('kernel', `${release ?? info.utsname?.release ?? 'release unknown'} on ${info.machine}`);
     if (buildId !== null) row('build id', buildId);
     if (crashTime !== null) row('crash time', `${new Date(crashTime * 1000).toISOString().replace('.000Z', 'Z')}`);
@@ -150,6 +152,15 @@ function asText(
   if (problem !== null) row('kernel', `cannot be analysed: ${problem}`);
   for (const { name, found, detail } of rungs) row(name, found ? detail : `NOT READABLE: ${detail}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Which kernel, and when it crashed in seconds since 1970: from VMCOREINFO or, without it, from its memory. */
+function identity(kernel: Kernel): { release: string | null; crashTime: number | null } {
+  const { faults, vmcoreinfo } = kernel;
+  return {
+    release: vmcoreinfo.release ?? faults.attempt('utsname', () => readUtsname(kernel).release, null),
+    crashTime: faults.attempt('time of the crash', () => crashTime(kernel), null),
+  };
 }
 
 /** How many there are. */

@@ -68,9 +68,13 @@ export function logSymbol(kernel: Kernel, name: string): VirtAddr {
   return kernel.vmcoreinfo.symbol(name) ?? kernel.address(name);
 }
 
-/** Byte offset of `member` in `struct name`. @throws NotFoundError */
+/** Byte offset of `member` in the structure (or typedef of one) `name`. @throws NotFoundError */
 export function logOffset(kernel: Kernel, name: string, member: string): number {
-  return kernel.vmcoreinfo.offset(`${name}.${member}`) ?? offsetOf(kernel.type(`struct ${name}`), member);
+  // atomic_long_t is a typedef, but told like the structures
+  return (
+    kernel.vmcoreinfo.offset(`${name}.${member}`) ??
+    offsetOf(kernel.types.find(`struct ${name}`) ?? kernel.type(name), member)
+  );
 }
 
 /** Bytes in `struct name`. @throws NotFoundError */

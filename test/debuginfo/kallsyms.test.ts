@@ -157,7 +157,7 @@ test('without any VMCOREINFO the encoding follows from the text at linux_banner'
 
 test('without VMCOREINFO and banner, an encoding that puts _stext outside the image is not taken', () => {
   const { bytes, base } = writeKallsyms(kernel(900), { ...latest, base: stext + 0x10_0000n });
-  const range = { start: stext, end: virtAddr(base + BigInt(bytes.length)) };
+  const range = { start: virtAddr(stext), end: virtAddr(base + BigInt(bytes.length)) };
   assert.equal(Kallsyms.open(new MemorySpace(base, bytes), null, range).find('_stext')?.address, stext);
 });
 

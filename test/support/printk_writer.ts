@@ -6,7 +6,6 @@ import type { SyntheticKernel } from './synthetic_kernel.ts';
 export const ringbufferTypes = `
   struct atomic_long { long counter; };
   typedef struct atomic_long atomic_long_t;
-  struct atomic_long_t { long counter; };
   struct dev_printk_info { char subsystem[16]; char device[48]; };
   struct printk_info {
     u64 seq; u64 ts_nsec; u16 text_len; u8 facility; u8 flags : 5; u8 level : 3; u32 caller_id;
