@@ -71,7 +71,7 @@ for (const command of values.commands.split(',')) {
 }
 printTable(['command', 'program', 'wall ms', 'cpu ms', 'MiB', 'ratio', 'of cpu', 'bar'], rows);
 
-console.log('\nParts, in one process, warm');
+console.log('\nParts, in one process, warm: processor time');
 const parts = measureParts(dump);
 printTable(
   ['what', 'takes', 'bar'],

@@ -34,6 +34,7 @@ export interface PageStore {
 }
 
 const cacheBytes = 16 * 1024 * 1024;
+const pagesPerAllocation = 32;
 /** Reads of so many pages and more are of whole tables: they go past the cache, straight to where they are wanted. */
 const longRead = 32;
 
@@ -46,6 +47,8 @@ export class PagedMemory implements PhysicalMemory {
   /** The pfn that each slot holds, NaN for none; slots 2n and 2n + 1 are set n. */
   private readonly tags: Float64Array;
   private readonly views: (Uint8Array | undefined)[];
+  private room = new Uint8Array(0);
+  private roomUsed = 0;
   private readonly zeroes: Uint8Array;
   private judge: ExcludedPageJudge | null = null;
   private ranges: readonly MemoryRange[] | null = null;
@@ -78,12 +81,23 @@ export class PagedMemory implements PhysicalMemory {
   }
 
   private miss(pfn: Pfn, slot: number): Uint8Array {
-    this.views[slot + 1] ??= new Uint8Array(this.pageSize);
+    this.views[slot + 1] ??= this.newView();
     const view = this.views[slot + 1]!;
     this.tags[slot + 1] = Number.NaN; // a load that throws half-way leaves no page behind
     if (!this.load(pfn, view)) return this.zeroes.fill(0);
     this.toFront(slot, pfn, view);
     return view;
+  }
+
+  /** Room for a page: cut from larger pieces, as an allocation costs as much as reading a page from the file. */
+  private newView(): Uint8Array {
+    const { pageSize } = this;
+    if (this.roomUsed === this.room.length) {
+      this.room = new Uint8Array(pagesPerAllocation * pageSize);
+      this.roomUsed = 0;
+    }
+    this.roomUsed += pageSize;
+    return this.room.subarray(this.roomUsed - pageSize, this.roomUsed);
   }
 
   /** Fills `into` with a page past the cache; false if the page is known to be all zeroes instead. @throws MemoryFault */

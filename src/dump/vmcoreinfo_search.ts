@@ -48,9 +48,10 @@ function inPage(memory: PhysicalMemory, pfn: number): { text: string; rank: numb
   try {
     const view = memory.page(frame);
     const page = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-    const note = page.indexOf(noteStart);
-    offset = note >= 0 ? note + noteStart.length - textStart.length : page.indexOf(textStart);
+    offset = page.indexOf(textStart);
     if (offset < 0) return null;
+    const note = page.indexOf(noteStart);
+    if (note >= 0) offset = note + noteStart.length - textStart.length;
     ownPage = offset === 0 || note === 12;
   } catch (error) {
     if (error instanceof MemoryFault) return null;
