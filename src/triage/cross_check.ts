@@ -2,7 +2,7 @@
 // calls that never return, which text alone gets wrong.
 
 import { followsCall } from '../arch/x86_64/call_sites.ts';
-import { virtAddr } from '../base/address.ts';
+import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { count } from '../base/text.ts';
 import { kernelView } from '../kernel/kernel_view.ts';
 import type { Kernel } from '../kernel/session.ts';
@@ -25,12 +25,24 @@ export function dumpSymbolizer(kernel: Kernel): Symbolizer {
   if (view !== null) {
     symbolizer.followsCall = (address) => {
       const at = virtAddr(address);
+      if (isBootCode(kernel, at)) return undefined;
       return kernel.space.isReadable(virtAddr(address - 5n)) && kernel.space.isReadable(at)
         ? followsCall(view, at)
         : undefined;
     };
   }
   return symbolizer;
+}
+
+/**
+ * Code of which nothing can be said: init text, whose memory is given away after boot, and the first code of a CPU,
+ * which is left by a far return instead of a call (arch/x86/kernel/head_64.S).
+ */
+function isBootCode(kernel: Kernel, address: VirtAddr): boolean {
+  const start = kernel.ownSymbol('_sinittext')?.address;
+  const end = kernel.ownSymbol('_einittext')?.address;
+  if (start !== undefined && end !== undefined && address >= start && address < end) return true;
+  return /^(secondary_startup_64|startup_64|common_startup_64)/.test(kernel.place(address)?.symbol.name ?? '');
 }
 
 /** Sentences on frames of an incident that this kernel cannot have printed; none if all fit. */

@@ -53,6 +53,17 @@ describe('frames of the log', () => {
   }
 });
 
+test('init text is overwritten after boot: what stands there now says nothing against a frame', () => {
+  const dying = kernel();
+  const start = dying.at('start_kernel');
+  dying.space.write(start, new Uint8Array(256));
+  const [incident] = findIncidents(trace('vfs_write+0x50/0x100', 'start_kernel+0x60/0x100'));
+  assert.equal(frameDisagreements(dying.session, incident!).length, 1);
+  dying.define('_sinittext', start, 0);
+  dying.define('_einittext', start + 0x100n, 0);
+  assert.deepEqual(frameDisagreements(dying.session, incident!), []);
+});
+
 describe('calls that do not return', () => {
   test('at the very end of a function are named by the next one: its name is put right', () => {
     const { session } = kernel();

@@ -315,6 +315,7 @@ describe('the log', () => {
     dying.task({ pid: 7, comm: 'sh' });
     const analysis = analysed(dying);
     assert.deepEqual([analysis.panic.kind, analysis.panic.cpu, analysis.panic.source], ['unknown', null, 'nothing']);
+    assert.match(analysis.findings[0]!.evidence[0]!.output, /counter = -1/);
     assert.match(
       analysis.panic.message,
       /^Nothing in this dump says that the kernel died: no CPU panicked, and the log tells of no death/,

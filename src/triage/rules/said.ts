@@ -44,6 +44,11 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
       },
     ];
   }
+  if (kind === 'unknown' && facts.crashedCpu === null && death === null) {
+    const evidences = present(evidence(facts, 'p panic_cpu', '-1 (PANIC_CPU_INVALID): no CPU called panic().'));
+    if (evidences.length === 0) return [];
+    return [{ title: 'No CPU panicked', explanation: '', confidence: 'certain', evidence: evidences }];
+  }
   if (kind === 'stack-overflow' || kind === 'unknown') return []; // what there is to say is said elsewhere
   const evidences = present(
     ...lines,
