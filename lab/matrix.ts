@@ -32,10 +32,10 @@ interface Cell {
 
 /**
  * Runs and checks each scenario on each kernel; prints the table to standard output.
- * @returns how many runs failed or had wrong facts
+ * @returns how many runs came to no dump, and how many had wrong facts
  * @throws OutOfReach when this machine cannot run the lab at all
  */
-export async function matrix(options: MatrixOptions): Promise<number> {
+export async function matrix(options: MatrixOptions): Promise<{ failed: number; wrong: number }> {
   const cells: Cell[] = [];
   for (const kernel of options.kernels.map(kernelNamed)) {
     for (const scenario of options.scenarios.map(scenarioNamed)) {
@@ -50,7 +50,10 @@ export async function matrix(options: MatrixOptions): Promise<number> {
     }
   }
   process.stdout.write(`\n${renderMatrix(cells)}`);
-  return cells.filter(isBad).length;
+  return {
+    failed: cells.filter(({ outcome }) => outcome instanceof Error).length,
+    wrong: cells.filter(({ outcome }) => !(outcome instanceof Error) && outcome.wrong > 0).length,
+  };
 }
 
 function fits(kernel: Kernel, scenario: Scenario): boolean {
@@ -69,10 +72,6 @@ async function runAndCheck(kernel: Kernel, scenario: Scenario, options: MatrixOp
     say(failure.message);
     return failure;
   }
-}
-
-function isBad(cell: Cell): boolean {
-  return cell.outcome instanceof Error || cell.outcome.wrong > 0;
 }
 
 function renderCell(cell: Cell): string {
