@@ -75,8 +75,9 @@ function readReport(facts: Facts): MemoryReport {
   }
   const counted = rows.reduce((sum, { bytes }) => sum + bytes, 0);
   const total = use.total * page;
-  // without counters nothing is known, which is not the same as nothing being counted
-  if (total > counted && counted > 0) rows.push({ name: uncounted, bytes: total - counted });
+  // where counters are missing, what they would have counted is not known: not the same as nobody counting it
+  const complete = use.free !== null && use.anonymous !== null && use.fileCache !== null;
+  if (total > counted && complete) rows.push({ name: uncounted, bytes: total - counted });
   return {
     total,
     uses: rows.sort((a, b) => b.bytes - a.bytes),

@@ -28,10 +28,7 @@ export function verdictSentence(facts: Facts, known: Known): string {
   const onCpu = cpu === null ? '' : ` on CPU ${cpu}`;
   const runBy = who === null ? (cpu === null ? '' : `, run by CPU ${cpu}`) : `, run by ${who}${onCpu}`;
   const where = blamed === null ? '' : ` in ${shortPlace(blamed)}`;
-  const noticed =
-    known.instruction !== null && known.instruction.symbol !== blamed?.symbol && blamed !== null
-      ? `, noticed by ${shortPlace(known.instruction)}`
-      : '';
+  const noticed = isElsewhere(known) ? `, noticed by ${shortPlace(known.instruction!)}` : '';
   const spin = spinWords(facts, known);
   const detail = death?.detail === undefined ? null : withoutStop(death.detail);
   switch (kind) {
@@ -96,6 +93,12 @@ function unknownSentence(facts: Facts, where: string, who: string | null): strin
   return `Nothing in this dump says that the kernel died: no CPU panicked, and ${log}; it may have been taken of a running kernel.${trouble}`;
 }
 
+/** Whether the instruction that faulted is not in the code to blame; one that no symbol covers may well be. */
+function isElsewhere(known: Pick<Known, 'instruction' | 'blamed'>): boolean {
+  const { instruction, blamed } = known;
+  return instruction !== null && instruction.symbol !== null && blamed !== null && instruction.symbol !== blamed.symbol;
+}
+
 /** `sh (pid 12)` */
 export function label({ comm, pid }: { readonly comm: string; readonly pid: number }): string {
   return `${comm} (pid ${pid})`;
@@ -137,10 +140,7 @@ function faultWords({ kind, access, faultAddress, blamed, instruction }: Known):
   const { operand } = access;
   const did = operand.access === 'read' ? 'read from' : 'write to';
   const by = operand.registers.length === 0 ? '' : ` (${registerText(operand)})`;
-  const via =
-    instruction !== null && blamed !== null && instruction.symbol !== blamed.symbol
-      ? ` through ${shortPlace(instruction)}`
-      : '';
+  const via = isElsewhere({ instruction, blamed }) ? ` through ${shortPlace(instruction!)}` : '';
   const address = `0x${hex(operand.address)}`;
   if (kind === 'null-pointer') return `NULL pointer: tried to ${did} address ${address}${by}${via}`;
   return `Bad pointer: tried to ${did} address ${address}${by}, ${access.looksLike},${via}`;

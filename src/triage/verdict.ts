@@ -60,10 +60,7 @@ export function reachVerdict(facts: Facts): Verdict {
   const touched = access === null ? badJump(facts) : access.operand.address;
   const fromLog = death === null ? null : reportKind(death);
   const fromStack = kindFromStack(facts, touched);
-  const kind =
-    fromLog !== null && fromLog !== 'unknown'
-      ? fromLog
-      : (fromStack ?? fromLog ?? (facts.crashedCpu === null ? 'unknown' : 'panic'));
+  const kind = fromLog !== null && fromLog !== 'unknown' ? fromLog : (fromStack ?? fromLog ?? 'unknown');
   if (fromLog !== null && fromStack !== null && !agree(fromLog, fromStack)) {
     disagreements.push(
       `The log tells of ${fromLog}, the panicking task's stack of ${fromStack}; the report follows the log.`,

@@ -396,3 +396,9 @@ test('messages do not end in two full stops', () => {
     /[^.]\.$/,
   );
 });
+
+test('a CPU that panicked for no reason that can be told: not claimed to have called panic()', () => {
+  const { panic: told } = verdict(death({ stack: ['machine_kexec', '__crash_kexec', ...write] }));
+  assert.deepEqual([told.kind, told.source], ['unknown', 'nothing']);
+  assert.match(told.message, /^The kernel died in frob\+0x50 \[widget\], in sh \(pid 7\), for a reason that neither/);
+});
