@@ -35,6 +35,7 @@ export async function runOops(source: string, options: { titles: boolean; json: 
     show(scanner.push(logAsText(records)));
   } else for (const chunk of readSource(source)) show(scanner.push(chunk));
   show(scanner.end());
+  if (found === 0 && !lost) writeError(`inquest: ${escapeTerminal(source)}: no incident in this log\n`);
   return found > 0 ? 0 : lost ? 1 : 3;
 }
 
