@@ -157,6 +157,7 @@ export function alterWords(
   targets: readonly Target[],
   seed: number,
 ): string | null {
+  if (targets.length === 0) return null; // a kernel whose symbol table has functions only
   const dice = new Dice(seed);
   const done: string[] = [];
   for (let n = dice.pick([1, 1, 1, 2, 3]); n > 0; n--) {
