@@ -18,16 +18,12 @@ export interface Cpus {
 /** Reads __cpu_{possible,present,online}_mask. Without them: CPU 0 alone, with a fault. */
 export function readCpus(kernel: Kernel): Cpus {
   const set = (name: string): number[] =>
-    kernel.faults.attempt(
-      name,
-      () => {
-        // a mask ends where the next symbol starts, whatever length its type has
-        const bits = (kernel.ownSymbol(name)?.size ?? 0) * 8;
-        const limit = cpuIdLimit(kernel);
-        return cpumask(kernel.variable(name), bits > 0 ? Math.min(limit, bits) : limit);
-      },
-      [],
-    );
+    kernel.faults.attempt(name, () => {
+      // a mask ends where the next symbol starts, whatever length its type has
+      const bits = (kernel.ownSymbol(name)?.size ?? 0) * 8;
+      const limit = cpuIdLimit(kernel);
+      return cpumask(kernel.variable(name), bits > 0 ? Math.min(limit, bits) : limit);
+    }, []);
   const possible = set('__cpu_possible_mask');
   const online = set('__cpu_online_mask');
   const present = set('__cpu_present_mask');
