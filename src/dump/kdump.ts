@@ -2,6 +2,7 @@
 import { FormatError } from '../base/errors.ts';
 import { count } from '../base/text.ts';
 import type { ByteSource } from './byte_source.ts';
+import { DividedStore } from './divided_store.ts';
 import type { Dump, DumpInfo, PageCompression } from './dump.ts';
 import { readNotes, readText } from './elf_notes.ts';
 import { type KdumpHeader, kdumpFlags, kdumpSignatures, readKdumpHeader } from './kdump_header.ts';
@@ -30,7 +31,9 @@ export function openKdump(sources: readonly ByteSource[]): Dump {
       `the file ends at 0x${source.size.toString(16)}, before the bitmaps: nothing is left`,
     );
   }
-  const facts = lazyFacts(files, store, notes.warnings);
+  const kernelPage = vmcoreinfo === null ? null : new Vmcoreinfo(vmcoreinfo).pageSize;
+  const perBlock = kernelPage !== null && kernelPage < store.pageSize ? store.pageSize / kernelPage : 1;
+  const facts = lazyFacts(files, store, perBlock, notes.warnings);
   const flattened = files.some((file) => file.source.flattened);
   const compression = headerCompression(header) ?? store.firstCompression();
   const info: DumpInfo = {
@@ -63,7 +66,7 @@ export function openKdump(sources: readonly ByteSource[]): Dump {
   };
   return {
     info,
-    memory: new PagedMemory(store),
+    memory: new PagedMemory(perBlock === 1 ? store : new DividedStore(store, store.pageSize / perBlock)),
     notes: { vmcoreinfo, cpus: notes.cpus, eraseInfo, all: notes.all },
     close: () => {
       for (const file of files) file.source.close();
@@ -97,16 +100,32 @@ interface Facts {
 }
 
 /** What takes a pass over the bitmaps to know: done when first asked for. */
-function lazyFacts(files: readonly KdumpFile[], store: KdumpStore, noteWarnings: readonly string[]): () => Facts {
+function lazyFacts(
+  files: readonly KdumpFile[],
+  store: KdumpStore,
+  perBlock: number,
+  noteWarnings: readonly string[],
+): () => Facts {
   let facts: Facts | null = null;
   return () => {
-    facts ??= findFacts(files, store, noteWarnings);
+    facts ??= findFacts(files, store, perBlock, noteWarnings);
     return facts;
   };
 }
 
-function findFacts(files: readonly KdumpFile[], store: KdumpStore, noteWarnings: readonly string[]): Facts {
-  const pages = store.countPages();
+/** @param perBlock the kernel's pages in a block of the dump */
+function findFacts(
+  files: readonly KdumpFile[],
+  store: KdumpStore,
+  perBlock: number,
+  noteWarnings: readonly string[],
+): Facts {
+  const blocks = store.countPages();
+  const pages = {
+    total: blocks.total * perBlock,
+    present: blocks.present * perBlock,
+    lost: blocks.lost * perBlock,
+  };
   const warnings = [...noteWarnings];
   let complete = pages.lost === 0;
   for (const { source, header } of files) {

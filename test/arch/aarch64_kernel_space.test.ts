@@ -105,6 +105,14 @@ describe('arm64 kernel addresses', () => {
     assert.throws(() => space.translate(virtAddr(0xffff_8000_2000_0000n)), MemoryFault);
   });
 
+  test('without tables, the linear map of a kernel for 52 bits that runs with 48 is read', () => {
+    // as a kernel of 6.12 in QEMU tells it
+    const more = 'NUMBER(PHYS_OFFSET)=0xfff0d65fc0000000\nNUMBER(VMALLOC_START)=0xffff800080000000\n';
+    const info = vmcoreinfo(52, 4096, 16, more);
+    const space = new Arm64KernelSpace(new SyntheticMemory(), arm64LayoutFromVmcoreinfo(info, 4096));
+    assert.equal(space.translate(virtAddr(0xffff_29a0_829f_3780n)), 0x429f_3780);
+  });
+
   for (const [what, text] of [
     ['no kimage_voffset', 'SYMBOL(swapper_pg_dir)=ffff800000100000\nNUMBER(VA_BITS)=48\n'],
     ['absurd VA_BITS', 'SYMBOL(swapper_pg_dir)=ffff800000100000\nNUMBER(kimage_voffset)=0\nNUMBER(VA_BITS)=99\n'],

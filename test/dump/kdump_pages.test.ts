@@ -40,6 +40,42 @@ describe('kdump pages', () => {
     });
   }
 
+  it("has the kernel's pages where the blocks are larger, as QEMU writes them for arm64", (t) => {
+    const block = (seed: number) => Uint8Array.from({ length: 65536 }, (_, i) => (i >> 12) * 16 + seed);
+    const options: KdumpOptions = {
+      pages: new Map([
+        [2, block(1)],
+        [18, block(2)], // takes the place of block 2 among those kept whole
+      ]),
+      ram: [[0, 4]],
+      blockSize: 65536,
+      compression: 'zlib',
+      vmcoreinfo: 'PAGESIZE=4096\n',
+    };
+    const { memory, info } = openBytes(t, writeKdump(options));
+    assert.equal(memory.pageSize, 4096);
+    assert.equal(memory.maxPfn, 19 * 16);
+    for (const [frame, byte] of [
+      [32, 1],
+      [47, 241],
+      [18 * 16 + 5, 82],
+      [35, 49],
+    ] as const) {
+      assert.deepEqual(memory.page(pfn(frame)), new Uint8Array(4096).fill(byte), `${frame}`);
+    }
+    assert.equal(memory.pageState(pfn(31)), 'excluded');
+    assert.equal(faultOf(() => memory.page(pfn(31))).address, 31n * 4096n);
+    assert.equal(memory.pageState(pfn(64)), 'not-in-dump');
+    const across = new Uint8Array(8);
+    memory.read(physAddr(33 * 4096 - 4), across);
+    assert.deepEqual([...across], [1, 1, 1, 1, 17, 17, 17, 17]);
+    assert.deepEqual(info.pages, { total: 5 * 16, present: 2 * 16, lost: 0 });
+    // a page size that is larger than the blocks, or none, changes nothing
+    for (const vmcoreinfo of ['PAGESIZE=131072\n', 'PAGESIZE=1\n', '']) {
+      assert.equal(openBytes(t, writeKdump({ ...options, vmcoreinfo })).memory.pageSize, 65536);
+    }
+  });
+
   it('tells the states of pages apart', (t) => {
     const dump = openBytes(t, writeKdump({ pages: pagesOf(3, 100), ram: [[0, 8]], maxMapnr: 128 }));
     const states = [3, 4, 8, 100, 127, 128, -1, 1e18, 0.5].map((frame) => dump.memory.pageState(pfn(frame)));

@@ -147,7 +147,8 @@ export function arm64LayoutFromVmcoreinfo(info: Vmcoreinfo, pageSize: number): A
   const actualBits = t1sz === null ? Number(configuredBits) : 64 - Number(t1sz);
   // Tables of 64 KiB pages keep their 52-bit shape on CPUs with 48 bits; those of smaller pages lose a level.
   const vaBits = pageShift === 16 ? Number(configuredBits) : actualBits;
-  if (!(vaBits >= 36 && vaBits <= 52) || ![12, 14, 16].includes(pageShift)) {
+  const isSane = (bits: number | bigint): boolean => bits >= 36 && bits <= 52;
+  if (!isSane(vaBits) || !isSane(configuredBits) || !isSane(actualBits) || ![12, 14, 16].includes(pageShift)) {
     throw new FormatError(
       'VMCOREINFO of arm64',
       `${vaBits} bits of virtual address with pages of 2^${pageShift} bytes`,
@@ -162,12 +163,17 @@ export function arm64LayoutFromVmcoreinfo(info: Vmcoreinfo, pageSize: number): A
   const start = (1n << 64n) - (1n << BigInt(actualBits));
   const end = start + (1n << BigInt(actualBits - 1));
   const isFlipped = vmallocStart !== null && BigInt.asUintN(64, vmallocStart) >= end;
+  // Kernels for 52 bits that run with fewer count from where a map of 52 bits would start, which makes PHYS_OFFSET
+  // negative (arm64_memblock_init(), 7bc1a0f9e176, 5.11).
+  const counted = (offset: bigint): bigint =>
+    offset >> 52n === 0n ? offset : BigInt.asUintN(64, offset + (1n << configuredBits) - (1n << BigInt(actualBits)));
   return {
     paging: { pageShift, vaBits, lpa2: vaBits > 48 && pageShift < 16 },
     pageTableRoot: physAddr(Number(physicalRoot)),
     imageOffset: BigInt.asUintN(64, imageOffset),
     stext: info.symbol('_stext'),
-    linearMap: physOffset !== null && isFlipped ? { start, end, physOffset: BigInt.asUintN(64, physOffset) } : null,
+    linearMap:
+      physOffset !== null && isFlipped ? { start, end, physOffset: counted(BigInt.asUintN(64, physOffset)) } : null,
   };
 }
 
