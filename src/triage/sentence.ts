@@ -9,7 +9,7 @@ import type { Facts } from './facts.ts';
 import { badJump, type FaultAccess, looksLike, registerText } from './fault.ts';
 import { largestUse, type MemoryUseOf } from './memory_report.ts';
 import { spinLock } from './spin.ts';
-import { interruptedFrames, ownFrame, placeAt, shortPlace, subjectFrames } from './verdict.ts';
+import { interruptedFrames, ownFrame, placeAt, shortPlace, stuckCpu, subjectFrames } from './verdict.ts';
 
 interface Known {
   readonly kind: ReportKind;
@@ -24,7 +24,7 @@ export function verdictSentence(facts: Facts, known: Known): string {
   const { kind, subject, blamed } = known;
   const { death } = facts;
   const who = subject !== null ? label(subject) : death?.task !== undefined ? label(death.task) : null;
-  const cpu = death?.cpu ?? subject?.cpu ?? facts.crashedCpu?.cpu ?? null;
+  const cpu = stuckCpu(facts, kind, subject);
   const onCpu = cpu === null ? '' : ` on CPU ${cpu}`;
   const runBy = who === null ? (cpu === null ? '' : `, run by CPU ${cpu}`) : `, run by ${who}${onCpu}`;
   const where = blamed === null ? '' : ` in ${shortPlace(blamed)}`;
@@ -67,7 +67,7 @@ export function verdictSentence(facts: Facts, known: Known): string {
     case 'machine-check':
       return `The hardware reported an error that the kernel cannot go on with: ${withoutStop(death?.message ?? 'machine check')}.`;
     case 'nmi':
-      return `A non-maskable interrupt made the kernel panic (${withoutStop(death?.panic ?? death?.message ?? 'NMI')})${who === null ? '' : ` while${cpu === null ? '' : ` CPU ${cpu}`} ran ${who}`}${where}.`;
+      return `A non-maskable interrupt made the kernel panic (${withoutStop(death?.panic ?? death?.message ?? 'NMI')})${facts.crashedCpu === null || facts.crashedCpu.cpu === cpu ? '' : ` on CPU ${facts.crashedCpu.cpu}, which was idle,`}${who === null ? '' : ` while${cpu === null ? '' : ` CPU ${cpu}`} ran ${who}`}${where}.`;
     case 'atomic-sleep':
       return `Code that must not sleep did so${where}${runBy}.`;
     case 'panic':

@@ -1,5 +1,6 @@
 // From facts to a verdict: which kind of death, whose code, which task. The log says it in words, the
 // panicking CPU's stack in frames; where both speak, they are held against each other.
+import { isUserMode, type Registers } from '../arch/x86_64/registers.ts';
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { hex, hex16 } from '../base/text.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
@@ -140,7 +141,7 @@ function whomToBlame(
   const frames = framesToBlame(facts, kind, subject);
   const own = ownFrame(frames, kind);
   // another task than the log's was found to be the matter: what the log blames is not it
-  const another = kind === 'hung-task' && subject !== null && subject.pid !== death?.task?.pid;
+  const another = (kind === 'hung-task' || kind === 'nmi') && subject !== null && subject.pid !== death?.task?.pid;
   const guilty = another ? undefined : death?.guilty;
   const named =
     guilty === undefined ? undefined : frames.find((frame) => functionName(frameName(frame)) === guilty.function);
@@ -213,12 +214,42 @@ function subjectOf(facts: Facts, kind: ReportKind, death: Incident | null): Task
   const byPid = death?.task === undefined ? null : kernel.tasks.byPid(death.task.pid);
   const named = byPid !== null && death !== null && isNamed(byPid, death) ? byPid : null;
   if (kind === 'hung-task') return hungTask(facts, named);
+  const elsewhere = kind === 'nmi' ? stuckElsewhere(facts) : null;
+  if (elsewhere !== null) return elsewhere;
   if (stuck.includes(kind) && death !== null) {
     if (named !== null && (death.cpu === undefined || (named.active && named.cpu === death.cpu))) return named;
     if (death.cpu !== undefined) return kernel.tasks.active(death.cpu);
   }
   // what the panicking CPU ran may be missing from the dump: better nobody than somebody else
   return facts.crashedCpu === null ? named : (crashed?.task ?? named);
+}
+
+/**
+ * Whom an NMI was for that found the panicking CPU idle: one from outside comes to every CPU, and any may be the
+ * first to panic. That is the task on another CPU that had interrupts off; null where there is none.
+ */
+function stuckElsewhere(facts: Facts): Task | null {
+  const { crashedCpu, kernel } = facts;
+  if (crashedCpu === null || kernel.tasks.active(crashedCpu.cpu)?.idle !== true) return null;
+  const isStuck = (task: Task): boolean => {
+    const entry = facts.trace(task).frames.find(({ kind, registers }) => kind === 'entry' && registers !== null);
+    return entry !== undefined && !isUserMode(entry.registers!) && interruptsOff(entry.registers!);
+  };
+  // those that were stopped may be offline by now
+  const others = kernel.cpus.possible.map((cpu) => kernel.tasks.active(cpu));
+  return others.find((task) => task !== null && !task.idle && isStuck(task)) ?? null;
+}
+
+/** The CPU that a death is about: as the log says, unless its report is by another CPU about this task. */
+export function stuckCpu(facts: Facts, kind: ReportKind, subject: Task | null): number | null {
+  const told = facts.death?.cpu ?? null;
+  const own = subject?.cpu ?? null;
+  return (kind === 'nmi' ? (own ?? told) : (told ?? own)) ?? facts.crashedCpu?.cpu ?? null;
+}
+
+/** Whether registers were saved with interrupts off. */
+export function interruptsOff({ rflags }: Registers): boolean {
+  return rflags !== undefined && (rflags & 0x200n) === 0n;
 }
 
 /** Whether an incident is about a task. Pids are used again, and tasks rename themselves: both must fit. */

@@ -402,3 +402,26 @@ test('a CPU that panicked for no reason that can be told: not claimed to have ca
   assert.deepEqual([told.kind, told.source], ['unknown', 'nothing']);
   assert.match(told.message, /^The kernel died in frob\+0x50 \[widget\], in sh \(pid 7\), for a reason that neither/);
 });
+
+test('an NMI that found the panicking CPU idle was for the CPU that was stuck with interrupts off', () => {
+  const dying = DyingKernel.make({
+    log: [
+      'Uhhuh. NMI received for unknown reason 21 on CPU 1.',
+      'Kernel panic - not syncing: NMI: Not continuing',
+      'CPU: 1 PID: 0 Comm: swapper/1 Not tainted 6.12.1 #1',
+    ],
+  });
+  const stop = (rflags: bigint): StackItem[] => [
+    'crash_nmi_callback',
+    'exc_nmi',
+    exception('end_repeat_nmi', 'frob+0x10', { cs: 0x10n, rflags }),
+    'vfs_write',
+    user,
+  ];
+  dying.space.words(dying.address('panic_cpu'), 1n);
+  dying.runs(0, dying.task({ pid: 7, comm: 'sh' }), stop(0x6n));
+  const { panic: told } = verdict(dying);
+  assert.deepEqual([told.kind, told.rip?.symbol], ['nmi', 'frob']);
+  assert.deepEqual(told.culprit, { pid: 7, comm: 'sh', cpu: 0 });
+  assert.match(told.message, /on CPU 1, which was idle, while CPU 0 ran sh \(pid 7\) in frob\+0x10\.$/);
+});

@@ -5,20 +5,18 @@ import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { label } from '../sentence.ts';
 import { spinLock } from '../spin.ts';
-import { shortPlace, subjectFrames, type Verdict } from '../verdict.ts';
+import { interruptsOff, shortPlace, stuckCpu, subjectFrames, type Verdict } from '../verdict.ts';
 import { said } from './said.ts';
-
-const interruptFlag = 0x200n;
 
 export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
   const { kind, subject, blamed } = verdict;
   if (kind !== 'soft-lockup' && kind !== 'hard-lockup' && kind !== 'rcu-stall' && kind !== 'nmi') return [];
-  const cpu = facts.death?.cpu ?? subject?.cpu ?? facts.crashedCpu?.cpu ?? null;
+  const cpu = stuckCpu(facts, kind, subject);
   const frames = subjectFrames(facts, kind, subject);
   if (frames.length === 0) return [];
   const findings: Finding[] = [];
   const entry = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
-  const off = entry?.registers?.rflags !== undefined && (entry.registers.rflags & interruptFlag) === 0n;
+  const off = entry !== undefined && interruptsOff(entry.registers!);
   findings.push({
     title: `CPU ${cpu ?? '?'} ran ${blamed === null ? 'code' : shortPlace(blamed)}${subject === null ? '' : ` for ${label(subject)}`} ${kind === 'nmi' ? 'when the NMI came' : 'when it was found stuck'}${off ? ', with interrupts off' : ''}`,
     explanation:
