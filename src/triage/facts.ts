@@ -1,6 +1,7 @@
 // Everything that rules may ask about one death, read once. A fact that cannot be had is null or empty, and
 // why is among the faults.
 import { isUserMode, type Registers } from '../arch/x86_64/registers.ts';
+import { virtAddr } from '../base/address.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
 import { type LockWait, lockWait } from '../kernel/blocked_on.ts';
@@ -87,16 +88,22 @@ export class Facts {
   }
 
   /**
-   * The exception that the panicking task died in: the innermost one that interrupted kernel code, past
-   * the NMI that stopped the CPU.
+   * The exception that the panicking task died in: the one that the log tells of, where its stack has several (a
+   * second fault while dying, an interrupt during a fault); else the innermost one that interrupted kernel code,
+   * past the NMI that stopped the CPU.
    */
   get exception(): ExceptionFrame | null {
-    const { frames } = this.crashTrace;
-    for (const [index, entry] of frames.entries()) {
+    const found: ExceptionFrame[] = [];
+    for (const [index, entry] of this.crashTrace.frames.entries()) {
       if (entry.kind !== 'entry' || entry.registers === null || isUserMode(entry.registers)) continue;
-      return { registers: entry.registers, entry, index };
+      found.push({ registers: entry.registers, entry, index });
     }
-    return null;
+    const told = this.death?.instruction;
+    const isTold = ({ registers }: ExceptionFrame): boolean => {
+      const place = this.kernel.place(virtAddr(registers.rip ?? 0n));
+      return place !== null && place.symbol.name === told?.symbol && place.offset === told.offset;
+    };
+    return (told === undefined ? undefined : found.find(isTold)) ?? found[0] ?? null;
   }
 
   /** The lock that a task sleeps on. */
