@@ -1,6 +1,6 @@
 // Where the lab keeps things. Everything is made again when it is not there, so all of it may be deleted.
 //
-//   lab/work/ (or $INQUEST_LAB)
+//   lab/.work/ (or $INQUEST_LAB)
 //     apt/SUITE/       a private apt: lists and downloaded packages      root/SUITE/   unpacked: compiler, tools
 //     kernels/NAME/    release, image/ (unpacked), perish.ko, initrd     runs/NAME-SCENARIO/   what is left of a crash
 import { mkdirSync } from 'node:fs';
@@ -13,7 +13,7 @@ export const labFolder = dirname(fileURLToPath(import.meta.url));
 /** The folder of the project. */
 export const projectFolder = dirname(labFolder);
 
-const work = resolve(process.env.INQUEST_LAB ?? join(labFolder, 'work'));
+const work = resolve(process.env.INQUEST_LAB ?? join(labFolder, '.work'));
 
 export const place = {
   work,
