@@ -13,7 +13,7 @@ export const symbols: Fact = {
     for (const { address, name, module } of world.picture.symbols) {
       // Generated at run time, in tables of their own.
       if (module === 'bpf' || module?.startsWith('__builtin__')) continue;
-      if (listed.has(`${address.toString(16)} ${name}`)) tally.same();
+      if (listed.has(`${address.toString(16)} ${visible(name)}`)) tally.same();
       else
         tally.fault(
           `symbol ${name}${module === undefined ? '' : ` of ${module}`} at ${address.toString(16)}: not in sym -l`,
@@ -21,3 +21,8 @@ export const symbols: Fact = {
     }
   },
 };
+
+/** Control characters as a terminal may be shown them: compilers leave some in local labels (`.L14472\x022`). */
+function visible(name: string): string {
+  return name.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}

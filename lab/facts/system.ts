@@ -12,7 +12,8 @@ export const identity: Fact = {
     if (version !== undefined) tally.compare('version', version.trim(), sysField(text, 'VERSION'));
     tally.compare('host name', 'lab', sysField(text, 'NODENAME'));
     const cpus = (world.picture.text('cpuinfo') ?? '').match(/^processor\s*:/gm)?.length ?? world.record.cpus;
-    tally.compare('CPUs', cpus, Number(/^\d+/.exec(sysField(text, 'CPUS') ?? '')?.[0]));
+    const [, all, offline = '0'] = /^(\d+)(?: \[OFFLINE: (\d+)\])?/.exec(sysField(text, 'CPUS') ?? '') ?? [];
+    tally.compare('CPUs online', cpus, Number(all) - Number(offline));
   },
 };
 
