@@ -42,7 +42,8 @@ export function whoRan(answers: Answers): (task: PictureTask) => string | undefi
     if (voluntary === task.voluntary && involuntary === task.involuntary) {
       // A task on a CPU has no new count yet: it may have been anywhere in its work.
       if (task.state === 'R') return 'the task was running';
-      return Number(members.get('on_rq')) > 0 ? 'the task was woken, and had no CPU yet' : undefined;
+      // a byte since 7.1, printed with its character: `1 '\001'`
+      return Number.parseInt(members.get('on_rq') ?? '', 10) > 0 ? 'the task was woken, and had no CPU yet' : undefined;
     }
     if (voluntary < task.voluntary || involuntary < task.involuntary) return undefined; // counts never fall
     return 'the task ran again before the crash';
