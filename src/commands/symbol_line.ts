@@ -1,4 +1,4 @@
-// A symbol as `sym` prints it: `ffffffffc04b3170 (t) crashme_write [crashme]`.
+// A symbol as `sym` prints it: `ffffffffc0419a30 (t) widget_write [widget]`.
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { escapeTerminal, hex } from '../base/text.ts';
 import type { KernelSymbol } from '../debuginfo/symbol.ts';

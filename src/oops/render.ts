@@ -78,16 +78,6 @@ export function renderIncident(incident: Incident, options: RenderOptions = {}):
   return `${safe.join('\n')}\n`;
 }
 
-/** All incidents of a text. */
-export function renderIncidents(incidents: readonly Incident[], options: RenderOptions = {}): string {
-  return incidents
-    .map(
-      (incident, i) =>
-        `${incidents.length > 1 ? `[${i + 1}/${incidents.length}] ` : ''}${renderIncident(incident, options)}`,
-    )
-    .join('\n');
-}
-
 function taskText(task: TaskRef): string {
   return `${task.comm === '' ? 'task' : task.comm} (pid ${task.pid})`;
 }

@@ -371,7 +371,7 @@ function titleOf(kind: ReportKind, blamed: Place | null): string {
   return blamed?.symbol == null ? kind : `${kind} in ${functionName(blamed.symbol)}`;
 }
 
-/** `crashme_write+0x1c [crashme]` */
+/** `widget_write+0x1c [widget]` */
 export function shortPlace({ symbol, offset, module, address }: Place): string {
   if (symbol === null) return `unnamed code at ${address}`;
   return `${symbol}${offset === null || offset === 0 ? '' : `+0x${hex(offset)}`}${module === null ? '' : ` [${module}]`}`;

@@ -8,7 +8,7 @@ import { functionName, parseFrame } from '../../src/oops/frames.ts';
 import type { Incident } from '../../src/oops/incident.ts';
 import { KeywordFinder } from '../../src/oops/keywords.ts';
 import { reportKind } from '../../src/oops/kinds.ts';
-import { renderIncident, renderIncidents } from '../../src/oops/render.ts';
+import { renderIncident } from '../../src/oops/render.ts';
 import { findIncidents } from '../../src/oops/scanner.ts';
 import { similarity } from '../../src/oops/signature.ts';
 import { checkFrame, checkIncident, type Symbolizer } from '../../src/oops/symbolizer.ts';
@@ -276,7 +276,6 @@ test('a person is told who, where, why and what next', () => {
   assert.match(text, /kernel\.panic_on_oops = 1:/);
   assert.match(text, /dis -lr foo_poll\+0x1c/);
   assert.ok(!renderIncident(corpus('null-x86'), { brief: true }).includes('Meaning'));
-  assert.match(renderIncidents([corpus('null-x86'), corpus('soft')]), /^\[1\/2\] [\s\S]*\n\[2\/2\] BUG: soft lockup/);
 });
 
 test('every kind is explained', () => {
