@@ -16,6 +16,9 @@ export interface Answers {
 /** Not a command of the shell: `inquest report --format json`. crash(8) has nothing like it. */
 export const reportCommand = 'report --format json';
 
+/** A command line with this behind it asks for the command's data in JSON. crash(8) has nothing like it. */
+export const asJson = ' --json';
+
 /** Asks inquest, one process a command, so that one that dies harms no other. */
 export class InquestAnswers implements Answers {
   readonly name = 'inquest';
@@ -35,6 +38,8 @@ export class InquestAnswers implements Answers {
     if (command === reportCommand) return this.#once(command, ['report', '--format', 'json', ...this.#dumps]);
     const [verb = '', ...rest] = command.replace(/^foreach /, '').split(' ');
     if (!this.#commands.has(verb)) return undefined;
+    if (command.endsWith(asJson))
+      return this.#once(command, ['crash', ...this.#dumps, '-s', '--json', '-c', command.slice(0, -asJson.length)]);
     if (command.startsWith('foreach ') && !this.#commands.has('foreach')) {
       const each = parsePs(this.ask('ps') ?? '').filter((row) => row.pid !== 0);
       return each.length === 0 ? undefined : this.ask([verb, ...rest, ...each.map((row) => row.pid)].join(' '));
@@ -73,7 +78,7 @@ export class CrashAnswers implements Answers {
   constructor(dump: string, vmlinux: string, commands: readonly string[]) {
     const folder = mkdtempSync(join(tmpdir(), 'lab-crash-'));
     try {
-      const asked = commands.filter((command) => command !== reportCommand);
+      const asked = commands.filter((command) => command !== reportCommand && !command.endsWith(asJson));
       const file = (i: number) => join(folder, String(i));
       const input = join(folder, 'input');
       writeFileSync(input, [...asked.map((command, i) => `${command} > ${file(i)}`), 'quit', ''].join('\n'));

@@ -5,17 +5,22 @@ export interface PsRow {
   readonly ppid: number;
   readonly cpu: number;
   readonly state: string;
+  /** Address space and resident memory, KiB. */
+  readonly vsz: number;
+  readonly rss: number;
   readonly comm: string;
 }
 
 /** `ps`: `> PID PPID CPU TASK ST %MEM VSZ RSS COMM`; kernel threads have their name in brackets. */
 export function parsePs(text: string): PsRow[] {
-  const row = /^[> ]\s*(\d+)\s+(-?\d+)\s+(\d+)\s+[0-9a-f]+\s+(\S+)\s+[\d.]+\s+\d+\s+\d+\s\s?(.*)$/gm;
-  return [...text.matchAll(row)].map(([, pid, ppid, cpu, state, comm]) => ({
+  const row = /^[> ]\s*(\d+)\s+(-?\d+)\s+(\d+)\s+[0-9a-f]+\s+(\S+)\s+[\d.]+\s+(\d+)\s+(\d+)\s\s?(.*)$/gm;
+  return [...text.matchAll(row)].map(([, pid, ppid, cpu, state, vsz, rss, comm]) => ({
     pid: Number(pid),
     ppid: Number(ppid),
     cpu: Number(cpu),
     state: state ?? '',
+    vsz: Number(vsz),
+    rss: Number(rss),
     comm: (comm ?? '').replace(/^\[(.*)\]$/, '$1'),
   }));
 }
@@ -52,6 +57,23 @@ export function parseFrames(body: string): Frame[] {
       address: BigInt(`0x${address}`),
     }),
   );
+}
+
+/**
+ * `bt` with what exceptions interrupted: the frames, and where a frame was entered by an exception in kernel mode
+ * (`[exception RIP: way_null+11]`, then the registers) the address that it interrupted, in their order.
+ */
+export function parseTrace(body: string): Frame[] {
+  const line = /^ *#\d+ \[[0-9a-f]+\] (\S+) at ([0-9a-f]+)|^ *\[exception RIP: ([^+\]]+).*\]\n *RIP: ([0-9a-f]+)/gm;
+  const trace: Frame[] = [];
+  let below: bigint | undefined;
+  for (const [, name, at, interrupted, rip] of body.matchAll(line)) {
+    const frame = { name: name ?? interrupted ?? '', address: BigInt(`0x${at ?? rip}`) };
+    // What an NMI interrupted is shown a second time, as the first frame of the stack below it.
+    if (frame.address !== below) trace.push(frame);
+    below = interrupted === undefined ? undefined : frame.address;
+  }
+  return trace;
 }
 
 /** Lines `  name = value,` as `task -R` prints them. */

@@ -16,6 +16,8 @@ export interface PictureTask {
   /** How often it had been switched out, by itself and against its will. */
   readonly voluntary: number;
   readonly involuntary: number;
+  /** When it started, in clock ticks of 10 ms since the boot. */
+  readonly started: number;
   /** The kernel's functions it slept in, the innermost first; empty when it ran, or the picture has none. */
   readonly stack: readonly StackEntry[];
 }
@@ -118,6 +120,7 @@ export function parseTask(status: string, stat: string, stack: string): PictureT
     cpu: Number(afterComm[36]), // field 39 of stat, "processor"
     voluntary: Number(field('voluntary_ctxt_switches')),
     involuntary: Number(field('nonvoluntary_ctxt_switches')),
+    started: Number(afterComm[19]), // field 22 of stat, "starttime"
     stack: parseStack(stack),
   };
 }

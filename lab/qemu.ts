@@ -65,15 +65,20 @@ export class Guest {
     return this.#text;
   }
 
-  /** Waits until the console shows `what`, the guest ends or the seconds are over. True when it was shown. */
-  async shows(what: RegExp, seconds: number): Promise<boolean> {
+  /**
+   * Waits until the console shows `what`, the guest ends or the seconds are over: all of them, or those since it wrote
+   * anything (`silence`). True when it was shown.
+   */
+  async shows(what: RegExp, seconds: number, silence = seconds): Promise<boolean> {
     const deadline = Date.now() + seconds * 1000;
+    let silentUntil = deadline;
     let searched = 0;
     for (;;) {
       // A guest writes its console for minutes: only the new end is searched, with some overlap.
       if (what.test(this.#text.slice(Math.max(0, searched - 500)))) return true;
+      if (searched < this.#text.length) silentUntil = Date.now() + silence * 1000;
       searched = this.#text.length;
-      const left = deadline - Date.now();
+      const left = Math.min(deadline, silentUntil) - Date.now();
       if (this.#ended || left <= 0) return false;
       await this.#change(Math.min(left, 1000));
     }

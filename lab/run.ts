@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fetchKernel } from './fetch.ts';
+import { type Fetched, fetchKernel } from './fetch.ts';
 import { type Format, formatNamed } from './formats.ts';
 import { type Kernel, kernelNamed } from './kernels.ts';
 import { place, say } from './place.ts';
@@ -51,37 +51,83 @@ export async function run(kernelName: string, scenarioName: string, options: Run
     );
   }
   const fetched = fetchKernel(kernel);
-  const folder = place.run(runName(kernel, scenario, options));
+  const plan: Plan = {
+    fetched,
+    scenario,
+    format,
+    options,
+    record: {
+      kernel: kernel.name,
+      release: fetched.release,
+      scenario: scenario.name,
+      format: format.name,
+      level: options.level ?? kernel.level,
+      memory: options.memory ?? scenario.memory ?? 800,
+      cpus: options.cpus ?? 2,
+    },
+    folder: place.run(runName(kernel, scenario, options)),
+  };
+  for (let boots = 1; ; boots++) {
+    try {
+      await die(plan);
+      break;
+    } catch (error) {
+      if (!(error instanceof EmulatorMishap) || boots === maxBoots) throw error;
+      say(`${error.message.split('\n', 1)[0]}; once more`);
+    }
+  }
+  say(`${basename(plan.folder)}: done`);
+  return plan.folder;
+}
+
+interface Plan {
+  readonly fetched: Fetched;
+  readonly scenario: Scenario;
+  readonly format: Format;
+  readonly options: RunOptions;
+  readonly record: RunRecord;
+  readonly folder: string;
+}
+
+/**
+ * Under emulation a kernel hangs or dies now and then for no fault of its own (QEMU runs code that the kernel has just
+ * patched: `Oops: int3`). Then it is booted again.
+ */
+class EmulatorMishap extends Error {}
+
+const maxBoots = 3;
+
+/** Seconds without a word on the console after which a boot is given up. */
+const bootSilence = 90;
+
+/**
+ * One boot and death, from an empty folder to a full one.
+ * @throws Error with the console's last lines; EmulatorMishap when another boot may do better
+ */
+async function die(plan: Plan): Promise<void> {
+  const { fetched, scenario, record, folder } = plan;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const record: RunRecord = {
-    kernel: kernel.name,
-    release: fetched.release,
-    scenario: scenario.name,
-    format: format.name,
-    level: options.level ?? kernel.level,
-    memory: options.memory ?? scenario.memory ?? 800,
-    cpus: options.cpus ?? 2,
-  };
   writeFileSync(join(folder, 'run.json'), `${JSON.stringify(record, null, 2)}\n`);
-  const disk = makeDisk(folder, scenario, format, record, options.raw ?? false);
+  const disk = makeDisk(plan);
   say(`${basename(folder)}: booting ${fetched.release}`);
   const guest = new Guest({
-    kind: kernel.machine,
+    kind: fetched.kernel.machine,
     vmlinuz: fetched.vmlinuz,
     initrd: fetched.initrd,
-    append: commandLine(kernel, scenario, format),
+    append: commandLine(plan),
     disk,
     memory: record.memory,
     cpus: record.cpus,
-    la57: options.la57 ?? true,
+    la57: plan.options.la57 ?? true,
     console: join(folder, 'console.log'),
   });
+  const ended = (why: string) => `${basename(folder)}: ${why}; the console ended with\n${lastLines(guest.text, 15)}`;
   try {
-    await watch(guest, scenario, format, folder);
+    await watch(guest, plan);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`${basename(folder)}: ${why}; the console ended with\n${lastLines(guest.text, 15)}`);
+    const why = ended(error instanceof Error ? error.message : String(error));
+    throw error instanceof EmulatorMishap ? new EmulatorMishap(why) : new Error(why);
   } finally {
     guest.stop();
     await guest.ended;
@@ -90,14 +136,11 @@ export async function run(kernelName: string, scenarioName: string, options: Run
       rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
-  if (!existsSync(join(folder, 'vmcore')))
-    throw new Error(`${basename(folder)}: no vmcore; the console ended with\n${lastLines(guest.text, 15)}`);
+  if (!existsSync(join(folder, 'vmcore'))) throw new Error(ended('no vmcore'));
   const dmesg = join(folder, 'vmcore-dmesg.txt');
   if (!scenario.dying.test(guest.text) && !(existsSync(dmesg) && scenario.dying.test(readFileSync(dmesg, 'latin1')))) {
-    throw new Error(`${basename(folder)}: it died, but not of this: no ${scenario.dying} in its log`);
+    throw new EmulatorMishap(`${basename(folder)}: it died, but not of this: no ${scenario.dying} in its log`);
   }
-  say(`${basename(folder)}: done`);
-  return folder;
 }
 
 /** What a run is called: the kernel, the scenario, and whatever is not as usual. */
@@ -114,8 +157,8 @@ export function runName(kernel: Kernel, scenario: Scenario, options: RunOptions)
 }
 
 /** Follows the guest from its first line to its end. */
-async function watch(guest: Guest, scenario: Scenario, format: Format, folder: string): Promise<void> {
-  if (!(await guest.shows(/^LAB READY/m, 180))) throw new Error('the guest did not come up');
+async function watch(guest: Guest, { scenario, format, folder }: Plan): Promise<void> {
+  if (!(await guest.shows(/^LAB READY/m, 300, bootSilence))) throw new EmulatorMishap('the guest did not come up');
   const problem = /^LAB FAILED (.*)$/m.exec(guest.text)?.[1];
   if (problem !== undefined) throw new Error(`the guest said: ${problem.trim()}`);
   say(`${basename(folder)}: picture taken, provoking`);
@@ -138,18 +181,19 @@ async function watch(guest: Guest, scenario: Scenario, format: Format, folder: s
     return;
   }
   say(`${basename(folder)}: dead, capturing`);
-  if (!(await guest.shows(/^LAB CAPTURED/m, 240))) throw new Error('the capture kernel did not finish');
+  if (!(await guest.shows(/^LAB CAPTURED/m, 300, bootSilence)))
+    throw new EmulatorMishap('the capture kernel did not finish');
   await guest.shows(/Power down|System halted/, 10);
 }
 
-function commandLine(kernel: Kernel, scenario: Scenario, format: Format): string {
-  const console = kernel.machine === 'aarch64' ? 'ttyAMA0' : 'ttyS0';
+function commandLine({ fetched, scenario, format }: Plan): string {
+  const console = fetched.kernel.machine === 'aarch64' ? 'ttyAMA0' : 'ttyS0';
   const crash = format.capture === undefined ? 'panic=0' : 'crashkernel=256M panic=10';
   return [`console=${console}`, crash, scenario.append].filter(Boolean).join(' ');
 }
 
 /** The guest's disk: an ext4 file system with what this run wants, and room for what comes back. */
-function makeDisk(folder: string, scenario: Scenario, format: Format, record: RunRecord, raw: boolean): string {
+function makeDisk({ folder, scenario, format, record, options }: Plan): string {
   const disk = join(folder, 'disk.img');
   const files = mkdtempSync(join(folder, 'files-'));
   const sysctl = Object.entries(scenario.sysctl ?? {}).map(([name, value]) => `${name}=${value}\n`);
@@ -161,11 +205,11 @@ function makeDisk(folder: string, scenario: Scenario, format: Format, record: Ru
     const dmesg = 'makedumpfile --dump-dmesg /proc/vmcore /lab/vmcore-dmesg.txt\n';
     writeFileSync(
       join(files, 'capture.sh'),
-      format.capture(record.level) + dmesg + (raw ? 'cp /proc/vmcore /lab/vmcore.raw\n' : ''),
+      format.capture(record.level) + dmesg + (options.raw ? 'cp /proc/vmcore /lab/vmcore.raw\n' : ''),
     );
   }
   writeFileSync(disk, '');
-  truncateSync(disk, (record.memory * (raw ? 3 : 2) + 256) * 1024 * 1024);
+  truncateSync(disk, (record.memory * (options.raw ? 3 : 2) + 256) * 1024 * 1024);
   runProgram('mkfs.ext4', ['-q', '-F', '-E', 'root_owner=0:0', '-d', files, disk]);
   rmSync(files, { recursive: true });
   return disk;

@@ -20,8 +20,14 @@ export interface Scenario {
   readonly memory?: number;
   /** What the console says when the guest dies as it should. */
   readonly dying: RegExp;
-  /** What a report should call it (`panic.kind`), and the function it died in (`panic.rip.symbol`) where there is one. */
-  readonly verdict: { readonly kind: string; readonly at?: string };
+  readonly verdict: {
+    /** What a report should call it (`panic.kind`). */
+    readonly kind: string;
+    /** The function it died in (`panic.rip.symbol`), where there is one. */
+    readonly at?: string;
+    /** What the report's message or the title of one of its findings says. */
+    readonly says?: RegExp;
+  };
   /** Why memory and processes at the crash differ much from the picture, where they must: provoking changes them. */
   readonly moves?: string;
 }

@@ -1,12 +1,15 @@
 // Every fact that `check` compares, in the order of its table.
 import type { Fact } from '../fact.ts';
+import { callTrace } from './call_trace.ts';
 import { hrtimers, interrupts, timers } from './interrupts.ts';
 import { logOfGuest, logOfMakedumpfile } from './log.ts';
 import { slabs, totals } from './memory.ts';
-import { modules } from './modules.ts';
+import { modules, moduleUsers } from './modules.ts';
 import { mounts } from './mounts.ts';
 import { devices, sockets } from './network.ts';
+import { outOfMemory } from './out_of_memory.ts';
 import { files, mappings } from './processes_insides.ts';
+import { limits, memory, processArguments, startTimes } from './processes_numbers.ts';
 import { stacks } from './stacks.ts';
 import { symbols } from './symbols.ts';
 import { commandLine, identity, taint, uptime } from './system.ts';
@@ -15,6 +18,8 @@ import { verdict } from './verdict.ts';
 
 export const facts: readonly Fact[] = [
   verdict,
+  callTrace,
+  outOfMemory,
   identity,
   uptime,
   taint,
@@ -23,8 +28,13 @@ export const facts: readonly Fact[] = [
   logOfMakedumpfile,
   processes,
   threads,
+  startTimes,
+  memory,
+  limits,
+  processArguments,
   stacks,
   modules,
+  moduleUsers,
   symbols,
   totals,
   slabs,

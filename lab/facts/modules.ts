@@ -1,4 +1,5 @@
-// Modules: `mod` lists what /proc/modules listed, with the same base and size.
+// Modules: `mod` lists what /proc/modules listed, with the same base and size, users and taints.
+import { asJson } from '../answers.ts';
 import type { Fact } from '../fact.ts';
 
 export const modules: Fact = {
@@ -23,6 +24,35 @@ export const modules: Fact = {
     }
     for (const name of rows.keys()) {
       if (!said.some((row) => row[0] === name)) tally.fault(`module ${name}: in mod, but the guest had none`);
+    }
+  },
+};
+
+interface ModData {
+  readonly modules?: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly refcount: number | null;
+    readonly usedBy: readonly string[];
+    readonly taints: string;
+  }[];
+}
+
+export const moduleUsers: Fact = {
+  name: 'users and taints of modules',
+  commands: [`mod${asJson}`],
+  compare(world, [text = ''], tally) {
+    const { data } = JSON.parse(text || '{}') as { data?: ModData };
+    const rows = new Map(data?.modules?.map((row) => [row.name, row]));
+    // name size references users,[permanent], state base (taints)
+    for (const [name = '', , references, users = '', state = '', , taints = ''] of world.picture.rows('modules')) {
+      const row = rows.get(name);
+      const label = `module ${name}`;
+      tally.compare(`${label}: references`, Number(references), row?.refcount ?? undefined);
+      const names = users.split(',').filter((user) => user !== '' && user !== '-' && user !== '[permanent]');
+      tally.compare(`${label}: users`, names.sort().join(' '), row?.usedBy.toSorted().join(' '));
+      tally.compare(`${label}: state`, state, row?.state);
+      tally.compare(`${label}: taints`, taints.replace(/[()+-]/g, ''), row?.taints);
     }
   },
 };

@@ -6,7 +6,7 @@ export default {
   sysctl: { 'vm.panic_on_oom': 1 },
   provoke: 'mkdir -p /eater; mount -t tmpfs -o size=100% eater /eater; busybox dd if=/dev/zero of=/eater/all bs=1M &\n',
   dying: /Out of memory: .*panic_on_oom/,
-  verdict: { kind: 'out-of-memory' },
+  verdict: { kind: 'out-of-memory', says: /files in tmpfs and shared memory.* the tmpfs on \/eater / },
   memory: 640,
   moves: 'memory was filled on purpose',
 } satisfies Scenario;

@@ -4,7 +4,7 @@ export default byModule(
   'spinlock',
   'takes a spinlock twice',
   /soft lockup - CPU#/,
-  { kind: 'soft-lockup' },
+  { kind: 'soft-lockup', says: /perish_spinlock/ },
   {
     sysctl: { 'kernel.softlockup_panic': 1, 'kernel.watchdog_thresh': 4 },
   },

@@ -13,8 +13,8 @@ describe('text of crash', () => {
       '',
     ].join('\n');
     assert.deepEqual(parsePs(text), [
-      { pid: 0, ppid: 0, cpu: 1, state: 'RU', comm: 'swapper/1' },
-      { pid: 20, ppid: -1, cpu: 0, state: 'IN', comm: 'a "b" [c' },
+      { pid: 0, ppid: 0, cpu: 1, state: 'RU', vsz: 0, rss: 0, comm: 'swapper/1' },
+      { pid: 20, ppid: -1, cpu: 0, state: 'IN', vsz: 2260, rss: 1816, comm: 'a "b" [c' },
     ]);
     const blocks = parseTaskBlocks(
       'PID: 20       TASK: ff19dc6701220000  CPU: 1    COMMAND: "a "b" c"\n  nvcsw = 12,\n\nPID: 21       TASK: ff19dc6701220000  CPU: 1    COMMAND: "x"\n',

@@ -5,7 +5,7 @@ import { facts } from '../../lab/facts/index.ts';
 import { interrupts } from '../../lab/facts/interrupts.ts';
 import { logOfGuest, logOfMakedumpfile } from '../../lab/facts/log.ts';
 import { slabs, totals } from '../../lab/facts/memory.ts';
-import { modules } from '../../lab/facts/modules.ts';
+import { modules, moduleUsers } from '../../lab/facts/modules.ts';
 import { mounts } from '../../lab/facts/mounts.ts';
 import { devices, sockets } from '../../lab/facts/network.ts';
 import { files, mappings } from '../../lab/facts/processes_insides.ts';
@@ -14,6 +14,7 @@ import { symbols } from '../../lab/facts/symbols.ts';
 import { commandLine, identity, taint, uptime } from '../../lab/facts/system.ts';
 import { commMatches, processes, threads } from '../../lab/facts/tasks.ts';
 import { verdict } from '../../lab/facts/verdict.ts';
+import rwsem from '../../lab/scenarios/rwsem.ts';
 import { compared, counts, pictureOf, task } from './world.ts';
 
 const head = (pid: number, comm = 'sh') => `PID: ${pid}        TASK: ff19dc6701220000  CPU: 1    COMMAND: "${comm}"\n`;
@@ -176,12 +177,27 @@ describe('the machine', () => {
 });
 
 describe('the verdict', () => {
-  it('must be the kind and the function that the scenario provoked', (test) => {
-    const report = (kind: string, symbol: string) => JSON.stringify({ panic: { kind, rip: { symbol } } });
+  const report = (kind: string, symbol: string, module: string | null = 'perish', title = '') =>
+    JSON.stringify({ panic: { kind, rip: { symbol, module } }, findings: [{ title }] });
+  const kallsyms = 'ffffffffc0000000 t perish_sum\t[perish]\n';
+
+  it('must be the kind, the function and its module that the scenario provoked', (test) => {
+    const picture = pictureOf(test, { kallsyms });
+    assert.deepEqual(counts(compared(verdict, picture, [report('null-pointer', 'perish_sum')])), [3, 0, 0]);
+    assert.deepEqual(counts(compared(verdict, picture, [report('null-pointer', 'perish_sum', null)])), [2, 0, 1]);
+    assert.deepEqual(counts(compared(verdict, picture, [report('panic', 'perish_account')])), [1, 0, 2]);
+    assert.deepEqual(counts(compared(verdict, picture, ['{"panic":null}'])), [0, 0, 3]);
+  });
+
+  it('must say what a reader has to know', (test) => {
     const picture = pictureOf(test, {});
-    assert.deepEqual(counts(compared(verdict, picture, [report('null-pointer', 'perish_sum')])), [2, 0, 0]);
-    assert.deepEqual(counts(compared(verdict, picture, [report('panic', 'perish_account')])), [0, 0, 2]);
-    assert.deepEqual(counts(compared(verdict, picture, ['{"panic":null}'])), [0, 0, 2]);
+    const said = (title: string) =>
+      counts(compared(verdict, picture, [report('hung-task', '', null, title)], { scenario: rwsem }));
+    assert.deepEqual(
+      said('1 task blocked on the rwsem perish_rwsem (ff), held for writing by perish_writer (pid 5)'),
+      [2, 0, 0],
+    );
+    assert.deepEqual(said('1 task blocked on the rwsem perish_rwsem (ff), held by nobody'), [1, 0, 1]);
   });
 });
 
@@ -224,6 +240,26 @@ describe('modules, symbols, memory', () => {
       counts(compared(modules, picture, [row.replace('16384', '12288') + row.replace('perish', 'ghost ')])),
       [1, 0, 2],
     );
+  });
+
+  it('compares who uses a module, and how it tainted the kernel', (test) => {
+    const picture = pictureOf(test, {
+      modules:
+        'perish 16384 0 [permanent], Live 0xffffffffc0362000 (OE)\nfailover 16384 2 net,blk, Live 0xffffffffc0372000\n',
+    });
+    const row = (name: string, refcount: number, usedBy: readonly string[], taints: string) => ({
+      name,
+      state: 'Live',
+      refcount,
+      usedBy,
+      taints,
+    });
+    const text = (...list: ReturnType<typeof row>[]) => JSON.stringify({ command: 'mod', data: { modules: list } });
+    const right = text(row('perish', 0, [], 'OE'), row('failover', 2, ['blk', 'net'], ''));
+    assert.deepEqual(counts(compared(moduleUsers, picture, [right])), [8, 0, 0]);
+    const broken = text(row('perish', 1, [], 'O'), row('failover', 2, ['blk'], ''));
+    assert.deepEqual(counts(compared(moduleUsers, picture, [broken])), [5, 0, 3]);
+    assert.deepEqual(counts(compared(moduleUsers, picture, ['{"data":{}}'])), [0, 0, 8]);
   });
 
   it('wants every symbol at its address', (test) => {

@@ -24,6 +24,7 @@ describe('parseTask', () => {
       cpu: 3,
       voluntary: 11,
       involuntary: 3,
+      started: 18,
       stack: [],
     });
   });

@@ -164,7 +164,7 @@ export class DyingKernel extends SyntheticKernel {
 
   /** Address of a function, or of a place in one: `frob`, `frob+0x10`, `frob[widget]`. Made when first named. */
   at(place: string): VirtAddr {
-    const [, name, offset, module] = /^([\w.]+)(?:\+(0x[0-9a-f]+))?(?:\[(\w+)\])?$/.exec(place)!;
+    const [, name, offset, module] = /^([\w.]+)(?:\+(0x[0-9a-f]+))?(?:\[([^\]]+)\])?$/.exec(place)!;
     let symbol = this.functions.find((f) => f.name === name);
     if (symbol === undefined) {
       const address = virtAddr(text + BigInt(this.functions.length) * functionSize);

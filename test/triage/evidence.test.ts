@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { virtAddr } from '../../src/base/address.ts';
 import { findCommand } from '../../src/commands/registry.ts';
 import { analyse } from '../../src/triage/analyse.ts';
 import type { Analysis, Evidence } from '../../src/triage/analysis.ts';
@@ -20,9 +21,9 @@ const log = [
   'Kernel panic - not syncing: Fatal exception',
 ];
 
-function oops(): DyingKernel {
+function oops(module = 'widget'): DyingKernel {
   const dying = DyingKernel.make({ log });
-  dying.code('frob+0x10[widget]', '8b 82 40 02 00 00');
+  dying.code(`frob+0x10[${module}]`, '8b 82 40 02 00 00');
   dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
     'machine_kexec',
     'exc_page_fault',
@@ -51,7 +52,25 @@ const stuckOn = (dying: DyingKernel, items: readonly StackItem[]): DyingKernel =
 
 describe('each finding of a report', () => {
   for (const [name, make] of [
-    ['an oops', oops],
+    ['an oops', () => oops()],
+    [
+      'an oops in an out-of-tree module with a damaged name',
+      () => {
+        const dying = oops("'|'");
+        dying.loaded.push({
+          object: dying.allocate('unsigned int', 'modules'),
+          name: "'|'",
+          base: virtAddr(0xffffffffc0000000n),
+          size: 4096,
+          ranges: [],
+          state: 'Live',
+          refcount: 0,
+          usedBy: [],
+          taints: 'OE',
+        });
+        return dying;
+      },
+    ],
     [
       'a BUG',
       () =>

@@ -36,6 +36,8 @@ function blamedModule(facts: Facts, { blamed }: Verdict): Finding[] {
         })[letter],
     )
     .filter((word) => word !== undefined);
+  // A name read from a damaged dump may hold anything, even nothing.
+  const word = module.name.replace(/[^\w-]/g, '');
   return [
     {
       title: `The code to blame is in the module ${module.name}, which is ${what.join(' and ')}`,
@@ -44,7 +46,7 @@ function blamedModule(facts: Facts, { blamed }: Verdict): Finding[] {
       evidence: present(
         evidence(
           facts,
-          `mod -t | grep -F '${module.name.replace(/[^\w-]/g, '')}'`,
+          word === '' ? 'mod -t' : `mod -t | grep -F '${word}'`,
           'The letters are the taints that loading it set.',
         ),
       ),

@@ -1,0 +1,99 @@
+// The call trace: what the kernel itself unwound and printed as it died is what `bt` shows of the task that died.
+import { type Frame, parseTrace } from '../crash_text.ts';
+import type { Fact } from '../fact.ts';
+import type { KernelSymbol, StackEntry } from '../picture.ts';
+
+export const callTrace: Fact = {
+  name: 'call trace and registers at death',
+  commands: ['bt', 'log'],
+  compare(world, [bt = '', log = ''], tally) {
+    const said = parseLastTrace(log);
+    if (said === undefined) return;
+    const head = /^PID: (\d+) +TASK: \S+ +CPU: (\d+) +COMMAND: "(.*)"$/m.exec(bt);
+    tally.compare('task that died', said.pid, Number(head?.[1]));
+    tally.compare('CPU it died on', said.cpu, Number(head?.[2]));
+    tally.compare('name of the task', said.comm, head?.[3]);
+    const shown = parseTrace(bt);
+    // After a jump to nowhere the kernel only guesses: then it said nothing that could be compared.
+    const problem = said.entries.length === 0 ? undefined : differs(said.entries, shown, world.picture.symbols);
+    if (problem === undefined) tally.same(said.entries.length);
+    else tally.fault(`call trace: ${problem}; the dump says ${shown.map(({ name }) => name).join(' < ')}`);
+    const blocks = parseRegisters(bt);
+    for (const registers of said.registers) {
+      const stack = registers.get('RSP') ?? 0n;
+      const block = blocks.find((candidate) => candidate.get('RSP') === stack);
+      for (const [name, value] of registers) {
+        tally.compare(`registers with RSP ${stack.toString(16)}: ${name}`, value, block?.get(name));
+      }
+    }
+  },
+};
+
+interface LoggedTrace {
+  readonly pid: number;
+  readonly cpu: number;
+  readonly comm: string;
+  /** The innermost first, without what the kernel only guessed (`? name`), and from the caller of panic() on. */
+  readonly entries: readonly StackEntry[];
+  readonly registers: readonly ReadonlyMap<string, bigint>[];
+}
+
+/** The last trace in a log: that of the death. Undefined when the kernel printed none. */
+export function parseLastTrace(log: string): LoggedTrace | undefined {
+  const text = log.replace(/^\[ *\d+\.\d+\] ?/gm, '');
+  const head = [
+    ...text.matchAll(/^CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:Kdump: loaded )?(?:Not tainted|Tainted:)/gm),
+  ].at(-1);
+  if (head === undefined) return undefined;
+  const body = text.slice(head.index);
+  const line = /^(?: +|RIP: 0010:)([^\s?+]+)\+0x([0-9a-f]+)\/0x[0-9a-f]+(?: \[\S+\])*$/gm;
+  const entries = [...body.matchAll(line)].map(([, name = '', offset = '']) => ({
+    name,
+    offset: Number.parseInt(offset, 16),
+  }));
+  // panic() prints its trace from another place than the one it goes to the capture kernel from.
+  const inner = Math.max(
+    entries.findIndex(({ name }) => name === 'vpanic'),
+    entries.findIndex(({ name }) => /^panic(\.cold)?$/.test(name)),
+  );
+  return {
+    pid: Number(head[2]),
+    cpu: Number(head[1]),
+    comm: head[3] ?? '',
+    entries: entries.slice(inner + 1),
+    // A thread of the kernel has no registers of a user: newer kernels print them as zeros.
+    registers: parseRegisters(body).filter((registers) => registers.get('RSP') !== 0n),
+  };
+}
+
+/** Blocks of general registers, each from its RSP on, as a kernel's log and `bt` print them. */
+export function parseRegisters(text: string): Map<string, bigint>[] {
+  const blocks: Map<string, bigint>[] = [];
+  const token = /\b(RSP|R[A-D]X|R[SD]I|RBP|R\d{1,2}): (?:[0-9a-f]{4}:)?([0-9a-f]{16})\b/g;
+  for (const [, name = '', value] of text.matchAll(token)) {
+    if (name === 'RSP') blocks.push(new Map());
+    blocks.at(-1)?.set(name.replace(/^R0/, 'R'), BigInt(`0x${value}`));
+  }
+  return blocks;
+}
+
+/** What differs, in words, from the frame on where the kernel's trace begins; undefined when nothing does. */
+function differs(
+  entries: readonly StackEntry[],
+  shown: readonly Frame[],
+  symbols: readonly KernelSymbol[],
+): string | undefined {
+  const starts = new Map<string, bigint[]>(entries.map(({ name }) => [name, []]));
+  for (const { name, address } of symbols) starts.get(name)?.push(address);
+  const isAt = (entry: StackEntry | undefined, frame: Frame | undefined) =>
+    entry !== undefined && starts.get(entry.name)?.some((start) => start + BigInt(entry.offset) === frame?.address);
+  const words = (entry: StackEntry | undefined) =>
+    entry === undefined ? 'nothing' : `${entry.name}+0x${entry.offset.toString(16)}`;
+  const first = shown.findIndex((frame) => isAt(entries[0], frame));
+  if (first < 0) return `the guest's begins with ${words(entries[0])}`;
+  const length = Math.max(entries.length, shown.length - first);
+  for (let i = 0; i < length; i++) {
+    if (!isAt(entries[i], shown[first + i])) return `the guest's goes on with ${words(entries[i])} at ${i}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,68 @@
+// Memory when it ran out: the report's account of it is the one that the kernel's OOM killer printed.
+import { reportCommand } from '../answers.ts';
+import type { Fact } from '../fact.ts';
+
+interface ReportedMemory {
+  readonly uses: readonly { readonly name: string; readonly bytes: number }[];
+  readonly tasks: readonly { readonly pid: number; readonly rss: number }[];
+  readonly slabs: readonly { readonly name: string; readonly objects: number }[];
+}
+
+/** Pages that may come and go between the kernel's words and the panic that follows them. */
+const lastMoves = 256;
+
+/** A counter of the kernel's `Mem-Info:`, and what the report calls it. */
+const uses = [
+  ['slab_reclaimable', 'slab, reclaimable'],
+  ['slab_unreclaimable', 'slab, not reclaimable'],
+  ['shmem', 'files in tmpfs and shared memory'],
+  ['pagetables', 'page tables'],
+  ['free', 'free'],
+] as const;
+
+export const outOfMemory: Fact = {
+  name: 'memory when it ran out',
+  commands: [reportCommand, 'log'],
+  compare(world, [report = '', log = ''], tally) {
+    const said = log.slice(log.lastIndexOf('Mem-Info:') + 1);
+    if (world.scenario.verdict.kind !== 'out-of-memory') return;
+    const memory = (JSON.parse(report || '{}') as { memory?: ReportedMemory | null }).memory ?? undefined;
+    for (const [counter, name] of uses) {
+      const then = Number(new RegExp(`\\b${counter}:(\\d+)`).exec(said)?.[1]);
+      const bytes = memory?.uses.find((use) => use.name === name)?.bytes;
+      const near = bytes !== undefined && Math.abs(bytes / 4096 - then) <= lastMoves;
+      tally.compare(
+        `${name}, pages`,
+        then,
+        bytes === undefined ? undefined : bytes / 4096,
+        near ? 'a few pages were taken and freed before the panic' : undefined,
+      );
+    }
+    // Lines `name  used KB  total KB`: objects times their size, which /proc/slabinfo has.
+    const caches = new Map([...said.matchAll(/(\S+) +\d+KB +(\d+)KB$/gm)].map(([, name, total]) => [name, total]));
+    const sizes = new Map(world.picture.rows('slabinfo').map(([name, , , size]) => [name, Number(size)]));
+    for (const { name, objects } of memory?.slabs ?? []) {
+      const total = caches.get(name);
+      const size = sizes.get(name);
+      if (total === undefined || size === undefined) continue;
+      const kib = Math.floor((objects * size) / 1024);
+      const near = Math.abs(kib - Number(total)) <= lastMoves * 4;
+      tally.compare(`cache ${name}, KiB`, Number(total), kib, near ? 'a few objects more' : undefined);
+    }
+    // Rows `[ pid ] uid tgid total_vm rss ...`, in pages.
+    const rows = new Map(
+      [...said.matchAll(/\[ *(\d+)\] +\d+ +\d+ +\d+ +(\d+) /g)].map(([, pid, rss]) => [Number(pid), Number(rss)]),
+    );
+    for (const { pid, rss } of memory?.tasks ?? []) {
+      const then = rows.get(pid);
+      if (then === undefined) continue;
+      const near = Math.abs(rss / 4096 - then) <= lastMoves;
+      tally.compare(
+        `process ${pid}: RSS, pages`,
+        then,
+        rss / 4096,
+        near ? 'some pages were not counted yet' : undefined,
+      );
+    }
+  },
+};
