@@ -1,12 +1,13 @@
 // Brings a kernel: its packages, the compiler and tools of its suite, and from them what the guest boots:
-//   release  image/  vmlinuz  perish.ko  picture, lively  capture.gz  initrd.gz
-import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+//   release  recipe  image/  vmlinuz  perish.ko  picture, lively  capture.gz  initrd.gz
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Archive, unpack } from './archive.ts';
 import { packInitrds } from './initrd.ts';
 import { guestSuite, type Kernel, newestRelease } from './kernels.ts';
 import { buildModule, buildPrograms } from './module_build.ts';
-import { place, say } from './place.ts';
+import { labFolder, place, say } from './place.ts';
 import { OutOfReach } from './programs.ts';
 
 /** What goes into the guest, and what builds the module. */
@@ -48,20 +49,26 @@ export interface Fetched {
 }
 
 /**
- * Makes a kernel ready to boot. What is there already is not made again.
- * @param options `debug`: also the debug kernel (for `check --peers`), some hundred megabytes
+ * Makes a kernel ready to boot. What is there already is not made again, unless the lab's own sources have changed.
+ * @param options `debug`: also the debug kernel (for `check --peers`), some hundred megabytes; `again`: from the newest
+ *   package, whatever is there
  * @throws OutOfReach when the archive or the package cannot be had here
  */
 export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: boolean } = {}): Fetched {
   const folder = place.kernel(kernel);
   const image = join(folder, 'image');
   const releaseFile = join(folder, 'release');
-  const ready = existsSync(join(folder, 'initrd.gz')) && !options.again;
+  const recipeFile = join(folder, 'recipe');
+  const recipe = recipeOf();
+  const ready = !options.again && existsSync(recipeFile) && readFileSync(recipeFile, 'utf8') === recipe;
   if (!ready || (options.debug && debugKernel(image) === undefined)) {
     const archive = new Archive(kernel.suite);
-    const release = ready ? readFileSync(releaseFile, 'utf8') : newestRelease(kernel, archive.names('linux-image-'));
+    const offered = archive.names('linux-image-');
+    const had = existsSync(releaseFile) && !options.again ? readFileSync(releaseFile, 'utf8') : undefined;
+    const release = offered.includes(`linux-image-${had}`) ? had : newestRelease(kernel, offered);
     if (release === undefined)
       throw new OutOfReach(`the archive of ${kernel.suite} has no kernel ${kernel.name} any more`);
+    if (release !== had) rmSync(image, { recursive: true, force: true });
     const suffix = kernel.machine === 'aarch64' ? ':arm64' : '';
     // Linux 7 of Debian splits what was one package into linux-binary, linux-modules and linux-image.
     const parts = ['linux-binary', 'linux-modules']
@@ -70,7 +77,7 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
     const names = [`linux-image-${release}`, ...parts, ...(options.debug ? [`linux-image-${release}-dbg`] : [])];
     unpack(archive.download(names.map((name) => name + suffix)), image);
     writeFileSync(releaseFile, release);
-    if (!ready) {
+    if (!ready || release !== had) {
       const vmlinuz = kernelImage(image);
       cpSync(vmlinuz, join(folder, 'vmlinuz'));
       const root = place.root(kernel.suite);
@@ -89,6 +96,7 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
         unpack(archive.download(['busybox-static:arm64']), foreign);
         packInitrds(folder, foreign);
       }
+      writeFileSync(recipeFile, recipe);
     }
   }
   return {
@@ -98,6 +106,15 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
     initrd: join(folder, 'initrd.gz'),
     vmlinux: debugKernel(image),
   };
+}
+
+/** Stands for all that the lab puts into a guest: another one, and the guest must be packed again. */
+function recipeOf(): string {
+  const hash = createHash('sha256').update([...tools, ...builders].join());
+  for (const file of globSync(['guest/*', 'module/*'], { cwd: labFolder }).sort()) {
+    hash.update(`${file}\0`).update(readFileSync(join(labFolder, file)));
+  }
+  return hash.digest('hex');
 }
 
 function kernelImage(image: string): string {

@@ -1,4 +1,4 @@
-// What `ps` says of tasks in numbers: when they started, their memory, limits and arguments.
+// What `ps` says of tasks in numbers: when they started, their memory, limits, arguments and environment.
 import { parsePs, parseTaskBlocks } from '../crash_text.ts';
 import type { Fact, World } from '../fact.ts';
 import type { PictureTask } from '../picture.ts';
@@ -103,7 +103,7 @@ export const limits: Fact = {
 };
 
 export const processArguments: Fact = {
-  name: 'arguments of processes',
+  name: 'arguments and environment',
   commands: ['ps', 'ps -a'],
   compare(world, [ps = '', text = ''], tally) {
     const bodies = bodiesOf(ps, text);
@@ -112,11 +112,21 @@ export const processArguments: Fact = {
     for (const task of still(world, bodies.keys())) {
       const body = bodies.get(task.pid) ?? '';
       const label = `process ${task.pid} ${task.comm}`;
-      const said = (world.picture.text(`${task.pid}/cmdline`) ?? '').replace(/\0+$/, '').replaceAll('\0', ' ');
+      const strings = (name: string) =>
+        world.picture.text(`${task.pid}/${name}`)?.replace(/\0+$/, '').split('\0') ?? [];
       const isOfKernel = (world.picture.text(`${task.pid}/maps`) ?? '') === '';
       if (isOfKernel) tally.compare(`${label}: user stack`, '(no user stack)', body.trim());
       else if (left !== undefined && body.includes('cannot access user stack')) tally.moved(left);
-      else tally.compare(`${label}: arguments`, said, /^ARG: (.*)$/m.exec(body)?.[1]?.trim());
+      else {
+        tally.compare(`${label}: arguments`, strings('cmdline').join(' '), /^ARG: (.*)$/m.exec(body)?.[1]?.trim());
+        const [first, ...rest] = strings('environ').filter((entry) => entry !== '');
+        if (first !== undefined)
+          tally.compare(
+            `${label}: environment`,
+            `ENV: ${[first, ...rest].join('\n     ')}`,
+            /^ENV: .*/ms.exec(body)?.[0]?.trimEnd(),
+          );
+      }
     }
   },
 };

@@ -100,8 +100,8 @@ static void task(const char *pid, const char *tid)
 
 static void process(const char *pid)
 {
-	static const char *const files[] = { "comm", "cmdline", "maps", "cgroup", "mountinfo", "mounts", "limits", "smaps_rollup",
-		NULL };
+	static const char *const files[] = { "comm", "cmdline", "environ", "maps", "cgroup", "mountinfo", "mounts",
+		"limits", "smaps_rollup", NULL };
 	static const char *const links[] = { "cwd", "exe", "root", "ns/pid", "ns/mnt", "ns/net", NULL };
 	char from[512], to[512], target[4096];
 	struct dirent *entry;

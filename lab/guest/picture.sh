@@ -6,7 +6,7 @@ for p in /proc/[0-9]*; do
   n=${p#/proc/}
   mkdir -p $P/$n/task/$n
   for f in status stat stack; do cat $p/$f > $P/$n/task/$n/$f; done
-  for f in maps comm cmdline mountinfo mounts limits smaps_rollup; do cat $p/$f > $P/$n/$f; done
+  for f in maps comm cmdline environ mountinfo mounts limits smaps_rollup; do cat $p/$f > $P/$n/$f; done
   for l in cwd exe root; do readlink $p/$l > $P/$n/$l; done
   for l in $p/fd/*; do [ -L $l ] && echo "${l##*/} $(readlink $l)"; done > $P/$n/fd
 done 2>/dev/null

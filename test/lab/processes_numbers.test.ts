@@ -63,19 +63,28 @@ describe('resource limits', () => {
 });
 
 describe('arguments', () => {
-  const picture = { ...task(20), '20/maps': 'x\n', '20/cmdline': 'sh\0-c\0true\0' };
+  const picture = {
+    ...task(20),
+    '20/maps': 'x\n',
+    '20/cmdline': 'sh\0-c\0true\0',
+    '20/environ': 'HOME=/\0TERM=linux\0',
+  };
   const unreadable = `${head}ps: cannot access user stack address: 7ffd8fabdfca\n`;
   const record = { kernel: '6.12', release: '', scenario: 'null', format: 'zlib', memory: 800, cpus: 2 };
 
   it('are what the guest showed', (test) => {
-    const text = (words: string) => `${head}ARG: ${words}\nENV: HOME=/\n`;
+    const text = (words: string) => `${head}ARG: ${words}\nENV: HOME=/\n     TERM=linux\n\n`;
     assert.deepEqual(
       counts(compared(processArguments, pictureOf(test, picture), [ps(1, 1), text('sh -c true')])),
-      [1, 0, 0],
+      [2, 0, 0],
     );
     assert.deepEqual(
       counts(compared(processArguments, pictureOf(test, picture), [ps(1, 1), text('sh -c')])),
-      [0, 0, 1],
+      [1, 0, 1],
+    );
+    assert.deepEqual(
+      counts(compared(processArguments, pictureOf(test, picture), [ps(1, 1), `${head}ARG: sh\nENV: HOME=/\n`])),
+      [0, 0, 2],
     );
   });
 
@@ -85,7 +94,7 @@ describe('arguments', () => {
         compared(processArguments, pictureOf(test, picture), [ps(1, 1), unreadable], { record: { ...record, level } }),
       );
     assert.deepEqual(wrong(31), [0, 1, 0]);
-    assert.deepEqual(wrong(23), [0, 0, 1]);
+    assert.deepEqual(wrong(23), [0, 0, 2]);
   });
 
   it("belong to users' processes only", (test) => {
