@@ -5,7 +5,7 @@ export default byModule(
   'leak',
   'a module leaks a slab cache until nothing is left, panic_on_oom',
   /Out of memory: .*panic_on_oom/,
-  { kind: 'out-of-memory', says: /slab, not reclaimable.* the largest cache being perish_leak / },
+  { kind: 'out-of-memory', at: 'way_leakall', says: /slab, not reclaimable.* the largest cache being perish_leak / },
   {
     setup: 'echo leak > /proc/perish\n',
     sysctl: { 'vm.panic_on_oom': 1 },
