@@ -19,6 +19,9 @@ export const reportCommand = 'report --format json';
 /** A command line with this behind it asks for the command's data in JSON. crash(8) has nothing like it. */
 export const asJson = ' --json';
 
+/** Dates are asked for in the guest's time zone. */
+const env = { ...process.env, TZ: 'UTC' };
+
 /** Asks inquest, one process a command, so that one that dies harms no other. */
 export class InquestAnswers implements Answers {
   readonly name = 'inquest';
@@ -60,6 +63,7 @@ export class InquestAnswers implements Answers {
     const result = spawnSync(process.execPath, [this.#program, ...args], {
       maxBuffer: 1 << 30,
       encoding: 'utf8',
+      env,
       timeout: 300_000,
     });
     if (result.error !== undefined) throw new Error(`inquest ${command}: ${result.error.message}`);
@@ -85,6 +89,7 @@ export class CrashAnswers implements Answers {
       const result = spawnSync('crash', ['-s', '-i', input, vmlinux, dump], {
         maxBuffer: 1 << 30,
         encoding: 'utf8',
+        env,
         timeout: 600_000,
       });
       asked.forEach((command, i) => {

@@ -39,13 +39,16 @@ export function whoRan(answers: Answers): (task: PictureTask) => string | undefi
     const members = counts.get(task.tid);
     if (members === undefined) return undefined;
     const [voluntary, involuntary] = [Number(members.get('nvcsw')), Number(members.get('nivcsw'))];
+    // a byte since 7.1, printed with its character: `1 '\001'`
+    const queued = Number.parseInt(members.get('on_rq') ?? '', 10) > 0;
     if (voluntary === task.voluntary && involuntary === task.involuntary) {
       // A task on a CPU has no new count yet: it may have been anywhere in its work.
       if (task.state === 'R') return 'the task was running';
-      // a byte since 7.1, printed with its character: `1 '\001'`
-      return Number.parseInt(members.get('on_rq') ?? '', 10) > 0 ? 'the task was woken, and had no CPU yet' : undefined;
+      return queued ? 'the task was woken, and had no CPU yet' : undefined;
     }
-    if (voluntary < task.voluntary || involuntary < task.involuntary) return undefined; // counts never fall
+    // Counts never fall; and a task that slept and sleeps again went to sleep in between, by itself.
+    if (voluntary < task.voluntary || involuntary < task.involuntary) return undefined;
+    if (voluntary === task.voluntary && task.state !== 'R' && !queued) return undefined;
     return 'the task ran again before the crash';
   };
 }

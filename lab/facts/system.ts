@@ -3,7 +3,7 @@ import { parseDuration, sysField } from '../crash_text.ts';
 import type { Fact } from '../fact.ts';
 
 export const identity: Fact = {
-  name: 'release, version, name, CPUs',
+  name: 'release, version, CPUs, memory',
   commands: ['sys'],
   compare(world, [text = ''], tally) {
     const release = world.record.release;
@@ -14,11 +14,22 @@ export const identity: Fact = {
     const cpus = (world.picture.text('cpuinfo') ?? '').match(/^processor\s*:/gm)?.length ?? world.record.cpus;
     const [, all, offline = '0'] = /^(\d+)(?: \[OFFLINE: (\d+)\])?/.exec(sysField(text, 'CPUS') ?? '') ?? [];
     tally.compare('CPUs online', cpus, Number(all) - Number(offline));
+    const present = [...(world.picture.text('zoneinfo') ?? '').matchAll(/^ +present +(\d+)$/gm)];
+    if (present.length > 0) {
+      const mebibytes = present.reduce((sum, [, pages]) => sum + Number(pages), 0) / 256;
+      tally.compare('memory', sizeText(mebibytes), sysField(text, 'MEMORY'));
+    }
   },
 };
 
+/** As `sys` writes sizes: `799.5 MB`, `16 GB`. */
+function sizeText(mebibytes: number): string {
+  const [size, unit] = mebibytes < 1024 ? [mebibytes, 'MB'] : [mebibytes / 1024, 'GB'];
+  return `${size.toFixed(1).replace(/\.0$/, '')} ${unit}`;
+}
+
 export const uptime: Fact = {
-  name: 'uptime, load',
+  name: 'date, uptime, load',
   commands: ['sys'],
   compare(world, [text = ''], tally) {
     const dump = parseDuration(sysField(text, 'UPTIME') ?? '');
@@ -26,6 +37,13 @@ export const uptime: Fact = {
     // The crash comes after the picture, and the lab gives up waiting after three minutes.
     if (since >= 0 && since <= 200) tally.same();
     else tally.fault(`uptime: ${world.picture.uptime} s at the picture, ${sysField(text, 'UPTIME')} in the dump`);
+    const boot = /^btime (\d+)$/m.exec(world.picture.text('stat') ?? '')?.[1];
+    if (boot !== undefined && dump !== undefined) {
+      const date = Date.parse(sysField(text, 'DATE') ?? '') / 1000;
+      // The boot is rounded to a second, and so is the uptime.
+      if (Math.abs(date - (Number(boot) + dump)) <= 2) tally.same();
+      else tally.fault(`date: the guest booted at ${boot} and ran ${dump} s; the dump says ${sysField(text, 'DATE')}`);
+    }
     const said = (world.picture.text('loadavg') ?? '').split(' ').slice(0, 3);
     const loads = (sysField(text, 'LOAD AVERAGE') ?? '').split(', ');
     for (const [i, minutes] of [1, 5, 15].entries()) {

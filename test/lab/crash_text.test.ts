@@ -63,6 +63,8 @@ describe('whoRan', () => {
     assert.match(asking(answer(6, 1))(sleeper) ?? '', /ran again/);
     assert.equal(asking(answer(4, 1))(sleeper), undefined, 'counts never fall: a wrong offset is no excuse');
     assert.match(asking(answer(5, 1, 1))(sleeper) ?? '', /woken/);
+    assert.equal(asking(answer(5, 9))(sleeper), undefined, 'nobody sleeps again without a voluntary switch');
+    assert.match(asking(answer(5, 2, 1))(sleeper) ?? '', /ran again/, 'it was woken, and preempted');
     assert.equal(asking('')(sleeper), undefined);
   });
 

@@ -147,6 +147,29 @@ describe('the machine', () => {
     );
   });
 
+  it('compares the memory that the zones have, to the tenth', (test) => {
+    const zoneinfo =
+      'Node 0, zone DMA\n        spanned  4095\n        present  3998\nNode 0\n        present  200669\n';
+    const picture = pictureOf(test, {
+      version: 'Linux version 6.12.1-test (a@b) (gcc) #1 SMP Debian (2026)\n',
+      zoneinfo,
+    });
+    const wrong = (memory: string) => compared(identity, picture, [`${sys}      MEMORY: ${memory}\n`]).wrong;
+    assert.deepEqual([wrong('799.5 MB'), wrong('799.6 MB'), wrong('0.8 GB')], [0, 1, 1]);
+  });
+
+  it('wants the date to be the boot and the uptime', (test) => {
+    const picture = pictureOf(test, {
+      ...task(20),
+      loadavg: '0.50 0.10 0.00 1/99 300\n',
+      stat: 'cpu 1\nbtime 1795256196\n',
+    });
+    const wrong = (date: string) => compared(uptime, picture, [`        DATE: ${date}\n${sys}`]).wrong;
+    assert.equal(wrong('Sat Nov 21 10:17:07 UTC 2026'), 0);
+    assert.equal(wrong('Sat Nov 21 10:17:37 UTC 2026'), 1);
+    assert.equal(wrong('(unknown)'), 1);
+  });
+
   it('lets the uptime grow by what a run takes, and the load by what that allows', (test) => {
     const picture = pictureOf(test, { ...task(20), loadavg: '0.50 0.10 0.00 1/99 300\n' });
     assert.deepEqual(counts(compared(uptime, picture, [sys])), [3, 1, 0]);
