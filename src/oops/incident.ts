@@ -138,3 +138,19 @@ export interface Incident {
   /** Hash over kind and guilty function: for grouping. */
   looseSignature: string;
 }
+
+/** Longest text of a line that an incident keeps. */
+export const maxText = 1000;
+
+const maxNotes = 48;
+const maxOtherTasks = 64;
+
+export function addNote(incident: Incident, text: string): void {
+  if (incident.notes.length < maxNotes) incident.notes.push(text.trimEnd().slice(0, maxText));
+}
+
+/** Adds to `otherTasks`, once. */
+export function addTask(incident: Incident, task: TaskRef): void {
+  const { otherTasks } = incident;
+  if (otherTasks.length < maxOtherTasks && !otherTasks.some((other) => other.pid === task.pid)) otherTasks.push(task);
+}

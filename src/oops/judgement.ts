@@ -1,5 +1,7 @@
-// What a finished report amounts to: did the kernel die of it, how bad is it, which of its parts name the place.
+// What a finished report amounts to: did the kernel die of it, how bad is it, which of its parts name the place, is its
+// text whole.
 import type { Frame } from './frames.ts';
+import { type Headline, isConsequence } from './headlines.ts';
 import type { Incident } from './incident.ts';
 import type { IncidentKind, Severity } from './kinds.ts';
 
@@ -68,4 +70,31 @@ export function severityOf(incident: Incident, corrected: boolean): Severity {
     'bad-rss-counter',
   ];
   return mild.includes(incident.kind) && incident.dieCount === undefined ? 'warning' : 'error';
+}
+
+/**
+ * Why the text cannot be all that the kernel said, if so.
+ * @param cut the text ends where more of the report must follow
+ */
+export function damageOf(incident: Incident, headline: Headline, cut: boolean): string | undefined {
+  if (headline.role === 'panic' && isConsequence(headline.reason ?? ''))
+    return 'the report before the panic is missing';
+  if (headline.kind === 'unknown')
+    return headline.traceless === true ? 'no message of the dying kernel' : 'the beginning of the report is missing';
+  if (headline.traceless !== true && incident.traces.length === 0 && incident.instruction === undefined) {
+    const quiet: readonly IncidentKind[] = [
+      'root-mount',
+      'machine-check',
+      'hardware-error',
+      'out-of-memory',
+      'panic',
+      'nmi',
+      'filesystem',
+      'xen',
+    ];
+    if (cut || !quiet.includes(incident.kind)) return 'no call trace';
+  }
+  if (cut) return 'the text ends inside the report';
+  if (/\[ {0,6}\d{1,8}\.\d{6}\]/.test(incident.title)) return 'another line broke into the headline';
+  return undefined;
 }

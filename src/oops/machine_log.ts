@@ -1,5 +1,6 @@
 // The incidents of one machine: its messages come one by one, whatever brought them. Headlines open drafts or belong to
 // open ones (merge.ts), other lines go to the draft they fit, drafts become incidents when their report is over.
+import { likeliest } from './affinity.ts';
 import { Draft } from './draft.ts';
 import { type Headline, isConsequence, parseHeadline } from './headlines.ts';
 import type { Incident } from './incident.ts';
@@ -289,7 +290,7 @@ export class MachineLog {
       if (stream.older.length > 0)
         stream.older = stream.older.filter((draft) => this.drafts.includes(draft) && draft !== current);
       if (stream.older.length > 0) {
-        const best = this.likeliest(line, [...stream.older, current]);
+        const best = likeliest(line, [...stream.older, current]);
         if (best !== current) {
           best.add(line);
           return;
@@ -298,27 +299,6 @@ export class MachineLog {
       if (current.add(line)) return;
     }
     if (stream.current === undefined || !this.drafts.includes(stream.current)) this.orphanLine(line, stream);
-  }
-
-  /** Which of the reports that are printed at once, without caller ids, a line belongs to. Oldest first. */
-  private likeliest(line: LogLine, drafts: readonly Draft[]): Draft {
-    const current = drafts.at(-1)!;
-    let best = current;
-    let bestScore = current.affinity(line.text);
-    const frame = /^(?:[ \t[]|---\[)/.test(line.text);
-    for (const draft of drafts.slice(0, -1).reverse()) {
-      if (line.number - draft.lastNumber > 16) continue;
-      const score = draft.affinity(line.text);
-      // of two that both wait for such a line the older one comes first; a frame follows the frame before it
-      const wins =
-        score > 0 &&
-        (frame ? score > bestScore || (score === bestScore && draft.lastNumber > best.lastNumber) : score >= bestScore);
-      if (wins) {
-        best = draft;
-        bestScore = score;
-      }
-    }
-    return best;
   }
 
   /** A CPU's own trace, printed because a watchdog elsewhere asked for it. */
@@ -355,7 +335,7 @@ export class MachineLog {
     const { draft } = this.orphan;
     draft.add(line);
     if (/^---\[ end trace/.test(text) && draft.incident.instruction !== undefined) {
-      draft.confirmed = true;
+      draft.confirm();
       this.drafts.push(draft);
       stream.current = draft;
       this.orphan = undefined;
@@ -403,7 +383,7 @@ export class MachineLog {
       orphan.hasTrace &&
       orphan.incident.code !== undefined
     ) {
-      orphan.confirmed = true;
+      orphan.confirm();
       this.drafts.push(orphan);
       this.close(orphan, cut, rebooted);
     }

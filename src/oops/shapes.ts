@@ -35,6 +35,12 @@ export const endMark = /^---\[ end (?:trace|Kernel panic)/;
 export const bodyLine =
   /^(?:#PF: |PGD |P4D |\*pgd|pgd = |\[[0-9a-f]{8,16}\] (?:\*?pgd|address between)|(?:user|swapper) pgtable|Mem abort|Data abort|Exception class|ESR| {2}(?:ESR|EC|SET|EA|FSC|CM|ISV|GCS|SAS|Xs|Overlay|FnV|S1PTW)\b|Stack:|Raw stack|Process |task: |Thread |Workqueue: |KASAN: |The buggy address|This frame has|\s?\[\d{1,6}, \d{1,6}\) '|Memory state around|[> ]?(?:ffff|0x)?[0-9a-f]{8,16}: | {1,2}\^|page(?:_type)?:|flags: |raw: |head:|memcg:|page dumped|page last|page has been|page_owner|\s{0,30}\^\s{0,40}$|FIX |Slab 0x|Object 0x|INFO: (?:Slab|Object|Allocated|Freed|0x|lockdep|Stall)|Redzone|Padding|Object |Bytes b4|irq event|hardirqs|softirqs|CPU features|Kernel Offset|PHYS_OFFSET|Memory Limit|SMP: |Dumping|ftrace|Rebooting|Sending NMI|NMI backtrace|Uninit|Bytes \d|Memory access of size|Data copied|Reported by|=====|-----|other info|stack backtrace|which lock|but task|the existing|but this new|Possible unsafe|Chain exists|\*\*\* DEADLOCK|"echo 0|Call Trace|Call trace|note: |Fixing recursive|Disabling lock|rcu: |rcu_|\t(?:\(|\d|Possible|Tasks)|Showing |pool \d|workqueue \w| {2}pwq | {4}(?:pending|in-flight|inactive|delayed)| {2}comm "| {2}hex dump| {4}[0-9a-f]{2} [0-9a-f]{2} |value changed|kfence-#|kmemleak|psi|Kernel panic|\[<|Tainted: |Comm:|Unloaded|last unloaded|Last potentially|Second to last|\{?\d?\}?\[Hardware|mce: |EDAC|AER: |MODSIGN|TSC |ADDR |MISC |PROCESSOR|Dazed|Do you have|ODEBUG|object type|object: |last function|Kdump|Modules linked|Instruction dump|---\[|\?|Entering kdb|CR2:|addr:|vma:|file:|swap_info|BUG: Bad|\s{1,4}(?:lr|sp) :)/;
 export const inner = /is trying to|which became|takes:| held by |AER|PCIe Bus Error|device \[|\[ ?\d{1,2}\] [A-Z]/;
+/** Names a report so clearly that it belongs to one far above it. */
+export const farLine =
+  /^(?:NMI backtrace|Sending NMI|Rebooting|task:|Workqueue|\d{1,4} locks? held|Showing|Mem-Info|Tasks state|rcu)/;
+/** A line without a field of its own that is worth keeping. */
+export const notedLine =
+  /^(?:#PF|KASAN: |Process |Mem abort| {2}(?:ESR|EC|FSC)|PGD|Bytes|value changed|The buggy| {2}comm|Workqueue|Dazed|Do you|rcu|\[Hardware|mce|TSC|PROCESSOR|.{0,60}\[Hardware)/;
 export const accessLine =
   /^((?:[Aa]tomic )?(?:[Rr]ead|[Ww]rite|[Rr]ead-write|[Aa]ccess)) (?:of size \d{1,20}|\(marked\)|at 0x|at addr |to 0x|of \d)/;
 export const kcsanAccess =

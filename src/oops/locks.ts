@@ -1,0 +1,69 @@
+// The locks that a report names: those being held, the chains in which lockdep saw them taken, and the function that
+// took the one in question. Fills `locks`.
+import type { Incident, TaskRef } from './incident.ts';
+import { atFunction, lockHolder, lockLine } from './shapes.ts';
+import type { Traces } from './traces.ts';
+
+const maxLocks = 512;
+
+export class Locks {
+  /** The function that takes the lock, or left one behind, as printed. */
+  taker: string | undefined;
+  private readonly incident: Incident;
+  private readonly traces: Traces;
+  /** Whether the report is about a lock being taken; in others the locks are only those held. */
+  private readonly aboutLock: boolean;
+  private holder: TaskRef | undefined;
+  /** The lock being taken is known; what follows are locks already held. */
+  private acquired = false;
+
+  constructor(incident: Incident, traces: Traces) {
+    this.incident = incident;
+    this.traces = traces;
+    this.aboutLock = incident.kind === 'lockdep' || incident.kind === 'locks-held';
+  }
+
+  read(text: string): boolean {
+    const { incident } = this;
+    if (this.taker !== undefined && !text.includes('at: ')) this.acquired = true;
+    const holder = lockHolder.exec(text);
+    if (holder !== null) {
+      this.holder = { comm: holder[1]!, pid: Number(holder[2]) };
+      return true;
+    }
+    const lock = lockLine.exec(text);
+    if (lock !== null && incident.locks.length < maxLocks) {
+      const held: (typeof incident.locks)[number] = { name: lock[1]!, at: lock[2]! };
+      if (this.holder !== undefined) held.task = this.holder;
+      incident.locks.push(held);
+    }
+    const at = this.aboutLock && text.includes('at: ') ? atFunction.exec(text)?.[1] : undefined;
+    if (at !== undefined) {
+      // the function that was called, not what was inlined into it
+      if (this.taker === undefined || (!this.taker.includes('+0x') && at.includes('+0x') && !this.acquired))
+        this.taker = at;
+      return true;
+    }
+    if (lock !== null) return true;
+    if (
+      /^-> #\d{1,3} \(/.test(text) ||
+      /(?:state was registered|acquired|have been taken|registered) at:\s*$/.test(text)
+    ) {
+      this.traces.begin(text, 'lock');
+      return true;
+    }
+    const acquirer =
+      /^(.{1,64})\/(\d{1,10}) (?:is trying to (?:acquire|release)|just changed|\[.{1,80}\] takes|is freeing)/.exec(
+        text,
+      );
+    if (acquirer !== null) {
+      incident.task ??= { comm: acquirer[1]!, pid: Number(acquirer[2]) };
+      return true;
+    }
+    // a work item that left its lock behind
+    const last = /^\s{0,8}last function: (\S{1,200})/.exec(text)?.[1];
+    if (last === undefined) return false;
+    this.taker ??= last;
+    return true;
+  }
+}

@@ -1,0 +1,100 @@
+// The state of the CPU that a report is about, as show_regs() prints it: the instruction it was at, its registers, the
+// bytes of the code there. Fills `instruction`, `registers`, `code` and `architecture`.
+import { parseCode } from './code_bytes.ts';
+import { type Frame, parseFrame } from './frames.ts';
+import type { Incident } from './incident.ts';
+import type { Sections } from './sections.ts';
+import { instructionLine, registerLine, registerToken } from './shapes.ts';
+import type { Traces } from './traces.ts';
+
+const maxRegisters = 64;
+
+export class Registers {
+  /** A line was read that only the kernel's own reports have. */
+  proven = false;
+  private readonly incident: Incident;
+  private readonly traces: Traces;
+  private readonly sections: Sections;
+  /** The registers that come now are those of user space. */
+  private userMode = false;
+  /** Where in the traces the block of registers stands that was read last. */
+  private block = -1;
+
+  constructor(incident: Incident, traces: Traces, sections: Sections) {
+    this.incident = incident;
+    this.traces = traces;
+    this.sections = sections;
+  }
+
+  /** Reads a line with the instruction pointer or with registers. */
+  read(text: string): boolean {
+    const m = instructionLine.exec(text);
+    if (m !== null && this.readInstruction(text, m[1]!)) return true;
+    if (!registerLine.test(text)) return false;
+    this.readValues(text);
+    return true;
+  }
+
+  /** @param bytes what stands after `Code:` */
+  readCode(bytes: string): void {
+    this.proven = true;
+    if (this.incident.code !== undefined || this.userMode || this.sections.othersCode) return;
+    const code = parseCode(bytes);
+    if (code !== undefined) this.incident.code = code;
+  }
+
+  private readInstruction(text: string, value: string): boolean {
+    if (/^RIP {2}/.test(text)) return true; // repeated at the end of older oopses
+    this.userMode = /^(?:RIP: {1,2}(?:00(?:33|23)|e033):|EIP: 0073:)/.test(text);
+    if (this.userMode) return true;
+    const frame = instructionFrame(value);
+    if (frame === undefined) return false;
+    this.proven = true;
+    const { incident, traces, sections } = this;
+    if (traces.addInterrupted(frame)) return true;
+    const known = incident.instruction;
+    if (sections.othersRegisters && (!sections.ofStalledCpu || known !== undefined)) return true;
+    if (known === undefined || (known.symbol === '' && frame.symbol !== '' && !traces.hasFrames)) {
+      incident.instruction = frame;
+      this.block = traces.breaks;
+      if (/^(?:pc|PC)\b/.test(text)) incident.architecture ??= /^pc : /.test(text) ? 'arm64' : 'arm';
+      if (/^RIP/.test(text)) incident.architecture ??= 'x86_64';
+      if (/^EIP/.test(text)) incident.architecture ??= 'i386';
+      if (/^NIP/.test(text)) incident.architecture ??= 'powerpc';
+      if (/^epc/.test(text)) incident.architecture ??= 'riscv';
+    }
+    return true;
+  }
+
+  private readValues(text: string): void {
+    const { incident, traces } = this;
+    const { registers } = incident;
+    if (this.sections.othersRegisters) return;
+    const goesOn = this.block === traces.breaks;
+    // after the first block come those of others, and user space's at the end of a trace
+    if (!goesOn && (registers.length > 0 || (traces.open && traces.hasFrames))) return;
+    this.block = traces.breaks;
+    registerToken.lastIndex = 0;
+    for (
+      let m = registerToken.exec(text);
+      m !== null && registers.length < maxRegisters;
+      m = registerToken.exec(text)
+    ) {
+      const name = m[1]!;
+      if (registers.some((register) => register.name === name)) continue;
+      registers.push({ name, value: m[2]!.replace(/^[0-9a-f]{4}:/, '') });
+      if (/^x\d/.test(name)) incident.architecture ??= 'arm64';
+    }
+    this.proven = true;
+  }
+}
+
+function instructionFrame(value: string): Frame | undefined {
+  const body = value
+    .replace(/^(?:\[<?[0-9a-f]{8,16}>?\]\s{0,4}){1,2}/, '')
+    .replace(/^[0-9a-f]{8,16} \((.{1,300})\)$/, '$1');
+  const frame = parseFrame(` ${body}`, true);
+  if (frame !== undefined) return frame;
+  const address = /^(?:0x)?([0-9a-f]{1,16})\b/.exec(body)?.[1] ?? (/\(null\)/.test(body) ? '0' : undefined);
+  return address === undefined ? undefined : { symbol: '', address, reliable: true };
+}
