@@ -13,6 +13,8 @@ export interface Kernel {
   readonly machine: MachineKind;
   /** The name of its image package; the first group is the release (`uname -r`). */
   readonly image: RegExp;
+  /** Its flavour is PREEMPT_RT. */
+  readonly realTime: boolean;
   /** makedumpfile's -d unless the run asks for another. */
   readonly level: number;
 }
@@ -41,7 +43,7 @@ export const kernels: readonly Kernel[] = [
 ];
 
 function kernel(name: string, suite: Suite, machine: MachineKind, image: RegExp, level = 31): Kernel {
-  return { name, suite, machine, image, level };
+  return { name, suite, machine, realTime: name.endsWith('-rt'), image, level };
 }
 
 /** @throws Error naming the kernels there are */

@@ -5,7 +5,7 @@ import { type Checked, check, renderChecked } from './check.ts';
 import { type Kernel, kernelNamed, kernels } from './kernels.ts';
 import { say } from './place.ts';
 import { OutOfReach } from './programs.ts';
-import { run } from './run.ts';
+import { misfit, run } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarioNamed, scenarios } from './scenarios/index.ts';
 
@@ -39,7 +39,7 @@ export async function matrix(options: MatrixOptions): Promise<{ failed: number; 
   const cells: Cell[] = [];
   for (const kernel of options.kernels.map(kernelNamed)) {
     for (const scenario of options.scenarios.map(scenarioNamed)) {
-      if (!fits(kernel, scenario)) continue;
+      if (misfit(kernel, scenario) !== undefined) continue;
       const cell = {
         kernel: kernel.name,
         scenario: scenario.name,
@@ -54,10 +54,6 @@ export async function matrix(options: MatrixOptions): Promise<{ failed: number; 
     failed: cells.filter(({ outcome }) => outcome instanceof Error).length,
     wrong: cells.filter(({ outcome }) => !(outcome instanceof Error) && outcome.wrong > 0).length,
   };
-}
-
-function fits(kernel: Kernel, scenario: Scenario): boolean {
-  return kernel.machine === 'x86_64' || !scenario.module;
 }
 
 async function runAndCheck(kernel: Kernel, scenario: Scenario, options: MatrixOptions): Promise<Checked | Error> {

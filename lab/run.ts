@@ -45,11 +45,8 @@ export async function run(kernelName: string, scenarioName: string, options: Run
   needPrograms(`qemu-system-${kernel.machine}`, 'mkfs.ext4', 'debugfs', 'unshare', 'xz');
   const scenario = scenarioNamed(scenarioName);
   const format = formatNamed(options.format ?? (kernel.machine === 'aarch64' ? 'qemu-kdump' : 'zlib'));
-  if (kernel.machine === 'aarch64' && (scenario.module || format.capture !== undefined)) {
-    throw new Error(
-      `${kernel.name}: under emulation, arm64 has no kexec and no module of the lab: only QEMU's formats and scenarios without the module`,
-    );
-  }
+  const problem = misfit(kernel, scenario, format);
+  if (problem !== undefined) throw new Error(`${kernel.name} ${scenario.name}: ${problem}`);
   const fetched = fetchKernel(kernel);
   const plan: Plan = {
     fetched,
@@ -78,6 +75,15 @@ export async function run(kernelName: string, scenarioName: string, options: Run
   }
   say(`${basename(plan.folder)}: done`);
   return plan.folder;
+}
+
+/** Why a kernel cannot die this way, or not be captured in this form; undefined when it can. */
+export function misfit(kernel: Kernel, scenario: Scenario, format?: Format): string | undefined {
+  if (kernel.realTime && scenario.spins) return 'spinlocks of PREEMPT_RT sleep, they do not lock a CPU up';
+  if (kernel.machine !== 'aarch64') return undefined;
+  if (scenario.module) return "the lab's module is built for x86_64 only";
+  if (format?.capture !== undefined) return "under emulation arm64 has no kexec: only QEMU's own formats (qemu-...)";
+  return undefined;
 }
 
 interface Plan {

@@ -16,6 +16,8 @@ export interface Scenario {
   readonly host?: 'inject-nmi';
   /** It needs the lab's kernel module (which there is for x86_64 only). */
   readonly module?: boolean;
+  /** It needs spinlocks that spin: those of PREEMPT_RT sleep. */
+  readonly spins?: boolean;
   /** Megabytes of guest memory, where the usual amount is too little or takes too long to fill. */
   readonly memory?: number;
   /** What the console says when the guest dies as it should. */

@@ -6,6 +6,7 @@ export default byModule(
   /soft lockup - CPU#/,
   { kind: 'soft-lockup', says: /perish_spinlock/ },
   {
+    spins: true,
     sysctl: { 'kernel.softlockup_panic': 1, 'kernel.watchdog_thresh': 4 },
   },
 );

@@ -12,33 +12,16 @@ import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import { findMember, offsetOf } from '../debuginfo/type.ts';
 import { type Frame, frameName } from './backtrace.ts';
+import { type LockWait, namedOwner } from './lock_wait.ts';
+import { rtMutexWait } from './rtmutex.ts';
 import { type Task, taskStack } from './sched.ts';
 import type { Kernel } from './session.ts';
-
-export type LockKind = 'mutex' | 'rwsem' | 'semaphore' | 'rtmutex';
-
-export interface LockWait {
-  readonly task: Task;
-  readonly kind: LockKind;
-  /** Virtual address of the `struct mutex`, `rw_semaphore`, `semaphore` or `rt_mutex_base`. */
-  readonly lock: VirtAddr;
-  /** How an rwsem is wanted; null for other locks. */
-  readonly wants: 'read' | 'write' | null;
-  /** The holder; null where the lock does not say, or says a task that there is not. */
-  readonly owner: Task | null;
-  /** Whether the lock itself names its holder. False where it only remembers who took it last, and others may hold it. */
-  readonly ownerIsCertain: boolean;
-  /** How the lock is held, in words. */
-  readonly held: string;
-  /** Tasks that wait for the lock, this one among them, first come first. */
-  readonly waiters: readonly Task[];
-}
 
 /** Longest queue on one lock that is followed. */
 const maxWaiters = 100_000;
 
 interface LockShape {
-  readonly kind: Exclude<LockKind, 'rtmutex'>;
+  readonly kind: 'mutex' | 'rwsem' | 'semaphore';
   readonly lockType: string;
   readonly waiterType: string;
 }
@@ -62,57 +45,7 @@ const slowPaths: readonly (readonly [RegExp, LockShape['kind']])[] = [
  */
 export function lockWait(kernel: Kernel, task: Task, frames: readonly Frame[]): LockWait | null {
   if (task.active || task.state === 'RU') return null;
-  return rtMutexWait(kernel, task) ?? waitOnStack(kernel, task, frames);
-}
-
-/** task_struct.pi_blocked_on: RT mutexes, and with them every sleeping lock of PREEMPT_RT kernels. */
-function rtMutexWait(kernel: Kernel, task: Task): LockWait | null {
-  const waiter = task.object.optional('pi_blocked_on');
-  if (waiter === null || waiter.isNull || !waiter.has('lock')) return null;
-  const lock = waiter.member('lock');
-  if (lock.isNull || !lock.has('owner')) return null;
-  return {
-    task,
-    kind: 'rtmutex',
-    lock: lock.pointer(),
-    wants: null,
-    // bit 0 of the owner says that there are waiters (RT_MUTEX_HAS_WAITERS)
-    ...namedOwner(kernel, lock.member('owner').bigint() & ~1n),
-    waiters: rtMutexWaiters(kernel).get(lock.pointer()) ?? [task],
-  };
-}
-
-/** What a lock says of its holder by the address of a task_struct. */
-function namedOwner(kernel: Kernel, address: bigint): Pick<LockWait, 'owner' | 'held' | 'ownerIsCertain'> {
-  if (address === 0n) return { owner: null, held: 'by nobody: it is being handed over', ownerIsCertain: true };
-  const owner = kernel.tasks.byAddress(virtAddr(address));
-  return {
-    owner,
-    held:
-      owner === null
-        ? `by the task at ${address.toString(16)}, which has exited or is not in the dump`
-        : 'by its owner',
-    ownerIsCertain: true,
-  };
-}
-
-const rtWaiters = new WeakMap<Kernel, Map<bigint, Task[]>>();
-
-/** The tasks that wait for each RT mutex, most urgent first, as they are served. */
-function rtMutexWaiters(kernel: Kernel): Map<bigint, Task[]> {
-  let byLock = rtWaiters.get(kernel);
-  if (byLock !== undefined) return byLock;
-  byLock = new Map();
-  rtWaiters.set(kernel, byLock);
-  for (const task of kernel.tasks.all) {
-    const waiter = task.object.optional('pi_blocked_on');
-    if (waiter === null || waiter.isNull) continue;
-    const lock = kernel.faults.attempt('lock waiter', () => waiter.member('lock').pointer(), null);
-    if (lock !== null) byLock.set(lock, [...(byLock.get(lock) ?? []), task]);
-  }
-  const priority = (task: Task): number => task.object.optional('prio')?.number() ?? 0;
-  for (const tasks of byLock.values()) tasks.sort((a, b) => priority(a) - priority(b));
-  return byLock;
+  return rtMutexWait(kernel, task, frames) ?? waitOnStack(kernel, task, frames);
 }
 
 function waitOnStack(kernel: Kernel, task: Task, frames: readonly Frame[]): LockWait | null {
@@ -210,6 +143,8 @@ function lockOfWaiter(
     task,
     kind: shape.kind,
     lock,
+    lockType: shape.lockType,
+    ownerMember: shape.kind === 'semaphore' ? null : 'owner',
     wants: shape.kind === 'rwsem' ? rwsemWants(kernel, waiter) : null,
     ...holder,
     waiters,
@@ -225,7 +160,7 @@ function notedBlocker(task: Task): bigint[] {
     .filter((address) => address !== 0n);
 }
 
-function isPlausibleLock(kernel: Kernel, kind: LockKind, lock: VirtAddr): boolean {
+function isPlausibleLock(kernel: Kernel, kind: LockShape['kind'], lock: VirtAddr): boolean {
   if (kind !== 'mutex') return true;
   // its owner is a task, which may be missing from the dump, but is nothing of user space
   const address = ownerWord(kernel, 'struct mutex', lock) & ~7n;
@@ -283,25 +218,4 @@ function rwsemWants(kernel: Kernel, waiter: VirtAddr): 'read' | 'write' {
   const type = kernel.object('struct rwsem_waiter', waiter).member('type');
   const name = type.enumName();
   return (name === null ? type.bigint() !== 0n : name.includes('READ')) ? 'read' : 'write';
-}
-
-/**
- * Follows owners from one wait to the next. Ends with a task that waits for no lock, or, in a deadlock,
- * with the first wait again: `deadlocked` is then true.
- */
-export function lockChain(
-  first: LockWait,
-  waitOf: (task: Task) => LockWait | null,
-): { waits: LockWait[]; deadlocked: boolean } {
-  const waits = [first];
-  const places = new Map([[first.task.address, 0]]);
-  for (;;) {
-    const owner = waits.at(-1)!.owner;
-    const next = owner === null ? null : waitOf(owner);
-    if (next === null) return { waits, deadlocked: false };
-    const seen = places.get(next.task.address);
-    if (seen !== undefined) return { waits: waits.slice(seen), deadlocked: true };
-    places.set(next.task.address, waits.length);
-    waits.push(next);
-  }
 }

@@ -1,7 +1,7 @@
 // The one sentence that says what happened, so that a person can act on it.
 import { assertNever } from '../base/errors.ts';
 import { count, hex } from '../base/text.ts';
-import { type LockWait, lockChain } from '../kernel/blocked_on.ts';
+import { type LockWait, lockChain } from '../kernel/lock_wait.ts';
 import { residentCounters, type Task } from '../kernel/sched.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 import type { Place } from './analysis.ts';

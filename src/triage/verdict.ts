@@ -4,7 +4,7 @@ import { isUserMode, type Registers } from '../arch/x86_64/registers.ts';
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { hex, hex16 } from '../base/text.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
-import { lockChain } from '../kernel/blocked_on.ts';
+import { lockChain } from '../kernel/lock_wait.ts';
 import type { Task } from '../kernel/sched.ts';
 import { functionName } from '../oops/frames.ts';
 import type { GuiltyFrame, Incident } from '../oops/incident.ts';

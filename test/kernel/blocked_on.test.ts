@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { backtracer } from '../../src/kernel/backtrace.ts';
-import { type LockWait, lockChain, lockWait } from '../../src/kernel/blocked_on.ts';
+import { lockWait } from '../../src/kernel/blocked_on.ts';
+import { type LockWait, lockChain } from '../../src/kernel/lock_wait.ts';
 import type { Task } from '../../src/kernel/sched.ts';
 import { DyingKernel, type StackItem } from '../support/dying_kernel.ts';
 
@@ -237,44 +238,6 @@ test('a semaphore knows no holder; one that remembers who took it last says no m
   newer.waits(newer.task(11), second, path);
   const told = newer.wait(11)!;
   assert.deepEqual([told.owner?.comm, told.held, told.ownerIsCertain], ['taker', 'by the last that took it', false]);
-});
-
-test('an rt_mutex is told by the task itself; its waiters are those that block on it', () => {
-  const kernel = DyingKernel.make({
-    types: `
-      struct rt_mutex_base { int wait_lock; struct task_struct *owner; };
-      struct rt_mutex_waiter { struct task_struct *task; struct rt_mutex_base *lock; };
-      struct thread_info { unsigned long flags; u32 cpu; };
-      struct task_struct {
-        struct thread_info thread_info; unsigned int __state; void *stack; unsigned int flags; int prio; unsigned int policy;
-        struct sched_entity se; struct sched_info sched_info;
-        struct list_head tasks; struct mm_struct *mm; int exit_state; pid_t pid; pid_t tgid;
-        struct task_struct *real_parent; struct list_head children; struct list_head sibling;
-        struct hlist_node pid_links[4]; struct list_head thread_node; u64 utime; u64 stime; u64 start_time;
-        char comm[16]; struct signal_struct *signal; struct thread_struct thread; struct rt_mutex_waiter *pi_blocked_on;
-      };`,
-  });
-  const lock = kernel.allocate('struct rt_mutex_base');
-  const holder = kernel.task({ pid: 10, comm: 'holder' });
-  kernel.set(lock, 'owner', holder.address | 1n);
-  for (const [pid, prio] of [
-    [11, 120],
-    [12, 50],
-  ] as const) {
-    const task = kernel.task({ pid });
-    const waiter = kernel.allocate('struct rt_mutex_waiter');
-    kernel.set(waiter, 'lock', lock);
-    kernel.set(task, 'pi_blocked_on', waiter);
-    kernel.set(task, 'prio', prio);
-    kernel.set(task, '__state', 2);
-  }
-  const wait = lockWait(kernel.session, kernel.session.tasks.byPid(11)!, [])!;
-  assert.deepEqual([wait.kind, wait.owner?.comm, wait.lock], ['rtmutex', 'holder', lock.address]);
-  // the more urgent one is served first
-  assert.deepEqual(
-    wait.waiters.map(({ pid }) => pid),
-    [12, 11],
-  );
 });
 
 describe('chains of waits', () => {

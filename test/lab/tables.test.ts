@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { formatNamed, formats } from '../../lab/formats.ts';
 import { kernelNamed, kernels, newestRelease } from '../../lab/kernels.ts';
 import { small, usual } from '../../lab/matrix.ts';
-import { runName } from '../../lab/run.ts';
+import { misfit, runName } from '../../lab/run.ts';
 import { scenarioNamed, scenarios } from '../../lab/scenarios/index.ts';
 
 const lab = new URL('../../lab/', import.meta.url);
@@ -68,6 +68,18 @@ describe('runs', () => {
     assert.equal(
       runName(kernel, scenario, { format: 'lzo', level: 0, raw: true, la57: false, cpus: 4, memory: 512 }),
       '6.12-null-lzo-d0-raw-la57off-4cpus-512M',
+    );
+  });
+
+  it('that cannot be are told before anything is fetched', () => {
+    const why = (kernel: string, scenario: string, format?: string) =>
+      misfit(kernelNamed(kernel), scenarioNamed(scenario), format === undefined ? undefined : formatNamed(format));
+    assert.match(why('6.12-rt', 'spinlock') ?? '', /PREEMPT_RT/);
+    assert.match(why('6.12-arm64', 'null') ?? '', /x86_64 only/);
+    assert.match(why('6.12-arm64', 'oom', 'zlib') ?? '', /qemu-/);
+    assert.deepEqual(
+      [why('6.12', 'spinlock', 'zlib'), why('6.12-arm64', 'oom', 'qemu-elf'), why('6.12-rt', 'null')],
+      [undefined, undefined, undefined],
     );
   });
 

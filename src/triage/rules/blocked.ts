@@ -1,6 +1,6 @@
 // Blocked tasks: who waits for which lock, who holds it, and whether they wait for each other.
 import { count, hex16 } from '../../base/text.ts';
-import { type LockWait, lockChain } from '../../kernel/blocked_on.ts';
+import { type LockWait, lockChain } from '../../kernel/lock_wait.ts';
 import type { Task } from '../../kernel/sched.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
@@ -75,15 +75,19 @@ export function blockedFindings(facts: Facts, verdict: Verdict): Finding[] {
 
 function lockEvidence(facts: Facts, wait: LockWait): Finding['evidence'] {
   const address = hex16(wait.lock);
-  const type = { mutex: 'mutex', rwsem: 'rw_semaphore', semaphore: 'semaphore', rtmutex: 'rt_mutex_base' }[wait.kind];
   const why =
     wait.owner === null
       ? 'The lock as it is.'
       : `The owner, less its low bits, is the task ${hex16(wait.owner.address)}: ${label(wait.owner)}.`;
   return present(
     evidence(facts, `bt ${hex16(wait.task.address)}`, `${label(wait.task)} sleeps in the lock's slow path.`),
-    wait.kind === 'semaphore' ? null : evidence(facts, `struct ${type}.owner -x ${address}`, why),
+    wait.ownerMember === null ? null : evidence(facts, `${ownerCommand(wait)} -x ${address}`, why),
   );
+}
+
+/** `struct mutex.owner`; a typedef has no such tag: `*rwlock_t.rwbase.rtmutex.owner`. */
+function ownerCommand({ lockType, ownerMember }: LockWait): string {
+  return `${lockType.startsWith('struct ') ? lockType : `*${lockType}`}.${ownerMember}`;
 }
 
 function lockName(facts: Facts, { kind, lock }: LockWait): string {
