@@ -64,6 +64,7 @@ function compare(folder: string, answers: Answers): Checked {
     picture: new Picture(join(folder, 'picture')),
     scenario: scenarioNamed(record.scenario),
     record,
+    machine: kernelNamed(record.kernel).machine,
     dmesgOfMakedumpfile: existsSync(dmesg) ? readFileSync(dmesg, 'utf8') : undefined,
     ranSince: whoRan(answers),
   };

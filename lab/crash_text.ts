@@ -1,4 +1,5 @@
 // Parsers of text in crash(8)'s format, which is what inquest prints too.
+import type { MachineKind } from './kernels.ts';
 
 export interface PsRow {
   readonly pid: number;
@@ -45,12 +46,15 @@ export function parseTaskBlocks(text: string): TaskBlock[] {
 
 export interface Frame {
   readonly name: string;
-  /** The return address. */
+  /** The return address; of what was interrupted, its next instruction. */
   readonly address: bigint;
+  /** Whether the kernel's own traces may leave it out: on arm64, a caller that only the link register tells. */
+  readonly mayBeLeftOut?: boolean;
 }
 
 /** `bt`: lines ` #0 [ffff...] schedule at ffff... [module]`, without what was interrupted by an exception. */
-export function parseFrames(body: string): Frame[] {
+export function parseFrames(body: string, machine: MachineKind): Frame[] {
+  if (machine === 'aarch64') return parseArm64Trace(body);
   return [...body.matchAll(/^ *#\d+ \[[0-9a-f]+\] (\S+)(?: \(via \S+\))? at ([0-9a-f]+)/gm)].map(
     ([, name, address]) => ({
       name: name ?? '',
@@ -63,7 +67,8 @@ export function parseFrames(body: string): Frame[] {
  * `bt` with what exceptions interrupted: the frames, and where a frame was entered by an exception in kernel mode
  * (`[exception RIP: way_null+11]`, then the registers) the address that it interrupted, in their order.
  */
-export function parseTrace(body: string): Frame[] {
+export function parseTrace(body: string, machine: MachineKind): Frame[] {
+  if (machine === 'aarch64') return parseArm64Trace(body);
   const line = /^ *#\d+ \[[0-9a-f]+\] (\S+) at ([0-9a-f]+)|^ *\[exception RIP: ([^+\]]+).*\]\n *RIP: ([0-9a-f]+)/gm;
   const trace: Frame[] = [];
   let below: bigint | undefined;
@@ -72,6 +77,29 @@ export function parseTrace(body: string): Frame[] {
     // What an NMI interrupted is shown a second time, as the first frame of the stack below it.
     if (frame.address !== below) trace.push(frame);
     below = interrupted === undefined ? undefined : frame.address;
+  }
+  return trace;
+}
+
+/**
+ * The same of arm64. There a frame is shown by the address of its call, one instruction before the return address; what
+ * was interrupted has a frame of its own, by its next instruction, behind the block of registers that shows it as PC.
+ * The first frame may be such, too, with its registers behind it.
+ */
+function parseArm64Trace(body: string): Frame[] {
+  const line =
+    /^ *#\d+ \[[0-9a-f]+\] (\S+)(?: \(via \S+\))? at ([0-9a-f]+).*(?:\n +PC: ([0-9a-f]{16}) {2}\[.*\n +LR: ([0-9a-f]{16}))?/gm;
+  const trace: Frame[] = [];
+  let interrupted: { pc: bigint; lr: bigint } | undefined;
+  let link: bigint | undefined;
+  for (const [, name = '', shown, pc, lr] of body.matchAll(line)) {
+    const at = BigInt(`0x${shown}`);
+    const block = pc === undefined || lr === undefined ? undefined : { pc: BigInt(`0x${pc}`), lr: BigInt(`0x${lr}`) };
+    const own = at === interrupted?.pc ? interrupted : trace.length === 0 && at === block?.pc ? block : undefined;
+    const address = own === undefined ? at + 4n : at;
+    trace.push(address === link ? { name, address, mayBeLeftOut: true } : { name, address });
+    link = own?.lr;
+    interrupted = block;
   }
   return trace;
 }

@@ -2,6 +2,7 @@
 // commands it needs. A fact whose commands the program does not have is "not claimed": neither right nor wrong.
 import type { Answers } from './answers.ts';
 import { parseMembers, parseTaskBlocks } from './crash_text.ts';
+import type { MachineKind } from './kernels.ts';
 import type { Picture, PictureTask } from './picture.ts';
 import type { RunRecord } from './run.ts';
 import type { Scenario } from './scenario.ts';
@@ -19,6 +20,7 @@ export interface World {
   readonly picture: Picture;
   readonly scenario: Scenario;
   readonly record: RunRecord;
+  readonly machine: MachineKind;
   /** The log as makedumpfile read it from the same memory; undefined when QEMU wrote the dump. */
   readonly dmesgOfMakedumpfile: string | undefined;
   /** Why a task's state may differ: it ran after the picture. Undefined: it did not, so nothing about it may differ. */

@@ -13,17 +13,17 @@ export const callTrace: Fact = {
     tally.compare('task that died', said.pid, Number(head?.[1]));
     tally.compare('CPU it died on', said.cpu, Number(head?.[2]));
     tally.compare('name of the task', said.comm, head?.[3]);
-    const shown = parseTrace(bt);
+    const shown = parseTrace(bt, world.machine);
     // After a jump to nowhere the kernel only guesses: then it said nothing that could be compared.
     const problem = said.entries.length === 0 ? undefined : differs(said.entries, shown, world.picture.symbols);
     if (problem === undefined) tally.same(said.entries.length);
     else tally.fault(`call trace: ${problem}; the dump says ${shown.map(({ name }) => name).join(' < ')}`);
     const blocks = parseRegisters(bt);
     for (const registers of said.registers) {
-      const stack = registers.get('RSP') ?? 0n;
-      const block = blocks.find((candidate) => candidate.get('RSP') === stack);
+      const stack = stackOf(registers);
+      const block = blocks.find((candidate) => stackOf(candidate) === stack);
       for (const [name, value] of registers) {
-        tally.compare(`registers with RSP ${stack.toString(16)}: ${name}`, value, block?.get(name));
+        tally.compare(`registers with stack pointer ${stack?.toString(16)}: ${name}`, value, block?.get(name));
       }
     }
   },
@@ -46,7 +46,8 @@ export function parseLastTrace(log: string): LoggedTrace | undefined {
   ].at(-1);
   if (head === undefined) return undefined;
   const body = text.slice(head.index);
-  const line = /^(?: +|RIP: 0010:)([^\s?+]+)\+0x([0-9a-f]+)\/0x[0-9a-f]+(?: \[\S+\])*$/gm;
+  // arm64 tells in letters how it came to an entry (since 6.13)
+  const line = /^(?: +|RIP: 0010:)([^\s?+]+)\+0x([0-9a-f]+)\/0x[0-9a-f]+(?: \[\S+\])*(?: \([A-Z]+\))?$/gm;
   const entries = [...body.matchAll(line)].map(([, name = '', offset = '']) => ({
     name,
     offset: Number.parseInt(offset, 16),
@@ -62,17 +63,23 @@ export function parseLastTrace(log: string): LoggedTrace | undefined {
     comm: head[3] ?? '',
     entries: entries.slice(inner + 1),
     // A thread of the kernel has no registers of a user: newer kernels print them as zeros.
-    registers: parseRegisters(body).filter((registers) => registers.get('RSP') !== 0n),
+    registers: parseRegisters(body).filter((registers) => stackOf(registers) !== 0n),
   };
 }
 
-/** Blocks of general registers, each from its RSP on, as a kernel's log and `bt` print them. */
+/** The stack pointer of a block of registers, by either machine's name. */
+function stackOf(registers: ReadonlyMap<string, bigint>): bigint | undefined {
+  return registers.get('RSP') ?? registers.get('SP');
+}
+
+/** Blocks of general registers, each from its stack pointer on, as a kernel's log and `bt` print them. */
 export function parseRegisters(text: string): Map<string, bigint>[] {
   const blocks: Map<string, bigint>[] = [];
-  const token = /\b(RSP|R[A-D]X|R[SD]I|RBP|R\d{1,2}): (?:[0-9a-f]{4}:)?([0-9a-f]{16})\b/g;
+  // arm64's log has them in small letters: `sp : ffff80008002ba40`, `x9 : ...`
+  const token = /\b(RSP|R[A-D]X|R[SD]I|RBP|R\d{1,2}|SP|sp|[Xx]\d{1,2}) ?: (?:[0-9a-f]{4}:)?([0-9a-f]{16})\b/g;
   for (const [, name = '', value] of text.matchAll(token)) {
-    if (name === 'RSP') blocks.push(new Map());
-    blocks.at(-1)?.set(name.replace(/^R0/, 'R'), BigInt(`0x${value}`));
+    if (/^(RSP|SP|sp)$/.test(name)) blocks.push(new Map());
+    blocks.at(-1)?.set(name.toUpperCase().replace(/^R0/, 'R'), BigInt(`0x${value}`));
   }
   return blocks;
 }
@@ -91,9 +98,10 @@ function differs(
     entry === undefined ? 'nothing' : `${entry.name}+0x${entry.offset.toString(16)}`;
   const first = shown.findIndex((frame) => isAt(entries[0], frame));
   if (first < 0) return `the guest's begins with ${words(entries[0])}`;
-  const length = Math.max(entries.length, shown.length - first);
-  for (let i = 0; i < length; i++) {
-    if (!isAt(entries[i], shown[first + i])) return `the guest's goes on with ${words(entries[i])} at ${i}`;
+  let at = first;
+  for (const [i, entry] of entries.entries()) {
+    if (!isAt(entry, shown[at]) && shown[at]?.mayBeLeftOut) at++;
+    if (!isAt(entry, shown[at++])) return `the guest's goes on with ${words(entry)} at ${i}`;
   }
-  return undefined;
+  return at < shown.length ? `the guest's goes on with nothing at ${entries.length}` : undefined;
 }

@@ -23,7 +23,7 @@ export const stacks: Fact = {
         else tally.moved(ran ?? world.scenario.moves ?? '');
         continue;
       }
-      const problem = difference(task.stack, parseFrames(body), addresses, scheduler);
+      const problem = difference(task.stack, parseFrames(body, world.machine), addresses, scheduler);
       if (problem === undefined) tally.same();
       else if (ran !== undefined) tally.moved(ran);
       else tally.fault(`${label}: ${problem}`);

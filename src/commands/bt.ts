@@ -1,8 +1,8 @@
 // `bt`: backtraces. What lies raw on a stack (-r -t -T -e -E -v) is in bt_stack.ts.
-import { isUserMode } from '../arch/x86_64/registers.ts';
-import { type VirtAddr, virtAddr } from '../base/address.ts';
+import { registerSet } from '../arch/registers.ts';
+import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { NotFoundError, UsageError } from '../base/errors.ts';
-import { escapeTerminal, hex, hex16 } from '../base/text.ts';
+import { escapeTerminal, hex16 } from '../base/text.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
 import { crashedCpu, crashedTask } from '../kernel/panic.ts';
 import type { Task } from '../kernel/sched.ts';
@@ -14,31 +14,33 @@ import {
   exceptionFramesOn,
   renderStack,
   type StackData,
+  stackLine,
   stackSymbols,
   stackWords,
 } from './bt_stack.ts';
 import { type Command, defineCommand } from './command.ts';
 import { type CommandContext, parseCpus, type TaskLabel, taskHeader, taskLabel } from './context.ts';
-import { type RegisterData, registerLines } from './exception_frame.ts';
+import { exceptionLines, offsetText, type SavedRegisters, savedRegisters } from './exception_frame.ts';
 import { parseOptions } from './options.ts';
 import { type SymbolicWord, symbolicWord, wordText } from './stack_word.ts';
 
 /** One frame as data. */
 interface FrameData {
   readonly level: number;
+  /** The return address or, on arm64, the call before it; of what was interrupted, its next instruction. */
   readonly address: VirtAddr;
   readonly symbol: string | null;
   /** Bytes from the symbol. */
   readonly offset: number | null;
   readonly module: string | null;
-  /** Stack address that held `address`. */
+  /** Stack address that held the return address; on arm64, of the function's frame record. */
   readonly frameAddress: VirtAddr;
   readonly stack: string;
   readonly reliable: boolean;
   /** Registers of what was interrupted. */
-  readonly registers: RegisterData | null;
-  /** Where the interrupted instruction is; null for user mode. */
-  readonly interrupted: { readonly symbol: string | null; readonly offset: number | null } | null;
+  readonly registers: SavedRegisters['registers'] | null;
+  readonly interrupted: SavedRegisters['interrupted'];
+  readonly link?: SavedRegisters['link'];
   /** Words of the frame, from above its return address, with -f or -F. */
   readonly words: readonly SymbolicWord[] | null;
   /** Stack that was left after this frame, and how crash(8) calls that. */
@@ -90,7 +92,8 @@ What is on the stack, however it came there:
   -v        check all stacks for an overflow
 
 A frame shows the stack address that held the return address, the function, and the return address. Frames
-come from the kernel's own unwind tables; one that had to be guessed has a ? before its name.`,
+come from the kernel's own unwind tables; one that had to be guessed has a ? before its name. On arm64 it shows the
+address of the function's frame record, the function, and the address of its call.`,
     examples: [
       ['bt', 'why did it die'],
       ['bt -a -n idle', 'what every busy CPU did'],
@@ -167,7 +170,7 @@ function pickTasks(
 ): Target[] {
   const { kernel } = context;
   if (want.all || want.cpuSpec !== null) {
-    const cpus = want.cpuSpec === null ? kernel.cpus.online : parseCpus(context, want.cpuSpec);
+    const cpus = want.cpuSpec === null ? kernel.cpus.running : parseCpus(context, want.cpuSpec);
     return cpus.map((cpu) => kernel.tasks.active(cpu) ?? { unreadable: cpu });
   }
   const crashed = crashedCpu(kernel);
@@ -212,7 +215,7 @@ function panicTask(kernel: Kernel): Task {
 
 function interruptStacks(context: CommandContext, cpuSpec: string | null): BtData['cpuStacks'] {
   const { kernel } = context;
-  const cpus = cpuSpec === null ? kernel.cpus.online : parseCpus(context, cpuSpec);
+  const cpus = cpuSpec === null ? kernel.cpus.running : parseCpus(context, cpuSpec);
   const found: { cpu: number; stack: string; frames: readonly ExceptionFrameData[] }[] = [];
   for (const cpu of cpus) {
     const task = kernel.tasks.active(cpu);
@@ -241,23 +244,28 @@ function framesOf(
   { frames, problem }: Backtrace,
   words: 'plain' | 'symbolic' | null,
 ): { frames: FrameData[]; problem: string } {
-  const shown = frames.filter((frame, i) => !isImplied(frame, frames[i - 1]));
+  const { kernel } = context;
+  const machine = kernel.arch.name;
+  // crash(8) tells the interrupted function with the exception's registers, on arm64 as a frame of its own, too
+  const shown = machine === 'aarch64' ? frames : frames.filter((frame, i) => !isImplied(frame, frames[i - 1]));
   return {
     problem,
     frames: shown.map((frame, level) => {
       const registers = frame.kind === 'entry' || level === 0 ? frame.registers : null;
       const next = shown[level + 1];
+      const isCall = frame.kind !== 'interrupted';
+      const address = machine === 'aarch64' && isCall ? offsetBy(frame.address, -callSize) : frame.address;
+      const saved = registers === null ? { registers, interrupted: null } : savedRegisters(kernel, registers);
       return {
         level,
-        address: frame.address,
+        address,
         symbol: frame.place?.symbol.name ?? null,
-        offset: frame.place === null ? null : Number(frame.address - frame.place.symbol.address),
+        offset: frame.place === null ? null : Number(address - frame.place.symbol.address),
         module: frame.place?.symbol.module ?? null,
         frameAddress: frame.frameAddress,
         stack: frame.stack,
         reliable: frame.reliable,
-        registers,
-        interrupted: registers === null || isUserMode(registers) ? null : placeOf(context.kernel, registers.rip ?? 0n),
+        ...saved,
         words: words === null ? null : frameWords(context, frame, next, words),
         leaves: next === undefined || next.stack === frame.stack ? null : frame.stack,
       };
@@ -270,33 +278,32 @@ function isImplied(frame: Frame, before: Frame | undefined): boolean {
   return frame.kind === 'interrupted' && before?.kind === 'entry' && before.stack === frame.stack;
 }
 
-function placeOf(kernel: Kernel, address: bigint): { symbol: string | null; offset: number | null } {
-  const place = kernel.place(address as VirtAddr);
-  return { symbol: place?.symbol.name ?? null, offset: place?.offset ?? null };
-}
+/** Bytes of a call instruction, where all instructions have the same length: arm64's bl. */
+const callSize = 4;
 
-/** Words from above a frame's return address up to the next frame's return address, or to the end of its stack. */
+/**
+ * Words from above a frame's return address up to the next frame's return address, or to the end of its stack; where
+ * frames have records, from a frame's own up to the next one's.
+ */
 function frameWords(
   context: CommandContext,
   frame: Frame,
   next: Frame | undefined,
   style: 'plain' | 'symbolic',
 ): SymbolicWord[] {
+  const { kernel } = context;
   // what follows the way in from user mode is its registers, which are shown as such
-  if (frame.registers !== null && isUserMode(frame.registers)) return [];
+  if (frame.registers !== null && registerSet(kernel.arch.name).isUserMode(frame.registers)) return [];
+  const { frameAddressOf, savedSize } = backtracer(kernel).unwinder;
+  const first = frameAddressOf === 'return-address' ? 1 : 0;
   const last = next !== undefined && next.stack === frame.stack ? next.frameAddress : null;
   const end =
-    last ?? (frame.registersAddress === null ? frame.frameAddress : ((frame.registersAddress + 160n) as VirtAddr));
+    last ?? (frame.registersAddress === null ? frame.frameAddress : offsetBy(frame.registersAddress, savedSize - 8));
   const count = Math.min(8192, Number(end - frame.frameAddress) / 8);
   const words: SymbolicWord[] = [];
-  for (let i = 1; i <= count; i++) {
-    words.push(
-      symbolicWord(
-        context.kernel,
-        (frame.frameAddress + BigInt(i * 8)) as VirtAddr,
-        style === 'symbolic' ? 'symbols and slabs' : 'nothing',
-      ),
-    );
+  for (let i = first; i < count + first; i++) {
+    const at = offsetBy(frame.frameAddress, i * 8);
+    words.push(symbolicWord(kernel, at, style === 'symbolic' ? 'symbols and slabs' : 'nothing'));
   }
   return words;
 }
@@ -313,29 +320,13 @@ function renderFrames(trace: TaskTrace, style: BtData['style']): string {
     lines.push(
       `${`#${frame.level}`.padStart(3)} [${hex16(frame.frameAddress)}] ${guess}${name} at ${hex16(frame.address)}${module}`,
     );
-    if (frame.registers !== null) {
-      if (frame.interrupted !== null) {
-        const { symbol, offset } = frame.interrupted;
-        const where =
-          symbol === null
-            ? 'unknown or invalid address'
-            : `${escapeTerminal(symbol)}${offsetText(offset, style.radix)}`;
-        lines.push(`    [exception RIP: ${where}]`);
-      }
-      lines.push(...registerLines(frame.registers));
-    }
+    if (frame.registers !== null) lines.push(...exceptionLines({ ...frame, registers: frame.registers }, style.radix));
     if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic));
-    if (frame.leaves === 'IRQ') lines.push('--- <IRQ stack> ---');
-    else if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
-      lines.push(`--- <${frame.leaves} exception stack> ---`);
+    if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
+      lines.push(stackLine(frame.leaves));
   }
   if (trace.problem !== '') lines.push(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`);
   return `${lines.join('\n')}\n`;
-}
-
-function offsetText(offset: number | null, radix: 10 | 16): string {
-  if (offset === null) return '';
-  return radix === 16 ? `+0x${hex(offset)}` : `+${offset}`;
 }
 
 /** Two words a line, each column 16 wide; longer texts push the next one on. */

@@ -1,16 +1,14 @@
 // What lies on a stack, however it came there: words, text addresses, saved registers, the overflow mark.
-import type { AddressSpace } from '../arch/address_space.ts';
-import { isUserMode, ptRegsNames, ptRegsSize, type Registers, readPtRegs } from '../arch/x86_64/registers.ts';
-import { onStack, type Stack } from '../arch/x86_64/stacks.ts';
-import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
-import { MemoryFault } from '../base/errors.ts';
+import { registerSet } from '../arch/registers.ts';
+import { onStack, type Stack } from '../arch/stacks.ts';
+import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { escapeTerminal, hex16 } from '../base/text.ts';
 import { backtracer } from '../kernel/backtrace.ts';
 import { kernelView } from '../kernel/kernel_view.ts';
 import { type Task, taskStack } from '../kernel/sched.ts';
 import type { Kernel } from '../kernel/session.ts';
 import type { CommandContext } from './context.ts';
-import { type RegisterData, registerLines } from './exception_frame.ts';
+import { exceptionLines, type RegisterData, type SavedRegisters, savedRegisters } from './exception_frame.ts';
 import { describeWord, type SymbolicWord, wordText } from './stack_word.ts';
 
 export interface ExceptionFrameData {
@@ -20,6 +18,7 @@ export interface ExceptionFrameData {
   readonly registers: RegisterData;
   readonly symbol: string | null;
   readonly offset: number | null;
+  readonly link?: SavedRegisters['link'];
 }
 
 export interface StackSymbol {
@@ -39,6 +38,7 @@ interface StackSegment {
     readonly registers: RegisterData;
     readonly symbol: string | null;
     readonly offset: number | null;
+    readonly link?: SavedRegisters['link'];
   } | null;
   /** The stack that was left for this one; null for the first. */
   readonly leaves: string | null;
@@ -77,6 +77,7 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
   const end = offsetBy(stack.start, stack.size);
   // where the trace leads over several stacks, each from where the trace comes upon it
   const tracer = backtracer(kernel);
+  const { isUserMode, stackPointer } = registerSet(kernel.arch.name);
   const { frames } = tracer.of(task);
   const outermost = frames.at(-1);
   const user = outermost?.registers != null && isUserMode(outermost.registers) ? outermost.registers : null;
@@ -98,8 +99,7 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
       i > 0 && frame.kind === 'entry' && frame.registers !== null && !isUserMode(frame.registers)
         ? frame.registers
         : null;
-    const from = kernelRegisters === null ? frame.frameAddress : virtAddr(kernelRegisters.rsp ?? 0n);
-    const place = kernel.place(virtAddr(kernelRegisters?.rip ?? 0n));
+    const from = kernelRegisters === null ? frame.frameAddress : stackPointer(kernelRegisters);
     const entry =
       kernelRegisters === null || frame.place === null
         ? null
@@ -112,27 +112,32 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
     segments.push({
       symbols: onStack(on, from) ? textWords(kernel, from, on.end) : [],
       entry,
-      registers:
-        kernelRegisters === null
-          ? null
-          : { registers: kernelRegisters, symbol: place?.symbol.name ?? null, offset: place?.offset ?? null },
+      registers: kernelRegisters === null ? null : told(kernel, kernelRegisters),
       leaves: i === 0 ? null : frames[i - 1]!.stack,
     });
   }
   return { kind: 'symbols', started: true, segments, user };
 }
 
+/** Registers with the function that was interrupted, as data. */
+function told(kernel: Kernel, registers: RegisterData): Omit<ExceptionFrameData, 'mode' | 'address'> {
+  const { interrupted, ...saved } = savedRegisters(kernel, registers);
+  return { ...saved, symbol: interrupted?.symbol ?? null, offset: interrupted?.offset ?? null };
+}
+
 /** Every word of [from, end) that is an address of text. */
 function textWords(kernel: Kernel, from: VirtAddr, end: VirtAddr): StackSymbol[] {
   const view = kernelView(kernel);
+  const { unwinder } = backtracer(kernel);
   const symbols: StackSymbol[] = [];
   for (const [i, word] of readWords(kernel, from, Number(end - from)).entries()) {
-    if (word === null || !view.isText(virtAddr(word))) continue;
-    const place = kernel.place(virtAddr(word));
+    const address = word === null ? null : unwinder.textAddress(word);
+    if (address === null || !view.isText(address)) continue;
+    const place = kernel.place(address);
     if (place === null) continue;
     symbols.push({
       at: offsetBy(from, i * 8),
-      address: virtAddr(word),
+      address,
       symbol: place.symbol.name,
       module: place.symbol.module,
     });
@@ -152,47 +157,21 @@ export function exceptionFramesOn(
   task: Task,
   stack: Stack,
 ): StackData & { kind: 'exceptions' } {
-  const stacks = backtracer(kernel).stacks(task);
+  const tracer = backtracer(kernel);
+  const stacks = tracer.stacks(task);
+  const { unwinder } = tracer;
+  const { instructionPointer, isUserMode, stackPointer } = registerSet(kernel.arch.name);
   const view = kernelView(kernel);
   const frames: ExceptionFrameData[] = [];
-  for (let at = stack.start; at + BigInt(ptRegsSize) <= stack.end; at = offsetBy(at, 8)) {
-    const registers = candidate(kernel.space, at);
+  for (let at = stack.start; at + BigInt(unwinder.savedSize) <= stack.end; at = offsetBy(at, 8)) {
+    const registers = unwinder.savedRegisters(at);
     if (registers === null) continue;
-    const rip = virtAddr(registers.rip ?? 0n);
-    const rsp = registers.rsp ?? 0n;
-    if (isUserMode(registers)) {
-      frames.push({ mode: 'user', address: at, registers, symbol: null, offset: null });
-    } else if (view.isText(rip) && stacks.some((s) => rsp >= s.start && rsp <= s.end)) {
-      const place = kernel.place(rip);
-      frames.push({
-        mode: 'kernel',
-        address: at,
-        registers,
-        symbol: place?.symbol.name ?? null,
-        offset: place?.offset ?? null,
-      });
-    }
+    const sp = stackPointer(registers);
+    const mode = isUserMode(registers) ? 'user' : 'kernel';
+    const isKernels = view.isText(instructionPointer(registers)) && stacks.some((s) => sp >= s.start && sp <= s.end);
+    if (mode === 'user' || isKernels) frames.push({ mode, address: at, ...told(kernel, registers) });
   }
   return { kind: 'exceptions', frames };
-}
-
-/** Registers at an address, if segments and flags are what the kernel uses (arch/x86/include/asm/segment.h). */
-function candidate(space: AddressSpace, at: VirtAddr): Registers | null {
-  const word = (name: (typeof ptRegsNames)[number]): VirtAddr => offsetBy(at, ptRegsNames.indexOf(name) * 8);
-  try {
-    const cs = space.u16(word('cs'));
-    if (cs !== 0x10 && cs !== 0x33 && cs !== 0x23) return null;
-    const registers = readPtRegs(space, at);
-    const { ss = 0n, rflags = 0n, rip = 0n, rsp = 0n } = registers;
-    // bit 1 of the flags is always set, bits 3, 5, 15 and those above 21 never
-    if ((rflags & 0x2n) === 0n || (rflags & 0xffff_ffff_ffc0_8028n) !== 0n) return null;
-    if (cs === 0x10) return ss === 0x18n || ss === 0n ? registers : null;
-    const userLimit = 1n << 56n;
-    return ss === 0x2bn && rip < userLimit && rsp < userLimit && rip > 0n ? registers : null;
-  } catch (error) {
-    if (error instanceof MemoryFault) return null;
-    throw error;
-  }
 }
 
 /** `-v`: a sentence for each stack whose end mark is gone, or whose thread_info is not its task's. */
@@ -257,21 +236,19 @@ export function renderStack(data: StackData): string {
       if (start !== undefined)
         lines.push(`              START: ${escapeTerminal(start.symbol)} at ${hex16(start.address)}`);
       for (const { symbols, entry, registers, leaves } of data.segments) {
-        if (leaves !== null)
-          lines.push(leaves === 'IRQ' ? '--- <IRQ stack> ---' : `--- <${leaves} exception stack> ---`);
+        if (leaves !== null) lines.push(stackLine(leaves));
         if (entry !== null) lines.push(symbolLine(entry));
-        if (registers !== null)
-          lines.push(exceptionLine(registers.symbol, registers.offset), ...registerLines(registers.registers));
+        if (registers !== null) lines.push(...exceptionLines({ ...registers, interrupted: registers }, 10));
         lines.push(...symbols.map(symbolLine));
       }
-      if (data.user !== null) lines.push(...registerLines(data.user));
+      if (data.user !== null) lines.push(...exceptionLines({ registers: data.user, interrupted: null }, 10));
       return `${lines.join('\n')}\n`;
     }
     case 'exceptions':
       return data.frames
-        .map(({ mode, address, registers, symbol, offset }) => {
-          const where = mode === 'user' ? [] : [exceptionLine(symbol, offset)];
-          return `\n  ${mode.toUpperCase()}-MODE EXCEPTION FRAME AT: ${hex16(address)}\n${[...where, ...registerLines(registers)].join('\n')}\n`;
+        .map((frame) => {
+          const lines = exceptionLines({ ...frame, interrupted: frame.mode === 'user' ? null : frame }, 10);
+          return `\n  ${frame.mode.toUpperCase()}-MODE EXCEPTION FRAME AT: ${hex16(frame.address)}\n${lines.join('\n')}\n`;
         })
         .join('');
   }
@@ -281,6 +258,7 @@ function symbolLine({ at, symbol, address, module }: StackSymbol): string {
   return `  [${hex16(at)}] ${escapeTerminal(symbol)} at ${hex16(address)}${module === null ? '' : ` [${escapeTerminal(module)}]`}`;
 }
 
-function exceptionLine(symbol: string | null, offset: number | null): string {
-  return `    [exception RIP: ${symbol === null ? 'unknown or invalid address' : `${escapeTerminal(symbol)}+${offset}`}]`;
+/** The line between the frames of one stack and those of the next, by the name of the one that was left. */
+export function stackLine(name: string): string {
+  return name === 'IRQ' || name === 'OVERFLOW' ? `--- <${name} stack> ---` : `--- <${name} exception stack> ---`;
 }

@@ -1,10 +1,11 @@
 // Backtraces of tasks: the architecture's unwinder with the kernel's symbols and unwind tables.
-import { fromNote, type Registers } from '../arch/x86_64/registers.ts';
-import type { FrameKind, StackTrace } from '../arch/x86_64/unwind.ts';
+import { Arm64Unwinder } from '../arch/aarch64/unwinder.ts';
+import { type Registers, registerSet } from '../arch/registers.ts';
+import type { Stack } from '../arch/stacks.ts';
+import { type FrameKind, lostTrace, type StackTrace, type Unwinder } from '../arch/unwinder.ts';
 import { X86Unwinder } from '../arch/x86_64/unwinder.ts';
 import type { VirtAddr } from '../base/address.ts';
 import { offsetBy } from '../base/address.ts';
-import { UnsupportedError } from '../base/errors.ts';
 import { type OrcSection, OrcTables } from '../debuginfo/orc.ts';
 import type { SymbolPlace } from '../debuginfo/symbol.ts';
 import type { CpuNote } from '../dump/dump.ts';
@@ -19,7 +20,7 @@ export interface Frame {
   readonly address: VirtAddr;
   /** The function; null where no symbol covers the address. */
   readonly place: SymbolPlace | null;
-  /** Stack address that held `address`. */
+  /** The stack address that crash(8) shows in brackets: see `Unwinder.frameAddressOf`. */
   readonly frameAddress: VirtAddr;
   readonly stackPointer: VirtAddr;
   /** Name of the stack as crash(8) has it: `task`, `IRQ`, `NMI`, ... */
@@ -46,19 +47,13 @@ export function frameName(frame: Frame): string {
 /** Makes backtraces of one kernel. */
 export class Backtracer {
   private readonly kernel: Kernel;
-  private readonly unwinder: X86Unwinder;
+  /** The machine's unwinder, for what lies on stacks besides frames. */
+  readonly unwinder: Unwinder;
   private readonly traces = new Map<bigint, Backtrace>();
 
-  /** @throws UnsupportedError for an architecture without an unwinder */
   constructor(kernel: Kernel) {
-    if (kernel.arch.name !== 'x86_64') {
-      throw new UnsupportedError('backtrace', `stacks of ${kernel.arch.name} cannot be unwound yet`);
-    }
     this.kernel = kernel;
-    // asked for names that older kernels lack: of the kernel's own symbols, or every module's would be read
-    const symbols = kernel.symbols.kernel ?? kernel.symbols;
-    const orc = OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel));
-    this.unwinder = new X86Unwinder(kernelView(kernel), orc);
+    this.unwinder = openUnwinder(kernel);
   }
 
   /** A task's stack: from where it was switched away or, if a CPU ran it, from where that CPU was stopped. */
@@ -73,30 +68,30 @@ export class Backtracer {
 
   /** What a CPU ran when the kernel died, where the task that it ran cannot be read. */
   ofCpu(cpu: number): Backtrace {
-    const note = cpuNote(this.kernel, cpu);
-    const registers = note === null ? null : fromNote(note.registers);
-    return this.named(this.unwinder.activeCpu(cpu, registers, note?.source === 'qemu'));
+    const { registers, live } = this.registersOf(cpu);
+    return this.named(this.unwinder.activeCpu(cpu, registers, live));
   }
 
   /** Every stack that a task on its CPU may have used, its own first. */
-  stacks(task: Task): ReturnType<X86Unwinder['stacks']> {
+  stacks(task: Task): readonly Stack[] {
     return this.unwinder.stacks(task.object.member('stack').pointer(), task.cpu);
   }
 
   private trace(task: Task): StackTrace {
     const base = task.object.member('stack').pointer();
-    if (base === 0n) return { frames: [], end: 'lost', problem: 'the task has given its stack back' };
+    if (base === 0n) return lostTrace('the task has given its stack back');
     if (!task.active) {
-      return this.unwinder.sleeping(base, task.object.member('thread.sp').pointer(), task.address);
+      return this.unwinder.sleeping(base, (name) => task.object.member(`thread.${name}`).pointer(), task.address);
     }
-    const note = cpuNote(this.kernel, task.cpu);
-    return this.unwinder.active(
-      base,
-      task.cpu,
-      note === null ? null : fromNote(note.registers),
-      note?.source === 'qemu',
-      task.address,
-    );
+    const { registers, live } = this.registersOf(task.cpu);
+    return this.unwinder.active(base, task.cpu, registers, live, task.address);
+  }
+
+  /** What a dump's note has of a CPU; `live` if it is known that a hypervisor wrote it. */
+  private registersOf(cpu: number): { registers: Registers | null; live: boolean } {
+    const note = cpuNote(this.kernel, cpu);
+    const registers = note === null ? null : registerSet(this.kernel.arch.name).fromNote(note.registers);
+    return { registers, live: note?.source === 'qemu' };
   }
 
   private named({ frames, problem }: StackTrace): Backtrace {
@@ -118,6 +113,17 @@ export class Backtracer {
   }
 }
 
+function openUnwinder(kernel: Kernel): Unwinder {
+  const view = kernelView(kernel);
+  if (kernel.arch.name === 'aarch64') {
+    return new Arm64Unwinder(view, kernel.vmcoreinfo.number('KERNELPACMASK') ?? 0n);
+  }
+  // asked for names that older kernels lack: of the kernel's own symbols, or every module's would be read
+  const symbols = kernel.symbols.kernel ?? kernel.symbols;
+  const orc = OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel));
+  return new X86Unwinder(view, orc);
+}
+
 /** `address`, unless it is the first byte of a symbol: then the byte before, where the call that does not return is. */
 function callSite(kernel: Kernel, address: VirtAddr): VirtAddr {
   return kernel.place(address)?.offset === 0 ? offsetBy(address, -1) : address;
@@ -132,8 +138,9 @@ export function cpuNote(kernel: Kernel, cpu: number): CpuNote | null {
   const notes = kernel.dump.notes.cpus;
   const qemu = notes.filter((note) => note.source === 'qemu');
   const cpus = qemu.length > 0 ? qemu : notes.filter((note) => note.source === 'prstatus');
-  const { online, possible } = kernel.cpus;
-  if (cpus.length === online.length) return cpus[online.indexOf(cpu)] ?? null;
+  const { online, running, possible } = kernel.cpus;
+  if (cpus.length === online.length && online.includes(cpu)) return cpus[online.indexOf(cpu)] ?? null;
+  if (cpus.length === running.length) return cpus[running.indexOf(cpu)] ?? null;
   if (cpus.length === possible.length) return cpus[possible.indexOf(cpu)] ?? null;
   // every idle task is pid 0
   const pid = kernel.tasks.active(cpu)?.pid ?? 0;
@@ -168,7 +175,7 @@ const orcSections = new WeakMap<Kernel, readonly OrcSection[]>();
 
 const backtracers = new WeakMap<Kernel, Backtracer>();
 
-/** The one backtracer of a kernel. @throws UnsupportedError */
+/** The one backtracer of a kernel. */
 export function backtracer(kernel: Kernel): Backtracer {
   let known = backtracers.get(kernel);
   if (known === undefined) {

@@ -36,10 +36,7 @@ export function kernelView(kernel: Kernel): KernelView {
       const symbol = inKernelText(at) || inModuleText(kernel, at) ? symbols.at(at)?.symbol : undefined;
       return symbol === undefined ? null : { name: symbol.name, start: symbol.address };
     },
-    isText: (at) =>
-      inKernelText(at) ||
-      inModuleText(kernel, at) ||
-      (kernel.arch.name === 'x86_64' && kernel.arch.space.isExecutable(at)), // BPF, trampolines
+    isText: (at) => inKernelText(at) || inModuleText(kernel, at) || kernel.arch.space.isExecutable(at), // BPF, trampolines
     perCpu: (name, cpu) => (kernel.ownSymbol(name) === null ? null : orNull(() => kernel.perCpuAddress(name, cpu))),
     offsetOf: (type, member) =>
       orNull(() => {

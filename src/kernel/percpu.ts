@@ -12,10 +12,13 @@ const maxCpus = 8192;
 export interface Cpus {
   readonly possible: readonly number[];
   readonly present: readonly number[];
+  /** As the dump's mask has it. A kernel without kdump takes the CPUs that it stops in panic() offline. */
   readonly online: readonly number[];
+  /** CPUs that ran tasks when the kernel died: those online, and those that panic() had stopped. */
+  readonly running: readonly number[];
 }
 
-/** Reads __cpu_{possible,present,online}_mask. Without them: CPU 0 alone, with a fault. */
+/** Reads __cpu_{possible,present,online,active}_mask. Without them: a CPU for each note of registers, with a fault. */
 export function readCpus(kernel: Kernel): Cpus {
   const set = (name: string): number[] =>
     kernel.faults.attempt(name, () => {
@@ -27,8 +30,22 @@ export function readCpus(kernel: Kernel): Cpus {
   const possible = set('__cpu_possible_mask');
   const online = set('__cpu_online_mask');
   const present = set('__cpu_present_mask');
-  const known = possible.length > 0 ? possible : online.length > 0 ? online : [0];
-  return { possible: known, present: present.length > 0 ? present : known, online: online.length > 0 ? online : known };
+  // only unplugging a CPU takes it out of this mask (sched_cpu_deactivate(), kernel/sched/core.c)
+  const active = kernel.ownSymbol('__cpu_active_mask') === null ? [] : set('__cpu_active_mask');
+  const known = possible.length > 0 ? possible : online.length > 0 ? online : noted(kernel);
+  const isOnline = online.length > 0 ? online : known;
+  return {
+    possible: known,
+    present: present.length > 0 ? present : known,
+    online: isOnline,
+    running: known.filter((cpu) => isOnline.includes(cpu) || active.includes(cpu)),
+  };
+}
+
+/** The CPUs that the dump has registers of, if it has them of all: QEMU writes a note for each. */
+function noted({ dump }: Kernel): number[] {
+  const notes = dump.notes.cpus.filter(({ source }) => source === dump.notes.cpus[0]?.source);
+  return notes.length === 0 ? [0] : [...notes.keys()];
 }
 
 /** One past the highest CPU number that this kernel uses. */

@@ -67,7 +67,7 @@ export function readTasks(kernel: Kernel): TaskTable {
     faults.attempt(
       `runqueue of CPU ${cpu}`,
       () => {
-        if (!kernel.cpus.online.includes(cpu)) return;
+        if (!kernel.cpus.running.includes(cpu)) return;
         const rq = kernel.perCpu('runqueues', cpu);
         activeByCpu.set(cpu, rq.member('curr').pointer());
         addIdle(rq.member('idle').deref(), cpu);
@@ -265,7 +265,7 @@ export function percpuCounter(kernel: Kernel, counter: KernelObject): number {
   let sum = Number(BigInt.asIntN(64, counter.member('count').bigint()));
   const perCpu = counter.member('counters').pointer();
   if (perCpu === 0n) return sum;
-  for (const cpu of kernel.cpus.online) {
+  for (const cpu of kernel.cpus.running) {
     // what a CPU had not handed in is small: without it the sum is nearly right
     sum += kernel.faults.attempt(
       'per-CPU counter',

@@ -101,7 +101,7 @@ function kernelFacts(facts: Facts): Analysis['kernel'] {
     crashTime: time === null ? null : new Date(time * 1000).toISOString().replace('.000Z', 'Z'),
     uptimeSeconds: faults.attempt('uptime', () => uptimeSeconds(facts), null),
     loadAverage: faults.attempt('load average', () => [...loadAverages(kernel)], null),
-    cpus: kernel.cpus.online.length,
+    cpus: kernel.cpus.running.length,
     memory: faults.attempt('memory size', () => totalRamPages(kernel) * kernel.dump.memory.pageSize, null),
     tasks: kernel.tasks.all.length,
     hardware,
@@ -160,7 +160,11 @@ function stackOf(facts: Facts, command: string, at: Place | null): ShownOutput |
   const text = commandOutput(facts, command);
   if (text === null || text.trim() === '') return null;
   const marks = at === null || at.address === '' ? [] : [` at ${at.address}`];
+  // as `bt` shows what was interrupted and, on arm64, calls: by their own address
   if (at?.symbol != null && at.offset !== null) marks.push(`[exception RIP: ${at.symbol}+${at.offset}]`);
+  if (facts.kernel.arch.name === 'aarch64' && at?.symbol != null && at.offset !== null && at.offset >= 4) {
+    marks.push(`] ${at.symbol}+${at.offset - 4} at `);
+  }
   const lines = text.trimEnd().split('\n');
   const shown = lines.slice(0, maxStackLines).map((line) => ({
     text: line,
@@ -250,7 +254,7 @@ function involvedTasks(facts: Facts, verdict: Verdict): InvolvedTask[] {
   }
   if (kind === 'soft-lockup' || kind === 'hard-lockup' || kind === 'rcu-stall') {
     if (subject !== null && subject.address !== facts.crashed?.task.address) add(subject, 'stuck');
-    for (const cpu of facts.kernel.cpus.online) {
+    for (const cpu of facts.kernel.cpus.running) {
       const task = facts.kernel.tasks.active(cpu);
       if (task !== null && !task.idle && task.address !== facts.crashed?.task.address) add(task, `ran on CPU ${cpu}`);
     }

@@ -1,7 +1,7 @@
 // Everything that rules may ask about one death, read once. A fact that cannot be had is null or empty, and
 // why is among the faults.
-import { isUserMode, type Registers } from '../arch/x86_64/registers.ts';
-import { virtAddr } from '../base/address.ts';
+import { type Registers, registerSet } from '../arch/registers.ts';
+import type { VirtAddr } from '../base/address.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
 import { lockWait } from '../kernel/blocked_on.ts';
@@ -21,6 +21,11 @@ export interface ExceptionFrame {
   readonly entry: Frame;
   /** Position of `entry` in the backtrace. */
   readonly index: number;
+}
+
+/** The instruction that an exception interrupted. */
+export function instructionAt({ kernel }: Facts, { registers }: ExceptionFrame): VirtAddr {
+  return registerSet(kernel.arch.name).instructionPointer(registers);
 }
 
 const none: Backtrace = { frames: [], problem: '' };
@@ -94,14 +99,15 @@ export class Facts {
    * past the NMI that stopped the CPU.
    */
   get exception(): ExceptionFrame | null {
+    const { isUserMode } = registerSet(this.kernel.arch.name);
     const found: ExceptionFrame[] = [];
     for (const [index, entry] of this.crashTrace.frames.entries()) {
       if (entry.kind !== 'entry' || entry.registers === null || isUserMode(entry.registers)) continue;
       found.push({ registers: entry.registers, entry, index });
     }
     const told = this.death?.instruction;
-    const isTold = ({ registers }: ExceptionFrame): boolean => {
-      const place = this.kernel.place(virtAddr(registers.rip ?? 0n));
+    const isTold = (exception: ExceptionFrame): boolean => {
+      const place = this.kernel.place(instructionAt(this, exception));
       return place !== null && place.symbol.name === told?.symbol && place.offset === told.offset;
     };
     return (told === undefined ? undefined : found.find(isTold)) ?? found[0] ?? null;

@@ -1,8 +1,9 @@
 // The faulting instruction: what it touched, by which registers, and what the values look like.
 import { type MemoryOperand, memoryOperands } from '../arch/x86_64/operand.ts';
-import { virtAddr } from '../base/address.ts';
+import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { hex } from '../base/text.ts';
-import type { Facts } from './facts.ts';
+import type { Kernel } from '../kernel/session.ts';
+import { type Facts, instructionAt } from './facts.ts';
 
 export interface FaultAccess {
   readonly operand: MemoryOperand;
@@ -63,9 +64,18 @@ export function registerText(operand: MemoryOperand): string {
  * the instruction pointer itself is the address that faulted. Null otherwise.
  */
 export function badJump(facts: Facts): bigint | null {
-  const rip = facts.exception?.registers.rip;
+  if (facts.exception === null) return null;
   const { arch, faults } = facts.kernel;
-  if (rip === undefined || arch.name !== 'x86_64') return null;
+  const at = instructionAt(facts, facts.exception);
   // code that no symbol covers (BPF programs, a module that cannot be read) is code all the same
-  return faults.attempt('page tables', () => arch.space.isExecutable(virtAddr(rip)), true) ? null : rip;
+  return faults.attempt('page tables', () => arch.space.isExecutable(at), true) ? null : at;
+}
+
+/** Whether the instruction at an address is the one that BUG() and WARN() are made of: ud2, or arm64's brk. */
+export function isTrap({ arch, space }: Kernel, at: VirtAddr): boolean {
+  const { bytes } = space.readUpTo(at, 4);
+  if (arch.name === 'x86_64') return bytes[0] === 0x0f && bytes[1] === 0x0b;
+  // brk #imm16 (Arm ARM C6.2); BUG_BRK_IMM is 0x800 (arch/arm64/include/asm/brk-imm.h)
+  const word = bytes.length < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  return word === 0xd420_0000 + 0x800 * 32;
 }

@@ -1,16 +1,16 @@
 // What kind of death the panicking CPU's stack shows, without the log: which of the kernel's own ways to die
 // it went through.
-import { virtAddr } from '../base/address.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
 import { functionName } from '../oops/frames.ts';
 import type { ReportKind } from '../oops/kinds.ts';
-import type { Facts } from './facts.ts';
+import { type Facts, instructionAt } from './facts.ts';
+import { isTrap } from './fault.ts';
 
 /** Functions that only one kind of death calls. The first of these, from the top of the stack down, decides. */
 const ways: readonly (readonly [RegExp, ReportKind])[] = [
   [/^(handle_stack_overflow|panic_bad_stack)$/, 'stack-overflow'],
   [/^(exc_double_fault|do_double_fault|df_debug)$/, 'double-fault'],
-  [/^(mce_panic|do_machine_check|exc_machine_check)$/, 'machine-check'],
+  [/^(mce_panic|do_machine_check|exc_machine_check|arm64_serror_panic|do_sea)$/, 'machine-check'],
   [/^(watchdog_hardlockup_check|watchdog_overflow_callback)$/, 'hard-lockup'],
   [/^watchdog_timer_fn$/, 'soft-lockup'],
   [
@@ -27,8 +27,8 @@ const ways: readonly (readonly [RegExp, ReportKind])[] = [
   [/^(kasan_report\w*|kfence_report_error)$/, 'BUG'],
   [/^(exc_general_protection|do_general_protection)$/, 'general-protection'],
   [/^(exc_divide_error|do_divide_error)$/, 'divide-error'],
-  [/^(exc_invalid_op|do_invalid_op)$/, 'invalid-opcode'],
-  [/^(exc_page_fault|do_page_fault|__do_page_fault|page_fault_oops)$/, 'bad-page-fault'],
+  [/^(exc_invalid_op|do_invalid_op|do_undefinstr|do_el1_undef|bug_handler|do_el1_brk64)$/, 'invalid-opcode'],
+  [/^(exc_page_fault|do_page_fault|__do_page_fault|page_fault_oops|die_kernel_fault|do_mem_abort)$/, 'bad-page-fault'],
 ];
 
 /** Functions that several kinds of death share: they decide if nothing on the way to them is of `ways`. */
@@ -80,8 +80,7 @@ function refined(facts: Facts, kind: ReportKind, faultAddress: bigint | null): R
   if (kind === 'invalid-opcode') return bugKind(facts);
   if (kind !== 'bad-page-fault') return kind;
   // SysRq-c wrote through NULL until 8341f2f222d7 ("sysrq: Use panic() to force a crash")
-  const rip = facts.exception?.registers.rip;
-  const place = rip === undefined ? null : facts.kernel.place(virtAddr(rip));
+  const place = facts.exception === null ? null : facts.kernel.place(instructionAt(facts, facts.exception));
   if (place?.symbol.name === 'sysrq_handle_crash') return 'sysrq';
   return faultAddress !== null && faultAddress < nullLimit ? 'null-pointer' : kind;
 }
@@ -91,9 +90,8 @@ function bugKind(facts: Facts): ReportKind {
   const exception = facts.exception;
   if (exception === null) return 'invalid-opcode';
   const { kernel } = facts;
-  const rip = exception.registers.rip ?? 0n;
-  const name = functionName(kernel.place(virtAddr(rip))?.symbol.name ?? '');
+  const at = instructionAt(facts, exception);
+  const name = functionName(kernel.place(at)?.symbol.name ?? '');
   if (/^__list_(add|del)/.test(name)) return 'list-corruption';
-  const { bytes } = kernel.space.readUpTo(virtAddr(rip), 2);
-  return bytes[0] === 0x0f && bytes[1] === 0x0b ? 'BUG' : 'invalid-opcode';
+  return isTrap(kernel, at) ? 'BUG' : 'invalid-opcode';
 }

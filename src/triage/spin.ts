@@ -1,4 +1,5 @@
 // The spinlock that a stuck CPU waits for.
+import { registerSet } from '../arch/registers.ts';
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import type { Facts } from './facts.ts';
@@ -14,10 +15,11 @@ export interface SpinLock {
 /** The lock, if the innermost interrupted code is a spinlock's slow path; null otherwise. */
 export function spinLock({ kernel }: Facts, frames: readonly Frame[]): SpinLock | null {
   const registers = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null)?.registers;
-  const rip = registers?.rip;
-  if (rip === undefined || !spinning.test(kernel.place(virtAddr(rip))?.symbol.name ?? '')) return null;
+  if (registers == null) return null;
+  const { firstArgument, instructionPointer } = registerSet(kernel.arch.name);
+  if (!spinning.test(kernel.place(instructionPointer(registers))?.symbol.name ?? '')) return null;
   // the lock is the first argument, and the slow paths keep it in its register
-  const lock = registers?.rdi;
+  const lock = firstArgument(registers);
   if (lock === undefined || !kernel.space.isReadable(virtAddr(lock))) return null;
   const place = kernel.place(virtAddr(lock));
   const offset = place === null || place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`;

@@ -1,7 +1,7 @@
 // From facts to a verdict: which kind of death, whose code, which task. The log says it in words, the
 // panicking CPU's stack in frames; where both speak, they are held against each other.
-import { isUserMode, type Registers } from '../arch/x86_64/registers.ts';
-import { type VirtAddr, virtAddr } from '../base/address.ts';
+import { registerSet } from '../arch/registers.ts';
+import type { VirtAddr } from '../base/address.ts';
 import { hex, hex16 } from '../base/text.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
 import { lockChain } from '../kernel/lock_wait.ts';
@@ -12,7 +12,7 @@ import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import { isMachinery } from '../oops/machinery.ts';
 import type { Analysis, Place } from './analysis.ts';
 import { frameDisagreements } from './cross_check.ts';
-import type { Facts } from './facts.ts';
+import { type Facts, instructionAt } from './facts.ts';
 import { badJump, type FaultAccess, faultAccess } from './fault.ts';
 import { isPanic, kindFromStack } from './memory_verdict.ts';
 import { verdictSentence } from './sentence.ts';
@@ -71,7 +71,7 @@ export function reachVerdict(facts: Facts): Verdict {
   const subject = subjectOf(facts, kind, death);
   const isFault = exceptions.includes(kind);
   const instruction =
-    isFault && facts.exception !== null ? placeAt(facts, virtAddr(facts.exception.registers.rip ?? 0n)) : null;
+    isFault && facts.exception !== null ? placeAt(facts, instructionAt(facts, facts.exception)) : null;
   const { blamed, disagreement } = whomToBlame(facts, kind, subject, instruction);
   if (disagreement !== null) disagreements.push(disagreement);
   if (
@@ -182,9 +182,12 @@ export function ownFrame(frames: readonly Frame[], kind: ReportKind): Frame | un
 function callerOfBadJump(facts: Facts, frames: readonly Frame[]): Frame | undefined {
   const { exception } = facts;
   if (exception === null || badJump(facts) === null) return undefined;
-  return frames.find(
-    (frame) => frame.kind === 'call' && frame.frameAddress === exception.registers.rsp && frame.place !== null,
-  );
+  // what follows the exception on the stack, past the frame of the bad address itself
+  const isNext =
+    facts.kernel.arch.name === 'x86_64'
+      ? (frame: Frame) => frame.frameAddress === exception.registers.rsp
+      : (frame: Frame) => frames.indexOf(frame) <= exception.index + 2;
+  return frames.find((frame) => frame.kind === 'call' && isNext(frame) && frame.place !== null);
 }
 
 /** Where nothing else is to blame: the function that called panic(). */
@@ -231,6 +234,7 @@ function subjectOf(facts: Facts, kind: ReportKind, death: Incident | null): Task
 function stuckElsewhere(facts: Facts): Task | null {
   const { crashedCpu, kernel } = facts;
   if (crashedCpu === null || kernel.tasks.active(crashedCpu.cpu)?.idle !== true) return null;
+  const { isUserMode, interruptsOff } = registerSet(kernel.arch.name);
   const isStuck = (task: Task): boolean => {
     const entry = facts.trace(task).frames.find(({ kind, registers }) => kind === 'entry' && registers !== null);
     return entry !== undefined && !isUserMode(entry.registers!) && interruptsOff(entry.registers!);
@@ -245,11 +249,6 @@ export function stuckCpu(facts: Facts, kind: ReportKind, subject: Task | null): 
   const told = facts.death?.cpu ?? null;
   const own = subject?.cpu ?? null;
   return (kind === 'nmi' ? (own ?? told) : (told ?? own)) ?? facts.crashedCpu?.cpu ?? null;
-}
-
-/** Whether registers were saved with interrupts off. */
-export function interruptsOff({ rflags }: Registers): boolean {
-  return rflags !== undefined && (rflags & 0x200n) === 0n;
 }
 
 /** Whether an incident is about a task. Pids are used again, and tasks rename themselves: both must fit. */
@@ -313,14 +312,15 @@ function framesToBlame(facts: Facts, kind: ReportKind, subject: Task | null): re
 
 /** What was interrupted, without what the interrupt or exception then called; all frames where nothing was. */
 export function interruptedFrames(facts: Facts, frames: readonly Frame[]): readonly Frame[] {
+  const { instructionPointer, isUserMode } = registerSet(facts.kernel.arch.name);
   const index = frames.findIndex(
-    (frame) => frame.kind === 'entry' && frame.registers !== null && ((frame.registers.cs ?? 0n) & 3n) === 0n,
+    ({ kind, registers }) => kind === 'entry' && registers !== null && !isUserMode(registers),
   );
   if (index < 0) return frames;
   const registers = frames[index]!.registers!;
   const rest = frames.slice(index + 1);
   if (rest[0]?.kind === 'interrupted') return rest;
-  const address = virtAddr(registers.rip ?? 0n);
+  const address = instructionPointer(registers);
   const interrupted: Frame = {
     ...frames[index]!,
     kind: 'interrupted',

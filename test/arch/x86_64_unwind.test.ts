@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { KernelView } from '../../src/arch/kernel_view.ts';
+import { type Stack, threadSize } from '../../src/arch/stacks.ts';
+import type { Frame } from '../../src/arch/unwinder.ts';
 import type { OrcEntry, OrcLookup } from '../../src/arch/x86_64/orc_entry.ts';
 import type { Registers } from '../../src/arch/x86_64/registers.ts';
-import { cpuStacks, type Stack, threadSize } from '../../src/arch/x86_64/stacks.ts';
-import { type Frame, unwind } from '../../src/arch/x86_64/unwind.ts';
+import { cpuStacks } from '../../src/arch/x86_64/stacks.ts';
+import { unwind } from '../../src/arch/x86_64/unwind.ts';
 import { X86Unwinder } from '../../src/arch/x86_64/unwinder.ts';
 import { virtAddr } from '../../src/base/address.ts';
 import { SyntheticSpace } from '../support/synthetic_memory.ts';
@@ -413,14 +415,14 @@ describe('where traces start', () => {
     const bp = sp0 + 0x80n;
     world.space.words(sp0, 15n, 14n, 13n, 12n, 3n, bp, f(1));
     world.space.words(bp, 0n, f(2));
-    const { frames } = new X86Unwinder(world.view, world.orc).sleeping(virtAddr(taskBase), virtAddr(sp0));
+    const { frames } = new X86Unwinder(world.view, world.orc).sleeping(virtAddr(taskBase), () => virtAddr(sp0));
     assert.deepEqual(addresses(frames), [f(1), f(2)]);
     assert.equal(frames[0]!.frameAddress, sp0 + 48n);
   });
 
   test('a sleeping task whose stack is not in the dump has no frames and a reason', () => {
     const world = new World();
-    const trace = new X86Unwinder(world.view, world.orc).sleeping(virtAddr(0x1000n), virtAddr(0x1000n));
+    const trace = new X86Unwinder(world.view, world.orc).sleeping(virtAddr(0x1000n), () => virtAddr(0x1000n));
     assert.deepEqual([trace.frames.length, trace.end], [0, 'lost']);
     assert.match(trace.problem, /not mapped/);
   });

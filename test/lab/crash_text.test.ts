@@ -31,7 +31,7 @@ describe('text of crash', () => {
   it('gives frames without registers', () => {
     const body =
       ' #0 [ffff8] schedule at ffffffff82000020\n    [exception RIP: idle+15]\n    RIP: ffffffffa6a93f8f\n#10 [ffff9] perish_idler at ffffffffc0362010 [perish]\n';
-    assert.deepEqual(parseFrames(body), [
+    assert.deepEqual(parseFrames(body, 'x86_64'), [
       { name: 'schedule', address: 0xffffffff82000020n },
       { name: 'perish_idler', address: 0xffffffffc0362010n },
     ]);

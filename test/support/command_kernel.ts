@@ -22,7 +22,7 @@ export class CommandKernel extends SyntheticKernel {
 
   override get cpus() {
     const possible = this.offsets.map((_, cpu) => cpu);
-    return { possible, present: possible, online: possible };
+    return { possible, present: possible, online: possible, running: possible };
   }
 
   override get modules() {

@@ -10,6 +10,7 @@ import { NotFoundError } from '../../src/base/errors.ts';
 import { KernelObject, type ObjectContext } from '../../src/debuginfo/object.ts';
 import type { KernelSymbol, SymbolPlace } from '../../src/debuginfo/symbol.ts';
 import { type MemberPlace, memberOf, sizeOf, strip, type Type, type TypeSource } from '../../src/debuginfo/type.ts';
+import type { CpuNote } from '../../src/dump/dump.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
 import { FaultLog } from '../../src/kernel/faults.ts';
 import { type Module, readModules } from '../../src/kernel/module.ts';
@@ -56,6 +57,7 @@ export class SyntheticKernel implements ObjectContext {
         complete: true,
         pages: { total: 1, present: 1, lost: 0 },
       },
+      notes: { vmcoreinfo: null, cpus: [] as readonly CpuNote[], eraseInfo: null, all: [] },
     };
   }
 

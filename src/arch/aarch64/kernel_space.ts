@@ -22,8 +22,13 @@ export interface Arm64Paging {
 
 /** Translations remembered; a power of two. */
 const tlbSize = 1024;
+/** Pages of which `isExecutable` remembers its answer. */
+const maxRememberedPages = 65536;
 /** The kernel's image is smaller than this; how far from `_stext` its mapping is trusted without tables. */
 const maxImageSize = 0x1000_0000n;
+
+/** PXN, bit 53 of a block's or page's descriptor, in its upper half: not for the kernel to execute. */
+const pxnBit = 1 << 21;
 
 /** One tree of page tables. */
 class Arm64PageTables {
@@ -61,6 +66,17 @@ class Arm64PageTables {
     this.tlbTag[slot] = page;
     this.tlbPage[slot] = physical - inPage;
     return physAddr(physical);
+  }
+
+  /** Whether the kernel may execute what is mapped there (PXN of the last descriptor is clear). Throws nothing. */
+  isExecutable(low: number, high: number): boolean {
+    try {
+      this.walk(low, high);
+    } catch (error) {
+      if (error instanceof MemoryFault) return false;
+      throw error;
+    }
+    return (this.high & pxnBit) === 0;
   }
 
   private walk(low: number, high: number): number {
@@ -180,6 +196,7 @@ export function arm64LayoutFromVmcoreinfo(info: Vmcoreinfo, pageSize: number): A
 export class Arm64KernelSpace extends AddressSpace {
   readonly layout: Arm64Layout;
   private readonly tables: Arm64PageTables;
+  private readonly executable = new Map<bigint, boolean>();
 
   constructor(memory: PhysicalMemory, layout: Arm64Layout) {
     super(memory, 'kernel');
@@ -196,6 +213,18 @@ export class Arm64KernelSpace extends AddressSpace {
       if (physical === null || physical > BigInt(Number.MAX_SAFE_INTEGER)) throw error;
       return physAddr(Number(physical));
     }
+  }
+
+  /** Whether the kernel may execute what is mapped at an address; remembered by page. Throws nothing. */
+  isExecutable(address: VirtAddr): boolean {
+    const page = address >> BigInt(this.layout.paging.pageShift);
+    let known = this.executable.get(page);
+    if (known === undefined) {
+      known = this.tables.isExecutable(Number(address & 0xffff_ffffn), Number(address >> 32n));
+      if (this.executable.size >= maxRememberedPages) this.executable.clear();
+      this.executable.set(page, known);
+    }
+    return known;
   }
 
   /** Physical address by the linear mappings alone; null outside them. */

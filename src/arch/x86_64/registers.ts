@@ -1,7 +1,9 @@
 // Register sets of x86_64: `struct pt_regs` on a stack, and registers saved by a dump
 // (arch/x86/include/asm/ptrace.h; the layout is ABI and has not changed).
-import type { VirtAddr } from '../../base/address.ts';
+import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
+import { MemoryFault } from '../../base/errors.ts';
 import type { AddressSpace } from '../address_space.ts';
+import type { RegisterSet } from '../registers.ts';
 
 /** Names of pt_regs's words in memory order, as registers are called elsewhere (`rip`, not `ip`). */
 export const ptRegsNames = [
@@ -73,6 +75,38 @@ export function fromNote(registers: Readonly<Record<string, bigint>>): Registers
 /** True when these registers are those of user mode: ring 3 in CS's low bits. */
 export function isUserMode(registers: Registers): boolean {
   return ((registers.cs ?? 0n) & 3n) === 3n;
+}
+
+/** IF in RFLAGS: interrupts are on. */
+const interruptFlag = 0x200n;
+
+export const x86RegisterSet: RegisterSet = {
+  fromNote,
+  instructionPointer: (registers) => virtAddr(registers.rip ?? 0n),
+  stackPointer: (registers) => virtAddr(registers.rsp ?? 0n),
+  link: () => null,
+  firstArgument: (registers) => registers.rdi,
+  isUserMode,
+  interruptsOff: ({ rflags }) => rflags !== undefined && (rflags & interruptFlag) === 0n,
+};
+
+/** Registers at an address, if segments and flags are what the kernel uses (arch/x86/include/asm/segment.h); else null. */
+export function savedRegisters(space: AddressSpace, at: VirtAddr): Registers | null {
+  const word = (name: RegisterName): VirtAddr => offsetBy(at, ptRegsNames.indexOf(name) * 8);
+  try {
+    const cs = space.u16(word('cs'));
+    if (cs !== 0x10 && cs !== 0x33 && cs !== 0x23) return null;
+    const registers = readPtRegs(space, at);
+    const { ss = 0n, rflags = 0n, rip = 0n, rsp = 0n } = registers;
+    // bit 1 of the flags is always set, bits 3, 5, 15 and those above 21 never
+    if ((rflags & 0x2n) === 0n || (rflags & 0xffff_ffff_ffc0_8028n) !== 0n) return null;
+    if (cs === 0x10) return ss === 0x18n || ss === 0n ? registers : null;
+    const userLimit = 1n << 56n;
+    return ss === 0x2bn && rip < userLimit && rsp < userLimit && rip > 0n ? registers : null;
+  } catch (error) {
+    if (error instanceof MemoryFault) return null;
+    throw error;
+  }
 }
 
 /** Bits of RFLAGS (Intel SDM volume 1, 3.4.3) by name, lowest first. */

@@ -1,4 +1,4 @@
-// The stacks that a kernel runs on, and where each begins and ends (Documentation/arch/x86/kernel-stacks.rst;
+// The stacks that a kernel of x86_64 runs on, and where each begins and ends (Documentation/arch/x86/kernel-stacks.rst;
 // arch/x86/kernel/dumpstack_64.c; arch/x86/include/asm/cpu_entry_area.h).
 //
 //   task       one for each task                        task->stack, THREAD_SIZE
@@ -6,45 +6,10 @@
 //   exception  NMI, #DF, #DB, #MC, #VC: one each a CPU  cea_exception_stacks
 //   entry      trampoline from user mode                cpu_tss_rw.x86_tss.sp0
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
-import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
+import { readPointer, type Stack, threadSize } from '../stacks.ts';
 
-export interface Stack {
-  readonly kind: 'task' | 'irq' | 'exception' | 'entry';
-  /** As crash(8) names it: `task`, `IRQ`, `NMI`, `DOUBLEFAULT`, `DEBUG`, `MCE`, `VC`, `VC2`, `ENTRY`. */
-  readonly name: string;
-  /** Virtual addresses [start, end). */
-  readonly start: VirtAddr;
-  readonly end: VirtAddr;
-}
-
-/** True when `length` bytes from `address` lie on the stack. */
-export function onStack(stack: Stack, address: bigint, length = 8): boolean {
-  return address >= stack.start && address + BigInt(length) <= stack.end;
-}
-
-const defaultThreadSize = 16384;
 const defaultIrqStackSize = 16384;
-
-/** Bytes in a task's stack (THREAD_SIZE): the boot task's stack shows it. */
-export function threadSize(view: KernelView): number {
-  for (const [first, last] of [
-    ['__start_init_stack', '__end_init_stack'], // since 2cb15faaedeb (6.11)
-    ['__start_init_task', '__end_init_task'],
-  ] as const) {
-    const start = view.symbol(first);
-    const end = view.symbol(last);
-    if (start === null || end === null) continue;
-    const size = Number(end - start);
-    if (size >= 4096 && size <= 1 << 20 && Number.isInteger(Math.log2(size))) return size;
-  }
-  return view.sizeOf('union thread_union') ?? defaultThreadSize;
-}
-
-/** A task's own stack. @param base content of `task->stack` */
-export function taskStack(view: KernelView, base: VirtAddr): Stack {
-  return { kind: 'task', name: 'task', start: base, end: offsetBy(base, threadSize(view)) };
-}
 
 /**
  * Base of the stack of the task that a CPU ran, as `task->stack` has it, by the CPU's own account: for a task
@@ -130,13 +95,4 @@ function entryStack(view: KernelView, cpu: number): Stack[] {
   const size = view.sizeOf('struct entry_stack');
   if (end === null || end === 0n || size === null) return [];
   return [{ kind: 'entry', name: 'ENTRY', start: offsetBy(end, -size), end }];
-}
-
-function readPointer(view: KernelView, address: VirtAddr): VirtAddr | null {
-  try {
-    return view.space.pointer(address);
-  } catch (error) {
-    if (error instanceof MemoryFault) return null;
-    throw error;
-  }
 }

@@ -4,6 +4,9 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
+import type { RealReturnAddress } from '../return_hooks.ts';
+import { onStack, type Stack } from '../stacks.ts';
+import { type Frame, maxFrames, type StackTrace, type UnwindEnd } from '../unwinder.ts';
 import { followsCall, isCallOf, setsFramePointer } from './call_sites.ts';
 import type { OrcEntry, OrcLookup, OrcRegister } from './orc_entry.ts';
 import {
@@ -15,53 +18,6 @@ import {
   readIretFrame,
   readPtRegs,
 } from './registers.ts';
-import { onStack, type Stack } from './stacks.ts';
-
-/**
- * What a frame is.
- * - `call`: a function that called the one before
- * - `entry`: entry code of an interrupt, exception or system call; has the registers that it saved
- * - `interrupted`: a function that was interrupted; `address` is its next instruction, not a return address
- */
-export type FrameKind = 'call' | 'entry' | 'interrupted';
-
-export interface Frame {
-  readonly kind: FrameKind;
-  /** Where the function goes on: a return address or, of an interrupted frame, an instruction. */
-  readonly address: VirtAddr;
-  /**
-   * Where on the stack `address` was found, as crash(8) shows in brackets. Of an interrupted frame, its stack
-   * pointer; of entry code on a stack that was switched away from, where its registers are.
-   */
-  readonly frameAddress: VirtAddr;
-  /** The function's stack pointer at `address`. */
-  readonly stackPointer: VirtAddr;
-  /** The stack that `frameAddress` lies on; null if on none that is known. */
-  readonly stack: Stack | null;
-  /** Registers that entry code saved; of the first frame, those it was started from; else null. */
-  readonly registers: Registers | null;
-  /** Where `registers` lie (`struct pt_regs`); null if they are not from a stack. */
-  readonly registersAddress: VirtAddr | null;
-  /** False where the frame was guessed. */
-  readonly reliable: boolean;
-}
-
-/** Why an unwinding ended. */
-export type UnwindEnd =
-  /** at the kernel's edge: user mode, or the first function of a thread */
-  | 'complete'
-  /** at the most frames that are looked at */
-  | 'limit'
-  /** where nothing says how to go on */
-  | 'lost';
-
-export interface StackTrace {
-  /** Innermost first. */
-  readonly frames: readonly Frame[];
-  readonly end: UnwindEnd;
-  /** What stopped a trace that is lost; empty otherwise. */
-  readonly problem: string;
-}
 
 /** Where an unwinding starts. */
 export interface UnwindStart {
@@ -72,15 +28,10 @@ export interface UnwindStart {
   readonly registers: Registers | null;
 }
 
-/** More frames than fit on the largest stack. */
-const maxFrames = 4096;
 /** Words of a stack looked at for a return address, before giving up. */
 const maxScan = 4096;
 /** Frames of one trace that may be guessed. */
 const maxGuesses = 16;
-
-/** A return address that something put in place of the real one (function graph tracer, return probes). */
-export type RealReturnAddress = (address: VirtAddr, slot: VirtAddr) => VirtAddr;
 
 /** The kernel's hard-coded rule for a call through a null pointer. */
 const nullEntry: OrcEntry = {

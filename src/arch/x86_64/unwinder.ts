@@ -2,12 +2,15 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
+import { returnHooks } from '../return_hooks.ts';
+import { type Stack, taskStack, threadSize } from '../stacks.ts';
+import { lostTrace, type StackTrace, type Unwinder } from '../unwinder.ts';
 import { followsCall } from './call_sites.ts';
 import type { OrcLookup } from './orc_entry.ts';
-import { isUserMode, type Registers } from './registers.ts';
-import { OrcWithTrampolines, returnHooks } from './return_hooks.ts';
-import { cpuStacks, runningTaskStack, type Stack, taskStack, threadSize } from './stacks.ts';
-import { type StackTrace, type UnwindStart, unwind } from './unwind.ts';
+import { isUserMode, ptRegsSize, type Registers, savedRegisters } from './registers.ts';
+import { cpuStacks, runningTaskStack } from './stacks.ts';
+import { OrcWithTrampolines } from './trampolines.ts';
+import { type UnwindStart, unwind } from './unwind.ts';
 
 /**
  * The last functions of a CPU that saved its registers and went to sleep for good, in the order in which they
@@ -18,7 +21,9 @@ const lastFunctions: readonly string[] = [
   'crash_nmi_callback', // those that it stopped (arch/x86/kernel/reboot.c)
 ];
 
-export class X86Unwinder {
+export class X86Unwinder implements Unwinder {
+  readonly frameAddressOf = 'return-address';
+  readonly savedSize = ptRegsSize;
   private readonly view: KernelView;
   private readonly orc: OrcLookup;
   private readonly stacksOfCpu = new Map<number, readonly Stack[]>();
@@ -28,7 +33,6 @@ export class X86Unwinder {
     this.orc = new OrcWithTrampolines(view, orc);
   }
 
-  /** Every stack that a task on a CPU may use: its own first. @param base content of `task->stack` */
   stacks(base: VirtAddr, cpu: number): readonly Stack[] {
     let stacks = this.stacksOfCpu.get(cpu);
     if (stacks === undefined) {
@@ -38,13 +42,8 @@ export class X86Unwinder {
     return [taskStack(this.view, base), ...stacks];
   }
 
-  /**
-   * A task that is not running, from where it was switched away.
-   * @param base content of `task->stack`
-   * @param threadSp content of `task->thread.sp`
-   * @param task address of the task_struct, to undo what tracing did to its return addresses
-   */
-  sleeping(base: VirtAddr, threadSp: VirtAddr, task: VirtAddr | null = null): StackTrace {
+  sleeping(base: VirtAddr, thread: (member: string) => VirtAddr, task: VirtAddr | null = null): StackTrace {
+    const threadSp = thread('sp');
     // struct inactive_task_frame (since 0100301bfdf5, 4.9): callee-saved registers, rbp, return address
     const type = 'struct inactive_task_frame';
     const bpOffset = this.view.offsetOf(type, 'bp') ?? 40;
@@ -59,7 +58,7 @@ export class X86Unwinder {
       return this.unwind([taskStack(this.view, base)], start, task);
     } catch (error) {
       if (!(error instanceof MemoryFault)) throw error;
-      return { frames: [], end: 'lost', problem: error.message };
+      return lostTrace(error.message);
     }
   }
 
@@ -75,11 +74,9 @@ export class X86Unwinder {
   }
 
   /**
-   * A task that ran on a CPU when the kernel died. Registers saved by a dying kernel are those before it died: of
-   * the exception, or of what the stopping NMI interrupted. So the way out is looked for on the CPU's stacks
-   * first: `machine_kexec` on the CPU that panicked, `crash_nmi_callback` on the others.
-   * @param registers saved by the kernel (NT_PRSTATUS), or read from the CPU itself by a hypervisor; null without
-   * @param live true if `registers` are a hypervisor's: where the CPU really was
+   * Registers saved by a dying kernel are those before it died: of the exception, or of what the stopping NMI
+   * interrupted. So the way out is looked for on the CPU's stacks first: `machine_kexec` on the CPU that panicked,
+   * `crash_nmi_callback` on the others.
    */
   active(
     base: VirtAddr,
@@ -90,7 +87,7 @@ export class X86Unwinder {
   ): StackTrace {
     const fromHere = (): StackTrace =>
       registers === null
-        ? { frames: [], end: 'lost', problem: 'no registers of this CPU in the dump' }
+        ? lostTrace('no registers of this CPU in the dump')
         : this.fromRegisters(base, cpu, registers, task);
     if (live && registers !== null && !this.isLastFunction(registers)) return fromHere();
     const stacks = this.stacks(base, cpu);
@@ -104,14 +101,18 @@ export class X86Unwinder {
     return fromHere();
   }
 
-  /**
-   * As `active`, for a CPU whose task cannot be read: its stack is where the CPU's own data, or else the saved
-   * stack pointer, says.
-   */
   activeCpu(cpu: number, registers: Registers | null, live: boolean): StackTrace {
     const size = BigInt(threadSize(this.view));
     const base = runningTaskStack(this.view, cpu) ?? (registers?.rsp ?? 0n) & ~(size - 1n);
     return this.active(virtAddr(base), cpu, registers, live);
+  }
+
+  savedRegisters(at: VirtAddr): Registers | null {
+    return savedRegisters(this.view.space, at);
+  }
+
+  textAddress(word: bigint): VirtAddr {
+    return virtAddr(word);
   }
 
   private unwind(stacks: readonly Stack[], start: UnwindStart, task: VirtAddr | null): StackTrace {

@@ -13,13 +13,19 @@ export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
   const target = accessKinds.includes(kind) ? badJump(facts) : null;
   if (target !== null) {
     const holders = Object.entries(facts.exception.registers).filter(
-      ([name, value]) => value === target && name !== 'rip',
+      ([name, value]) => value === target && name !== 'rip' && name !== 'pc',
     );
     findings.push({
       title: `The kernel called a function at 0x${hex(target)}, where there is none: ${looksLike(target)}`,
       explanation: `A function pointer is wrong: never set, overwritten, or in memory that was freed${holders.length === 0 ? '' : ` (it is still in ${holders.map(([name]) => name).join(', ')})`}. The caller is the frame below the exception.`,
       confidence: 'certain',
-      evidence: present(evidence(facts, 'bt', 'RIP is the address that was called; the frame below it called.')),
+      evidence: present(
+        evidence(
+          facts,
+          'bt',
+          `${facts.kernel.arch.name === 'x86_64' ? 'RIP' : 'PC'} is the address that was called; the frame below it called.`,
+        ),
+      ),
     });
   }
   const { operand } = access ?? { operand: null };

@@ -1,11 +1,12 @@
 // Lockups and stalls: what the stuck CPU ran, whether interrupts were off, and the lock that it spins on.
+import { registerSet } from '../../arch/registers.ts';
 import { hex16 } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { label } from '../sentence.ts';
 import { spinLock } from '../spin.ts';
-import { interruptsOff, shortPlace, stuckCpu, subjectFrames, type Verdict } from '../verdict.ts';
+import { shortPlace, stuckCpu, subjectFrames, type Verdict } from '../verdict.ts';
 import { said } from './said.ts';
 
 export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
@@ -16,7 +17,7 @@ export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
   if (frames.length === 0) return [];
   const findings: Finding[] = [];
   const entry = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
-  const off = entry !== undefined && interruptsOff(entry.registers!);
+  const off = entry !== undefined && registerSet(facts.kernel.arch.name).interruptsOff(entry.registers!);
   findings.push({
     title: `CPU ${cpu ?? '?'} ran ${blamed === null ? 'code' : shortPlace(blamed)}${subject === null ? '' : ` for ${label(subject)}`} ${kind === 'nmi' ? 'when the NMI came' : 'when it was found stuck'}${off ? ', with interrupts off' : ''}`,
     explanation:
@@ -48,7 +49,7 @@ export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
       evidence: present(evidence(facts, `rd ${hex16(lock.address)} 1`, 'The low byte is 1 while the lock is held.')),
     });
   }
-  const others = facts.kernel.cpus.online.filter(
+  const others = facts.kernel.cpus.running.filter(
     (other) => other !== cpu && facts.kernel.tasks.active(other)?.idle === false,
   );
   if (others.length > 0) {

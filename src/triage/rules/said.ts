@@ -1,9 +1,8 @@
 // What the kernel itself said when it died, for every kind of death: the lines of its log, and where it said so.
-import { virtAddr } from '../../base/address.ts';
 import type { Evidence, Finding } from '../analysis.ts';
 import { evidence, logSearch, present } from '../evidence.ts';
-import type { Facts } from '../facts.ts';
-import { badJump } from '../fault.ts';
+import { type Facts, instructionAt } from '../facts.ts';
+import { badJump, isTrap } from '../fault.ts';
 import { shortPlace, type Verdict } from '../verdict.ts';
 
 /** The line of the log that tells of the death, with what follows it; null without a log. */
@@ -21,7 +20,7 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
   const lines = present(said(facts), panic === null ? null : evidence(facts, panic, 'Why it did not go on.'));
   // a check that failed: the instruction is one that the compiler put there for it
   const check = kind === 'BUG' || kind === 'WARN' || kind === 'list-corruption' || kind === 'use-after-free';
-  const atCheck = check && isTrap(facts);
+  const atCheck = check && facts.exception !== null && isTrap(facts.kernel, instructionAt(facts, facts.exception));
   if (
     (atCheck || kind === 'divide-error' || kind === 'invalid-opcode') &&
     instruction !== null &&
@@ -33,7 +32,7 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
           ? `${kind === 'WARN' ? 'The warning' : 'The check that failed'} is at ${shortPlace(instruction)}`
           : `The instruction that could not be executed is at ${shortPlace(instruction)}`,
         explanation: atCheck
-          ? 'Its instruction, ud2, is there to be trapped over; the condition that led to it stands before it.'
+          ? `Its instruction, ${facts.kernel.arch.name === 'x86_64' ? 'ud2' : 'brk'}, is there to be trapped over; the condition that led to it stands before it.`
           : '',
         confidence: 'certain',
         evidence: present(
@@ -66,11 +65,4 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
       evidence: evidences,
     },
   ];
-}
-
-/** Whether the CPU stands on ud2, which BUG() and WARN() are made of. */
-function isTrap({ exception, kernel }: Facts): boolean {
-  if (exception === null) return false;
-  const { bytes } = kernel.space.readUpTo(virtAddr(exception.registers.rip ?? 0n), 2);
-  return bytes[0] === 0x0f && bytes[1] === 0x0b;
 }

@@ -1,0 +1,68 @@
+// Register sets of arm64: `struct pt_regs` on a stack, and registers saved by a dump
+// (arch/arm64/include/asm/ptrace.h; what precedes orig_x0 is ABI, the rest is as the kernel's types say).
+import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
+import type { KernelView } from '../kernel_view.ts';
+import type { RegisterSet, Registers } from '../registers.ts';
+
+/** The words of `struct user_pt_regs`, with which pt_regs begins. */
+const names: readonly string[] = [...Array.from({ length: 31 }, (_, n) => `x${n}`), 'sp', 'pc', 'pstate'];
+
+/** Bits of PSTATE: the mode, of which EL0 is 0 in 32-bit mode, too, and I, set while interrupts are masked. */
+const modeMask = 0xfn;
+const interruptMask = 0x80n;
+
+export const arm64RegisterSet: RegisterSet = {
+  fromNote(registers) {
+    const known: Record<string, bigint> = {};
+    for (const name of names) {
+      const value = registers[name];
+      if (value !== undefined) known[name] = BigInt.asUintN(64, value);
+    }
+    return known;
+  },
+  instructionPointer: ({ pc }) => virtAddr(pc ?? 0n),
+  stackPointer: ({ sp }) => virtAddr(sp ?? 0n),
+  link: ({ x30 }) => virtAddr(x30 ?? 0n),
+  firstArgument: ({ x0 }) => x0,
+  isUserMode: ({ pstate }) => pstate !== undefined && (pstate & modeMask) === 0n,
+  interruptsOff: ({ pstate }) => pstate !== undefined && (pstate & interruptMask) !== 0n,
+};
+
+/** Where the members of one kernel's pt_regs lie, in bytes from its start; null for those that its types do not tell. */
+export interface SavedLayout {
+  readonly size: number;
+  /** The frame record that entry code makes within the registers (since 7326749801396, 4.14). */
+  readonly stackframe: number | null;
+  /** Whether that record has a type behind it (`struct frame_record_meta`, since c2c6b27b5aa1, 6.13). */
+  readonly typed: boolean;
+  readonly origX0: number | null;
+  readonly syscallno: number | null;
+  /** Bytes in syscallno: 4, or 8 before 35d0e6fb4d21 (4.14). */
+  readonly syscallnoSize: number;
+}
+
+export function savedLayout(view: KernelView): SavedLayout {
+  const type = 'struct pt_regs';
+  return {
+    size: view.sizeOf(type) ?? names.length * 8,
+    stackframe: view.offsetOf(type, 'stackframe'),
+    typed: view.offsetOf(type, 'stackframe.type') !== null,
+    origX0: view.offsetOf(type, 'orig_x0'),
+    syscallno: view.offsetOf(type, 'syscallno'),
+    syscallnoSize: view.sizeOf(type, 'syscallno') ?? 4,
+  };
+}
+
+/** A whole pt_regs at a virtual address: x0 to x30, sp, pc, pstate, orig_x0, syscallno. @throws MemoryFault */
+export function readSaved(view: KernelView, layout: SavedLayout, at: VirtAddr): Registers {
+  const bytes = view.space.read(at, names.length * 8);
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const registers: Record<string, bigint> = {};
+  for (const [i, name] of names.entries()) registers[name] = words.getBigUint64(i * 8, true);
+  if (layout.origX0 !== null) registers.orig_x0 = view.space.u64(offsetBy(at, layout.origX0));
+  if (layout.syscallno !== null) {
+    const place = offsetBy(at, layout.syscallno);
+    registers.syscallno = layout.syscallnoSize === 4 ? BigInt(view.space.u32(place)) : view.space.u64(place);
+  }
+  return registers;
+}
