@@ -38,6 +38,7 @@ function map(
   address: bigint,
   physical: number,
   leafShift: number,
+  attributes = 0n,
 ): void {
   const perLevel = pageShift - 3;
   const levels = Math.ceil((vaBits - pageShift) / perLevel);
@@ -47,7 +48,7 @@ function map(
     const bits = level === 0 ? vaBits - shift : perLevel;
     const index = Number((address >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n));
     if (shift === leafShift) {
-      memory.writeU64(table + index * 8, BigInt(physical) | (shift === pageShift ? 3n : 1n) | 0x700n);
+      memory.writeU64(table + index * 8, BigInt(physical) | (shift === pageShift ? 3n : 1n) | 0x700n | attributes);
       return;
     }
     const next = 0x200_0000 + level * 0x1_0000;
@@ -75,6 +76,20 @@ describe('arm64 kernel addresses', () => {
       assert.equal(space.translate(virtAddr(address + 0x123n)), 0x4000_0123);
     });
   }
+
+  test('what the kernel may execute: mapped, and not marked PXN', () => {
+    const memory = new SyntheticMemory();
+    const address = 0xffff_8000_4000_0000n;
+    map(memory, { vaBits: 48, pageShift: 12 }, address, 0x4000_0000, 12);
+    const layout = arm64LayoutFromVmcoreinfo(vmcoreinfo(48, 4096), 4096);
+    const isExecutable = (at: bigint): boolean => new Arm64KernelSpace(memory, layout).isExecutable(virtAddr(at));
+    assert.deepEqual(
+      [isExecutable(address), isExecutable(address + 4096n), isExecutable(0x1000n)],
+      [true, false, false],
+    );
+    map(memory, { vaBits: 48, pageShift: 12 }, address, 0x4000_0000, 12, 1n << 53n);
+    assert.equal(isExecutable(address), false);
+  });
 
   test('64 KiB granule built for 52 bits, on a CPU with 48: tables keep their shape', () => {
     const memory = new LargePages(65536);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { NotFoundError } from '../../src/base/errors.ts';
 import { cpuNote } from '../../src/kernel/backtrace.ts';
 import { crashedCpu, crashedTask, taints } from '../../src/kernel/panic.ts';
 import { readCpus } from '../../src/kernel/percpu.ts';
 import { parseDeclared } from '../../src/kernel/variables.ts';
+import { DyingArm64 } from '../support/dying_arm64.ts';
 import { DyingKernel } from '../support/dying_kernel.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 
@@ -50,6 +52,27 @@ describe('the CPU that panicked', () => {
   });
 });
 
+describe('CPUs that panic() stopped, and so took offline', () => {
+  const stopped = (active: number): DyingKernel => {
+    const dying = DyingKernel.make({ cpus: 3 });
+    dying.runs(1, dying.task({ pid: 9 }), ['stop_this_cpu']);
+    dying.space.words(dying.address('__cpu_online_mask'), 1n);
+    dying.set(dying.allocate('struct cpumask', '__cpu_active_mask'), 'bits[0]', active);
+    return dying;
+  };
+
+  test('ran tasks all the same: what they ran is no sleeper', () => {
+    const { cpus, tasks } = stopped(0b011).session;
+    assert.deepEqual([cpus.online, cpus.running], [[0], [0, 1]]);
+    assert.equal(tasks.active(1)?.pid, 9);
+    assert.equal(tasks.byPid(9)?.active, true);
+  });
+
+  test('are not those that were unplugged before', () => {
+    assert.deepEqual(stopped(0b001).session.cpus.running, [0]);
+  });
+});
+
 describe('a kernel without BTF', () => {
   test('still says which CPUs there are, and which panicked', () => {
     const kernel = new SyntheticKernel('');
@@ -76,6 +99,18 @@ describe('a kernel without BTF', () => {
     ];
     assert.deepEqual(readCpus(kernel.session), { possible: four, present: four, online, running });
     assert.deepEqual(crashedCpu(kernel.session), { cpu: 3, source: 'panic_cpu' });
+  });
+
+  test('whose CPU masks are missing has a CPU for each note of registers', () => {
+    const kernel = DyingArm64.make();
+    const note = { pid: 1, registers: {}, source: 'prstatus' } as const;
+    kernel.notes.push({ ...note, index: 0 }, { ...note, index: 1 }, { ...note, index: 2 });
+    kernel.ownSymbol = () => null;
+    kernel.address = () => {
+      throw new NotFoundError('symbol', 'any');
+    };
+    const three = [0, 1, 2];
+    assert.deepEqual(readCpus(kernel.session), { possible: three, present: three, online: three, running: three });
   });
 
   test('knows no type that could differ from kernel to kernel', () => {

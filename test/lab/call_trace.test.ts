@@ -108,3 +108,56 @@ describe('the call trace at death', () => {
     assert.equal(frames(rip, again, call(2), call(3), call(4)), 1);
   });
 });
+
+describe('the call trace of arm64', () => {
+  const symbols = [
+    'ffff800080010000 T way_null\t[perish]',
+    'ffff800080010100 T vfs_write',
+    'ffff800080010200 T el0t_64_sync',
+    'ffff800080010300 T el1h_64_sync',
+    'ffff800080010400 T memcpy',
+    '',
+  ].join('\n');
+  const log = logged(
+    'CPU: 1 UID: 0 PID: 77 Comm: my sh Not tainted 6.12.1-arm64 #1',
+    'pc : memcpy+0x8/0x20',
+    'lr : way_null+0x10/0x20 [perish]',
+    'sp : ffff80008002ba40',
+    'x29: ffff80008002ba40 x28: ffff29a0829f3780 x27: 0000000000000000',
+    'x11: 0000000000000003 x10: 0000000000000002 x9 : 0000000000000001',
+    'Call trace:',
+    ' memcpy+0x8/0x20 (P)',
+    ' vfs_write+0x10/0x100',
+    ' el0t_64_sync+0x20/0x100',
+  );
+  const shown = [
+    'PID: 77       TASK: ffff29a0829f3780  CPU: 1    COMMAND: "my sh"',
+    ' #0 [ffff80008002ba20] el1h_64_sync at ffff80008001030c',
+    '     PC: ffff800080010408  [memcpy+8]',
+    '     LR: ffff800080010010  [way_null+16]',
+    '     SP: ffff80008002ba40  PSTATE: 40000005',
+    '    X29: ffff80008002ba40  X28: ffff29a0829f3780  X27: 0000000000000000',
+    '    X11: 0000000000000003  X10: 0000000000000002   X9: 0000000000000001',
+    ' #1 [ffff80008002ba40] memcpy at ffff800080010408',
+    ' #2 [ffff80008002ba40] way_null at ffff80008001000c [perish]',
+    ' #3 [ffff80008002ba60] vfs_write at ffff80008001010c',
+    ' #4 [ffff80008002bfe0] el0t_64_sync at ffff80008001021c',
+    '     PC: 000000000044a7cc   LR: 00000000004ba534   SP: 0000fffff9d14b70',
+    '',
+  ].join('\n');
+
+  for (const [what, from, to, wrong] of [
+    ['equals bt, but for a caller that only lr tells', '', '', 0],
+    ['is wrong with another address of a call', '8001010c', '80010110', 1],
+    ['is wrong with a frame too many that lr does not tell', 'at ffff80008001000c', 'at ffff800080010008', 1],
+    ['is wrong with a frame too few', / #3.*\n/, '', 1],
+    ['is wrong with a register from another slot', 'X9: 0000000000000001', 'X9: 0000000000000002', 1],
+  ] as const) {
+    it(what, (test) => {
+      const picture = pictureOf(test, { kallsyms: symbols });
+      const tally = compared(callTrace, picture, [shown.replace(from, to), log], { machine: 'aarch64' });
+      assert.equal(tally.wrong, wrong, tally.faults.join('\n'));
+      if (wrong === 0) assert.deepEqual(counts(tally), [3 + 3 + 7, 0, 0]);
+    });
+  }
+});

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { InquestAnswers } from '../../lab/answers.ts';
-import { parseDuration, parseFrames, parseMembers, parsePs, parseTaskBlocks, sysField } from '../../lab/crash_text.ts';
+import {
+  parseDuration,
+  parseFrames,
+  parseMembers,
+  parsePs,
+  parseTaskBlocks,
+  parseTrace,
+  sysField,
+} from '../../lab/crash_text.ts';
 import { whoRan } from '../../lab/fact.ts';
 import type { PictureTask } from '../../lab/picture.ts';
 
@@ -35,6 +43,32 @@ describe('text of crash', () => {
       { name: 'schedule', address: 0xffffffff82000020n },
       { name: 'perish_idler', address: 0xffffffffc0362010n },
     ]);
+  });
+
+  it('gives the return addresses of arm64, which shows calls, and the instructions that were interrupted', () => {
+    const body = [
+      ' #0 [ffff80] cpu_park_loop at ffffd0118de26f20',
+      '     PC: ffffd0118de26f20  [cpu_park_loop+48]',
+      '     LR: ffffd0118de26f14  [cpu_park_loop+36]',
+      ' #1 [ffff90] el1h_64_irq at ffffd0118de112e8',
+      '     PC: ffffd0118ebbce08  [memcpy+56]',
+      '     LR: ffffd0118ebbcdf8  [way_null+40]',
+      '     SP: ffff8000800e3e00  PSTATE: 40000005',
+      ' #2 [ffffa0] memcpy at ffffd0118ebbce08',
+      ' #3 [ffffa0] way_null at ffffd0118ebbcdf4 [perish]',
+      ' #4 [ffffb0] el0t_64_sync at ffffd0118de1154c',
+      '     PC: 000000000044a7cc   LR: 00000000004ba534   SP: 0000fffff9d14b70',
+      '',
+    ].join('\n');
+    const trace = [
+      { name: 'cpu_park_loop', address: 0xffffd0118de26f20n },
+      { name: 'el1h_64_irq', address: 0xffffd0118de112ecn },
+      { name: 'memcpy', address: 0xffffd0118ebbce08n },
+      { name: 'way_null', address: 0xffffd0118ebbcdf8n, mayBeLeftOut: true },
+      { name: 'el0t_64_sync', address: 0xffffd0118de11550n },
+    ];
+    assert.deepEqual(parseTrace(body, 'aarch64'), trace);
+    assert.deepEqual(parseFrames(body, 'aarch64'), trace);
   });
 
   it('gives members, fields and durations', () => {

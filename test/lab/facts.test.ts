@@ -170,6 +170,16 @@ describe('the machine', () => {
     assert.equal(wrong('(unknown)'), 1);
   });
 
+  it('knows that panic() takes the other CPUs of arm64 offline, and lets no other be missing', (test) => {
+    const picture = pictureOf(test, { version: 'Linux version 6.12.1-test (a@b) (gcc) #1 SMP Debian (2026)\n' });
+    const machine = 'aarch64';
+    const stopped = sys.replace('CPUS: 2', 'CPUS: 2 [OFFLINE: 1]');
+    assert.deepEqual(counts(compared(identity, picture, [stopped], { machine })), [3, 1, 0]);
+    assert.deepEqual(counts(compared(identity, picture, [stopped])), [3, 0, 1]);
+    const none = sys.replace('CPUS: 2', 'CPUS: 2 [OFFLINE: 2]');
+    assert.deepEqual(counts(compared(identity, picture, [none], { machine })), [3, 0, 1]);
+  });
+
   it('lets the uptime grow by what a run takes, and the load by what that allows', (test) => {
     const picture = pictureOf(test, { ...task(20), loadavg: '0.50 0.10 0.00 1/99 300\n' });
     assert.deepEqual(counts(compared(uptime, picture, [sys])), [3, 1, 0]);

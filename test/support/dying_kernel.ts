@@ -8,7 +8,8 @@
 //
 // Every function is 256 bytes long, keeps nothing on its stack but what it calls leaves there, and calls from its
 // offset 0x4e: a return address into it is 0x50. A name with a module, `frob[widget]`, makes a module's function.
-import { ptRegsNames, type Registers } from '../../src/arch/x86_64/registers.ts';
+import type { Registers } from '../../src/arch/registers.ts';
+import { ptRegsNames } from '../../src/arch/x86_64/registers.ts';
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
@@ -71,11 +72,20 @@ export class DyingKernel extends SyntheticKernel {
   private perCpuPointers = 0;
   private lazyFacts: Facts | null = null;
 
-  static make({ cpus = 2, log = [], types = '' }: DyingOptions = {}): DyingKernel {
+  static make(options: DyingOptions = {}): DyingKernel {
+    return DyingKernel.makeWith((declarations) => new DyingKernel(declarations), options);
+  }
+
+  /** @param create makes the kernel from the declarations of its types */
+  protected static makeWith(
+    create: (declarations: string) => DyingKernel,
+    { cpus = 2, log = [], types = '', thread }: DyingOptions & { readonly thread?: string },
+  ): DyingKernel {
     const kernel = machine({
       cpus,
+      ...(thread === undefined ? {} : { thread }),
       make: (declarations) =>
-        new DyingKernel(`${ringbufferTypes} ${declarations}
+        create(`${ringbufferTypes} ${declarations}
           struct atomic_t { int counter; };
           struct cea_exception_stacks { char guard[4096]; char NMI_stack[8192]; };
           struct mutex { struct atomic_long owner; int wait_lock; struct list_head wait_list; };
@@ -92,7 +102,7 @@ export class DyingKernel extends SyntheticKernel {
     return kernel;
   }
 
-  get arch() {
+  get arch(): { name: 'x86_64' | 'aarch64'; notes: readonly string[]; space: { isExecutable(at: bigint): boolean } } {
     return {
       name: 'x86_64' as const,
       notes: [],
@@ -221,7 +231,7 @@ export class DyingKernel extends SyntheticKernel {
     return this.push(end - 8n, items.slice(0, irq + 1));
   }
 
-  private perCpuPointer(name: string, cpu: number, value: bigint): void {
+  protected perCpuPointer(name: string, cpu: number, value: bigint): void {
     if (this.ownSymbol(name) === null) {
       this.define(name, 0xffff_8881_0000_1000n + BigInt(this.perCpuPointers++ * 8), 8);
     }

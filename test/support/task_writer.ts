@@ -2,8 +2,11 @@
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';
 
-/** @param threadCounters memory counters of before 6.2, cached in each thread */
-export function taskTypes(threadCounters = false): string {
+/**
+ * @param threadCounters memory counters of before 6.2, cached in each thread
+ * @param thread declaration of the machine's thread_struct
+ */
+export function taskTypes(threadCounters = false, thread = 'struct thread_struct { unsigned long sp; };'): string {
   return `
     struct list_head { struct list_head *next, *prev; };
     struct hlist_node { struct hlist_node *next; struct hlist_node **pprev; };
@@ -31,7 +34,7 @@ export function taskTypes(threadCounters = false): string {
     struct thread_info { unsigned long flags; u32 cpu; };
     struct sched_entity { u64 exec_start; u64 vruntime; };
     struct sched_info { u64 last_arrival; };
-    struct thread_struct { unsigned long sp; };
+    ${thread}
     struct task_struct {
       struct thread_info thread_info; unsigned int __state; void *stack; unsigned int flags; int prio; unsigned int policy;
       struct sched_entity se; struct sched_info sched_info;
@@ -51,6 +54,8 @@ export interface MachineOptions {
   /** False: no table of pids that could lead to tasks. */
   readonly pids?: boolean;
   readonly threadCounters?: boolean;
+  /** Declaration of thread_struct, where it is another machine's than x86_64's. */
+  readonly thread?: string;
   /** Makes the kernel from the declarations of its types, where it is more than a plain one. */
   readonly make?: (declarations: string) => SyntheticKernel;
 }
@@ -60,9 +65,10 @@ export function machine({
   cpus = 1,
   pids = true,
   threadCounters = false,
+  thread,
   make = (declarations) => new SyntheticKernel(declarations),
 }: MachineOptions): SyntheticKernel {
-  const kernel = make(taskTypes(threadCounters));
+  const kernel = make(taskTypes(threadCounters, thread));
   for (const mask of ['__cpu_possible_mask', '__cpu_present_mask', '__cpu_online_mask']) {
     kernel.set(kernel.allocate('struct cpumask', mask), 'bits[0]', 2 ** cpus - 1);
   }

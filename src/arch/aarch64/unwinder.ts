@@ -22,7 +22,8 @@ const lastFunctions: readonly string[] = [
 /** Bit 55 tells the kernel's half of addresses from a process's. */
 const kernelBit = 1n << 55n;
 
-/** Addresses of processes have at most 52 bits. */
+/** Processes have nothing on their first page, and addresses of at most 52 bits. */
+const userStart = 4096n;
 const userLimit = 1n << 52n;
 
 /** Bits of PSTATE that are never set, above the 32 that SPSR_EL1 had at first. */
@@ -38,7 +39,7 @@ export class Arm64Unwinder implements Unwinder {
 
   /**
    * @param signature bits of a kernel address that hold its signature on CPUs that sign return addresses: VMCOREINFO's
-   * NUMBER(KERNELPACMASK); 0 where they do not
+   * NUMBER(KERNELPACMASK) (since 203b1152d18c, 5.8); 0 where they do not
    */
   constructor(view: KernelView, signature: bigint) {
     this.view = view;
@@ -123,7 +124,7 @@ export class Arm64Unwinder implements Unwinder {
       const [next, saved] = [this.view.space.u64(record), this.view.space.u64(offsetBy(record, 8))];
       const isUser = arm64RegisterSet.isUserMode(registers);
       if (isUser) {
-        const isPlausible = pc > 0n && pc < userLimit && sp < userLimit && (pc & 1n) === 0n;
+        const isPlausible = pc >= userStart && pc < userLimit && sp < userLimit && (pc & 1n) === 0n;
         return isPlausible && next === 0n && saved === 0n ? registers : null;
       }
       const fits = typed

@@ -1,0 +1,83 @@
+// Verdicts on deaths of arm64 kernels: the same rules as elsewhere, on other registers and entry code.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { ReportKind } from '../../src/oops/kinds.ts';
+import { analyse } from '../../src/triage/analyse.ts';
+import { reachVerdict } from '../../src/triage/verdict.ts';
+import { DyingArm64, exception, user } from '../support/dying_arm64.ts';
+import type { StackItem } from '../support/dying_kernel.ts';
+
+const write: readonly StackItem[] = ['vfs_write', 'el0_svc', user];
+const fault = (at: string | bigint): StackItem => exception('el1h_64_sync', at, { x0: 0n });
+const abort: readonly StackItem[] = ['panic', 'die', 'die_kernel_fault', 'do_mem_abort'];
+
+function death(stack: readonly StackItem[], log: readonly string[] = []): DyingArm64 {
+  const dying = DyingArm64.make({ log });
+  dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), stack);
+  return dying;
+}
+
+describe('without a log, the stack of an arm64 kernel tells the kind and the code to blame', () => {
+  for (const [kind, at, stack, code] of [
+    ['bad-page-fault', 'frob', [...abort, fault('frob+0x10[widget]'), ...write], null],
+    ['sysrq', 'sysrq_handle_crash', ['panic', 'sysrq_handle_crash', '__handle_sysrq', ...write], null],
+    // brk #0x800 is BUG(); any other undefined instruction is not
+    ['BUG', 'frob', ['panic', 'die', 'bug_handler', fault('frob+0x10[widget]'), ...write], '000021d4'],
+    ['invalid-opcode', 'frob', ['panic', 'die', 'do_el1_undef', fault('frob+0x10[widget]'), ...write], '00000000'],
+    ['machine-check', null, ['panic', 'arm64_serror_panic', 'el1h_64_error_handler', ...write], null],
+  ] as const satisfies readonly (readonly [ReportKind, string | null, readonly StackItem[], string | null])[]) {
+    test(kind, () => {
+      const dying = death(stack);
+      if (code !== null) dying.code('frob+0x10[widget]', code);
+      const { kind: told, blamed } = reachVerdict(dying.facts);
+      assert.equal(told, kind);
+      if (at !== null) assert.equal(blamed?.symbol, at);
+    });
+  }
+
+  test('a call through a bad pointer: the caller is to blame, whom only x30 tells', () => {
+    const { blamed } = reachVerdict(death([...abort, fault(0n), 'frob[widget]', ...write]).facts);
+    assert.deepEqual([blamed?.symbol, blamed?.module], ['frob', 'widget']);
+  });
+});
+
+describe('the report of an arm64 kernel', () => {
+  test('marks the line of bt that tells of the blamed call, which bt shows by its own address', () => {
+    const report = analyse(death(['panic', 'sysrq_handle_crash', '__handle_sysrq', ...write]).context);
+    const marked = report.stack?.lines.filter(({ marked }) => marked).map(({ text }) => text.replace(/\[.*?\] /, ''));
+    assert.deepEqual(marked, [' #1 sysrq_handle_crash+76 at ffffffff8100044c']);
+    assert.equal(report.panic.rip?.offset, 0x50);
+  });
+
+  test('has the registers of the fault', () => {
+    const report = analyse(death([...abort, fault('frob+0x10[widget]'), ...write]).context);
+    assert.deepEqual([report.registers?.x0, report.registers?.pc], ['0000000000000000', 'ffffffff81000310']);
+  });
+
+  test('tells of a stuck CPU whether interrupts were off: pstate.I', () => {
+    for (const [pstate, expected] of [
+      [0x6040_00c5n, true],
+      [0x6040_0005n, false],
+    ] as const) {
+      const dying = death(
+        [
+          'panic',
+          'watchdog_timer_fn',
+          'call_on_irq_stack',
+          exception('el1h_64_irq', 'spin+0x10', { pstate }),
+          ...write,
+        ],
+        [
+          'watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [sh:7]',
+          'Kernel panic - not syncing: softlockup: hung tasks',
+        ],
+      );
+      const titles = analyse(dying.context).findings.map(({ title }) => title);
+      assert.equal(
+        titles.some((title) => title.includes('with interrupts off')),
+        expected,
+        titles.join('\n'),
+      );
+    }
+  });
+});
