@@ -38,6 +38,7 @@ export const kernels: readonly Kernel[] = [
   kernel('6.12-rt', 'bookworm', 'x86_64', /^linux-image-(6\.12\.\d+\+deb12-rt-amd64)$/),
   kernel('6.12-arm64', 'bookworm', 'aarch64', /^linux-image-(6\.12\.\d+\+deb12-cloud-arm64)$/),
   kernel('newest', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-cloud-amd64)$/, 23),
+  kernel('newest-arm64', 'sid', 'aarch64', /^linux-image-(\d[\d.]*\+deb\d+-cloud-arm64)$/, 23),
   kernel('newest-generic', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-amd64)$/, 23),
   kernel('newest-rt', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-rt-amd64)$/, 23),
 ];

@@ -1,5 +1,4 @@
-// What the rest of the program asks of a machine architecture. x86_64 is complete; of arm64 there is memory
-// translation, which is enough for symbols, types and the log.
+// What the rest of the program asks of a machine architecture. x86_64 is complete; arm64 lacks the disassembler.
 import { offsetBy, type PhysAddr, type VirtAddr } from '../base/address.ts';
 import { FormatError, UnsupportedError } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';

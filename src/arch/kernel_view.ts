@@ -17,7 +17,7 @@ export interface KernelView {
   isText(address: VirtAddr): boolean;
   /** Virtual address of one CPU's copy of a per-CPU variable; null where unknown. Throws nothing. */
   perCpu(name: string, cpu: number): VirtAddr | null;
-  /** Byte offset of a member (a path: `x86_tss.sp0`) of a type (`struct tss_struct`); null where unknown. */
+  /** Byte offset of a member (a path: `stackframe.type`) of a type (`struct pt_regs`); null where unknown. */
   offsetOf(type: string, member: string): number | null;
   /** Bytes in a type, or in a member of it; null where unknown. */
   sizeOf(type: string, member?: string): number | null;

@@ -15,8 +15,6 @@ export interface RegisterSet {
   stackPointer(registers: Registers): VirtAddr;
   /** Where a call that just happened returns to; null on machines that keep it on the stack. */
   link(registers: Registers): VirtAddr | null;
-  /** The first argument of a function that has just been entered. */
-  firstArgument(registers: Registers): bigint | undefined;
   /** True when these registers are those of user mode. */
   isUserMode(registers: Registers): boolean;
   /** True when they were saved with interrupts off. */

@@ -221,7 +221,7 @@ function interruptStacks(context: CommandContext, cpuSpec: string | null): BtDat
     const task = kernel.tasks.active(cpu);
     if (task === null) continue;
     for (const stack of backtracer(kernel).stacks(task)) {
-      if (stack.kind !== 'irq' && stack.kind !== 'exception') continue;
+      if (stack.kind === 'task' || stack.kind === 'entry') continue;
       const { frames } = exceptionFramesOn(context, task, stack);
       // the stacks that every kernel has are always told of; the others where there is something on them
       if (frames.length === 0 && !stackOrder.includes(stack.name)) continue;

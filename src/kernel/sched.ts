@@ -1,7 +1,9 @@
 // include/linux/sched.h: the tasks of the dead machine, and who ran where.
+import { threadSize as stackSize } from '../arch/stacks.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
+import { kernelView } from './kernel_view.ts';
 import type { Kernel } from './session.ts';
 import { findTasks } from './task_list.ts';
 
@@ -208,10 +210,16 @@ export function taskStack(kernel: Kernel, task: Task): { start: VirtAddr; size: 
   return start === 0n ? null : { start, size: threadSize(kernel) };
 }
 
-/** THREAD_SIZE: bytes of a task's kernel stack, from `union thread_union`, which is as large as it. */
+const threadSizes = new WeakMap<Kernel, number>();
+
+/** THREAD_SIZE: bytes of a task's kernel stack. */
 export function threadSize(kernel: Kernel): number {
-  const union = kernel.types.find('union thread_union');
-  return union !== null && union.kind === 'union' && union.size >= 4096 ? union.size : 16384;
+  let size = threadSizes.get(kernel);
+  if (size === undefined) {
+    size = stackSize(kernelView(kernel));
+    threadSizes.set(kernel, size);
+  }
+  return size;
 }
 
 /** The parent as getppid() tells it: real_parent's tgid. 0 where there is none. */

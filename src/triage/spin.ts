@@ -16,10 +16,10 @@ export interface SpinLock {
 export function spinLock({ kernel }: Facts, frames: readonly Frame[]): SpinLock | null {
   const registers = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null)?.registers;
   if (registers == null) return null;
-  const { firstArgument, instructionPointer } = registerSet(kernel.arch.name);
+  const { instructionPointer } = registerSet(kernel.arch.name);
   if (!spinning.test(kernel.place(instructionPointer(registers))?.symbol.name ?? '')) return null;
-  // the lock is the first argument, and the slow paths keep it in its register
-  const lock = firstArgument(registers);
+  // the lock is the first argument, and the slow paths keep it in its register on x86_64; arm64's need not
+  const lock = registers.rdi;
   if (lock === undefined || !kernel.space.isReadable(virtAddr(lock))) return null;
   const place = kernel.place(virtAddr(lock));
   const offset = place === null || place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`;

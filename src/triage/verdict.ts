@@ -176,18 +176,16 @@ export function ownFrame(frames: readonly Frame[], kind: ReportKind): Frame | un
 }
 
 /**
- * Who called a bad function pointer: the unwinder has no rule for where the CPU was sent, so it guesses that the
- * return address is on top of the stack, and after a call it is.
+ * Who called a bad function pointer. On x86_64 the unwinder has no rule for where the CPU was sent, so it guesses that
+ * the return address is on top of the stack, and after a call it is.
  */
 function callerOfBadJump(facts: Facts, frames: readonly Frame[]): Frame | undefined {
   const { exception } = facts;
   if (exception === null || badJump(facts) === null) return undefined;
-  // what follows the exception on the stack, past the frame of the bad address itself
-  const isNext =
-    facts.kernel.arch.name === 'x86_64'
-      ? (frame: Frame) => frame.frameAddress === exception.registers.rsp
-      : (frame: Frame) => frames.indexOf(frame) <= exception.index + 2;
-  return frames.find((frame) => frame.kind === 'call' && isNext(frame) && frame.place !== null);
+  const { rsp } = exception.registers; // arm64 has none: the next call is the one that x30 tells
+  return frames.find(
+    (frame) => frame.kind === 'call' && (rsp === undefined || frame.frameAddress === rsp) && frame.place !== null,
+  );
 }
 
 /** Where nothing else is to blame: the function that called panic(). */

@@ -308,6 +308,42 @@ describe('exceptions and stacks of a CPU', () => {
     }
   });
 
+  test('an interrupted function with a record: x30 may be any call of its own, and tells nothing', () => {
+    for (const last of [0xd65f_03c0, 0xd65f_0bff, 0x1400_0010, 0xd61f_0200]) {
+      // ret, retaa, b, br: an epilogue before them is that of another way out of the function
+      const world = new World();
+      world.code(5, 0xa8c1_7bfd, 0x48n);
+      world.code(5, last, 0x4cn);
+      const { registers } = interrupted(world, null);
+      assert.deepEqual(addresses(world.active(registers).frames), [f(1), f(3), f(4), f(5), f(6)]);
+    }
+    const world = new World();
+    world.code(5, 0xa8c1_7bfd, 0x48n);
+    world.code(5, 0xd63f_0200, 0x4cn); // blr leaves no function
+    assert.equal(world.active(interrupted(world, null).registers).frames.length, 6);
+  });
+
+  test('entry code at its very start: x30 is that of what it interrupted, and no more than a guess', () => {
+    const world = new World();
+    world.symbols.set('__entry_text_start', fn(5));
+    world.symbols.set('__entry_text_end', fn(6));
+    world.code(5, 0xd503_201f);
+    world.record(sp0, world.final({ pstate: EL1 }), f(3));
+    const start = { pc: f(5), x29: sp0, x30: f(2), sp: sp0, pstate: EL1 };
+    assert.deepEqual(
+      world.active(start).frames.map(({ address, reliable }) => [address, reliable]),
+      [
+        [f(5), true],
+        [f(2), false],
+        [f(3), true],
+      ],
+    );
+    // with its registers saved already, its record says who was interrupted
+    world.saved(sp0 - savedSize, { pc: f(7), x29: sp0, x30: f(2), sp: sp0, pstate: EL1 });
+    const later = { ...start, x29: sp0 - savedSize + recordAt, sp: sp0 - savedSize };
+    assert.deepEqual(addresses(world.active(later).frames), [f(5), f(7), f(3)]);
+  });
+
   test('a jump to nowhere: its caller is where x30 returns to', () => {
     const world = new World();
     const end = world.final({ pstate: EL1 });

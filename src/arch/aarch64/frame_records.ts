@@ -128,14 +128,11 @@ class Walker {
     const next = view.space.pointer(record);
     const saved = view.space.u64(offsetBy(record, 8));
     const registersAt = this.registersAround(record);
+    if (registersAt !== null && this.isEntrys(record, registersAt)) return this.stepOverRegisters(registersAt);
     if (next === 0n && saved === 0n) {
       const type = layout.typed ? view.space.u64(offsetBy(record, 16)) : finalType;
-      if (type === registersType && registersAt !== null) return this.stepOverRegisters(registersAt);
       if (type !== finalType) throw new Lost(`frame record at ${record.toString(16)} has type ${type.toString(16)}`);
       return this.finish(registersAt);
-    }
-    if (registersAt !== null && !layout.typed && this.isInterrupted(registersAt, next, saved)) {
-      return this.stepOverRegisters(registersAt);
     }
     this.above = offsetBy(record, 16);
     this.call(saved, next, `return address at ${offsetBy(record, 8).toString(16)}`);
@@ -143,12 +140,12 @@ class Walker {
   }
 
   /** Adds a function by the address that it is returned to, and its frame pointer. */
-  private call(saved: bigint, fp: VirtAddr, what: string, stackPointer?: VirtAddr): void {
+  private call(saved: bigint, fp: VirtAddr, what: string, more: Partial<Frame> = {}): void {
     const pc = this.path.realReturnAddress(this.reader.textAddress(saved), fp);
     if (!this.reader.view.isText(pc)) throw new Lost(`${what} is not in text`);
     this.pc = pc;
     this.fp = fp;
-    this.add(stackPointer === undefined ? { kind: 'call' } : { kind: 'call', stackPointer });
+    this.add({ kind: 'call', ...more });
   }
 
   /** Makes sure that a record lies on the stack at hand, above the one before, or on one that may be switched to. */
@@ -186,10 +183,15 @@ class Walker {
     return onStack(this.stack, start, size) ? start : null;
   }
 
-  /** Whether a record repeats x29 and pc of the registers around it: only entry code's does. */
-  private isInterrupted(registersAt: VirtAddr, next: VirtAddr, saved: bigint): boolean {
-    const { x29, pc } = readSaved(this.reader.view, this.reader.layout, registersAt);
-    return x29 === next && pc === saved;
+  /** Whether a record is entry code's, for the registers around it: its type says so, or it repeats their x29 and pc. */
+  private isEntrys(record: VirtAddr, registersAt: VirtAddr): boolean {
+    const { view, layout } = this.reader;
+    const next = view.space.u64(record);
+    const saved = view.space.u64(offsetBy(record, 8));
+    const isZero = next === 0n && saved === 0n;
+    if (layout.typed) return isZero && view.space.u64(offsetBy(record, 16)) === registersType;
+    const { x29, pc } = readSaved(view, layout, registersAt);
+    return x29 === next && pc === saved && !isZero;
   }
 
   /** The function at hand is entry code; goes on with what it interrupted. True if that was user mode. */
@@ -207,13 +209,23 @@ class Walker {
 
   /**
    * Adds the caller of an interrupted function that has made no record, or none yet: where it returns to is still in
-   * x30, and x29 is the caller's. The kernel leaves this caller out.
+   * x30, and x29 is the caller's. The kernel leaves this caller out. Entry code has not been called: there x30 is that
+   * of what it interrupted, some call of it or its own caller.
    */
   private addCallerWithoutRecord(registers: Registers): void {
     const { view, textAddress } = this.reader;
     const link = registers.x30 ?? 0n;
     if (!view.isText(textAddress(link)) || hasFrameRecord(view, this.pc)) return;
-    this.call(link, this.fp, 'x30', arm64RegisterSet.stackPointer(registers));
+    const reliable = !this.isEntryText(this.pc);
+    const registersAt = reliable ? null : this.registersAround(this.fp);
+    if (registersAt !== null && this.isEntrys(this.fp, registersAt)) return;
+    this.call(link, this.fp, 'x30', { stackPointer: arm64RegisterSet.stackPointer(registers), reliable });
+  }
+
+  private isEntryText(address: VirtAddr): boolean {
+    const start = this.reader.view.symbol('__entry_text_start');
+    const end = this.reader.view.symbol('__entry_text_end');
+    return start !== null && end !== null && address >= start && address < end;
   }
 
   /** The final record: the last function is the way in from user mode, if the registers at the stack's end are of it. */

@@ -23,7 +23,6 @@ export const arm64RegisterSet: RegisterSet = {
   instructionPointer: ({ pc }) => virtAddr(pc ?? 0n),
   stackPointer: ({ sp }) => virtAddr(sp ?? 0n),
   link: ({ x30 }) => virtAddr(x30 ?? 0n),
-  firstArgument: ({ x0 }) => x0,
   isUserMode: ({ pstate }) => pstate !== undefined && (pstate & modeMask) === 0n,
   interruptsOff: ({ pstate }) => pstate !== undefined && (pstate & interruptMask) !== 0n,
 };

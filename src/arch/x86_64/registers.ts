@@ -85,7 +85,6 @@ export const x86RegisterSet: RegisterSet = {
   instructionPointer: (registers) => virtAddr(registers.rip ?? 0n),
   stackPointer: (registers) => virtAddr(registers.rsp ?? 0n),
   link: () => null,
-  firstArgument: (registers) => registers.rdi,
   isUserMode,
   interruptsOff: ({ rflags }) => rflags !== undefined && (rflags & interruptFlag) === 0n,
 };
