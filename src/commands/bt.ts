@@ -317,9 +317,10 @@ function renderFrames(trace: TaskTrace, style: BtData['style']): string {
         : escapeTerminal(frame.symbol) + (style.offsets ? offsetText(frame.offset, style.radix) : '');
     const module = frame.module === null ? '' : ` [${escapeTerminal(frame.module)}]`;
     const guess = frame.reliable ? '' : '? ';
-    lines.push(
-      `${`#${frame.level}`.padStart(3)} [${hex16(frame.frameAddress)}] ${guess}${name} at ${hex16(frame.address)}${module}`,
-    );
+    const place = isUserSpace(frame)
+      ? '[user space]'
+      : `[${hex16(frame.frameAddress)}] ${guess}${name} at ${hex16(frame.address)}${module}`;
+    lines.push(`${`#${frame.level}`.padStart(3)} ${place}`);
     if (frame.registers !== null) lines.push(...exceptionLines({ ...frame, registers: frame.registers }, style.radix));
     if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic));
     if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
@@ -327,6 +328,11 @@ function renderFrames(trace: TaskTrace, style: BtData['style']): string {
   }
   if (trace.problem !== '') lines.push(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** A CPU that was in user mode has no frame of the kernel; crash(8) says so for arm64. */
+function isUserSpace({ registers, interrupted, symbol }: FrameData): boolean {
+  return symbol === null && registers?.pc !== undefined && interrupted === null;
 }
 
 /** Two words a line, each column 16 wide; longer texts push the next one on. */

@@ -65,6 +65,12 @@ describe('bt of arm64 prints what scripts read', () => {
     assert.match(scene().run('-E'), /^CPU 0 IRQ STACK:\n\(none found\)\n/);
   });
 
+  test('a CPU that was in user mode: its registers, under a line that says so', () => {
+    const { dying, run } = scene();
+    dying.notes[0] = { ...dying.notes[0]!, registers: { pc: 0x40_1000n, sp: 0x7000n, x29: 0n, x30: 0n, pstate: 0n } };
+    assert.match(run('-c', '0'), /^PID: 9 .*\n #0 \[user space\]\n {5}PC: 0000000000401000 {3}LR: 0000000000000000 /);
+  });
+
   test('-f shows each record once: the words of a frame end where the next begins', () => {
     const text = scene().run('-f', '12');
     const at = [...text.matchAll(/^ {4}([0-9a-f]{16}):/gm)].map(([, address]) => address);
