@@ -49,6 +49,29 @@ export function taskStack(view: KernelView, base: VirtAddr): Stack {
   return { kind: 'task', name: 'task', start: base, end: offsetBy(base, threadSize(view)) };
 }
 
+/** The stacks of a machine's CPUs, each CPU's looked for when first asked for, and once. */
+export class CpuStacks {
+  private readonly view: KernelView;
+  private readonly find: (view: KernelView, cpu: number) => readonly Stack[];
+  private readonly found = new Map<number, readonly Stack[]>();
+
+  /** @param find the stacks of one CPU besides its tasks' */
+  constructor(view: KernelView, find: (view: KernelView, cpu: number) => readonly Stack[]) {
+    this.view = view;
+    this.find = find;
+  }
+
+  /** Every stack that a task on a CPU may use: its own first. @param base content of `task->stack` */
+  of(base: VirtAddr, cpu: number): readonly Stack[] {
+    let stacks = this.found.get(cpu);
+    if (stacks === undefined) {
+      stacks = this.find(this.view, cpu);
+      this.found.set(cpu, stacks);
+    }
+    return [taskStack(this.view, base), ...stacks];
+  }
+}
+
 /** A pointer in the kernel's memory; null where it cannot be read. */
 export function readPointer(view: KernelView, address: VirtAddr): VirtAddr | null {
   try {

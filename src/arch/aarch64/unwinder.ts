@@ -4,7 +4,7 @@ import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
 import type { Registers } from '../registers.ts';
 import { returnHooks } from '../return_hooks.ts';
-import { onStack, type Stack, taskStack, threadSize } from '../stacks.ts';
+import { CpuStacks, onStack, type Stack, taskStack, threadSize } from '../stacks.ts';
 import { lostTrace, type StackTrace, type Unwinder } from '../unwinder.ts';
 import { followRecords, type RecordPath, type RecordReader } from './frame_records.ts';
 import { arm64RegisterSet, readSaved, type SavedLayout, savedLayout } from './registers.ts';
@@ -35,7 +35,7 @@ export class Arm64Unwinder implements Unwinder {
   private readonly signature: bigint;
   private readonly layout: SavedLayout;
   private readonly reader: RecordReader;
-  private readonly stacksOfCpu = new Map<number, readonly Stack[]>();
+  private readonly cpuStacks: CpuStacks;
 
   /**
    * @param signature bits of a kernel address that hold its signature on CPUs that sign return addresses: VMCOREINFO's
@@ -43,6 +43,7 @@ export class Arm64Unwinder implements Unwinder {
    */
   constructor(view: KernelView, signature: bigint) {
     this.view = view;
+    this.cpuStacks = new CpuStacks(view, cpuStacks);
     this.signature = BigInt.asUintN(64, signature);
     this.layout = savedLayout(view);
     this.reader = { view, layout: this.layout, textAddress: (word) => this.textAddress(word) };
@@ -53,12 +54,7 @@ export class Arm64Unwinder implements Unwinder {
   }
 
   stacks(base: VirtAddr, cpu: number): readonly Stack[] {
-    let stacks = this.stacksOfCpu.get(cpu);
-    if (stacks === undefined) {
-      stacks = cpuStacks(this.view, cpu);
-      this.stacksOfCpu.set(cpu, stacks);
-    }
-    return [taskStack(this.view, base), ...stacks];
+    return this.cpuStacks.of(base, cpu);
   }
 
   /** From `struct cpu_context`, in which cpu_switch_to() (arch/arm64/kernel/entry.S) leaves x29, sp and its return address. */

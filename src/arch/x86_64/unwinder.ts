@@ -3,7 +3,7 @@ import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
 import { returnHooks } from '../return_hooks.ts';
-import { type Stack, taskStack, threadSize } from '../stacks.ts';
+import { CpuStacks, type Stack, taskStack, threadSize } from '../stacks.ts';
 import { lostTrace, type StackTrace, type Unwinder } from '../unwinder.ts';
 import { followsCall } from './call_sites.ts';
 import type { OrcLookup } from './orc_entry.ts';
@@ -26,20 +26,16 @@ export class X86Unwinder implements Unwinder {
   readonly savedSize = ptRegsSize;
   private readonly view: KernelView;
   private readonly orc: OrcLookup;
-  private readonly stacksOfCpu = new Map<number, readonly Stack[]>();
+  private readonly cpuStacks: CpuStacks;
 
   constructor(view: KernelView, orc: OrcLookup) {
     this.view = view;
+    this.cpuStacks = new CpuStacks(view, cpuStacks);
     this.orc = new OrcWithTrampolines(view, orc);
   }
 
   stacks(base: VirtAddr, cpu: number): readonly Stack[] {
-    let stacks = this.stacksOfCpu.get(cpu);
-    if (stacks === undefined) {
-      stacks = cpuStacks(this.view, cpu);
-      this.stacksOfCpu.set(cpu, stacks);
-    }
-    return [taskStack(this.view, base), ...stacks];
+    return this.cpuStacks.of(base, cpu);
   }
 
   sleeping(base: VirtAddr, thread: (member: string) => VirtAddr, task: VirtAddr | null = null): StackTrace {
