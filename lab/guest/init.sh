@@ -39,6 +39,9 @@ if [ -f /lab/kexec.args ]; then
 fi
 cp /lab/provoke.sh /tmp/provoke.sh
 sleep 2
+# khugepaged gives huge pages to processes that sleep: their memory would be another at the crash.
+thp=/sys/kernel/mm/transparent_hugepage/enabled
+[ -f $thp ] && echo never > $thp
 mkdir -p /lab/picture
 if [ -x /usr/local/bin/picture ]; then picture /lab/picture; else . /picture.sh; fi
 sync
