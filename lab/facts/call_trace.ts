@@ -45,7 +45,8 @@ export function parseLastTrace(log: string): LoggedTrace | undefined {
     ...text.matchAll(/^CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:Kdump: loaded )?(?:Not tainted|Tainted:)/gm),
   ].at(-1);
   if (head === undefined) return undefined;
-  const body = text.slice(head.index);
+  // Where nobody captures, an oops shows its first lines a second time when it is over.
+  const body = text.slice(head.index).replace(/^---\[ end trace (?:.|\n)*/m, '');
   // arm64 tells in letters how it came to an entry (since 6.13)
   const line = /^(?: +|RIP: 0010:)([^\s?+]+)\+0x([0-9a-f]+)\/0x[0-9a-f]+(?: \[\S+\])*(?: \([A-Z]+\))?$/gm;
   const entries = [...body.matchAll(line)].map(([, name = '', offset = '']) => ({

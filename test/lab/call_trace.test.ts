@@ -76,6 +76,16 @@ describe('the call trace at death', () => {
     });
   }
 
+  it('ends where the oops does: without a capture kernel its first lines come again', (test) => {
+    const more = logged(
+      '---[ end trace 0000000000000000 ]---',
+      'RIP: 0010:way_null+0xb/0x20 [perish]',
+      'RAX: 0000000000000003',
+    );
+    const tally = compared(callTrace, pictureOf(test, { kallsyms }), [bt, oops + more]);
+    assert.deepEqual([tally.faults, tally.wrong], [[], 0]);
+  });
+
   it('begins behind panic(), which prints from another place than it dies at', () => {
     const log = logged(
       header,

@@ -170,12 +170,15 @@ describe('the machine', () => {
     assert.equal(wrong('(unknown)'), 1);
   });
 
-  it('knows that panic() takes the other CPUs of arm64 offline, and lets no other be missing', (test) => {
+  it('knows which panics take the other CPUs offline, and lets no other be missing', (test) => {
     const picture = pictureOf(test, { version: 'Linux version 6.12.1-test (a@b) (gcc) #1 SMP Debian (2026)\n' });
     const machine = 'aarch64';
     const stopped = sys.replace('CPUS: 2', 'CPUS: 2 [OFFLINE: 1]');
     assert.deepEqual(counts(compared(identity, picture, [stopped], { machine })), [3, 1, 0]);
     assert.deepEqual(counts(compared(identity, picture, [stopped])), [3, 0, 1]);
+    const record = { kernel: '6.12', release: '6.12.1-test', scenario: 'null', level: 31, memory: 800, cpus: 2 };
+    const byQemu = { record: { ...record, format: 'qemu-elf' } };
+    assert.deepEqual(counts(compared(identity, picture, [stopped], byQemu)), [3, 1, 0]);
     const none = sys.replace('CPUS: 2', 'CPUS: 2 [OFFLINE: 2]');
     assert.deepEqual(counts(compared(identity, picture, [none], { machine })), [3, 0, 1]);
   });
