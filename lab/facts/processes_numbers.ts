@@ -115,7 +115,7 @@ export const processArguments: Fact = {
       const strings = (name: string) =>
         world.picture.text(`${task.pid}/${name}`)?.replace(/\0+$/, '').split('\0') ?? [];
       const isOfKernel = (world.picture.text(`${task.pid}/maps`) ?? '') === '';
-      if (isOfKernel) tally.compare(`${label}: user stack`, '(no user stack)', body.trim());
+      if (isOfKernel) tally.compare(`${label}: user stack`, 'ps: no user stack', body.trim());
       else if (left !== undefined && body.includes('cannot access user stack')) tally.moved(left);
       else {
         tally.compare(`${label}: arguments`, strings('cmdline').join(' '), /^ARG: (.*)$/m.exec(body)?.[1]?.trim());

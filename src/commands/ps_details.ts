@@ -35,7 +35,7 @@ export function renderArguments(found: readonly Arguments[]): string {
   return found
     .map(({ task, argv, envp, unreadable }) => {
       const head = `${taskHeader(task)}\n`;
-      if (argv === null || envp === null) return `${head}(no user stack)\n`;
+      if (argv === null || envp === null) return `${head}ps: no user stack\n`;
       if (unreadable !== null) return `${head}ps: cannot access user stack address: ${hex(unreadable)}\n`;
       const environment = envp.map((entry, i) => `${i === 0 ? 'ENV:' : '    '} ${escapeLine(entry)}\n`).join('');
       return `${head}ARG: ${escapeLine(argv.join(' '))}\n${environment}`;

@@ -100,7 +100,7 @@ describe('arguments', () => {
   it("belong to users' processes only", (test) => {
     const files = { ...task(20), '20/maps': '' };
     assert.deepEqual(
-      counts(compared(processArguments, pictureOf(test, files), [ps(1, 1), `${head}(no user stack)\n`])),
+      counts(compared(processArguments, pictureOf(test, files), [ps(1, 1), `${head}ps: no user stack\n`])),
       [1, 0, 0],
     );
     assert.deepEqual(
