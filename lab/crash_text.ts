@@ -52,24 +52,14 @@ export interface Frame {
   readonly mayBeLeftOut?: boolean;
 }
 
-/** `bt`: lines ` #0 [ffff...] schedule at ffff... [module]`, without what was interrupted by an exception. */
-export function parseFrames(body: string, machine: MachineKind): Frame[] {
-  if (machine === 'aarch64') return parseArm64Trace(body);
-  return [...body.matchAll(/^ *#\d+ \[[0-9a-f]+\] (\S+)(?: \(via \S+\))? at ([0-9a-f]+)/gm)].map(
-    ([, name, address]) => ({
-      name: name ?? '',
-      address: BigInt(`0x${address}`),
-    }),
-  );
-}
-
 /**
  * `bt` with what exceptions interrupted: the frames, and where a frame was entered by an exception in kernel mode
  * (`[exception RIP: way_null+11]`, then the registers) the address that it interrupted, in their order.
  */
 export function parseTrace(body: string, machine: MachineKind): Frame[] {
   if (machine === 'aarch64') return parseArm64Trace(body);
-  const line = /^ *#\d+ \[[0-9a-f]+\] (\S+) at ([0-9a-f]+)|^ *\[exception RIP: ([^+\]]+).*\]\n *RIP: ([0-9a-f]+)/gm;
+  const line =
+    /^ *#\d+ \[[0-9a-f]+\] (\S+)(?: \(via \S+\))? at ([0-9a-f]+)|^ *\[exception RIP: ([^+\]]+).*\]\n *RIP: ([0-9a-f]+)/gm;
   const trace: Frame[] = [];
   let below: bigint | undefined;
   for (const [, name, at, interrupted, rip] of body.matchAll(line)) {

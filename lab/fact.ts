@@ -27,6 +27,13 @@ export interface World {
   ranSince(task: PictureTask): string | undefined;
 }
 
+/** The processes of the picture that did not run since: nothing about them may differ. */
+export function processesAtRest({ picture, ranSince }: World): PictureTask[] {
+  return [...picture.tasks.values()].filter(
+    (task) => task.tid === task.pid && task.state !== 'Z' && ranSince(task) === undefined,
+  );
+}
+
 export const switchesCommand = 'foreach task -R nvcsw,nivcsw,on_rq';
 
 /**

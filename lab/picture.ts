@@ -38,6 +38,7 @@ export class Picture {
   readonly folder: string;
   #tasks: Map<number, PictureTask> | undefined;
   #symbols: readonly KernelSymbol[] | undefined;
+  #addresses: ReadonlyMap<string, readonly bigint[]> | undefined;
 
   /** @throws Error when the folder has no picture */
   constructor(folder: string) {
@@ -92,6 +93,12 @@ export class Picture {
     return this.#symbols;
   }
 
+  /** Where the functions and variables of a name are: several may share one. */
+  get addresses(): ReadonlyMap<string, readonly bigint[]> {
+    this.#addresses ??= byName(this.symbols);
+    return this.#addresses;
+  }
+
   /** Seconds since the guest's boot when the picture was (nearly) complete. */
   get uptime(): number {
     return Number(this.text('uptime')?.split(' ')[0]);
@@ -102,6 +109,16 @@ export class Picture {
     const value = new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(this.text('meminfo') ?? '')?.[1];
     return value === undefined ? undefined : Number(value);
   }
+}
+
+function byName(symbols: readonly KernelSymbol[]): Map<string, bigint[]> {
+  const found = new Map<string, bigint[]>();
+  for (const symbol of symbols) {
+    const list = found.get(symbol.name);
+    if (list === undefined) found.set(symbol.name, [symbol.address]);
+    else list.push(symbol.address);
+  }
+  return found;
 }
 
 /** A task from its status, stat and stack files; undefined when it ended while they were read. */

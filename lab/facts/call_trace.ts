@@ -1,7 +1,7 @@
 // The call trace: what the kernel itself unwound and printed as it died is what `bt` shows of the task that died.
 import { type Frame, parseTrace } from '../crash_text.ts';
 import type { Fact } from '../fact.ts';
-import type { KernelSymbol, StackEntry } from '../picture.ts';
+import type { StackEntry } from '../picture.ts';
 
 export const callTrace: Fact = {
   name: 'call trace and registers at death',
@@ -15,7 +15,7 @@ export const callTrace: Fact = {
     tally.compare('name of the task', said.comm, head?.[3]);
     const shown = parseTrace(bt, world.machine);
     // After a jump to nowhere the kernel only guesses: then it said nothing that could be compared.
-    const problem = said.entries.length === 0 ? undefined : differs(said.entries, shown, world.picture.symbols);
+    const problem = said.entries.length === 0 ? undefined : differs(said.entries, shown, world.picture.addresses);
     if (problem === undefined) tally.same(said.entries.length);
     else tally.fault(`call trace: ${problem}; the dump says ${shown.map(({ name }) => name).join(' < ')}`);
     const blocks = parseRegisters(bt);
@@ -89,12 +89,10 @@ export function parseRegisters(text: string): Map<string, bigint>[] {
 function differs(
   entries: readonly StackEntry[],
   shown: readonly Frame[],
-  symbols: readonly KernelSymbol[],
+  addresses: ReadonlyMap<string, readonly bigint[]>,
 ): string | undefined {
-  const starts = new Map<string, bigint[]>(entries.map(({ name }) => [name, []]));
-  for (const { name, address } of symbols) starts.get(name)?.push(address);
   const isAt = (entry: StackEntry | undefined, frame: Frame | undefined) =>
-    entry !== undefined && starts.get(entry.name)?.some((start) => start + BigInt(entry.offset) === frame?.address);
+    entry !== undefined && addresses.get(entry.name)?.some((start) => start + BigInt(entry.offset) === frame?.address);
   const words = (entry: StackEntry | undefined) =>
     entry === undefined ? 'nothing' : `${entry.name}+0x${entry.offset.toString(16)}`;
   const first = shown.findIndex((frame) => isAt(entries[0], frame));

@@ -9,7 +9,7 @@ import { mounts } from './mounts.ts';
 import { devices, sockets } from './network.ts';
 import { outOfMemory } from './out_of_memory.ts';
 import { files, mappings } from './processes_insides.ts';
-import { limits, memory, processArguments, startTimes } from './processes_numbers.ts';
+import { limits, memory, processArguments, startTimes } from './ps_options.ts';
 import { stacks } from './stacks.ts';
 import { symbols } from './symbols.ts';
 import { commandLine, identity, taint, uptime } from './system.ts';

@@ -1,6 +1,6 @@
 // The network: devices and addresses in `net`, sockets of every process in `foreach net -s`.
 import { parseTaskBlocks } from '../crash_text.ts';
-import type { Fact } from '../fact.ts';
+import { type Fact, processesAtRest } from '../fact.ts';
 
 export const devices: Fact = {
   name: 'network devices and addresses',
@@ -26,8 +26,7 @@ export const sockets: Fact = {
   compare(world, [text = ''], tally) {
     const bodies = new Map(parseTaskBlocks(text).map((block) => [block.pid, block.body]));
     const inet = inetSockets(world.picture.text.bind(world.picture));
-    for (const task of world.picture.tasks.values()) {
-      if (task.tid !== task.pid || task.state === 'Z' || world.ranSince(task) !== undefined) continue;
+    for (const task of processesAtRest(world)) {
       const rows = new Map(
         [...(bodies.get(task.pid) ?? '').matchAll(/^ *(\d+) +[0-9a-f]{16} +[0-9a-f]{16} +(.*)$/gm)].map(
           ([, fd, rest]) => [fd, rest ?? ''],

@@ -8,6 +8,9 @@ interface ReportedMemory {
   readonly slabs: readonly { readonly name: string; readonly objects: number }[];
 }
 
+/** Bytes; of every kernel that the lab has. */
+const pageSize = 4096;
+
 /** Pages that may come and go between the kernel's words and the panic that follows them. */
 const lastMoves = 256;
 /** Pages that kswapd may have freed meanwhile on another CPU. */
@@ -26,19 +29,16 @@ export const outOfMemory: Fact = {
   name: 'memory when it ran out',
   commands: [reportCommand, 'log'],
   compare(world, [report = '', log = ''], tally) {
-    const said = log.slice(log.lastIndexOf('Mem-Info:') + 1);
     if (world.scenario.verdict.kind !== 'out-of-memory') return;
+    const said = log.slice(Math.max(0, log.lastIndexOf('Mem-Info:')));
     const memory = (JSON.parse(report || '{}') as { memory?: ReportedMemory | null }).memory ?? undefined;
+    const nearly = (what: string, then: number, now: number | undefined, limit: number, why: string) =>
+      tally.compare(what, then, now, now !== undefined && Math.abs(now - then) <= limit ? why : undefined);
     for (const [counter, name, moves] of uses) {
       const then = Number(new RegExp(`\\b${counter}:(\\d+)`).exec(said)?.[1]);
       const bytes = memory?.uses.find((use) => use.name === name)?.bytes;
-      const near = bytes !== undefined && Math.abs(bytes / 4096 - then) <= moves;
-      tally.compare(
-        `${name}, pages`,
-        then,
-        bytes === undefined ? undefined : bytes / 4096,
-        near ? 'a few pages were taken and freed before the panic' : undefined,
-      );
+      const now = bytes === undefined ? undefined : bytes / pageSize;
+      nearly(`${name}, pages`, then, now, moves, 'a few pages were taken and freed before the panic');
     }
     // Lines `name  used KB  total KB`: objects times their size, which /proc/slabinfo has.
     const caches = new Map([...said.matchAll(/(\S+) +\d+KB +(\d+)KB$/gm)].map(([, name, total]) => [name, total]));
@@ -48,8 +48,7 @@ export const outOfMemory: Fact = {
       const size = sizes.get(name);
       if (total === undefined || size === undefined) continue;
       const kib = Math.floor((objects * size) / 1024);
-      const near = Math.abs(kib - Number(total)) <= lastMoves * 4;
-      tally.compare(`cache ${name}, KiB`, Number(total), kib, near ? 'a few objects more' : undefined);
+      nearly(`cache ${name}, KiB`, Number(total), kib, (lastMoves * pageSize) / 1024, 'a few objects more');
     }
     // Rows `[ pid ] uid tgid total_vm rss ...`, in pages.
     const rows = new Map(
@@ -58,13 +57,7 @@ export const outOfMemory: Fact = {
     for (const { pid, rss } of memory?.tasks ?? []) {
       const then = rows.get(pid);
       if (then === undefined) continue;
-      const near = Math.abs(rss / 4096 - then) <= lastMoves;
-      tally.compare(
-        `process ${pid}: RSS, pages`,
-        then,
-        rss / 4096,
-        near ? 'some pages were not counted yet' : undefined,
-      );
+      nearly(`process ${pid}: RSS, pages`, then, rss / pageSize, lastMoves, 'some pages were not counted yet');
     }
   },
 };

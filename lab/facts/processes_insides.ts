@@ -1,19 +1,13 @@
 // What processes have: open files and folders, mappings.
 import { parseTaskBlocks } from '../crash_text.ts';
-import type { Fact, World } from '../fact.ts';
+import { type Fact, processesAtRest, type World } from '../fact.ts';
 import type { PictureTask } from '../picture.ts';
 
 /** Processes with user memory that did not run since the picture, with what a command printed for them. */
 function still(world: World, text: string): { task: PictureTask; body: string | undefined }[] {
   const bodies = new Map(parseTaskBlocks(text).map((block) => [block.pid, block.body]));
-  return [...world.picture.tasks.values()]
-    .filter(
-      (task) =>
-        task.tid === task.pid &&
-        task.state !== 'Z' &&
-        (world.picture.text(`${task.pid}/maps`) ?? '') !== '' &&
-        world.ranSince(task) === undefined,
-    )
+  return processesAtRest(world)
+    .filter((task) => (world.picture.text(`${task.pid}/maps`) ?? '') !== '')
     .map((task) => ({ task, body: bodies.get(task.pid) }));
 }
 

@@ -1,15 +1,15 @@
 // Kernel stacks: a task that slept at the picture and did not run since has, in `foreach bt`, exactly the functions
 // and return addresses that /proc/PID/stack showed.
-import { type Frame, parseFrames, parseTaskBlocks } from '../crash_text.ts';
+import { type Frame, parseTaskBlocks, parseTrace } from '../crash_text.ts';
 import type { Fact } from '../fact.ts';
-import type { KernelSymbol, StackEntry } from '../picture.ts';
+import type { StackEntry } from '../picture.ts';
 
 export const stacks: Fact = {
   name: 'kernel stacks of sleepers',
   commands: ['foreach bt'],
   compare(world, [text = ''], tally) {
     const blocks = new Map(parseTaskBlocks(text).map((block) => [block.pid, block.body]));
-    const addresses = byName(world.picture.symbols);
+    const { addresses } = world.picture;
     const edge = (name: string) => addresses.get(`__sched_text_${name}`)?.[0] ?? 0n;
     const scheduler = { start: edge('start'), end: edge('end') };
     for (const task of world.picture.tasks.values()) {
@@ -23,23 +23,13 @@ export const stacks: Fact = {
         else tally.moved(ran ?? world.scenario.moves ?? '');
         continue;
       }
-      const problem = difference(task.stack, parseFrames(body, world.machine), addresses, scheduler);
+      const problem = difference(task.stack, parseTrace(body, world.machine), addresses, scheduler);
       if (problem === undefined) tally.same();
       else if (ran !== undefined) tally.moved(ran);
       else tally.fault(`${label}: ${problem}`);
     }
   },
 };
-
-function byName(symbols: readonly KernelSymbol[]): Map<string, bigint[]> {
-  const found = new Map<string, bigint[]>();
-  for (const symbol of symbols) {
-    const list = found.get(symbol.name);
-    if (list === undefined) found.set(symbol.name, [symbol.address]);
-    else list.push(symbol.address);
-  }
-  return found;
-}
 
 /** The scheduler's own functions: from `__sched_text_start` up to, not including, `__sched_text_end`. */
 interface Range {

@@ -1,6 +1,6 @@
-// What `ps` says of tasks in numbers: when they started, their memory, limits, arguments and environment.
+// What `ps` says of tasks besides who they are: memory, and by -t, -r and -a start times, limits and arguments.
 import { parsePs, parseTaskBlocks } from '../crash_text.ts';
-import type { Fact, World } from '../fact.ts';
+import { type Fact, processesAtRest, type World } from '../fact.ts';
 import type { PictureTask } from '../picture.ts';
 
 /** What a command printed for each task that it should have printed: those of `ps`. Undefined: it left this one out. */
@@ -28,12 +28,9 @@ export const startTimes: Fact = {
   },
 };
 
-/** Of the tasks in `ps`, the processes that did not run since the picture. */
-function still(world: World, pids: Iterable<number>): PictureTask[] {
-  return [...pids]
-    .map((pid) => world.picture.tasks.get(pid))
-    .filter((task) => task !== undefined)
-    .filter((task) => task.tid === task.pid && task.state !== 'Z' && world.ranSince(task) === undefined);
+/** The processes at rest that are among these. */
+function still(world: World, pids: { has(pid: number): boolean }): PictureTask[] {
+  return processesAtRest(world).filter((task) => pids.has(task.pid));
 }
 
 /** A line `Name:  123 kB`, in KiB; undefined when there is none, as for a kernel thread, which has no memory of its own. */
@@ -47,7 +44,7 @@ export const memory: Fact = {
   commands: ['ps'],
   compare(world, [text = ''], tally) {
     const rows = new Map(parsePs(text).map((row) => [row.pid, row]));
-    for (const task of still(world, rows.keys())) {
+    for (const task of still(world, rows)) {
       const row = rows.get(task.pid);
       const status = world.picture.text(`${task.pid}/task/${task.pid}/status`) ?? '';
       const label = `process ${task.pid} ${task.comm}`;
@@ -85,7 +82,7 @@ export const limits: Fact = {
   commands: ['ps', 'ps -r'],
   compare(world, [ps = '', text = ''], tally) {
     const bodies = bodiesOf(ps, text);
-    for (const task of still(world, bodies.keys())) {
+    for (const task of still(world, bodies)) {
       const body = bodies.get(task.pid) ?? '';
       const shown = new Map(
         [...body.matchAll(/^ *([A-Z]+) +(\(unlimited\)|\d+) +(\(unlimited\)|\d+) *$/gm)].map(
@@ -109,7 +106,7 @@ export const processArguments: Fact = {
     const bodies = bodiesOf(ps, text);
     // makedumpfile's level has a bit for the pages of user memory.
     const left = (world.record.level & 8) === 0 ? undefined : 'user memory is not in the dump';
-    for (const task of still(world, bodies.keys())) {
+    for (const task of still(world, bodies)) {
       const body = bodies.get(task.pid) ?? '';
       const label = `process ${task.pid} ${task.comm}`;
       const strings = (name: string) =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { limits, memory, processArguments, startTimes } from '../../lab/facts/processes_numbers.ts';
+import { limits, memory, processArguments, startTimes } from '../../lab/facts/ps_options.ts';
 import { compared, counts, pictureOf, task } from './world.ts';
 
 const head = 'PID: 20       TASK: ff19dc6701220000  CPU: 0    COMMAND: "sh"\n';
