@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { bt } from '../../src/commands/bt.ts';
-import { DyingArm64, exception, user } from '../support/dying_arm64.ts';
+import { DyingArm64, user } from '../support/dying_arm64.ts';
+import { exception } from '../support/dying_kernel.ts';
 import { assertGolden } from '../support/golden.ts';
 
 /**

@@ -10,7 +10,7 @@
 import type { Registers } from '../../src/arch/registers.ts';
 import { virtAddr } from '../../src/base/address.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
-import { DyingKernel, type DyingOptions, type Exception, type StackItem } from './dying_kernel.ts';
+import { DyingKernel, type DyingOptions, type Exception, exception, type StackItem } from './dying_kernel.ts';
 
 const stackSize = 0x4000n;
 const frameSize = 32n;
@@ -19,11 +19,6 @@ const recordAt = 304n;
 
 /** `stp x29, x30, [sp, #-32]!` */
 const saveRecord = 'fd7bbea9';
-
-/** An exception or interrupt of arm64. */
-export function exception(entry: string, at: string | bigint, registers: Registers = {}): Exception {
-  return { entry, at, registers };
-}
 
 /** The way in from user mode. */
 export const user: Exception = exception('el0t_64_sync', 0x40_1000n, {

@@ -4,8 +4,9 @@ import { describe, test } from 'node:test';
 import type { ReportKind } from '../../src/oops/kinds.ts';
 import { analyse } from '../../src/triage/analyse.ts';
 import { reachVerdict } from '../../src/triage/verdict.ts';
-import { DyingArm64, exception, user } from '../support/dying_arm64.ts';
+import { DyingArm64, user } from '../support/dying_arm64.ts';
 import type { StackItem } from '../support/dying_kernel.ts';
+import { exception } from '../support/dying_kernel.ts';
 
 const write: readonly StackItem[] = ['vfs_write', 'el0_svc', user];
 const fault = (at: string | bigint): StackItem => exception('el1h_64_sync', at, { x0: 0n });

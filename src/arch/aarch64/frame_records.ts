@@ -18,7 +18,7 @@ import type { RealReturnAddress } from '../return_hooks.ts';
 import { onStack, type Stack } from '../stacks.ts';
 import { type Frame, maxFrames, type StackTrace, type UnwindEnd } from '../unwinder.ts';
 import { hasFrameRecord } from './prologue.ts';
-import { arm64RegisterSet, readSaved, type SavedLayout } from './registers.ts';
+import { arm64RegisterSet, hasEntryRecord, readSaved, type SavedLayout } from './registers.ts';
 
 /** Where an unwinding starts. */
 export interface RecordStart {
@@ -48,9 +48,8 @@ export interface RecordPath {
   readonly realReturnAddress: RealReturnAddress;
 }
 
-/** FRAME_META_TYPE_FINAL, FRAME_META_TYPE_PT_REGS (arch/arm64/include/asm/stacktrace/frame.h). */
+/** FRAME_META_TYPE_FINAL (arch/arm64/include/asm/stacktrace/frame.h). */
 const finalType = 1n;
-const registersType = 2n;
 
 /** A trace stops here; `message` says why. */
 class Lost extends Error {}
@@ -128,7 +127,7 @@ class Walker {
     const next = view.space.pointer(record);
     const saved = view.space.u64(offsetBy(record, 8));
     const registersAt = this.registersAround(record);
-    if (registersAt !== null && this.isEntrys(record, registersAt)) return this.stepOverRegisters(registersAt);
+    if (registersAt !== null && hasEntryRecord(view, layout, registersAt)) return this.stepOverRegisters(registersAt);
     if (next === 0n && saved === 0n) {
       const type = layout.typed ? view.space.u64(offsetBy(record, 16)) : finalType;
       if (type !== finalType) throw new Lost(`frame record at ${record.toString(16)} has type ${type.toString(16)}`);
@@ -183,17 +182,6 @@ class Walker {
     return onStack(this.stack, start, size) ? start : null;
   }
 
-  /** Whether a record is entry code's, for the registers around it: its type says so, or it repeats their x29 and pc. */
-  private isEntrys(record: VirtAddr, registersAt: VirtAddr): boolean {
-    const { view, layout } = this.reader;
-    const next = view.space.u64(record);
-    const saved = view.space.u64(offsetBy(record, 8));
-    const isZero = next === 0n && saved === 0n;
-    if (layout.typed) return isZero && view.space.u64(offsetBy(record, 16)) === registersType;
-    const { x29, pc } = readSaved(view, layout, registersAt);
-    return x29 === next && pc === saved && !isZero;
-  }
-
   /** The function at hand is entry code; goes on with what it interrupted. True if that was user mode. */
   private stepOverRegisters(registersAddress: VirtAddr): boolean {
     const registers = readSaved(this.reader.view, this.reader.layout, registersAddress);
@@ -213,12 +201,12 @@ class Walker {
    * of what it interrupted, some call of it or its own caller.
    */
   private addCallerWithoutRecord(registers: Registers): void {
-    const { view, textAddress } = this.reader;
+    const { view, layout, textAddress } = this.reader;
     const link = registers.x30 ?? 0n;
     if (!view.isText(textAddress(link)) || hasFrameRecord(view, this.pc)) return;
     const reliable = !this.isEntryText(this.pc);
     const registersAt = reliable ? null : this.registersAround(this.fp);
-    if (registersAt !== null && this.isEntrys(this.fp, registersAt)) return;
+    if (registersAt !== null && hasEntryRecord(view, layout, registersAt)) return;
     this.call(link, this.fp, 'x30', { stackPointer: arm64RegisterSet.stackPointer(registers), reliable });
   }
 

@@ -65,3 +65,20 @@ export function readSaved(view: KernelView, layout: SavedLayout, at: VirtAddr): 
   }
   return registers;
 }
+
+/** FRAME_META_TYPE_PT_REGS (arch/arm64/include/asm/stacktrace/frame.h). */
+const registersType = 2n;
+
+/**
+ * Whether a pt_regs has entry code's frame record for what was interrupted in the kernel: its type says so, or it repeats
+ * their x29 and pc. @throws MemoryFault
+ */
+export function hasEntryRecord(view: KernelView, layout: SavedLayout, at: VirtAddr): boolean {
+  if (layout.stackframe === null) return false;
+  const record = offsetBy(at, layout.stackframe);
+  const [next, saved] = [view.space.u64(record), view.space.u64(offsetBy(record, 8))];
+  const isZero = next === 0n && saved === 0n;
+  if (layout.typed) return isZero && view.space.u64(offsetBy(record, 16)) === registersType;
+  const { x29, pc } = readSaved(view, layout, at);
+  return x29 === next && pc === saved && !isZero;
+}

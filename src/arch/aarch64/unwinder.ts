@@ -7,7 +7,7 @@ import { returnHooks } from '../return_hooks.ts';
 import { CpuStacks, onStack, type Stack, taskStack, threadSize } from '../stacks.ts';
 import { lostTrace, type StackTrace, type Unwinder } from '../unwinder.ts';
 import { followRecords, type RecordPath, type RecordReader } from './frame_records.ts';
-import { arm64RegisterSet, readSaved, type SavedLayout, savedLayout } from './registers.ts';
+import { arm64RegisterSet, hasEntryRecord, readSaved, type SavedLayout, savedLayout } from './registers.ts';
 import { cpuStacks } from './stacks.ts';
 
 /**
@@ -110,23 +110,19 @@ export class Arm64Unwinder implements Unwinder {
   }
 
   savedRegisters(at: VirtAddr): Registers | null {
-    const { stackframe, typed } = this.layout;
+    const { stackframe } = this.layout;
     if (stackframe === null || (at & 15n) !== 0n) return null;
     try {
       const registers = readSaved(this.view, this.layout, at);
-      const { pstate = 0n, pc = 0n, sp = 0n, x29 = 0n } = registers;
+      const { pstate = 0n, pc = 0n, sp = 0n } = registers;
       if ((pstate & noPstateBits) !== 0n) return null;
-      const record = offsetBy(at, stackframe);
-      const [next, saved] = [this.view.space.u64(record), this.view.space.u64(offsetBy(record, 8))];
-      const isUser = arm64RegisterSet.isUserMode(registers);
-      if (isUser) {
-        const isPlausible = pc >= userStart && pc < userLimit && sp < userLimit && (pc & 1n) === 0n;
-        return isPlausible && next === 0n && saved === 0n ? registers : null;
+      if (!arm64RegisterSet.isUserMode(registers)) {
+        return hasEntryRecord(this.view, this.layout, at) ? registers : null;
       }
-      const fits = typed
-        ? next === 0n && saved === 0n && this.view.space.u64(offsetBy(record, 16)) === 2n
-        : next === x29 && saved === pc;
-      return fits ? registers : null;
+      const record = offsetBy(at, stackframe);
+      const isFinal = this.view.space.u64(record) === 0n && this.view.space.u64(offsetBy(record, 8)) === 0n;
+      const isPlausible = pc >= userStart && pc < userLimit && sp < userLimit && (pc & 1n) === 0n;
+      return isPlausible && isFinal ? registers : null;
     } catch (error) {
       if (error instanceof MemoryFault) return null;
       throw error;
