@@ -12,7 +12,7 @@ import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import { findMember, offsetOf } from '../debuginfo/type.ts';
 import { type Frame, frameName } from './backtrace.ts';
-import { type LockWait, namedOwner } from './lock_wait.ts';
+import { heldForReading, type LockWait, namedOwner } from './lock_wait.ts';
 import { rtMutexWait } from './rtmutex.ts';
 import { type Task, taskStack } from './sched.ts';
 import type { Kernel } from './session.ts';
@@ -27,9 +27,9 @@ interface LockShape {
 }
 
 const shapes: readonly LockShape[] = [
-  { kind: 'mutex', lockType: 'struct mutex', waiterType: 'struct mutex_waiter' },
-  { kind: 'rwsem', lockType: 'struct rw_semaphore', waiterType: 'struct rwsem_waiter' },
-  { kind: 'semaphore', lockType: 'struct semaphore', waiterType: 'struct semaphore_waiter' },
+  { kind: 'mutex', lockType: 'mutex', waiterType: 'struct mutex_waiter' },
+  { kind: 'rwsem', lockType: 'rw_semaphore', waiterType: 'struct rwsem_waiter' },
+  { kind: 'semaphore', lockType: 'semaphore', waiterType: 'struct semaphore_waiter' },
 ];
 
 /** Functions in which a task waits for each kind of lock. */
@@ -198,7 +198,7 @@ function lockHolder(
       // 55 bits, of which the highest only says that there were too many
       const readers = Number((count >> 8n) & 0x3f_ffff_ffff_ffffn);
       if (readers > 0) {
-        const held = `for reading, by ${readers === 1 ? 'one reader' : `${readers} readers`}`;
+        const held = heldForReading(readers);
         return { owner, held: owner === null ? held : `${held} (the last that came is noted)`, ownerIsCertain: false };
       }
       return { owner: null, held: 'by nobody: it is being handed over', ownerIsCertain: true };

@@ -11,7 +11,7 @@ export interface LockWait {
   readonly kind: LockKind;
   /** Virtual address. */
   readonly lock: VirtAddr;
-  /** The lock's C type. */
+  /** The name of the lock's C type: the tag of a struct, or `rwlock_t`. */
   readonly lockType: string;
   /** The member that names the holder, by its path in the lock; null where there is none. */
   readonly ownerMember: string | null;
@@ -39,6 +39,11 @@ export function namedOwner(kernel: Kernel, address: bigint): Pick<LockWait, 'own
         : 'by its owner',
     ownerIsCertain: true,
   };
+}
+
+/** How readers hold a lock, in words. @param count at least 1 */
+export function heldForReading(count: number): string {
+  return `for reading, by ${count === 1 ? 'one reader' : `${count} readers`}`;
 }
 
 /**

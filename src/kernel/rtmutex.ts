@@ -5,7 +5,7 @@
 import { offsetBy } from '../base/address.ts';
 import { findMember } from '../debuginfo/type.ts';
 import { type Frame, frameName } from './backtrace.ts';
-import { type LockKind, type LockWait, namedOwner } from './lock_wait.ts';
+import { heldForReading, type LockKind, type LockWait, namedOwner } from './lock_wait.ts';
 import type { Task } from './sched.ts';
 import type { Kernel } from './session.ts';
 
@@ -27,10 +27,10 @@ function wanted(names: readonly string[]): RtLock | null {
   if (any(/^_*rtlock_|^_*rt_(spin|read|write)_lock/))
     return rwbase
       ? { kind: 'rwlock', lockType: 'rwlock_t', rtMutex: 'rwbase.rtmutex' }
-      : { kind: 'spinlock', lockType: 'struct spinlock', rtMutex: 'lock' };
-  if (rwbase) return { kind: 'rwsem', lockType: 'struct rw_semaphore', rtMutex: 'rwbase.rtmutex' };
+      : { kind: 'spinlock', lockType: 'spinlock', rtMutex: 'lock' };
+  if (rwbase) return { kind: 'rwsem', lockType: 'rw_semaphore', rtMutex: 'rwbase.rtmutex' };
   if (!any(/./) || any(/futex|^_*rt_mutex_(lock|trylock|wait_proxy|start_proxy)/)) return null;
-  return { kind: 'mutex', lockType: 'struct mutex', rtMutex: 'rtmutex' };
+  return { kind: 'mutex', lockType: 'mutex', rtMutex: 'rtmutex' };
 }
 
 /**
@@ -48,7 +48,7 @@ export function rtMutexWait(kernel: Kernel, task: Task, frames: readonly Frame[]
     task,
     kind: 'rtmutex',
     lock: lock.pointer(),
-    lockType: 'struct rt_mutex_base',
+    lockType: 'rt_mutex_base',
     ownerMember: 'owner',
     wants: null,
     ...holder,
@@ -71,7 +71,7 @@ export function rtMutexWait(kernel: Kernel, task: Task, frames: readonly Frame[]
   return {
     ...whole,
     wants: names.some((name) => /read_lock|down_read/.test(name)) ? 'read' : 'write',
-    ...readersOr(readers, holder),
+    ...rwHolder(readers, holder),
   };
 }
 
@@ -83,14 +83,13 @@ const writerBias = 0x4000_0000;
  * @param readers `rwbase_rt.readers`, signed: its highest bit (READER_BIAS) is set until a writer wants the lock
  * @param holder of the rt_mutex
  */
-function readersOr(
+function rwHolder(
   readers: number,
   holder: ReturnType<typeof namedOwner>,
 ): Pick<LockWait, 'owner' | 'held' | 'ownerIsCertain'> {
   const count = readers & 0x3fff_ffff;
   if ((readers & writerBias) === 0 && count > 0) {
-    const by = count === 1 ? 'one reader' : `${count} readers`;
-    return { owner: null, held: `for reading, by ${by}`, ownerIsCertain: false };
+    return { owner: null, held: heldForReading(count), ownerIsCertain: false };
   }
   return { ...holder, ...(holder.owner === null ? {} : { held: 'for writing' }) };
 }

@@ -98,7 +98,7 @@ describe('a lock of PREEMPT_RT', () => {
       const wait = told(type, rtMutex, functions);
       assert.deepEqual(
         [wait.kind, wait.at, wait.lockType, wait.ownerMember, wait.owner?.comm, wait.wants],
-        [kind, true, type, `${rtMutex}.owner`, 'holder', null],
+        [kind, true, type.replace('struct ', ''), `${rtMutex}.owner`, 'holder', null],
       );
     });
   }

@@ -81,13 +81,10 @@ function lockEvidence(facts: Facts, wait: LockWait): Finding['evidence'] {
       : `The owner, less its low bits, is the task ${hex16(wait.owner.address)}: ${label(wait.owner)}.`;
   return present(
     evidence(facts, `bt ${hex16(wait.task.address)}`, `${label(wait.task)} sleeps in the lock's slow path.`),
-    wait.ownerMember === null ? null : evidence(facts, `${ownerCommand(wait)} -x ${address}`, why),
+    wait.ownerMember === null
+      ? null
+      : evidence(facts, `struct ${wait.lockType}.${wait.ownerMember} -x ${address}`, why),
   );
-}
-
-/** `struct mutex.owner`; a typedef has no such tag: `*rwlock_t.rwbase.rtmutex.owner`. */
-function ownerCommand({ lockType, ownerMember }: LockWait): string {
-  return `${lockType.startsWith('struct ') ? lockType : `*${lockType}`}.${ownerMember}`;
 }
 
 function lockName(facts: Facts, { kind, lock }: LockWait): string {
