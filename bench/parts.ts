@@ -3,7 +3,7 @@ import type { Pfn } from '../src/base/address.ts';
 import type { KernelSymbol } from '../src/debuginfo/symbol.ts';
 import { openDump } from '../src/dump/open.ts';
 import { findVmcoreinfo } from '../src/dump/vmcoreinfo_search.ts';
-import { Kernel } from '../src/kernel/session.ts';
+import { Kernel } from '../src/kernel/kernel.ts';
 
 export interface Part {
   readonly what: string;

@@ -10,8 +10,8 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import { pfn as asPfn, type VirtAddr, virtAddr } from '../src/base/address.ts';
 import { openDump } from '../src/index.ts';
 import { backtracer } from '../src/kernel/backtrace.ts';
+import type { Kernel } from '../src/kernel/kernel.ts';
 import { logAsText, readLog } from '../src/kernel/printk.ts';
-import type { Kernel } from '../src/kernel/session.ts';
 import { findIncidents } from '../src/oops/scanner.ts';
 
 const [input, output] = process.argv.slice(2);

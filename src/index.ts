@@ -1,6 +1,6 @@
 // The library: what the commands know, a script can ask. See docs/library.md.
 import { openDump as openDumpFiles } from './dump/open.ts';
-import { Kernel } from './kernel/session.ts';
+import { Kernel } from './kernel/kernel.ts';
 
 export type { AddressSpace } from './arch/address_space.ts';
 export { type Pfn, type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from './base/address.ts';
@@ -15,12 +15,12 @@ export type { Dump, DumpInfo, PhysicalMemory } from './dump/dump.ts';
 export { type Backtrace, backtracer, type Frame } from './kernel/backtrace.ts';
 export { lockWait } from './kernel/blocked_on.ts';
 export type { Fault } from './kernel/faults.ts';
+export { Kernel } from './kernel/kernel.ts';
 export { hlistEntries, listEntries } from './kernel/list.ts';
 export { type LockWait, lockChain } from './kernel/lock_wait.ts';
 export type { Module } from './kernel/module.ts';
 export { type LogRecord, readLog } from './kernel/printk.ts';
 export type { Task, TaskTable } from './kernel/sched.ts';
-export { Kernel } from './kernel/session.ts';
 export type { Incident } from './oops/incident.ts';
 export { findIncidents, LogScanner } from './oops/scanner.ts';
 export { similarity } from './oops/signature.ts';

@@ -1,7 +1,7 @@
 // `inquest oops`: every incident in a log, explained.
 import { escapeJson, escapeTerminal } from '../base/text.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { logAsText, readLog } from '../kernel/printk.ts';
-import type { Kernel } from '../kernel/session.ts';
 import { explain } from '../oops/explain.ts';
 import type { Incident } from '../oops/incident.ts';
 import { renderIncident } from '../oops/render.ts';

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { FormatError } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';
 import { openDump } from '../dump/open.ts';
-import { Kernel } from '../kernel/session.ts';
+import { Kernel } from '../kernel/kernel.ts';
 import { writeError } from './output.ts';
 
 /**

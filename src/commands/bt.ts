@@ -4,9 +4,9 @@ import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal, hex16 } from '../base/text.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { crashedCpu, crashedTask } from '../kernel/panic.ts';
 import type { Task } from '../kernel/sched.ts';
-import type { Kernel } from '../kernel/session.ts';
 import {
   checkStacks,
   type ExceptionFrameData,

@@ -2,9 +2,9 @@
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeLine, hex16 } from '../base/text.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { crashedTask } from '../kernel/panic.ts';
 import type { Task } from '../kernel/sched.ts';
-import type { Kernel } from '../kernel/session.ts';
 
 export class CommandContext {
   readonly kernel: Kernel;

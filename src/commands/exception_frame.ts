@@ -3,7 +3,7 @@ import { type Registers, registerSet } from '../arch/registers.ts';
 import type { VirtAddr } from '../base/address.ts';
 import { escapeTerminal, hex, hex16 } from '../base/text.ts';
 import { backtracer } from '../kernel/backtrace.ts';
-import type { Kernel } from '../kernel/session.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 
 /** Registers as data. Names as in `struct pt_regs`' documentation: `rip`, `orig_rax`, ...; `pc`, `x0`, `syscallno`, ... */
 export type RegisterData = Registers;

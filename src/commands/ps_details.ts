@@ -1,9 +1,9 @@
 // `ps -a` and `-r`: arguments and resource limits of processes.
 import { escapeLine, hex } from '../base/text.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { isUnreadable, processArguments } from '../kernel/process_arguments.ts';
 import { type ResourceLimit, resourceLimits } from '../kernel/resource.ts';
 import type { Task } from '../kernel/sched.ts';
-import type { Kernel } from '../kernel/session.ts';
 import { type TaskLabel, taskHeader, taskLabel } from './context.ts';
 
 export interface Arguments {

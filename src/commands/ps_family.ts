@@ -1,8 +1,8 @@
 // `ps -p`, `-c` and `-g`: ancestors, children and threads of tasks.
 import { FormatError } from '../base/errors.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { listEntries } from '../kernel/list.ts';
 import type { Task } from '../kernel/sched.ts';
-import type { Kernel } from '../kernel/session.ts';
 import { type TaskLabel, taskHeader, taskLabel } from './context.ts';
 
 export interface Family {

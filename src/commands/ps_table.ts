@@ -4,9 +4,9 @@
 // >    1408       1   0  ff1459ed1bd920c0  RU   0.3     2260     1576  sh
 import type { VirtAddr } from '../base/address.ts';
 import { escapeLine, hex16 } from '../base/text.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { presentPages } from '../kernel/mmzone.ts';
 import { parentPid, type Task, type TaskState, taskMemory } from '../kernel/sched.ts';
-import type { Kernel } from '../kernel/session.ts';
 import { policyName } from './ps_select.ts';
 
 export interface TaskRow {

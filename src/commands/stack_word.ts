@@ -3,7 +3,7 @@ import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
 import { escapeTerminal, hex16 } from '../base/text.ts';
 import { formatPlace } from '../debuginfo/symbol_table.ts';
-import type { Kernel } from '../kernel/session.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { slabCacheOf } from '../kernel/slab.ts';
 
 export interface SymbolicWord {

@@ -1,6 +1,6 @@
 // How long the kernel had been up, and since when, as crash(8) has it.
 import { tickUptime } from '../kernel/jiffies.ts';
-import type { Kernel } from '../kernel/session.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { readClocks } from '../kernel/timekeeping.ts';
 
 /** Whole seconds since boot: by the timer's ticks, else by the clocks. @throws NotFoundError, MemoryFault */

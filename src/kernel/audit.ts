@@ -1,8 +1,8 @@
 // kernel/audit.c: audit messages that were still queued for auditd when the kernel died.
 import { offsetBy } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
+import type { Kernel } from './kernel.ts';
 import { logText } from './printk.ts';
-import type { Kernel } from './session.ts';
 
 export interface AuditMessage {
   /** AUDIT_* (include/uapi/linux/audit.h). */

@@ -9,9 +9,9 @@ import { offsetBy } from '../base/address.ts';
 import { type OrcSection, OrcTables } from '../debuginfo/orc.ts';
 import type { SymbolPlace } from '../debuginfo/symbol.ts';
 import type { CpuNote } from '../dump/dump.ts';
+import type { Kernel } from './kernel.ts';
 import { kernelView } from './kernel_view.ts';
 import type { Task } from './sched.ts';
-import type { Kernel } from './session.ts';
 
 /** One frame, with the function that it is in. */
 export interface Frame {

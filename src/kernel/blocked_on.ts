@@ -12,10 +12,10 @@ import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import { findMember, offsetOf } from '../debuginfo/type.ts';
 import { type Frame, frameName } from './backtrace.ts';
+import type { Kernel } from './kernel.ts';
 import { heldForReading, type LockWait, namedOwner } from './lock_wait.ts';
 import { rtMutexWait } from './rtmutex.ts';
 import { type Task, taskStack } from './sched.ts';
-import type { Kernel } from './session.ts';
 
 /** Longest queue on one lock that is followed. */
 const maxWaiters = 100_000;

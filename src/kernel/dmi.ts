@@ -1,5 +1,5 @@
 // include/linux/dmi.h: what the firmware told about the machine, as the kernel kept it.
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 export interface DmiField {
   /** `DMI_SYS_VENDOR`, ...: a name of enum dmi_field. */

@@ -7,9 +7,9 @@
 import { type Pfn, pfn as toPfn } from '../base/address.ts';
 import { InquestError, MemoryFault } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';
+import type { Kernel } from './kernel.ts';
 import { MemoryModel } from './memory_model.ts';
 import { PageDescriptors, type PageUse } from './page_flags.ts';
-import type { Kernel } from './session.ts';
 
 /** makedumpfile's -d: what it leaves out. */
 const level = { zero: 1, cache: 2, privateCache: 4, user: 8, free: 16 } as const;

@@ -1,7 +1,7 @@
 // kernel/configs.c: the kernel's own configuration, gzipped, where it was built with CONFIG_IKCONFIG.
 import { gunzipSync } from 'node:zlib';
 import { FormatError, messageOf, NotFoundError } from '../base/errors.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 /** Largest configuration that is believed, in bytes, packed and unpacked. */
 const maxPacked = 4 * 1024 * 1024;

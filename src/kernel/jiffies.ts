@@ -1,5 +1,5 @@
 // include/linux/jiffies.h: the count of timer ticks.
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 import { readClocks } from './timekeeping.ts';
 
 /** Values of CONFIG_HZ that the architectures offer. */

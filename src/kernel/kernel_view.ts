@@ -3,7 +3,7 @@ import type { KernelView } from '../arch/kernel_view.ts';
 import type { VirtAddr } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import { findMember, sizeOf } from '../debuginfo/type.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 /** The answers to a question that may fail: null then, as the interface wants it. Bugs are thrown on. */
 function orNull<T>(work: () => T | null): T | null {

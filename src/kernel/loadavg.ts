@@ -1,5 +1,5 @@
 // include/linux/sched/loadavg.h: the load averages.
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 /** FSHIFT: bits of precision of avenrun's fixed point numbers. */
 const fractionBits = 11;

@@ -1,8 +1,8 @@
 // include/linux/mm_types.h: the memory of a process.
 import type { AddressSpace } from '../arch/address_space.ts';
 import { NotFoundError } from '../base/errors.ts';
+import type { Kernel } from './kernel.ts';
 import type { Task } from './sched.ts';
-import type { Kernel } from './session.ts';
 
 /**
  * The virtual memory of a process.

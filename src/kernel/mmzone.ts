@@ -1,6 +1,6 @@
 // include/linux/mmzone.h: memory nodes, and how much memory there is.
 import type { KernelObject } from '../debuginfo/object.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 /** More nodes than NODES_SHIFT allows (10). */
 const maxNodes = 1024;

@@ -6,8 +6,8 @@ import { BtfTypes } from '../debuginfo/btf.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import type { KernelSymbol } from '../debuginfo/symbol.ts';
 import { findMember, sizeOf } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
-import type { Kernel } from './session.ts';
 
 /** Largest symbol table or type blob of one module that is believed, in bytes. */
 const maxTable = 64 * 1024 * 1024;

@@ -3,7 +3,7 @@
 import { offsetBy } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 /** More CPUs than any kernel is built for (NR_CPUS tops out at 8192 on x86_64). */
 const maxCpus = 8192;

@@ -1,7 +1,7 @@
 // include/asm-generic/sections.h, include/linux/module.h: which symbols are per-CPU variables, whose address
 // is not where they are.
 import type { KernelSymbol } from '../debuginfo/symbol.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 /** True for a per-CPU variable of the kernel or of a module. Module memory that cannot be read makes no difference. */
 export function isPerCpuSymbol(kernel: Kernel, symbol: KernelSymbol): boolean {

@@ -9,10 +9,10 @@
 import type { VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import { offsetOf, sizeOf } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
 import { readStructuredLog } from './printk_log.ts';
 import { readPlainLog } from './printk_plain.ts';
 import { readRingbuffer } from './printk_ringbuffer.ts';
-import type { Kernel } from './session.ts';
 
 /** Who printed a record: a thread, or a CPU outside of any thread's context (an interrupt). */
 export interface LogCaller {

@@ -6,9 +6,9 @@
 // A record whose `len` is 0 means: go on at the start of the ring. (The struct's name was `log` before 3.11.)
 import { FormatError } from '../base/errors.ts';
 import { findMember, offsetOf } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
 import { MemoryWindow } from './memory_window.ts';
 import { callerOf, type LogRecord, logOffset, logSize, logSymbol, logText, maxLogBytes } from './printk.ts';
-import type { Kernel } from './session.ts';
 
 /** enum log_flags */
 const LOG_NEWLINE = 2;

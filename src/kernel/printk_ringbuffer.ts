@@ -10,9 +10,9 @@ import { offsetBy } from '../base/address.ts';
 import { latin1 } from '../base/byte_reader.ts';
 import { FormatError, InquestError } from '../base/errors.ts';
 import { findMember, offsetOf } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
 import { MemoryWindow } from './memory_window.ts';
 import { callerOf, type LogRecord, logOffset, logSize, logSymbol, logText, maxLogBytes } from './printk.ts';
-import type { Kernel } from './session.ts';
 
 /** enum desc_state, in the top two bits of a descriptor's state. */
 const committed = 1;

@@ -2,8 +2,8 @@
 // waited in per-CPU buffers for a safe moment to reach the log. Some of it may never have got there.
 import type { VirtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
+import type { Kernel } from './kernel.ts';
 import { logText } from './printk.ts';
-import type { Kernel } from './session.ts';
 
 export interface SafeBuffer {
   /** Name of the per-CPU variable: `nmi_print_seq` or `safe_print_seq`. */

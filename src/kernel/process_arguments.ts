@@ -2,9 +2,9 @@
 // (include/linux/mm_types.h: mm_struct.arg_start, ...).
 import type { VirtAddr } from '../base/address.ts';
 import { type InquestError, MemoryFault } from '../base/errors.ts';
+import type { Kernel } from './kernel.ts';
 import { logText } from './printk.ts';
 import type { Task } from './sched.ts';
-import type { Kernel } from './session.ts';
 
 /** Longest arguments that are read, in bytes. */
 const maxLength = 2 * 1024 * 1024;

@@ -5,9 +5,9 @@
 import { offsetBy } from '../base/address.ts';
 import { findMember } from '../debuginfo/type.ts';
 import { type Frame, frameName } from './backtrace.ts';
+import type { Kernel } from './kernel.ts';
 import { heldForReading, type LockKind, type LockWait, namedOwner } from './lock_wait.ts';
 import type { Task } from './sched.ts';
-import type { Kernel } from './session.ts';
 
 /** A lock of PREEMPT_RT, and where in it the rt_mutex is. */
 interface RtLock {

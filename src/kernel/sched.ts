@@ -3,8 +3,8 @@ import { threadSize as stackSize } from '../arch/stacks.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
+import type { Kernel } from './kernel.ts';
 import { kernelView } from './kernel_view.ts';
-import type { Kernel } from './session.ts';
 import { findTasks } from './task_list.ts';
 
 /** States as ps(1) and crash(8) shorten them. */

@@ -1,9 +1,9 @@
 // include/linux/shmem_fs.h: tmpfs mounts and the memory that their files take.
 import type { KernelObject } from '../debuginfo/object.ts';
 import { strip } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
 import { percpuCounter } from './sched.ts';
-import type { Kernel } from './session.ts';
 
 /** One tmpfs instance. */
 export interface TmpfsUse {

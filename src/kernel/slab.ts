@@ -4,9 +4,9 @@
 import { pfn, type VirtAddr } from '../base/address.ts';
 import { InquestError, NotFoundError } from '../base/errors.ts';
 import { findMember } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
 import { MemoryModel } from './memory_model.ts';
 import { PageDescriptors } from './page_flags.ts';
-import type { Kernel } from './session.ts';
 
 /** The slab that an address lies in. */
 export interface SlabPlace {

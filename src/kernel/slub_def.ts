@@ -1,7 +1,7 @@
 // include/linux/slub_def.h (mm/slab.h since 6.8): how large each slab cache is.
 import type { KernelObject } from '../debuginfo/object.ts';
+import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
-import type { Kernel } from './session.ts';
 
 /** One slab cache and the memory that it holds. */
 export interface SlabCache {

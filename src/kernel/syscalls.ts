@@ -1,6 +1,6 @@
 // The table of system calls (arch/x86/entry/syscall_64.c; arch/arm64/kernel/sys.c).
 import { offsetBy, type VirtAddr } from '../base/address.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 export interface SystemCall {
   readonly number: number;

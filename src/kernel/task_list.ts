@@ -11,8 +11,8 @@ import type { VirtAddr } from '../base/address.ts';
 import { FormatError, InquestError } from '../base/errors.ts';
 import { KernelObject } from '../debuginfo/object.ts';
 import { findMember } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
 import { hlistEntries, listEntries, listNodes } from './list.ts';
-import type { Kernel } from './session.ts';
 import { tasksInSlabs } from './task_slab.ts';
 import { xarrayEntries } from './xarray.ts';
 

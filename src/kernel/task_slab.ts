@@ -4,8 +4,8 @@ import { offsetBy, pfn, type VirtAddr } from '../base/address.ts';
 import { FormatError, MemoryFault } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import { findMember } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
 import { MemoryModel } from './memory_model.ts';
-import type { Kernel } from './session.ts';
 
 /** Most page frames whose `struct page` is looked at: 16 GiB of memory, a second or two. */
 const maxFrames = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 // kernel/time/timekeeping.c: what the clocks showed when they were last updated (at the last tick).
 import { NotFoundError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 /** Nanoseconds. */
 export interface Clocks {

@@ -2,7 +2,7 @@
 import { offsetBy } from '../base/address.ts';
 import { latin1 } from '../base/byte_reader.ts';
 import { findMember } from '../debuginfo/type.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 export interface Utsname {
   readonly sysname: string;

@@ -1,6 +1,6 @@
 // include/linux/vmstat.h, include/linux/mmzone.h: what the pages of memory were used for.
 import type { KernelObject } from '../debuginfo/object.ts';
-import type { Kernel } from './session.ts';
+import type { Kernel } from './kernel.ts';
 
 /** Counters of pages, by the kernel's own names (`NR_FREE_PAGES`, `NR_ANON_MAPPED`, `NR_SHMEM`, ...). */
 export type VmStat = ReadonlyMap<string, number>;

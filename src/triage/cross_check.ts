@@ -4,8 +4,8 @@
 import { followsCall } from '../arch/x86_64/call_sites.ts';
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { count } from '../base/text.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { kernelView } from '../kernel/kernel_view.ts';
-import type { Kernel } from '../kernel/session.ts';
 import type { Frame } from '../oops/frames.ts';
 import { asGuilty, findGuilty } from '../oops/guilty.ts';
 import type { Incident } from '../oops/incident.ts';

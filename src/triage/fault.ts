@@ -2,7 +2,7 @@
 import { type MemoryOperand, memoryOperands } from '../arch/x86_64/operand.ts';
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { hex } from '../base/text.ts';
-import type { Kernel } from '../kernel/session.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { type Facts, instructionAt } from './facts.ts';
 
 export interface FaultAccess {

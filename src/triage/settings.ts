@@ -1,5 +1,5 @@
 // The values that sysctls had in the dead kernel.
-import type { Kernel } from '../kernel/session.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import type { Sysctl } from '../oops/explain.ts';
 import type { Analysis } from './analysis.ts';
 

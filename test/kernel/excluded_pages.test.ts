@@ -10,8 +10,8 @@ import type { DumpFormat } from '../../src/dump/dump.ts';
 import { PagedMemory } from '../../src/dump/paged_memory.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
 import { installExcludedPageJudge, pageCensus } from '../../src/kernel/excluded_pages.ts';
+import type { Kernel } from '../../src/kernel/kernel.ts';
 import { pageTypeIs } from '../../src/kernel/page_flags.ts';
-import type { Kernel } from '../../src/kernel/session.ts';
 
 const directMap = 0xff11_0000_0000_0000n;
 /** Frames of: the roots of mem_section, a root, the page structures (256 of 64 bytes), and those under test. */

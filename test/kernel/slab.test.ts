@@ -6,7 +6,7 @@ import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base
 import { MemoryFault } from '../../src/base/errors.ts';
 import { KernelObject } from '../../src/debuginfo/object.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
-import type { Kernel } from '../../src/kernel/session.ts';
+import type { Kernel } from '../../src/kernel/kernel.ts';
 import { slabAt, slabCacheOf } from '../../src/kernel/slab.ts';
 import { parseCTypes } from '../support/c_types.ts';
 import { SyntheticMemory } from '../support/synthetic_memory.ts';

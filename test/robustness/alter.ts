@@ -3,7 +3,7 @@
 import { physAddr, type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { InquestError } from '../../src/base/errors.ts';
 import type { Dump } from '../../src/dump/dump.ts';
-import type { Kernel } from '../../src/kernel/session.ts';
+import type { Kernel } from '../../src/kernel/kernel.ts';
 import { AlteredMemory } from './altered_memory.ts';
 import { awkwardNumbers, Dice } from './mutate.ts';
 

@@ -5,7 +5,7 @@ import { InquestError, messageOf } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import type { Dump } from '../../src/dump/dump.ts';
 import { pageCensus } from '../../src/kernel/excluded_pages.ts';
-import { Kernel } from '../../src/kernel/session.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
 import { renderReport } from '../../src/report/render.ts';
 import { ShellSession } from '../../src/shell/session.ts';
 import { analyse } from '../../src/triage/analyse.ts';

@@ -8,7 +8,7 @@ import { physAddr, virtAddr } from '../../src/base/address.ts';
 import { InquestError } from '../../src/base/errors.ts';
 import type { Dump } from '../../src/dump/dump.ts';
 import { openDump } from '../../src/dump/open.ts';
-import { Kernel } from '../../src/kernel/session.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
 import { flatten } from '../support/dump_writers/flattened.ts';
 import { openBytes, tempDirectory } from '../support/dump_writers/temp_files.ts';
 import { alterPage, alterWords, pagesRead, targetsOf } from './alter.ts';

@@ -13,10 +13,10 @@ import { type MemberPlace, memberOf, sizeOf, strip, type Type, type TypeSource }
 import type { CpuNote } from '../../src/dump/dump.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
 import { FaultLog } from '../../src/kernel/faults.ts';
+import type { Kernel } from '../../src/kernel/kernel.ts';
 import { type Module, readModules } from '../../src/kernel/module.ts';
 import { type Cpus, perCpuOffset, readCpus } from '../../src/kernel/percpu.ts';
 import { readTasks, type TaskTable } from '../../src/kernel/sched.ts';
-import type { Kernel } from '../../src/kernel/session.ts';
 import { declaredType } from '../../src/kernel/variables.ts';
 import { parseCTypes } from './c_types.ts';
 import { SyntheticSpace } from './synthetic_memory.ts';
