@@ -1,19 +1,20 @@
 // Every command of the crash shell, by name. One line a command; aliases are the shell's.
-import { bt } from './bt.ts';
+
+import { dis } from './code/dis.ts';
+import { sym } from './code/sym.ts';
 import type { Command } from './command.ts';
-import { dis } from './dis.ts';
-import { helpOn } from './help.ts';
-import { list } from './list.ts';
-import { log } from './log.ts';
-import { mod } from './mod.ts';
-import { p } from './p.ts';
-import { ps } from './ps.ts';
-import { rd } from './rd.ts';
-import { set } from './set.ts';
-import { pointerTo, struct, union } from './struct.ts';
-import { sym } from './sym.ts';
-import { sys } from './sys.ts';
-import { task } from './task.ts';
+import { rd } from './memory/rd.ts';
+import { helpOn } from './session/help.ts';
+import { set } from './session/set.ts';
+import { log } from './system/log.ts';
+import { mod } from './system/mod.ts';
+import { sys } from './system/sys.ts';
+import { bt } from './tasks/bt/bt.ts';
+import { ps } from './tasks/ps/ps.ts';
+import { task } from './tasks/task.ts';
+import { list } from './types/list.ts';
+import { p } from './types/p.ts';
+import { pointerTo, struct, union } from './types/struct.ts';
 
 const commands: readonly Command[] = [
   bt,

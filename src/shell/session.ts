@@ -6,8 +6,8 @@ import { InquestError, messageOf, NotFoundError, UsageError } from '../base/erro
 import { escapeTerminal } from '../base/text.ts';
 import { type Command, type CommandOutput, toJson, usageText } from '../commands/command.ts';
 import type { CommandContext } from '../commands/context.ts';
-import { interpretUnknown } from '../commands/fallback.ts';
 import { findCommand } from '../commands/registry.ts';
+import { interpretUnknown } from '../commands/session/fallback.ts';
 import { type OutputTarget, parseCommandLine } from './command_line.ts';
 
 /** crash(8)'s own aliases. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../../src/base/errors.ts';
-import { bt } from '../../src/commands/bt.ts';
+import { bt } from '../../src/commands/tasks/bt/bt.ts';
 import { DyingKernel, exception, user } from '../support/dying_kernel.ts';
 import { assertGolden } from '../support/golden.ts';
 

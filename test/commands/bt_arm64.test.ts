@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bt } from '../../src/commands/bt.ts';
+import { bt } from '../../src/commands/tasks/bt/bt.ts';
 import { DyingArm64, user } from '../support/dying_arm64.ts';
 import { exception } from '../support/dying_kernel.ts';
 import { assertGolden } from '../support/golden.ts';

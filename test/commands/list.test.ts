@@ -4,8 +4,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { MemoryFault, NotFoundError, UsageError } from '../../src/base/errors.ts';
-import { list } from '../../src/commands/list.ts';
-import { walkList } from '../../src/commands/list_walk.ts';
+import { list } from '../../src/commands/types/list.ts';
+import { walkList } from '../../src/commands/types/list_walk.ts';
 import { CommandKernel, lines } from '../support/command_kernel.ts';
 import { SyntheticSpace } from '../support/synthetic_memory.ts';
 

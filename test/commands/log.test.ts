@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
-import { log } from '../../src/commands/log.ts';
+import { log } from '../../src/commands/system/log.ts';
 import { ringbufferTypes, writeRingbuffer } from '../support/printk_writer.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 

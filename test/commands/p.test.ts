@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MemoryFault, NotFoundError, UsageError } from '../../src/base/errors.ts';
 import { toJson } from '../../src/commands/command.ts';
-import { p } from '../../src/commands/p.ts';
+import { p } from '../../src/commands/types/p.ts';
 import { CommandKernel } from '../support/command_kernel.ts';
 
 function machine() {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
-import { ps } from '../../src/commands/ps.ts';
+import { ps } from '../../src/commands/tasks/ps/ps.ts';
 import type { SyntheticKernel } from '../support/synthetic_kernel.ts';
 import { linkTasks, machine, newTask } from '../support/task_writer.ts';
 

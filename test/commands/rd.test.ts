@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { MemoryFault, NotFoundError, UsageError } from '../../src/base/errors.ts';
 import { toJson } from '../../src/commands/command.ts';
-import { rd } from '../../src/commands/rd.ts';
+import { rd } from '../../src/commands/memory/rd.ts';
 import { CommandKernel, lines } from '../support/command_kernel.ts';
 
 function machine() {

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
-import { mod } from '../../src/commands/mod.ts';
 import { allCommands, findCommand } from '../../src/commands/registry.ts';
-import { set } from '../../src/commands/set.ts';
-import { task } from '../../src/commands/task.ts';
+import { set } from '../../src/commands/session/set.ts';
+import { mod } from '../../src/commands/system/mod.ts';
+import { task } from '../../src/commands/tasks/task.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 import { linkTasks, machine, newTask } from '../support/task_writer.ts';
 

@@ -4,8 +4,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { MemoryFault, NotFoundError, UsageError } from '../../src/base/errors.ts';
 import { toJson } from '../../src/commands/command.ts';
-import { interpretUnknown } from '../../src/commands/fallback.ts';
-import { pointerTo, struct, union } from '../../src/commands/struct.ts';
+import { interpretUnknown } from '../../src/commands/session/fallback.ts';
+import { pointerTo, struct, union } from '../../src/commands/types/struct.ts';
 import { CommandKernel, lines } from '../support/command_kernel.ts';
 
 const declarations = `

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MemoryFault, NotFoundError, UsageError } from '../../src/base/errors.ts';
-import { dis } from '../../src/commands/dis.ts';
-import { sym } from '../../src/commands/sym.ts';
+import { dis } from '../../src/commands/code/dis.ts';
+import { sym } from '../../src/commands/code/sym.ts';
 import { CommandKernel, lines } from '../support/command_kernel.ts';
 
 function machine() {

@@ -1,0 +1,26 @@
+// A symbol as `sym` prints it: `ffffffffc0419a30 (t) widget_write [widget]`.
+import { offsetBy, type VirtAddr } from '../../base/address.ts';
+import { escapeTerminal, hex } from '../../base/text.ts';
+import type { KernelSymbol } from '../../debuginfo/symbol.ts';
+
+/** A symbol, or a place behind one. */
+export interface SymbolEntry {
+  readonly address: VirtAddr;
+  /** nm(1)'s letter. */
+  readonly type: string;
+  readonly name: string;
+  /** Bytes behind the symbol. */
+  readonly offset: number;
+  readonly module: string | null;
+}
+
+export function symbolEntry(symbol: KernelSymbol, offset = 0): SymbolEntry {
+  const { address, type, name, module } = symbol;
+  return { address: offsetBy(address, offset), type, name, offset, module };
+}
+
+export function symbolLine({ address, type, name, offset, module }: SymbolEntry, radix: 10 | 16 = 10): string {
+  const behind = offset === 0 ? '' : radix === 16 ? `+0x${hex(offset)}` : `+${offset}`;
+  const owner = module === null ? '' : ` [${escapeTerminal(module)}]`;
+  return `${hex(address)} (${type}) ${escapeTerminal(name)}${behind}${owner}\n`;
+}

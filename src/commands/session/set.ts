@@ -1,0 +1,186 @@
+// set: the task that other commands mean, and how they print.
+
+import type { VirtAddr } from '../../base/address.ts';
+import { assertNever, UsageError } from '../../base/errors.ts';
+import { escapeLine, hex16 } from '../../base/text.ts';
+import { crashedTask } from '../../kernel/panic.ts';
+import type { Task, TaskState } from '../../kernel/sched.ts';
+import { defineCommand } from '../command.ts';
+import { type CommandContext, parseCpus } from '../context.ts';
+import { parseOptions } from '../options.ts';
+
+interface ContextTask {
+  readonly pid: number;
+  readonly command: string;
+  readonly task: VirtAddr;
+  /** Its struct thread_info: within the task_struct, or at the bottom of the stack on older kernels. */
+  readonly threadInfo: VirtAddr | null;
+  readonly cpu: number;
+  readonly state: TaskState;
+  readonly active: boolean;
+  readonly panicked: boolean;
+}
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+}
+
+type SetData =
+  | { readonly kind: 'task'; readonly task: ContextTask; readonly silent: boolean }
+  | { readonly kind: 'variables'; readonly variables: readonly Variable[] };
+
+export const set = defineCommand<SetData>({
+  name: 'set',
+  help: {
+    summary: 'the current task, and how values are printed',
+    usage: ['[pid|task]', '-p', '-c cpu', '-a pid|task', '[variable [value]]', '-v'],
+    description: `Shows or changes the current task, which bt, task, files and others mean when no task is named. At first
+it is the task that panicked.
+
+  (none)       shows the current task
+  pid|task     makes this the current task: a pid, or the address of a task_struct
+  -p           back to the task that panicked
+  -c cpu       the task that this CPU was running
+  -a pid|task  declares this to be the task that its CPU was running, where the dump has that wrong
+  -v           shows the variables
+
+Variables: a name alone shows it, with a value changes it.
+  radix 10|16  how values are printed when neither -x nor -d is given; also: hex, dec
+  scroll off   output is never held up page by page here, so there is no "on"`,
+    examples: [
+      ['set 1', 'makes pid 1 the current task'],
+      ['set -c 1', 'what CPU 1 was doing'],
+      ['set radix 16', 'hexadecimal from now on'],
+    ],
+  },
+  collect: collectSet,
+  render: renderSet,
+});
+
+function collectSet(context: CommandContext, args: readonly string[]): SetData {
+  const options = parseOptions(args, 'pc:a:v');
+  const [first, second] = options.args;
+  if (options.args.length > 2) throw new UsageError('');
+  if (options.has('v')) return { kind: 'variables', variables: variables(context) };
+
+  const spec = options.value('c');
+  if (spec !== null) {
+    const [cpu] = parseCpus(context, /^\d+$/.test(spec) ? spec : '');
+    const task = context.kernel.tasks.active(cpu!);
+    if (task === null) throw new UsageError(`the task that CPU ${cpu} was running is not known`);
+    context.task = task;
+    return { kind: 'task', task: contextTask(context), silent: true };
+  }
+  const active = options.value('a');
+  if (active !== null) {
+    const task = context.taskByWord(active);
+    context.kernel.tasks.setActive(task);
+    return { kind: 'task', task: contextTask(context), silent: true };
+  }
+  if (options.has('p')) {
+    const crashed = crashedTask(context.kernel);
+    if (crashed === null) throw new UsageError('no task panicked, as far as the dump tells');
+    context.task = crashed.task;
+  } else if (first !== undefined) {
+    if (Object.hasOwn(variableTable, first)) {
+      variableTable[first]!.change(context, second ?? null);
+      return { kind: 'variables', variables: [variableTable[first]!.show(context)] };
+    }
+    if (second !== undefined) throw new UsageError(`no such variable: ${escapeLine(first)}`);
+    context.task = context.taskByWord(first);
+  }
+  return { kind: 'task', task: contextTask(context), silent: false };
+}
+
+function contextTask(context: CommandContext): ContextTask {
+  const { task, kernel } = context;
+  return {
+    pid: task.pid,
+    command: task.comm,
+    task: task.address,
+    threadInfo: kernel.faults.attempt('thread_info', () => threadInfo(task), null),
+    cpu: task.cpu,
+    state: task.state,
+    active: task.active,
+    panicked: crashedTask(kernel)?.task === task,
+  };
+}
+
+function threadInfo(task: Task): VirtAddr {
+  // in the task since c65eacbe290b (4.9) where CONFIG_THREAD_INFO_IN_TASK; else at the lowest address of its stack
+  return task.object.optional('thread_info')?.address ?? task.object.member('stack').pointer();
+}
+
+interface VariableHandler {
+  show(context: CommandContext): Variable;
+  /** @param value null: nothing was given, leave it */
+  change(context: CommandContext, value: string | null): void;
+}
+
+const radix: VariableHandler = {
+  show: ({ radix }) => ({ name: 'radix', value: radix === 16 ? '16 (hex)' : '10 (decimal)' }),
+  change(context, value) {
+    if (value === null) return;
+    if (!/^(10|16|dec|hex|decimal|hexadecimal)$/.test(value)) {
+      throw new UsageError(`radix is 10 or 16, not ${escapeLine(value)}`);
+    }
+    context.radix = /^(16|hex)/.test(value) ? 16 : 10;
+  },
+};
+
+const variableTable: Readonly<Record<string, VariableHandler>> = {
+  scroll: {
+    show: () => ({ name: 'scroll', value: 'off (none)' }),
+    change(_context, value) {
+      if (value !== null && value !== 'off')
+        throw new UsageError('output is not held up page by page: pipe it to less(1)');
+    },
+  },
+  radix,
+  hex: { show: radix.show, change: (context) => radix.change(context, '16') },
+  dec: { show: radix.show, change: (context) => radix.change(context, '10') },
+};
+
+function variables(context: CommandContext): Variable[] {
+  return [
+    ...['scroll', 'radix'].map((name) => variableTable[name]!.show(context)),
+    { name: 'dumpfile', value: context.kernel.dump.info.files.join(' ') },
+  ];
+}
+
+function renderSet(data: SetData): string {
+  switch (data.kind) {
+    case 'variables':
+      return data.variables.map(({ name, value }) => `${name.padStart(14)}: ${escapeLine(value)}\n`).join('');
+    case 'task':
+      return data.silent ? '' : renderTask(data.task);
+    default:
+      return assertNever(data);
+  }
+}
+
+const stateNames: Readonly<Record<TaskState, string>> = {
+  RU: 'TASK_RUNNING',
+  IN: 'TASK_INTERRUPTIBLE',
+  UN: 'TASK_UNINTERRUPTIBLE',
+  ID: 'TASK_IDLE',
+  ST: 'TASK_STOPPED',
+  TR: 'TASK_TRACED',
+  ZO: 'EXIT_ZOMBIE',
+  DE: 'TASK_DEAD',
+  SW: 'TASK_SWAPPING',
+  WA: 'TASK_WAKING',
+  PA: 'TASK_PARKED',
+  NE: 'TASK_NEW',
+  '??': '(unknown)',
+};
+
+function renderTask(task: ContextTask): string {
+  const mark = task.panicked ? '(PANIC)' : task.active ? '(ACTIVE)' : '';
+  const info = task.threadInfo === null ? '' : `  [THREAD_INFO: ${hex16(task.threadInfo)}]`;
+  return (
+    `    PID: ${task.pid}\nCOMMAND: "${escapeLine(task.command)}"\n   TASK: ${hex16(task.task)}${info}\n` +
+    `    CPU: ${task.cpu}\n  STATE: ${stateNames[task.state]} ${mark}\n`
+  );
+}

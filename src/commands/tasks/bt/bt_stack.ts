@@ -1,0 +1,264 @@
+// What lies on a stack, however it came there: words, text addresses, saved registers, the overflow mark.
+import { registerSet } from '../../../arch/registers.ts';
+import { onStack, type Stack } from '../../../arch/stacks.ts';
+import { offsetBy, type VirtAddr } from '../../../base/address.ts';
+import { escapeTerminal, hex16 } from '../../../base/text.ts';
+import { backtracer } from '../../../kernel/backtrace.ts';
+import type { Kernel } from '../../../kernel/kernel.ts';
+import { kernelView } from '../../../kernel/kernel_view.ts';
+import { type Task, taskStack } from '../../../kernel/sched.ts';
+import type { CommandContext } from '../../context.ts';
+import { describeWord, type SymbolicWord, wordText } from '../../memory/stack_word.ts';
+import { exceptionLines, type RegisterData, type SavedRegisters, savedRegisters } from './exception_frame.ts';
+
+export interface ExceptionFrameData {
+  readonly mode: 'kernel' | 'user';
+  /** Virtual address of the saved registers. */
+  readonly address: VirtAddr;
+  readonly registers: RegisterData;
+  readonly symbol: string | null;
+  readonly offset: number | null;
+  readonly link?: SavedRegisters['link'];
+}
+
+export interface StackSymbol {
+  /** Stack address. */
+  readonly at: VirtAddr;
+  readonly address: VirtAddr;
+  readonly symbol: string;
+  readonly module: string | null;
+}
+
+/** What lies on one of the stacks that a trace leads over. */
+interface StackSegment {
+  readonly symbols: readonly StackSymbol[];
+  /** The entry code by which the trace came upon this stack, with what it had interrupted there. */
+  readonly entry: StackSymbol | null;
+  readonly registers: {
+    readonly registers: RegisterData;
+    readonly symbol: string | null;
+    readonly offset: number | null;
+    readonly link?: SavedRegisters['link'];
+  } | null;
+  /** The stack that was left for this one; null for the first. */
+  readonly leaves: string | null;
+}
+
+export type StackData =
+  | { readonly kind: 'words'; readonly words: readonly SymbolicWord[] }
+  | {
+      readonly kind: 'symbols';
+      /** Whether the first symbol is where the task stopped. */
+      readonly started: boolean;
+      readonly segments: readonly StackSegment[];
+      /** Registers of user mode, at the end. */
+      readonly user: RegisterData | null;
+    }
+  | { readonly kind: 'exceptions'; readonly frames: readonly ExceptionFrameData[] };
+
+/** STACK_END_MAGIC (include/uapi/linux/magic.h), at the base of every task's stack. */
+const stackEndMagic = 0x57ac6e9dn;
+
+/** `-r`: every word of a task's stack. */
+export function stackWords({ kernel }: CommandContext, task: Task): StackData {
+  const stack = taskStack(kernel, task);
+  if (stack === null) return { kind: 'words', words: [] };
+  const words = readWords(kernel, stack.start, stack.size);
+  return {
+    kind: 'words',
+    words: words.map((word, i) => describeWord(kernel, offsetBy(stack.start, i * 8), word, 'symbols')),
+  };
+}
+
+/** `-t`, `-T`: every word that is a text address, from where the task stopped or from the stack's base. */
+export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: boolean): StackData {
+  const stack = taskStack(kernel, task);
+  if (stack === null) return { kind: 'symbols', started: false, segments: [], user: null };
+  const end = offsetBy(stack.start, stack.size);
+  // where the trace leads over several stacks, each from where the trace comes upon it
+  const tracer = backtracer(kernel);
+  const { isUserMode, stackPointer } = registerSet(kernel.arch.name);
+  const { frames } = tracer.of(task);
+  const outermost = frames.at(-1);
+  const user = outermost?.registers != null && isUserMode(outermost.registers) ? outermost.registers : null;
+  if (fromBase) {
+    const symbols = textWords(kernel, offsetBy(stack.start, 8), end);
+    return {
+      kind: 'symbols',
+      started: false,
+      segments: [{ symbols, entry: null, registers: null, leaves: null }],
+      user,
+    };
+  }
+  const segments: StackSegment[] = [];
+  for (const [i, frame] of frames.entries()) {
+    if (i > 0 && frames[i - 1]!.stack === frame.stack) continue;
+    const on = tracer.stacks(task).find(({ name }) => name === frame.stack);
+    if (on === undefined) continue;
+    const kernelRegisters =
+      i > 0 && frame.kind === 'entry' && frame.registers !== null && !isUserMode(frame.registers)
+        ? frame.registers
+        : null;
+    const from = kernelRegisters === null ? frame.frameAddress : stackPointer(kernelRegisters);
+    const entry =
+      kernelRegisters === null || frame.place === null
+        ? null
+        : {
+            at: frame.frameAddress,
+            address: frame.address,
+            symbol: frame.place.symbol.name,
+            module: frame.place.symbol.module,
+          };
+    segments.push({
+      symbols: onStack(on, from) ? textWords(kernel, from, on.end) : [],
+      entry,
+      registers: kernelRegisters === null ? null : told(kernel, kernelRegisters),
+      leaves: i === 0 ? null : frames[i - 1]!.stack,
+    });
+  }
+  return { kind: 'symbols', started: true, segments, user };
+}
+
+/** Registers with the function that was interrupted, as data. */
+function told(kernel: Kernel, registers: RegisterData): Omit<ExceptionFrameData, 'mode' | 'address'> {
+  const { interrupted, ...saved } = savedRegisters(kernel, registers);
+  return { ...saved, symbol: interrupted?.symbol ?? null, offset: interrupted?.offset ?? null };
+}
+
+/** Every word of [from, end) that is an address of text. */
+function textWords(kernel: Kernel, from: VirtAddr, end: VirtAddr): StackSymbol[] {
+  const view = kernelView(kernel);
+  const { unwinder } = backtracer(kernel);
+  const symbols: StackSymbol[] = [];
+  for (const [i, word] of readWords(kernel, from, Number(end - from)).entries()) {
+    const address = word === null ? null : unwinder.textAddress(word);
+    if (address === null || !view.isText(address)) continue;
+    const place = kernel.place(address);
+    if (place === null) continue;
+    symbols.push({
+      at: offsetBy(from, i * 8),
+      address,
+      symbol: place.symbol.name,
+      module: place.symbol.module,
+    });
+  }
+  return symbols;
+}
+
+/** `-e`: everything on a task's own stack that looks like saved registers. */
+export function exceptionFrames(context: CommandContext, task: Task): StackData & { kind: 'exceptions' } {
+  const own = backtracer(context.kernel).stacks(task)[0]!;
+  return exceptionFramesOn(context, task, own);
+}
+
+/** The same on any one stack. */
+export function exceptionFramesOn(
+  { kernel }: CommandContext,
+  task: Task,
+  stack: Stack,
+): StackData & { kind: 'exceptions' } {
+  const tracer = backtracer(kernel);
+  const stacks = tracer.stacks(task);
+  const { unwinder } = tracer;
+  const { instructionPointer, isUserMode, stackPointer } = registerSet(kernel.arch.name);
+  const view = kernelView(kernel);
+  const frames: ExceptionFrameData[] = [];
+  for (let at = stack.start; at + BigInt(unwinder.savedSize) <= stack.end; at = offsetBy(at, 8)) {
+    const registers = unwinder.savedRegisters(at);
+    if (registers === null) continue;
+    const sp = stackPointer(registers);
+    const mode = isUserMode(registers) ? 'user' : 'kernel';
+    const isKernels = view.isText(instructionPointer(registers)) && stacks.some((s) => sp >= s.start && sp <= s.end);
+    if (mode === 'user' || isKernels) frames.push({ mode, address: at, ...told(kernel, registers) });
+  }
+  return { kind: 'exceptions', frames };
+}
+
+/** `-v`: a sentence for each stack whose end mark is gone, or whose thread_info is not its task's. */
+export function checkStacks(kernel: Kernel): string[] {
+  const problems: string[] = [];
+  for (const task of kernel.tasks.all) {
+    kernel.faults.attempt(
+      `stack of pid ${task.pid}`,
+      () => {
+        const stack = taskStack(kernel, task);
+        if (stack === null) return;
+        // where thread_info is on the stack, the mark is behind it (before 4.9)
+        const inStack = !task.object.has('thread_info');
+        const at = inStack ? offsetBy(stack.start, sizeOfThreadInfo(kernel)) : stack.start;
+        const mark = kernel.space.u64(at);
+        if (mark === stackEndMagic || task.idle) return;
+        problems.push(
+          `PID: ${task.pid}  TASK: ${hex16(task.address)}  COMMAND: "${escapeTerminal(task.comm)}": possible stack overflow: the end mark at ${hex16(at)} is ${hex16(mark)}`,
+        );
+      },
+      undefined,
+    );
+  }
+  return problems;
+}
+
+function sizeOfThreadInfo(kernel: Kernel): number {
+  const type = kernel.types.find('struct thread_info');
+  return type !== null && type.kind === 'struct' ? type.size : 0;
+}
+
+function readWords(kernel: Kernel, start: VirtAddr, length: number): (bigint | null)[] {
+  const words: (bigint | null)[] = [];
+  for (let done = 0; done + 8 <= length; ) {
+    const { bytes, fault } = kernel.space.readUpTo(offsetBy(start, done), length - done);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i + 8 <= bytes.length; i += 8) words.push(view.getBigUint64(i, true));
+    done += bytes.length;
+    if (fault === null) break;
+    kernel.faults.record('stack', fault);
+    const page = kernel.dump.memory.pageSize;
+    const skip = Math.min(length - done, page - Number((start + BigInt(done)) & BigInt(page - 1)));
+    for (let i = 0; i + 8 <= skip; i += 8) words.push(null);
+    done += skip;
+  }
+  return words;
+}
+
+export function renderStack(data: StackData): string {
+  switch (data.kind) {
+    case 'words': {
+      let text = '';
+      for (let i = 0; i < data.words.length; i += 2) {
+        const cells = data.words.slice(i, i + 2).map((word) => wordText(word, 0).padEnd(16));
+        text += `${hex16(data.words[i]!.at)}:  ${cells.join(' ')} \n`;
+      }
+      return text;
+    }
+    case 'symbols': {
+      const lines: string[] = [];
+      const start = data.started ? data.segments[0]?.symbols[0] : undefined;
+      if (start !== undefined)
+        lines.push(`              START: ${escapeTerminal(start.symbol)} at ${hex16(start.address)}`);
+      for (const { symbols, entry, registers, leaves } of data.segments) {
+        if (leaves !== null) lines.push(stackLine(leaves));
+        if (entry !== null) lines.push(symbolLine(entry));
+        if (registers !== null) lines.push(...exceptionLines({ ...registers, interrupted: registers }, 10));
+        lines.push(...symbols.map(symbolLine));
+      }
+      if (data.user !== null) lines.push(...exceptionLines({ registers: data.user, interrupted: null }, 10));
+      return `${lines.join('\n')}\n`;
+    }
+    case 'exceptions':
+      return data.frames
+        .map((frame) => {
+          const lines = exceptionLines({ ...frame, interrupted: frame.mode === 'user' ? null : frame }, 10);
+          return `\n  ${frame.mode.toUpperCase()}-MODE EXCEPTION FRAME AT: ${hex16(frame.address)}\n${lines.join('\n')}\n`;
+        })
+        .join('');
+  }
+}
+
+function symbolLine({ at, symbol, address, module }: StackSymbol): string {
+  return `  [${hex16(at)}] ${escapeTerminal(symbol)} at ${hex16(address)}${module === null ? '' : ` [${escapeTerminal(module)}]`}`;
+}
+
+/** The line between the frames of one stack and those of the next, by the name of the one that was left. */
+export function stackLine(name: string): string {
+  return name === 'IRQ' || name === 'OVERFLOW' ? `--- <${name} stack> ---` : `--- <${name} exception stack> ---`;
+}

@@ -1,0 +1,70 @@
+// `ps -p`, `-c` and `-g`: ancestors, children and threads of tasks.
+import { FormatError } from '../../../base/errors.ts';
+import type { Kernel } from '../../../kernel/kernel.ts';
+import { listEntries } from '../../../kernel/list.ts';
+import type { Task } from '../../../kernel/sched.ts';
+import { type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
+
+export interface Family {
+  readonly task: TaskLabel;
+  /** `ancestors`: from the first process down to the task itself; the others without it. */
+  readonly relatives: readonly TaskLabel[];
+}
+
+export type Relation = 'ancestors' | 'children' | 'threads';
+
+export function families(kernel: Kernel, tasks: readonly Task[], relation: Relation): Family[] {
+  return tasks.map((task) => {
+    const relatives: Task[] = [];
+    kernel.faults.attempt(
+      `${relation} of pid ${task.pid}`,
+      () => {
+        for (const relative of related(kernel, task, relation)) relatives.push(relative);
+      },
+      undefined,
+    );
+    if (relation === 'ancestors') relatives.reverse();
+    return { task: taskLabel(task), relatives: relatives.map(taskLabel) };
+  });
+}
+
+function* related(kernel: Kernel, task: Task, relation: Relation): Generator<Task> {
+  switch (relation) {
+    case 'ancestors': {
+      const seen = new Set<Task>();
+      for (let at: Task | null = task; at !== null && !seen.has(at); ) {
+        seen.add(at);
+        yield at;
+        const parent: bigint = at.object.member('real_parent').pointer();
+        const next: Task | null = kernel.tasks.byAddress(parent as typeof at.address);
+        if (next === null && parent !== 0n) {
+          throw new FormatError(`parent of pid ${at.pid}`, `${parent.toString(16)} is no known task`);
+        }
+        at = next;
+      }
+      return;
+    }
+    case 'children':
+      for (const child of listEntries(task.object.member('children'), task.object.type, 'sibling')) {
+        const known = kernel.tasks.byAddress(child.address);
+        if (known !== null) yield known;
+      }
+      return;
+    case 'threads':
+      for (const thread of task.idle ? [] : kernel.tasks.threads(task.tgid)) {
+        if (thread !== task) yield thread;
+      }
+      return;
+  }
+}
+
+export function renderFamilies(families: readonly Family[], relation: Relation): string {
+  return families.map((family) => renderFamily(family, relation)).join('\n');
+}
+
+function renderFamily({ task, relatives }: Family, relation: Relation): string {
+  if (relation === 'ancestors') return relatives.map((r, depth) => `${' '.repeat(depth)}${taskHeader(r)}\n`).join('');
+  const none = relation === 'threads' ? '  (no threads)\n' : '  (no children)\n';
+  const lines = relatives.map((relative) => `  ${taskHeader(relative)}\n`).join('');
+  return `${taskHeader(task)}\n${lines === '' ? none : lines}`;
+}

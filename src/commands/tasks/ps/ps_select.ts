@@ -1,0 +1,79 @@
+// Which tasks `ps` shows.
+import { UsageError } from '../../../base/errors.ts';
+import { escapeLine } from '../../../base/text.ts';
+import type { Task } from '../../../kernel/sched.ts';
+import type { CommandContext } from '../../context.ts';
+import { parseHex } from '../../context.ts';
+import type { ParsedOptions } from '../../options.ts';
+
+/** SCHED_* (include/uapi/linux/sched.h) by number. */
+const policies = ['NORMAL', 'FIFO', 'RR', 'BATCH', 'ISO', 'IDLE', 'DEADLINE', 'EXT'];
+
+/** Name of a scheduling policy, without its prefix. */
+export function policyName(policy: number): string {
+  return policies[policy] ?? String(policy);
+}
+
+/** Tasks that the options and arguments ask for, in the order of the arguments, each once. @throws UsageError */
+export function selectTasks(context: CommandContext, options: ParsedOptions): Task[] {
+  const { tasks } = context.kernel;
+  let chosen: readonly Task[] = tasks.all;
+  if (options.args.length > 0) {
+    chosen = [...new Set(options.args.flatMap((word) => tasksByWord(context, word)))];
+  }
+  const wanted = options.value('y');
+  const policy = wanted === null ? null : parsePolicies(wanted);
+  return chosen.filter(
+    (task) =>
+      (!options.has('k') || task.kernelThread) &&
+      (!options.has('u') || !task.kernelThread) &&
+      (!options.has('G') || task.pid === task.tgid) &&
+      (!options.has('I') || !task.idle) &&
+      (!options.has('A') || task.active) &&
+      (policy === null || policy.has(task.object.member('policy').number())),
+  );
+}
+
+/** Tasks by pid, task address, command name, or pattern over command names in '...'. */
+function tasksByWord(context: CommandContext, word: string): Task[] {
+  const { tasks } = context.kernel;
+  const pattern = /^'(.*)'$/.exec(word);
+  if (pattern !== null) {
+    const regex = compilePattern(pattern[1]!);
+    return tasks.all.filter((task) => regex.test(task.comm));
+  }
+  if (/^\d{1,10}$/.test(word)) {
+    // every CPU's idle task has pid 0
+    const found = word === '0' ? tasks.all.filter((task) => task.pid === 0) : [tasks.byPid(Number(word))];
+    if (found.length > 0 && found[0] !== null) return found as Task[];
+  }
+  const address = parseHex(word);
+  const task = address === null ? null : tasks.byAddress(address);
+  if (task !== null) return [task];
+  // a name that looks like a number or an option can be written with a backslash before it
+  const name = word.startsWith('\\') ? word.slice(1) : word;
+  const named = tasks.all.filter((t) => t.comm === name.slice(0, 15));
+  if (named.length === 0) throw new UsageError(`invalid task or pid value: ${escapeLine(word)}`);
+  return named;
+}
+
+/** A pattern is matched against names of at most 15 characters, so that no pattern can take long. */
+function compilePattern(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern.slice(0, 256));
+  } catch {
+    throw new UsageError(`invalid regular expression: ${escapeLine(pattern)}`);
+  }
+}
+
+function parsePolicies(text: string): Set<number> {
+  const numbers = text.split(',').map((part) => {
+    const named = policies.indexOf(part.toUpperCase().replace(/^SCHED_/, ''));
+    const number = /^\d{1,3}$/.test(part) ? Number(part) : part.toUpperCase() === 'OTHER' ? 0 : named;
+    if (number < 0 || number >= policies.length) {
+      throw new UsageError(`invalid scheduling policy: ${escapeLine(part)}`);
+    }
+    return number;
+  });
+  return new Set(numbers);
+}

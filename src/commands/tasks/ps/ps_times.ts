@@ -1,0 +1,116 @@
+// `ps -t`, `-l` and `-m`: how long tasks ran, and when they last did.
+
+import type { Kernel } from '../../../kernel/kernel.ts';
+import type { Task, TaskState } from '../../../kernel/sched.ts';
+import { lastRun, runqueueClock, taskTimes } from '../../../kernel/sched_times.ts';
+import { readClocks } from '../../../kernel/timekeeping.ts';
+import { type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
+import { duration } from '../../system/time_text.ts';
+
+export interface RunTimes {
+  readonly task: TaskLabel;
+  /** Seconds since the task was made; null if the clocks cannot be read. */
+  readonly runSeconds: number | null;
+  /** Nanoseconds, all three. */
+  readonly startTime: bigint;
+  readonly userTime: bigint;
+  readonly systemTime: bigint;
+}
+
+export function runTimes(kernel: Kernel, tasks: readonly Task[]): RunTimes[] {
+  const now = kernel.faults.attempt('clocks', () => readClocks(kernel).monotonic, null);
+  const found: RunTimes[] = [];
+  for (const task of tasks) {
+    kernel.faults.attempt(
+      `times of pid ${task.pid}`,
+      () => {
+        const times = taskTimes(task);
+        const runSeconds = now === null ? null : Math.max(0, Number((now - times.startTime) / 1_000_000_000n));
+        found.push({ task: taskLabel(task), runSeconds, ...times });
+      },
+      undefined,
+    );
+  }
+  return found;
+}
+
+export function renderRunTimes(times: readonly RunTimes[]): string {
+  return times
+    .map(
+      ({ task, runSeconds, startTime, userTime, systemTime }) =>
+        `${taskHeader(task)}\n` +
+        `    RUN TIME: ${runSeconds === null ? '(unknown)' : duration(runSeconds)}\n` +
+        `  START TIME: ${startTime}\n       UTIME: ${userTime}\n       STIME: ${systemTime}\n`,
+    )
+    .join('\n');
+}
+
+export interface LastRun {
+  readonly task: TaskLabel;
+  readonly state: TaskState;
+  /** Nanoseconds of its runqueue's clock; 0 if it never ran. */
+  readonly lastRun: bigint;
+  /** Nanoseconds from then to the runqueue's last update; null if its clock cannot be read. */
+  readonly ago: bigint | null;
+}
+
+/** Tasks by when they last ran, the last first; with CPUs, apart for each of them. */
+export interface LastRuns {
+  /** null: all CPUs together. */
+  readonly cpu: number | null;
+  readonly tasks: readonly LastRun[];
+}
+
+export function lastRuns(kernel: Kernel, tasks: readonly Task[], cpus: readonly number[] | null): LastRuns[] {
+  const clocks = new Map<number, bigint | null>();
+  const clock = (cpu: number): bigint | null => {
+    let value = clocks.get(cpu);
+    if (value === undefined) {
+      value = kernel.faults.attempt(`clock of CPU ${cpu}`, () => runqueueClock(kernel, cpu), null);
+      clocks.set(cpu, value);
+    }
+    return value;
+  };
+  const all: LastRun[] = [];
+  for (const task of tasks) {
+    kernel.faults.attempt(
+      `last run of pid ${task.pid}`,
+      () => {
+        const at = lastRun(task);
+        const now = clock(task.cpu);
+        all.push({
+          task: taskLabel(task),
+          state: task.state,
+          lastRun: at,
+          ago: now === null ? null : now > at ? now - at : 0n,
+        });
+      },
+      undefined,
+    );
+  }
+  all.sort((a, b) => (a.lastRun === b.lastRun ? 0 : a.lastRun < b.lastRun ? 1 : -1));
+  if (cpus === null) return [{ cpu: null, tasks: all }];
+  return cpus.map((cpu) => ({ cpu, tasks: all.filter(({ task }) => task.cpu === cpu) }));
+}
+
+export function renderLastRuns(groups: readonly LastRuns[], style: 'timestamp' | 'ago'): string {
+  const all = groups.flatMap((group) => group.tasks);
+  const width = Math.max(0, ...all.map((t) => timeText(t, style).length));
+  return groups
+    .map(({ cpu, tasks }) => {
+      const lines = tasks.map(
+        (task) => `[${timeText(task, style).padStart(width)}] [${task.state}]  ${taskHeader(task.task)}\n`,
+      );
+      if (cpu === null) return lines.join('');
+      return `CPU: ${cpu}\n${lines.length === 0 ? '(no tasks)\n' : lines.join('')}`;
+    })
+    .join('\n');
+}
+
+function timeText(task: LastRun, style: 'timestamp' | 'ago'): string {
+  if (style === 'timestamp') return String(task.lastRun);
+  if (task.ago === null) return '?';
+  const ms = task.ago / 1_000_000n;
+  const seconds = Number(ms / 1000n);
+  return `${Math.floor(seconds / 86400)} ${duration(seconds % 86400)}.${String(ms % 1000n).padStart(3, '0')}`;
+}

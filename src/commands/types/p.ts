@@ -1,0 +1,161 @@
+// p: the value of an expression.
+import { FormatError, NotFoundError, UsageError } from '../../base/errors.ts';
+import { escapeTerminal, hex } from '../../base/text.ts';
+import { declare, typeText } from '../../debuginfo/c_declaration.ts';
+import { printText } from '../../debuginfo/c_value.ts';
+import { KernelObject } from '../../debuginfo/object.ts';
+import { strip, type Type } from '../../debuginfo/type.ts';
+import { userMemory } from '../../kernel/mm_types.ts';
+import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
+import { declaredType } from '../../kernel/variables.ts';
+import { cpusOf, splitCpuSpec } from '../address.ts';
+import { defineCommand } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { parseOptions } from '../options.ts';
+import { evaluateText, symbolType } from './expression.ts';
+import { asText } from './struct_value.ts';
+import { type ValueData, valueData } from './value_data.ts';
+import { chosenRadix, objectsIn, valueStyle } from './value_style.ts';
+
+interface PrintedValue {
+  /** CPU whose copy this is; null unless CPUs were asked for. */
+  readonly cpu: number | null;
+  readonly value: ValueData;
+  readonly [asText]: string;
+}
+
+type PrintData =
+  | {
+      readonly kind: 'values';
+      readonly expression: string;
+      readonly type: string;
+      readonly values: readonly PrintedValue[];
+    }
+  | {
+      readonly kind: 'per-cpu';
+      readonly name: string;
+      /** Its declaration; null where nobody knows its type. */
+      readonly declaration: string | null;
+      readonly copies: readonly { readonly cpu: number; readonly address: bigint }[];
+    };
+
+export const p = defineCommand<PrintData>({
+  name: 'p',
+  help: {
+    summary: 'the value of an expression',
+    usage: ['[-x|-d] [-u] EXPRESSION', '[-x|-d] SYMBOL:CPUS'],
+    description: `Evaluates a C expression over the kernel's variables and types: operators, casts, sizeof, members, and
+pointers followed. A per-CPU variable alone shows its type and where its copies are; with CPUS, their values.
+
+Types of variables come from BTF, which on most kernels has the per-CPU ones alone, and from a table of
+well-known ones. Of any other variable the address is known, and a cast gives it a type: *(int *)&NAME.
+
+  -x, -d  integers in hexadecimal or decimal
+  -u      pointers lead into the current task's user memory`,
+    examples: [
+      ['p jiffies', 'a variable'],
+      ['p init_task.tasks', 'a member'],
+      ['p runqueues:1', "one CPU's copy"],
+      ['p ((struct task_struct *)0xff1459ed011f0000)->comm', 'a member of what is at an address'],
+      ['p sizeof(struct page)', 'a size'],
+    ],
+  },
+  collect: collectPrint,
+  render: renderPrint,
+});
+
+/** Values printed in a session so far: gdb numbers them. */
+const counters = new WeakMap<CommandContext, number>();
+
+function nextNumber(context: CommandContext): number {
+  const n = (counters.get(context) ?? 0) + 1;
+  counters.set(context, n);
+  return n;
+}
+
+function collectPrint(context: CommandContext, args: readonly string[]): PrintData {
+  const { kernel } = context;
+  // options end where the expression begins: `p -x -1` is the number minus one
+  const first = args.findIndex((word) => !/^-[xdu]+$/.test(word));
+  const options = parseOptions(first < 0 ? args : args.slice(0, first), 'xdu');
+  const text = first < 0 ? '' : args.slice(first).join(' ');
+  if (text === '' || /^-[A-Za-z]$/.test(text)) throw new UsageError('');
+  const radix = chosenRadix(context, options);
+
+  const { base, cpus } = splitCpuSpec(text);
+  const symbol = kernel.symbols.find(cpus === null ? text : base);
+  if (symbol !== null && isPerCpuSymbol(kernel, symbol)) {
+    const type = symbolType(context, symbol.name);
+    if (cpus === null) {
+      const copies = kernel.cpus.possible.map((cpu) => ({
+        cpu,
+        address: kernel.perCpuAddress(symbol.name, cpu) as bigint,
+      }));
+      return {
+        kind: 'per-cpu',
+        name: symbol.name,
+        declaration: type === null ? null : escapeTerminal(declare(type, symbol.name)),
+        copies,
+      };
+    }
+    if (type === null) throw unknownType(symbol.name);
+    const values = cpusOf(context, cpus).map((cpu) => {
+      const object = kernel.object(type, kernel.perCpuAddress(symbol.name, cpu));
+      return printed(context, object, `per_cpu(${symbol.name}, ${cpu}) = `, radix, cpu);
+    });
+    return { kind: 'values', expression: text, type: typeText(type), values };
+  }
+  if (symbol === null && cpus !== null && !text.includes('?')) throw new NotFoundError('symbol', escapeTerminal(base));
+  if (symbol !== null && cpus !== null) {
+    kernel.faults.record(base, new FormatError('CPU specification', `${base} is not a per-CPU variable: ignored`));
+  }
+  const expression = symbol === null ? text : symbol.name;
+  const objects = options.has('u') ? objectsIn(context, userMemory(kernel, context.task)) : kernel;
+  const object = asDeclared(context, evaluateText(context, expression, objects), symbol?.name ?? null);
+  if (strip(object.type).kind === 'void') throw unknownType(expression);
+  const value = printed(context, object, symbol === null ? '' : `${symbol.name} = `, radix, null);
+  return { kind: 'values', expression: text, type: typeText(object.type), values: [value] };
+}
+
+function unknownType(expression: string): UsageError {
+  const name = escapeTerminal(expression);
+  return new UsageError(`the type of ${name} is not known: cast it, as in *(int *)&${name}`);
+}
+
+/** A char array declared without a length is shown as gdb shows it: where it is, and its text. */
+function asDeclared(context: CommandContext, object: KernelObject, name: string | null): KernelObject {
+  const type = strip(object.type);
+  if (name === null || type.kind !== 'array' || !isChar(type.element)) return object;
+  const declared = declaredType(context.kernel.types, name);
+  return declared?.kind === 'array' && declared.length === 0
+    ? KernelObject.at(object.context, declared, object.address)
+    : object;
+}
+
+function isChar(type: Type): boolean {
+  const t = strip(type);
+  return t.kind === 'int' && t.encoding === 'char';
+}
+
+function printed(
+  context: CommandContext,
+  object: KernelObject,
+  leader: string,
+  radix: 10 | 16,
+  cpu: number | null,
+): PrintedValue {
+  const text = printText(object, valueStyle(context, radix));
+  // crash(8) puts what begins with a brace and goes on behind it on a line of its own
+  const gap = leader !== '' && /^\{./.test(text) ? '\n ' : '';
+  return {
+    cpu,
+    value: valueData(object),
+    [asText]: escapeTerminal(`${leader}$${nextNumber(context)} = ${gap}${text}\n`),
+  };
+}
+
+function renderPrint(data: PrintData): string {
+  if (data.kind === 'values') return data.values.map((value) => value[asText]).join('');
+  const copies = data.copies.map(({ cpu, address }) => `  [${cpu}]: ${hex(address)}\n`).join('');
+  return `PER-CPU DATA TYPE:\n  ${data.declaration ?? `(unknown type) ${escapeTerminal(data.name)}`};\nPER-CPU ADDRESSES:\n${copies}`;
+}

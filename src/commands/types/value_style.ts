@@ -1,0 +1,34 @@
+// How the commands of a session show C values: in its radix, pointers with their symbols, and what cannot be
+// read recorded as a fault.
+import type { AddressSpace } from '../../arch/address_space.ts';
+import type { VirtAddr } from '../../base/address.ts';
+import type { ValueStyle } from '../../debuginfo/c_value.ts';
+import type { ObjectContext } from '../../debuginfo/object.ts';
+import { formatPlace } from '../../debuginfo/symbol_table.ts';
+import type { CommandContext } from '../context.ts';
+import type { ParsedOptions } from '../options.ts';
+
+/** `-x` and `-d`, else the session's radix. */
+export function chosenRadix(context: CommandContext, options: ParsedOptions): 10 | 16 {
+  return options.has('x') ? 16 : options.has('d') ? 10 : context.radix;
+}
+
+export function valueStyle(context: CommandContext, radix: 10 | 16): ValueStyle {
+  const { kernel } = context;
+  return {
+    radix,
+    symbolize: (address) => symbolize(context, address),
+    onFault: (fault) => kernel.faults.record('value', fault),
+  };
+}
+
+/** `schedule+4`, or null for an address that is no place in the kernel's or a module's image. */
+export function symbolize(context: CommandContext, address: VirtAddr): string | null {
+  const place = context.kernel.place(address);
+  return place === null ? null : formatPlace(place);
+}
+
+/** Typed objects in another address space than the kernel's. */
+export function objectsIn(context: CommandContext, space: AddressSpace): ObjectContext {
+  return { space, types: context.kernel.types };
+}
