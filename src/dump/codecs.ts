@@ -5,15 +5,10 @@ import { fileURLToPath } from 'node:url';
 import * as zlib from 'node:zlib';
 import { snappyUncompressor } from 'hysnappy';
 import { messageOf, UnsupportedError } from '../base/errors.ts';
+import type { Decompressor } from './decompressor.ts';
 import type { PageCompression } from './dump.ts';
 import { pageInflater } from './inflate.ts';
 import { lzo1xDecompress } from './lzo.ts';
-
-/**
- * Decompresses all of `src` into the start of `dst` and returns the number of bytes written.
- * Throws an Error (of any class) for data that is not valid or does not fit; never writes past `dst`.
- */
-export type Decompressor = (src: Uint8Array, dst: Uint8Array) => number;
 
 export type Codec = Exclude<PageCompression, 'none'>;
 

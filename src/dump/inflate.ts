@@ -2,7 +2,7 @@
 // than inflating it. Here one stream's native handle does all pages. The handle is Node's own and not part
 // of its documented interface: where it does not look as expected, each page goes through `inflateSync`.
 import * as zlib from 'node:zlib';
-import type { Decompressor } from './codecs.ts';
+import type { Decompressor } from './decompressor.ts';
 
 /** What `zlib.createInflate()` has inside, in Node 12 and later (lib/zlib.js, src/node_zlib.cc). */
 interface InflateStream {

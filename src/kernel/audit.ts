@@ -2,7 +2,7 @@
 import { offsetBy } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
-import { logText } from './printk.ts';
+import { logText } from './printk_record.ts';
 
 export interface AuditMessage {
   /** AUDIT_* (include/uapi/linux/audit.h). */

@@ -1,5 +1,5 @@
 // The one line of the log that says why the kernel died: crash(8)'s PANIC line.
-import type { LogRecord } from './printk.ts';
+import type { LogRecord } from './printk_record.ts';
 
 /**
  * What to look for, most telling first; of each, the first line in the log counts. The order is crash(8)'s,

@@ -8,7 +8,7 @@ import { FormatError } from '../base/errors.ts';
 import { findMember, offsetOf } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { MemoryWindow } from './memory_window.ts';
-import { callerOf, type LogRecord, logOffset, logSize, logSymbol, logText, maxLogBytes } from './printk.ts';
+import { callerOf, type LogRecord, logOffset, logSize, logSymbol, logText, maxLogBytes } from './printk_record.ts';
 
 /** enum log_flags */
 const LOG_NEWLINE = 2;

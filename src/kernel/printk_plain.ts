@@ -2,7 +2,7 @@
 // CONFIG_PRINTK_TIME, its time: `<6>[    0.000000] Linux version ...`.
 import { FormatError } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
-import { type LogRecord, logSymbol, logText, maxLogBytes } from './printk.ts';
+import { type LogRecord, logSymbol, logText, maxLogBytes } from './printk_record.ts';
 
 /** Appends the log's lines to `records`, oldest first. @throws InquestError when the ring cannot be read */
 export function readPlainLog(kernel: Kernel, records: LogRecord[]): void {

@@ -12,7 +12,7 @@ import { FormatError, InquestError } from '../base/errors.ts';
 import { findMember, offsetOf } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { MemoryWindow } from './memory_window.ts';
-import { callerOf, type LogRecord, logOffset, logSize, logSymbol, logText, maxLogBytes } from './printk.ts';
+import { callerOf, type LogRecord, logOffset, logSize, logSymbol, logText, maxLogBytes } from './printk_record.ts';
 
 /** enum desc_state, in the top two bits of a descriptor's state. */
 const committed = 1;

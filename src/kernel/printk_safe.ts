@@ -3,7 +3,7 @@
 import type { VirtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
-import { logText } from './printk.ts';
+import { logText } from './printk_record.ts';
 
 export interface SafeBuffer {
   /** Name of the per-CPU variable: `nmi_print_seq` or `safe_print_seq`. */

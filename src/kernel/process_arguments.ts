@@ -3,7 +3,7 @@
 import type { VirtAddr } from '../base/address.ts';
 import { type InquestError, MemoryFault } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
-import { logText } from './printk.ts';
+import { logText } from './printk_record.ts';
 import type { Task } from './sched.ts';
 
 /** Longest arguments that are read, in bytes. */

@@ -14,6 +14,7 @@ import type { Analysis, BacktraceFrame, InvolvedTask, Place, ShownOutput } from 
 import { commandOutput, evidence } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { memoryReport } from './memory_report.ts';
+import { placeAt } from './place.ts';
 import { blockedFindings } from './rules/blocked.ts';
 import { faultFindings } from './rules/fault.ts';
 import { lockupFindings } from './rules/lockup.ts';
@@ -22,7 +23,7 @@ import { saidFindings } from './rules/said.ts';
 import { surroundingFindings } from './rules/surroundings.ts';
 import { blockedTasks } from './sentence.ts';
 import { readSettings } from './settings.ts';
-import { placeAt, reachVerdict, type Verdict } from './verdict.ts';
+import { reachVerdict, type Verdict } from './verdict.ts';
 
 /** Lines of the log that the report shows before the fatal incident, and in all. */
 const linesBefore = 8;

@@ -1,11 +1,12 @@
 // Where memory went, for deaths by lack of it.
 
+import { residentCounters, type Task } from '../kernel/sched.ts';
 import { readTmpfs } from '../kernel/shmem_fs.ts';
 import { readSlabCaches } from '../kernel/slub_def.ts';
 import { type MemoryUse, memoryUse } from '../kernel/vmstat.ts';
 import type { MemoryReport } from './analysis.ts';
 import type { Facts } from './facts.ts';
-import { label, largestProcesses, mebibytes } from './sentence.ts';
+import { label, mebibytes } from './words.ts';
 
 type UseKind = Exclude<keyof MemoryUse, 'total'>;
 
@@ -102,6 +103,26 @@ function readReport(facts: Facts): MemoryReport {
       limit: maxPages * page,
     })),
   };
+}
+
+/** The processes with the most resident pages, largest first. Tasks that share their memory count once. */
+export function largestProcesses(facts: Facts, limit: number): { task: Task; rssPages: number }[] {
+  const { kernel } = facts;
+  const found = new Map<bigint, { task: Task; rssPages: number }>();
+  for (const task of kernel.tasks.all) {
+    if (task.kernelThread) continue;
+    kernel.faults.attempt(
+      `memory of pid ${task.pid}`,
+      () => {
+        const mm = task.object.member('mm');
+        if (mm.isNull || found.has(mm.pointer())) return;
+        const { file, anon, shmem } = residentCounters(kernel, mm.deref());
+        found.set(mm.pointer(), { task, rssPages: Math.max(0, file + anon + shmem) });
+      },
+      undefined,
+    );
+  }
+  return [...found.values()].sort((a, b) => b.rssPages - a.rssPages).slice(0, limit);
 }
 
 /** One use of memory. */

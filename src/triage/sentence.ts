@@ -2,14 +2,16 @@
 import { assertNever } from '../base/errors.ts';
 import { count, hex } from '../base/text.ts';
 import { type LockWait, lockChain } from '../kernel/lock_wait.ts';
-import { residentCounters, type Task } from '../kernel/sched.ts';
+import type { Task } from '../kernel/sched.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 import type { Place } from './analysis.ts';
 import type { Facts } from './facts.ts';
 import { badJump, type FaultAccess, looksLike, registerText } from './fault.ts';
-import { largestUse, type MemoryUseOf } from './memory_report.ts';
+import { largestProcesses, largestUse, type MemoryUseOf } from './memory_report.ts';
+import { placeAt, shortPlace } from './place.ts';
 import { spinLock } from './spin.ts';
-import { interruptedFrames, ownFrame, placeAt, shortPlace, stuckCpu, subjectFrames } from './verdict.ts';
+import { interruptedFrames, ownFrame, stuckCpu, subjectFrames } from './subject.ts';
+import { label, mebibytes } from './words.ts';
 
 interface Known {
   readonly kind: ReportKind;
@@ -97,11 +99,6 @@ function unknownSentence(facts: Facts, where: string, who: string | null): strin
 function isElsewhere(known: Pick<Known, 'instruction' | 'blamed'>): boolean {
   const { instruction, blamed } = known;
   return instruction !== null && instruction.symbol !== null && blamed !== null && instruction.symbol !== blamed.symbol;
-}
-
-/** `sh (pid 12)` */
-export function label({ comm, pid }: { readonly comm: string; readonly pid: number }): string {
-  return `${comm} (pid ${pid})`;
 }
 
 /** The lock that a stuck CPU spins on, in words. */
@@ -237,28 +234,4 @@ function outOfMemorySentence(facts: Facts): string {
 
 function useWords({ name, share, by }: MemoryUseOf): string {
   return `${Math.round(share * 100)}% of it is ${name}${by === '' ? '' : `, ${by}`}`;
-}
-
-export function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 1048576)} MiB`;
-}
-
-/** The processes with the most resident pages, largest first. Tasks that share their memory count once. */
-export function largestProcesses(facts: Facts, limit: number): { task: Task; rssPages: number }[] {
-  const { kernel } = facts;
-  const found = new Map<bigint, { task: Task; rssPages: number }>();
-  for (const task of kernel.tasks.all) {
-    if (task.kernelThread) continue;
-    kernel.faults.attempt(
-      `memory of pid ${task.pid}`,
-      () => {
-        const mm = task.object.member('mm');
-        if (mm.isNull || found.has(mm.pointer())) return;
-        const { file, anon, shmem } = residentCounters(kernel, mm.deref());
-        found.set(mm.pointer(), { task, rssPages: Math.max(0, file + anon + shmem) });
-      },
-      undefined,
-    );
-  }
-  return [...found.values()].sort((a, b) => b.rssPages - a.rssPages).slice(0, limit);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { panicMessage } from '../../src/kernel/panic_message.ts';
-import type { LogRecord } from '../../src/kernel/printk.ts';
+import type { LogRecord } from '../../src/kernel/printk_record.ts';
 
 const records = (...texts: string[]): LogRecord[] =>
   texts.map((text, seq) => ({ seq, timestampNs: 0n, level: 0, facility: 0, caller: null, text, dict: {} }));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type LogRecord, readLog } from '../../src/kernel/printk.ts';
+import { readLog } from '../../src/kernel/printk.ts';
+import type { LogRecord } from '../../src/kernel/printk_record.ts';
 import {
   type LogEntry,
   type RingbufferOptions,

@@ -5,8 +5,9 @@ import type { Task } from '../../kernel/sched.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { blockedTasks, doing, label } from '../sentence.ts';
+import { blockedTasks, doing } from '../sentence.ts';
 import type { Verdict } from '../verdict.ts';
+import { label } from '../words.ts';
 
 /** Most locks told of. */
 const maxLocks = 5;

@@ -4,7 +4,8 @@ import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { badJump, looksLike, registerText } from '../fault.ts';
-import { accessKinds, shortPlace, type Verdict } from '../verdict.ts';
+import { shortPlace } from '../place.ts';
+import { accessKinds, type Verdict } from '../verdict.ts';
 
 export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
   const { access, instruction, kind } = verdict;

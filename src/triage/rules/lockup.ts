@@ -4,9 +4,11 @@ import { hex16 } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { label } from '../sentence.ts';
+import { shortPlace } from '../place.ts';
 import { spinLock } from '../spin.ts';
-import { shortPlace, stuckCpu, subjectFrames, type Verdict } from '../verdict.ts';
+import { stuckCpu, subjectFrames } from '../subject.ts';
+import type { Verdict } from '../verdict.ts';
+import { label } from '../words.ts';
 import { said } from './said.ts';
 
 export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {

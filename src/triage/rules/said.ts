@@ -3,7 +3,8 @@ import type { Evidence, Finding } from '../analysis.ts';
 import { evidence, logSearch, present } from '../evidence.ts';
 import { type Facts, instructionAt } from '../facts.ts';
 import { badJump, isTrap } from '../fault.ts';
-import { shortPlace, type Verdict } from '../verdict.ts';
+import { shortPlace } from '../place.ts';
+import type { Verdict } from '../verdict.ts';
 
 /** The line of the log that tells of the death, with what follows it; null without a log. */
 export function said(facts: Facts, after = 3): Evidence | null {

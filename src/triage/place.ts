@@ -1,0 +1,48 @@
+// Places in code as the analysis gives them: address, symbol, offset, module.
+import type { VirtAddr } from '../base/address.ts';
+import { hex, hex16 } from '../base/text.ts';
+import type { Frame } from '../kernel/backtrace.ts';
+import type { GuiltyFrame } from '../oops/incident.ts';
+import type { Place } from './analysis.ts';
+import type { Facts } from './facts.ts';
+
+/** An address as symbol, offset and module. */
+export function placeAt(facts: Facts, address: VirtAddr): Place {
+  const place = facts.kernel.place(address);
+  return {
+    address: hex16(address),
+    symbol: place?.symbol.name ?? null,
+    offset: place?.offset ?? null,
+    module: place?.symbol.module ?? null,
+  };
+}
+
+export function framePlace(facts: Facts, frame: Frame): Place {
+  const offset = frame.place === null ? null : Number(frame.address - frame.place.symbol.address);
+  return {
+    ...placeAt(facts, frame.address),
+    symbol: frame.place?.symbol.name ?? null,
+    offset,
+    module: frame.place?.symbol.module ?? null,
+  };
+}
+
+/** The log's guilty function, found among the symbols. */
+export function guiltyPlace(facts: Facts, guilty: GuiltyFrame): Place {
+  const symbol =
+    facts.kernel.symbols.findAll(guilty.symbol).find((s) => (s.module ?? undefined) === guilty.module) ??
+    facts.kernel.symbols.find(guilty.symbol);
+  const offset = guilty.offset ?? null;
+  return {
+    address: symbol === null || symbol === undefined ? '' : hex16(symbol.address + BigInt(offset ?? 0)),
+    symbol: guilty.symbol,
+    offset,
+    module: guilty.module ?? null,
+  };
+}
+
+/** `widget_write+0x1c [widget]` */
+export function shortPlace({ symbol, offset, module, address }: Place): string {
+  if (symbol === null) return `unnamed code at ${address}`;
+  return `${symbol}${offset === null || offset === 0 ? '' : `+0x${hex(offset)}`}${module === null ? '' : ` [${module}]`}`;
+}
