@@ -49,7 +49,7 @@ function wantedText(): Set<number> {
   }
   for (const incident of findIncidents(logAsText(readLog(kernel)))) {
     for (const { symbol } of incident.traces.flatMap(({ frames }) => frames)) {
-      for (const found of kernel.symbols.findAll(symbol)) addFunction(found.address);
+      for (const found of symbol === null ? [] : kernel.symbols.findAll(symbol)) addFunction(found.address);
     }
   }
   for (const name of ['schedule', 'vfs_write', 'panic', 'linux_banner']) addFunction(kernel.address(name));

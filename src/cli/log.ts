@@ -40,9 +40,27 @@ function dumpLog(source: string, options: { wallClock: boolean; json: boolean })
   return text === '' && faults.length > 0 ? 1 : 0;
 }
 
-/** One message as JSON: absent fields are those that the text did not tell. */
-function asRecord({ text, timestamp, wallTime, level, caller }: LogLine): unknown {
-  return { timestamp, wallTime, level, caller, text };
+/** One message of a text, as `inquest log --json` prints it; null: the text does not say. */
+export interface TextLogRecord {
+  /** Seconds since boot. */
+  readonly timestamp: number | null;
+  /** Wall clock as the text has it. */
+  readonly wallTime: string | null;
+  /** syslog severity, 0 (emergency) to 7 (debug). */
+  readonly level: number | null;
+  /** Who printed it: `T123` a task, `C1` a CPU outside of task context. */
+  readonly caller: string | null;
+  readonly text: string;
+}
+
+function asRecord({ text, timestamp, wallTime, level, caller }: LogLine): TextLogRecord {
+  return {
+    timestamp: timestamp ?? null,
+    wallTime: wallTime ?? null,
+    level: level ?? null,
+    caller: caller ?? null,
+    text,
+  };
 }
 
 function asText({ text, timestamp, wallTime }: LogLine, wallClock: boolean): string {

@@ -1,18 +1,19 @@
 // The memory access that a report is about, where lines besides the headline describe it: a sanitizer's sentence, the
 // two sides of a data race, the address that some architectures print. Fills `faultAddress`, and `task` where it is
 // named.
-import { addNote, type Incident } from './incident.ts';
+import { hexadecimal } from './frames.ts';
+import { addNote, type OpenIncident, taskRef } from './incident.ts';
 import { accessLine, kcsanAccess } from './shapes.ts';
 import type { Traces } from './traces.ts';
 
 export class Access {
   /** What was done, as printed: `Read`, `write`, ... */
   what: string | undefined;
-  private readonly incident: Incident;
+  private readonly incident: OpenIncident;
   private readonly traces: Traces;
   private races = 0;
 
-  constructor(incident: Incident, traces: Traces) {
+  constructor(incident: OpenIncident, traces: Traces) {
     this.incident = incident;
     this.traces = traces;
   }
@@ -25,7 +26,7 @@ export class Access {
     this.races++;
     this.traces.begin(text, this.races === 1 ? 'main' : 'other-access');
     if (this.races === 1) {
-      if (m[2] !== undefined) incident.task ??= { comm: '', pid: Number(m[2]) };
+      if (m[2] !== undefined) incident.task ??= taskRef(null, m[2]);
       incident.cpu ??= Number(m[3]);
     }
     return true;
@@ -39,9 +40,9 @@ export class Access {
     const { incident } = this;
     this.what = m[1]!;
     const by = /by task (.{1,64})\/(\d{1,10})/.exec(text);
-    if (by !== null) incident.task ??= { comm: by[1]!, pid: Number(by[2]) };
+    if (by !== null) incident.task ??= taskRef(by[1]!, by[2]);
     const address = /at addr (?:0x)?([0-9a-f]{8,16})/.exec(text)?.[1];
-    if (address !== undefined) incident.faultAddress ??= address;
+    if (address !== undefined) incident.faultAddress ??= hexadecimal(address);
     addNote(incident, text);
     return true;
   }
@@ -49,7 +50,7 @@ export class Access {
   /** Reads the lines in which s390, powerpc and others say at which address. */
   readAddress(text: string): boolean {
     const address = /(?:Failing address|DAR|addr(?:ess)? accessed): (?:0x)?([0-9a-f]{8,16})/.exec(text)?.[1];
-    if (address !== undefined) this.incident.faultAddress ??= address;
+    if (address !== undefined) this.incident.faultAddress ??= hexadecimal(address);
     else if (!/^Faulting instruction address: /.test(text)) return false;
     addNote(this.incident, text);
     return true;

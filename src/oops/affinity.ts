@@ -42,25 +42,25 @@ function affinity(draft: Draft, text: string): number {
     const pid = /(?:PID|Pid): (\d{1,10})/.exec(text)?.[1];
     if (headline.pid !== undefined && pid !== undefined) return headline.pid === Number(pid) ? 3 : -1;
     // the die line comes before it
-    if ((incident.kind === 'null-pointer' || incident.kind === 'bad-page-fault') && incident.dieCount === undefined)
+    if ((incident.kind === 'null-pointer' || incident.kind === 'bad-page-fault') && incident.dieCount === null)
       return 1;
     const cpu = /^CPU: (\d{1,5})/.exec(text)?.[1];
     return headline.cpu !== undefined && cpu !== undefined && headline.cpu !== Number(cpu) ? -1 : 2;
   }
   if (text.startsWith('RIP: ') || text.startsWith('pc : ')) {
     const name = (draft.namedFunction ?? '').replace(/\+0x.*$/, '');
-    if (incident.instruction !== undefined || draft.hasTrace) return 0;
+    if (incident.instruction !== null || draft.hasTrace) return 0;
     if (name !== '' && incident.kind !== 'kasan') return text.includes(`${name}+`) ? 3 : -1;
     return draft.sawTask ? 2 : 1;
   }
   if (text.startsWith('Code: '))
-    return incident.code === undefined && incident.instruction !== undefined && !draft.hasTrace ? 2 : 0;
-  if (text.startsWith('Hardware name: ')) return incident.hardware === undefined && draft.sawTask ? 2 : 0;
+    return incident.code === null && incident.instruction !== null && !draft.hasTrace ? 2 : 0;
+  if (text.startsWith('Hardware name: ')) return incident.hardware === null && draft.sawTask ? 2 : 0;
   if (text.startsWith('#PF: ') || text.startsWith('PGD '))
-    return incident.dieCount === undefined && /pointer|fault/.test(incident.kind) ? 2 : -1;
+    return incident.dieCount === null && /pointer|fault/.test(incident.kind) ? 2 : -1;
   if (endMark.test(text)) {
     const printsOne =
-      incident.dieCount !== undefined || incident.kind === 'WARN' || /^WARNING|BUG at/.test(incident.message);
+      incident.dieCount !== null || incident.kind === 'WARN' || /^WARNING|BUG at/.test(incident.message);
     return draft.hasTrace && printsOne ? 2 : -1;
   }
   if (traceHead.test(text)) return draft.hasTrace || draft.inTrace ? 0 : draft.sawTask ? 2 : 1;

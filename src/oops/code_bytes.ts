@@ -6,13 +6,13 @@ import { createRequire } from 'node:module';
 
 export interface CodeBytes {
   /** The line as printed, without `Code: `. */
-  text: string;
-  /** x86 prints bytes, arm, arm64, riscv and powerpc words. Empty: the kernel could not read them. */
-  unit: 'byte' | 'word';
+  readonly text: string;
+  /** x86 prints bytes, arm, arm64, riscv and powerpc words. */
+  readonly unit: 'byte' | 'word';
   /** Bytes in memory order for `byte`, words as values for `word`. */
-  values: number[];
-  /** Index in `values` of the faulting one; -1: not marked. */
-  fault: number;
+  readonly values: readonly number[];
+  /** Index in `values` of the faulting one; null: not marked. */
+  readonly fault: number | null;
 }
 
 export interface CodeInstruction {
@@ -26,25 +26,25 @@ export interface CodeInstruction {
 
 const maxUnits = 256;
 
-/** Reads what follows `Code:`. Undefined: the kernel could not read the code, or the text is not code. */
-export function parseCode(text: string): CodeBytes | undefined {
+/** Reads what follows `Code:`. Null: the kernel could not read the code, or the text is not code. */
+export function parseCode(text: string): CodeBytes | null {
   const tokens = text.trim().split(/\s+/, maxUnits);
   const values: number[] = [];
-  let fault = -1;
+  let fault: number | null = null;
   let unit: 'byte' | 'word' | undefined;
   for (const token of tokens) {
     const m = /^([<(]{0,2})([0-9a-f]{2}|[0-9a-f]{4}|[0-9a-f]{8})([>)]{0,2})$/.exec(token);
     if (m === null) {
-      if (token === 'Bad' || token === 'Unable' || values.length === 0) return undefined;
+      if (token === 'Bad' || token === 'Unable' || values.length === 0) return null;
       break; // cut or mixed: keep what was read
     }
     const now = m[2]!.length === 2 ? 'byte' : 'word';
     unit ??= now;
     if (now !== unit) break;
-    if (m[1] !== '' && fault < 0) fault = values.length;
+    if (m[1] !== '') fault ??= values.length;
     values.push(Number.parseInt(m[2]!, 16));
   }
-  if (unit === undefined || values.length < 2) return undefined;
+  if (unit === undefined || values.length < 2) return null;
   return { text: text.trim(), unit, values, fault };
 }
 
@@ -87,7 +87,7 @@ interface IcedInstruction {
  */
 export function disassembleCode(code: CodeBytes, ip = 0n): CodeInstruction[] {
   if (code.unit === 'word') {
-    const at = Math.max(code.fault, 0);
+    const at = code.fault ?? 0;
     return code.values.map((word, i) => ({
       offset: (i - at) * 4,
       bytes: word.toString(16).padStart(8, '0'),
@@ -97,7 +97,7 @@ export function disassembleCode(code: CodeBytes, ip = 0n): CodeInstruction[] {
   }
   const iced = createRequire(import.meta.url)('iced-x86') as Iced;
   const bytes = Uint8Array.from(code.values);
-  const fault = Math.max(code.fault, 0);
+  const fault = code.fault ?? 0;
   // The line starts somewhere inside an instruction: take the start from which decoding meets the faulting byte.
   let best = decodeRange(iced, bytes.subarray(fault), 0, ip);
   let bestBefore: CodeInstruction[] = [];
@@ -112,7 +112,7 @@ export function disassembleCode(code: CodeBytes, ip = 0n): CodeInstruction[] {
       bestBefore = before;
     }
   }
-  best = best.map((instruction, i) => ({ ...instruction, fault: i === 0 && code.fault >= 0 }));
+  best = best.map((instruction, i) => ({ ...instruction, fault: i === 0 && code.fault !== null }));
   return [...bestBefore, ...best];
 }
 

@@ -1,6 +1,6 @@
 // In what context a report was made: the lines of dump_stack_print_info() and print_modules(), in all their wordings.
 // Fills `cpu`, `task`, `taint`, `kernelRelease`, `hardware`, `workqueue` and `modules`.
-import type { Incident, TaskRef } from './incident.ts';
+import { type OpenIncident, type TaskRef, taskRef } from './incident.ts';
 import type { Sections } from './sections.ts';
 import { armCpuLine, cpuLine, hardwareLine, oldCpuLine, shortCpuLine, taintedLine } from './shapes.ts';
 import { parseTaint } from './taint.ts';
@@ -13,10 +13,10 @@ export class Context {
   /** The report has come to its CPU and task. */
   sawTask = false;
   private sawStalledTask = false;
-  private readonly incident: Incident;
+  private readonly incident: OpenIncident;
   private readonly sections: Sections;
 
-  constructor(incident: Incident, sections: Sections) {
+  constructor(incident: OpenIncident, sections: Sections) {
     this.incident = incident;
     this.sections = sections;
   }
@@ -60,9 +60,7 @@ export class Context {
     this.proven = true;
     const m = cpuLine.exec(text);
     if (m !== null) {
-      const task: TaskRef = { comm: m[4]!, pid: Number(m[3]) };
-      if (m[2] !== undefined) task.uid = Number(m[2]);
-      this.setTask(Number(m[1]), task);
+      this.setTask(Number(m[1]), taskRef(m[4]!, m[3], m[2]));
       this.setKernel(m[6], m[7]!);
       return true;
     }
@@ -75,7 +73,7 @@ export class Context {
     }
     const short = shortCpuLine.exec(text);
     if (short === null) return /^CPU: \d{1,5} /.test(text);
-    this.setTask(Number(short[1]), { comm: short[4]!, pid: Number(short[3]) });
+    this.setTask(Number(short[1]), taskRef(short[4]!, short[3], short[2]));
     return true;
   }
 
@@ -83,7 +81,7 @@ export class Context {
     const m = oldCpuLine.exec(text);
     if (m === null) return false;
     this.proven = true;
-    this.setTask(undefined, { comm: m[2]!, pid: Number(m[1]) });
+    this.setTask(null, taskRef(m[2]!, m[1]));
     this.setKernel(m[4], m[5]!);
     return true;
   }
@@ -96,10 +94,10 @@ export class Context {
     return true;
   }
 
-  private setTask(cpu: number | undefined, task: TaskRef): void {
+  private setTask(cpu: number | null, task: TaskRef): void {
     const { incident, sections } = this;
     const { kind } = incident;
-    if (kind === 'rcu-stall' && cpu !== undefined && sections.isStalled(cpu) && !this.sawStalledTask) {
+    if (kind === 'rcu-stall' && cpu !== null && sections.isStalled(cpu) && !this.sawStalledTask) {
       this.sawStalledTask = true;
       incident.cpu = cpu;
       incident.task = task;
@@ -108,11 +106,12 @@ export class Context {
     }
     if (sections.othersTask) return;
     // khungtaskd reports others: its own CPU line comes only with the panic
-    if (kind === 'hung-task' || (kind === 'workqueue-lockup' && incident.panic !== undefined)) return;
+    if (kind === 'hung-task' || (kind === 'workqueue-lockup' && incident.panic !== null)) return;
     this.sawTask = true;
-    if (cpu !== undefined) incident.cpu ??= cpu;
-    if (incident.task === undefined || incident.task.pid === task.pid) incident.task = { ...incident.task, ...task };
-    else if (incident.task.comm === '') incident.task = task;
+    if (cpu !== null) incident.cpu ??= cpu;
+    const known = incident.task;
+    if (known === null || known.comm === null) incident.task = task;
+    else if (known.pid === task.pid) incident.task = { ...task, uid: task.uid ?? known.uid };
   }
 
   private setKernel(letters: string | undefined, release: string): void {

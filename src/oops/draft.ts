@@ -2,11 +2,11 @@
 // parts are read by classes of their own. A draft does not know about other incidents (machine_log.ts does).
 import { Access } from './access.ts';
 import { Context } from './context.ts';
-import { type Frame, parseFrame } from './frames.ts';
+import { type Frame, hexadecimal, parseFrame } from './frames.ts';
 import { asGuilty, findGuilty } from './guilty.ts';
 import type { Headline } from './headlines.ts';
 import { hintsFor } from './hints.ts';
-import { addNote, addTask, type Incident, maxText } from './incident.ts';
+import { addNote, addTask, type Incident, maxText, type OpenIncident, taskRef } from './incident.ts';
 import { damageOf, diesOf, nameOnly, nearNull, severityOf, usesInstruction } from './judgement.ts';
 import type { IncidentKind } from './kinds.ts';
 import { Locks } from './locks.ts';
@@ -21,16 +21,59 @@ import { Traces } from './traces.ts';
 
 const maxAftermath = 16;
 
+/** An incident of which its headline alone is known. */
+function openIncident(kind: IncidentKind, line: LogLine): OpenIncident {
+  return {
+    kind,
+    title: '',
+    altTitles: [],
+    message: line.text.slice(0, maxText),
+    detail: null,
+    guilty: null,
+    task: null,
+    cpu: null,
+    taint: null,
+    hardware: null,
+    kernelRelease: null,
+    architecture: null,
+    workqueue: null,
+    faultAddress: null,
+    hints: [],
+    instruction: null,
+    registers: [],
+    code: null,
+    traces: [],
+    modules: [],
+    locks: [],
+    otherTasks: [],
+    memory: [],
+    notes: [],
+    panic: null,
+    aftermath: [],
+    repeats: 1,
+    dieCount: null,
+    corrupted: false,
+    corruptedReason: null,
+    severity: 'error',
+    fatal: false,
+    span: { start: line.start, end: line.end, startLine: line.number, endLine: line.number },
+    timestamp: null,
+    wallTime: null,
+    signature: '',
+    looseSignature: '',
+  };
+}
+
 export class Draft {
   readonly headline: Headline;
-  readonly incident: Incident;
+  readonly incident: OpenIncident;
   /** Number of the last line that belonged to it. */
   lastNumber: number;
   lastStamp: number | undefined;
   /** The kernel closed the report. */
   ended = false;
   /** Why the text may not be what the kernel said about this incident. */
-  mixed: string | undefined;
+  mixed: string | null = null;
   /** The function that the report itself names. */
   namedFunction: string | undefined;
   private readonly traces: Traces;
@@ -52,29 +95,9 @@ export class Draft {
     this.lastNumber = line.number;
     this.stamped = line.timestamp !== undefined;
     const { kind } = headline;
-    const incident: Incident = {
-      kind,
-      title: '',
-      altTitles: [],
-      message: line.text.slice(0, maxText),
-      hints: [],
-      registers: [],
-      traces: [],
-      modules: [],
-      locks: [],
-      otherTasks: [],
-      memory: [],
-      notes: [],
-      aftermath: [],
-      repeats: 1,
-      corrupted: false,
-      severity: 'error',
-      fatal: headline.fatal === true,
-      span: { start: line.start, end: line.end, startLine: line.number, endLine: line.number },
-      signature: '',
-      looseSignature: '',
-    };
+    const incident = openIncident(kind, line);
     this.incident = incident;
+    incident.fatal = headline.fatal === true;
     this.traces = new Traces(incident, headline.role === 'panic');
     this.sections = new Sections(incident, this.traces);
     this.registers = new Registers(incident, this.traces, this.sections);
@@ -106,7 +129,7 @@ export class Draft {
   }
 
   get panicked(): boolean {
-    return this.incident.panic !== undefined;
+    return this.incident.panic !== null;
   }
 
   get hasTrace(): boolean {
@@ -141,8 +164,8 @@ export class Draft {
     const { incident } = this;
     if (headline.frame !== undefined && headline.kind === incident.kind) this.namedFunction = headline.frame;
     if (headline.cpu !== undefined) incident.cpu ??= headline.cpu;
-    if (headline.pid !== undefined) incident.task ??= { comm: headline.comm ?? '', pid: headline.pid };
-    if (headline.faultAddress !== undefined) incident.faultAddress ??= headline.faultAddress;
+    if (headline.pid !== undefined) incident.task ??= taskRef(headline.comm ?? null, headline.pid);
+    if (headline.faultAddress !== undefined) incident.faultAddress ??= hexadecimal(headline.faultAddress);
     if (headline.dieCount !== undefined) incident.dieCount ??= headline.dieCount;
     if (headline.fatal === true) incident.fatal = true;
   }
@@ -194,7 +217,7 @@ export class Draft {
         this.sections.repeat(headline, line.text);
         return;
       case 'task':
-        if (headline.pid !== undefined) addTask(incident, { comm: headline.comm ?? '', pid: headline.pid });
+        if (headline.pid !== undefined) addTask(incident, taskRef(headline.comm ?? null, headline.pid));
         this.sections.beginOtherTask();
         return;
       case 'aftermath':
@@ -285,7 +308,7 @@ export class Draft {
       return this.panicked;
     }
     const comm = incident.kind === 'memory-leak' ? /^ {2}comm "(.{0,64})", pid (\d{1,10})/.exec(text) : null;
-    if (comm !== null) incident.task ??= { comm: comm[1]!, pid: Number(comm[2]) };
+    if (comm !== null) incident.task ??= taskRef(comm[1]!, comm[2]);
     if (/^FAULT_INJECTION: forcing a failure|^vmalloc: allocation failure/.test(text))
       this.mixed ??= 'another report is mixed in';
     if (/event severity: corrected|has been corrected by h\/w|Corrected error, no action/.test(text))
@@ -304,24 +327,21 @@ export class Draft {
     this.sections.complete();
     if (rebooted && diesOf(incident)) incident.fatal = true;
     // oops_end() starts the crash kernel before it would print `---[ end trace`: the kernel's own log ends here
-    if (cut && incident.dieCount !== undefined && !this.ended && this.modulesAfterTrace) incident.fatal = true;
+    if (cut && incident.dieCount !== null && !this.ended && this.modulesAfterTrace) incident.fatal = true;
     const main = incident.traces.filter((trace) => trace.purpose === 'main');
     if (incident.kind === 'bad-page-fault' && nearNull(incident.faultAddress)) incident.kind = 'null-pointer';
     const first: Frame[] = [];
     for (const text of [this.locks.taker, this.namedFunction ?? headline.frame]) {
-      const frame = text === undefined ? undefined : (parseFrame(` ${text}`, false) ?? nameOnly(text));
-      if (frame !== undefined) first.push(frame);
+      const frame = text === undefined ? null : (parseFrame(` ${text}`, false) ?? nameOnly(text));
+      if (frame !== null) first.push(frame);
     }
-    if (incident.instruction !== undefined && usesInstruction(incident.kind)) first.push(incident.instruction);
+    if (incident.instruction !== null && usesInstruction(incident.kind)) first.push(incident.instruction);
     const guilty = findGuilty(first, main, incident.kind);
-    if (guilty !== undefined && guilty.symbol !== '') incident.guilty = asGuilty(guilty);
+    incident.guilty = guilty === null ? null : asGuilty(guilty);
     incident.hints = hintsFor(incident);
     writeTitle(incident, headline, this.access.what);
-    const damage = this.mixed ?? damageOf(incident, headline, cut && open);
-    if (damage !== undefined) {
-      incident.corrupted = true;
-      incident.corruptedReason = damage;
-    }
+    incident.corruptedReason = this.mixed ?? damageOf(incident, headline, cut && open);
+    incident.corrupted = incident.corruptedReason !== null;
     incident.severity = severityOf(incident, headline.corrected === true || this.corrected);
     sign(incident);
     return incident;

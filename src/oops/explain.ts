@@ -686,30 +686,26 @@ const explanations: Record<IncidentKind, Explanation> = {
 export function explain(incident: Incident): Explanation {
   const general = explanations[incident.kind];
   const { guilty, instruction } = incident;
-  const place = instruction !== undefined && instruction.symbol !== '' ? instruction : guilty;
-  const values: Record<string, string | undefined> = {
-    '%PID': incident.task?.pid.toString(),
-    '%CPU': incident.cpu?.toString(),
+  const place = instruction !== null && instruction.symbol !== null ? instruction : guilty;
+  const values: Record<string, string | null> = {
+    '%PID': incident.task?.pid.toString() ?? null,
+    '%CPU': incident.cpu?.toString() ?? null,
     '%ADDRESS':
-      place === undefined
-        ? undefined
-        : place.offset === undefined
-          ? place.symbol
-          : `${place.symbol}+0x${place.offset.toString(16)}`,
+      place === null ? null : place.offset === null ? place.symbol : `${place.symbol}+0x${place.offset.toString(16)}`,
   };
   const next: string[] = [];
   for (const step of general.next) {
-    let filled: string | undefined = step;
+    let filled: string | null = step;
     for (const [mark, value] of Object.entries(values)) {
       if (filled?.includes(mark) !== true) continue;
       filled =
-        value === undefined
+        value === null
           ? mark === '%PID' || mark === '%CPU'
             ? filled.replace(` ${mark}`, '').replace(' -c', ' -a')
-            : undefined
+            : null
           : filled.replaceAll(mark, value);
     }
-    if (filled !== undefined) next.push(filled);
+    if (filled !== null) next.push(filled);
   }
   return { ...general, next };
 }

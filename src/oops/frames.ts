@@ -10,23 +10,46 @@
 //    [<c0101234>] (func) from [<c0101238>] (caller+0x1/0x2), func from caller+0x1/0x2     arm
 
 export interface Frame {
-  /** Function as printed, with compiler suffixes. Empty when only an address is known. */
-  symbol: string;
-  /** Bytes from the start of the function, and the function's size in bytes. */
-  offset?: number;
-  size?: number;
-  module?: string;
-  buildId?: string;
-  /** The address where printed, hexadecimal without 0x. */
-  address?: string;
+  /** Function as printed, with compiler suffixes; null: only an address is known. */
+  readonly symbol: string | null;
+  /** Bytes from the start of the function. */
+  readonly offset: number | null;
+  /** The function's size in bytes. */
+  readonly size: number | null;
+  readonly module: string | null;
+  readonly buildId: string | null;
+  /** The address where printed, `0x...`. */
+  readonly address: string | null;
   /** False: found on the stack by scanning, marked `?` or `(unreliable)`. */
-  reliable: boolean;
+  readonly reliable: boolean;
   /** A function inlined into the next frame. */
-  inline?: boolean;
+  readonly inline: boolean;
   /** `file:line` where the text has it. */
-  source?: string;
+  readonly source: string | null;
   /** The instruction that an exception interrupted (pt_regs on the stack), not a return address. */
-  interrupted?: boolean;
+  readonly interrupted: boolean;
+}
+
+/** A frame of which `known` is known. */
+export function makeFrame(known: Partial<Frame>): Frame {
+  return {
+    symbol: null,
+    offset: null,
+    size: null,
+    module: null,
+    buildId: null,
+    address: null,
+    reliable: true,
+    inline: false,
+    source: null,
+    interrupted: false,
+    ...known,
+  };
+}
+
+/** Digits as the kernel printed them, as an address of the data: `0x...` without leading zeroes. */
+export function hexadecimal(digits: string): string {
+  return `0x${digits.replace(/^(?:0x)?0*(?=.)/, '')}`;
 }
 
 const full =
@@ -42,59 +65,58 @@ const moduleMark = /^\s{1,4}\[([\w-]{1,64})(?:\s([0-9a-f]{6,40}))?\]/;
 const sourceMark = /(?:^|[\s(])((?:[\w+@.-]{1,80}\/){0,16}[\w+@.-]{1,80}\.(?:c|h|S|rs|y|l):\d{1,7})/;
 
 /**
- * Reads a frame, or gives undefined.
+ * Reads a frame, or gives null.
  * @param inTrace whether a call trace was announced: only then are forms without `+0x/0x` taken for frames
  */
-export function parseFrame(text: string, inTrace: boolean): Frame | undefined {
+export function parseFrame(text: string, inTrace: boolean): Frame | null {
   const m = text.includes('+') ? full.exec(text) : null;
   if (m !== null) {
     const rest = m[6]!;
-    const frame: Frame = {
+    return makeFrame({
       symbol: m[3]!,
       offset: Number.parseInt(m[4]!, 16),
       size: Number.parseInt(m[5]!, 16),
+      address: m[1] === undefined ? null : hexadecimal(m[1]),
       reliable: m[2] === undefined && !rest.includes('(unreliable)'),
-    };
-    if (m[1] !== undefined) frame.address = m[1];
-    if (rest !== '') addRest(frame, rest);
-    return frame;
+      ...(rest === '' ? null : readRest(rest)),
+    });
   }
-  if (!inTrace) return undefined;
+  if (!inTrace) return null;
   const d = decoded.exec(text);
   if (d !== null) {
-    const frame: Frame = { symbol: d[2]!, reliable: d[1] === undefined };
-    if (!d[3]!.startsWith('?')) frame.source = d[3]!;
-    if (d[4]!.includes('[inline]') || d[4]!.includes('(inlined')) frame.inline = true;
-    const module = /\)\s([\w-]{1,64})\s*$/.exec(d[4]!)?.[1];
-    if (module !== undefined) frame.module = module;
-    return frame;
+    return makeFrame({
+      symbol: d[2]!,
+      reliable: d[1] === undefined,
+      source: d[3]!.startsWith('?') ? null : d[3]!,
+      inline: d[4]!.includes('[inline]') || d[4]!.includes('(inlined'),
+      module: /\)\s([\w-]{1,64})\s*$/.exec(d[4]!)?.[1] ?? null,
+    });
   }
   const from = armFrom.exec(text);
   if (from !== null) {
-    const frame: Frame = { symbol: from[2]!, reliable: true };
-    if (from[1] !== undefined) frame.address = from[1];
-    if (from[3] !== undefined) frame.offset = Number.parseInt(from[3], 16);
-    if (from[4] !== undefined) frame.size = Number.parseInt(from[4], 16);
-    if (from[5] !== undefined) frame.module = from[5];
-    return frame;
+    return makeFrame({
+      symbol: from[2]!,
+      address: from[1] === undefined ? null : hexadecimal(from[1]),
+      offset: from[3] === undefined ? null : Number.parseInt(from[3], 16),
+      size: from[4] === undefined ? null : Number.parseInt(from[4], 16),
+      module: from[5] ?? null,
+    });
   }
   const a = bareAddress.exec(text) ?? lonelyAddress.exec(text);
-  if (a !== null) {
-    const address = a[3] ?? a[1] ?? '0';
-    return { symbol: '', address, reliable: a[2] === undefined };
-  }
-  return undefined;
+  if (a === null) return null;
+  return makeFrame({ address: hexadecimal(a[3] ?? a[1] ?? '0'), reliable: a[2] === undefined });
 }
 
-function addRest(frame: Frame, rest: string): void {
+/** What stands behind `func+0x1/0x2`: the module and its build id, the source line, a mark of inlining. */
+function readRest(rest: string): Partial<Frame> {
   const module = moduleMark.exec(rest);
-  if (module !== null && module[1] !== 'inline') {
-    frame.module = module[1]!;
-    if (module[2] !== undefined) frame.buildId = module[2];
-  }
-  const source = sourceMark.exec(rest)?.[1];
-  if (source !== undefined) frame.source = source;
-  if (rest.includes('[inline]') || rest.includes('(inlined)')) frame.inline = true;
+  const named = module !== null && module[1] !== 'inline' ? module : null;
+  return {
+    module: named?.[1] ?? null,
+    buildId: named?.[2] ?? null,
+    source: sourceMark.exec(rest)?.[1] ?? null,
+    inline: rest.includes('[inline]') || rest.includes('(inlined)'),
+  };
 }
 
 const suffix =

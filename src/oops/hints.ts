@@ -33,11 +33,12 @@ const patterns: readonly Pattern[] = [
 export function hintsFor(incident: Incident): string[] {
   const hints = new Set<string>();
   const { faultAddress } = incident;
-  if (faultAddress !== undefined) {
-    const padded = faultAddress.length > 8 ? faultAddress.padStart(16, '0') : faultAddress;
+  if (faultAddress !== null) {
+    const digits = faultAddress.slice(2);
+    const padded = digits.length > 8 ? digits.padStart(16, '0') : digits;
     const said = matching(padded);
-    if (said !== undefined) hints.add(`fault address ${faultAddress}: ${said}`);
-    const value = BigInt(`0x${faultAddress}`);
+    if (said !== null) hints.add(`fault address ${faultAddress}: ${said}`);
+    const value = BigInt(faultAddress);
     if (incident.kind === 'null-pointer' && value > 0n && value < 4096n) {
       hints.add(`offset 0x${value.toString(16)} into a structure whose pointer was NULL`);
     }
@@ -47,19 +48,19 @@ export function hintsFor(incident: Incident): string[] {
   }
   if (incident.kind === 'general-protection' || incident.kind === 'bad-page-fault') {
     for (const register of incident.registers) {
-      const said = register.value.length === 16 ? matching(register.value) : undefined;
-      if (said !== undefined) hints.add(`${register.name} ${register.value}: ${said}`);
+      const said = register.value.length === 18 ? matching(register.value.slice(2)) : null;
+      if (said !== null) hints.add(`${register.name} ${register.value}: ${said}`);
     }
   }
   for (const note of incident.notes) {
     const range = /^KASAN: ([\w-]{1,40}) in range \[0x([0-9a-f]{4,16})-/.exec(note);
-    if (range !== null) hints.add(`KASAN: ${range[1]} at ${range[2]}`);
+    if (range !== null) hints.add(`KASAN: ${range[1]} at 0x${range[2]}`);
     if (/instruction fetch/.test(note))
       hints.add('the CPU jumped there: a bad function pointer or a corrupted return address');
     if (/reserved bit/i.test(note))
       hints.add('a reserved bit was set in a page table entry: the page tables are corrupted');
   }
-  if (incident.instruction?.symbol === '' && /^0{1,16}$/.test(incident.instruction.address ?? '')) {
+  if (incident.instruction?.symbol === null && incident.instruction.address === '0x0') {
     hints.add('the CPU jumped to address 0: a NULL function pointer was called');
   }
   if (
@@ -69,7 +70,7 @@ export function hintsFor(incident: Incident): string[] {
   ) {
     hints.add('the CPU was about to run data or user memory: a bad function pointer, or an attack');
   }
-  if (incident.code !== undefined && incident.code.fault >= 0) {
+  if (incident.code !== null && incident.code.fault !== null) {
     const { values, fault } = incident.code;
     if (
       incident.code.unit === 'byte' &&
@@ -83,6 +84,7 @@ export function hintsFor(incident: Incident): string[] {
   return [...hints].slice(0, 16);
 }
 
-function matching(value: string): string | undefined {
-  return patterns.find((pattern) => pattern.test.test(value))?.says;
+/** @param value hexadecimal digits */
+function matching(value: string): string | null {
+  return patterns.find((pattern) => pattern.test.test(value))?.says ?? null;
 }

@@ -1,5 +1,6 @@
-// What is known of one incident: plain data, the shape of `inquest oops --json`. Addresses and register values are
-// hexadecimal text as the kernel printed them, without 0x: they are often cut, hashed or symbolic.
+// What is known of one incident: plain data, the shape of `inquest oops --json`. Addresses and values of registers are
+// `0x...` strings, whatever the kernel printed before them; text quoted from the log stays as it was; what the text does
+// not say is null.
 import type { CodeBytes } from './code_bytes.ts';
 import type { Frame } from './frames.ts';
 import type { IncidentKind, Severity } from './kinds.ts';
@@ -25,118 +26,136 @@ export type TracePurpose =
   | 'other-access';
 
 export interface Trace {
-  purpose: TracePurpose;
+  readonly purpose: TracePurpose;
   /** The heading as printed: `Call Trace`, `Freed by task 12`, `NMI backtrace for cpu 1`. */
-  heading: string;
+  readonly heading: string;
   /** The stack that the frames are on, in lower case: `task`, `irq`, `softirq`, `nmi`, `#df`, ... */
-  stack: string;
-  frames: Frame[];
+  readonly stack: string;
+  readonly frames: readonly Frame[];
 }
 
 export interface TaskRef {
-  comm: string;
-  pid: number;
-  uid?: number;
+  /** Name of the thread; null: the text has only its pid. */
+  readonly comm: string | null;
+  readonly pid: number;
+  readonly uid: number | null;
 }
 
 export interface HeldLock {
   /** The holder, where the text names it. */
-  task?: TaskRef;
+  readonly task: TaskRef | null;
   /** Lock class as lockdep names it: `&mm->mmap_lock`. */
-  name: string;
-  /** Where it was taken. */
-  at?: string;
+  readonly name: string;
+  /** Where it was taken: a symbol with its offset, as printed. */
+  readonly at: string | null;
 }
 
 export interface ModuleRef {
-  name: string;
+  readonly name: string;
   /** Taint letters and load state, as printed in the brackets: `OE`, `+`, `-`. */
-  flags: string;
+  readonly flags: string;
 }
 
 export interface Register {
-  name: string;
-  value: string;
+  readonly name: string;
+  /** `0x...`. */
+  readonly value: string;
 }
 
 /** Where the incident stands in the text. Offsets in bytes, `end` exclusive; lines count from 1, `endLine` inclusive. */
 export interface TextSpan {
-  start: number;
-  end: number;
-  startLine: number;
-  endLine: number;
+  readonly start: number;
+  readonly end: number;
+  readonly startLine: number;
+  readonly endLine: number;
 }
 
 /** Who is blamed. */
 export interface GuiltyFrame {
   /** Function without compiler suffixes: what titles and signatures use. */
-  function: string;
+  readonly function: string;
   /** The symbol as printed. */
-  symbol: string;
-  offset?: number;
-  size?: number;
-  module?: string;
-  source?: string;
+  readonly symbol: string;
+  readonly offset: number | null;
+  readonly size: number | null;
+  readonly module: string | null;
+  readonly source: string | null;
 }
 
 export interface Incident {
-  kind: IncidentKind;
+  readonly kind: IncidentKind;
   /** A stable sentence: nothing in it changes from one run to the next. */
-  title: string;
+  readonly title: string;
   /** Titles that the same bug might have got from a shorter or otherwise configured report. */
-  altTitles: string[];
+  readonly altTitles: readonly string[];
   /** The headline as printed, without its prefixes. */
-  message: string;
+  readonly message: string;
   /** What stood before the headline and explains it: a WARN()'s message, `list_del corruption. ...`. */
-  detail?: string;
-  guilty?: GuiltyFrame;
-  task?: TaskRef;
-  cpu?: number;
-  taint?: Taint;
-  hardware?: string;
-  kernelRelease?: string;
-  architecture?: string;
-  workqueue?: string;
-  /** The address whose access faulted. */
-  faultAddress?: string;
+  readonly detail: string | null;
+  readonly guilty: GuiltyFrame | null;
+  readonly task: TaskRef | null;
+  readonly cpu: number | null;
+  readonly taint: Taint | null;
+  readonly hardware: string | null;
+  readonly kernelRelease: string | null;
+  readonly architecture: string | null;
+  readonly workqueue: string | null;
+  /** The address whose access faulted, `0x...`. */
+  readonly faultAddress: string | null;
   /** What the numbers suggest: poison patterns, a NULL structure pointer, ... */
-  hints: string[];
+  readonly hints: readonly string[];
   /** Where the CPU was. */
-  instruction?: Frame;
-  registers: Register[];
-  code?: CodeBytes;
-  traces: Trace[];
-  modules: ModuleRef[];
-  locks: HeldLock[];
+  readonly instruction: Frame | null;
+  readonly registers: readonly Register[];
+  readonly code: CodeBytes | null;
+  readonly traces: readonly Trace[];
+  readonly modules: readonly ModuleRef[];
+  readonly locks: readonly HeldLock[];
   /** Other tasks that the same report names (further hung tasks, holders, the OOM victim). */
-  otherTasks: TaskRef[];
+  readonly otherTasks: readonly TaskRef[];
   /** The out-of-memory report's tables, as printed. */
-  memory: string[];
+  readonly memory: readonly string[];
   /** Lines of the report that have no field of their own, as printed; bounded. */
-  notes: string[];
+  readonly notes: readonly string[];
   /** Reason given to panic(), when the kernel panicked. */
-  panic?: string;
+  readonly panic: string | null;
   /** Further headlines that only follow from this incident (a second fault while dying, ...). */
-  aftermath: string[];
+  readonly aftermath: readonly string[];
   /** How many times the kernel repeated the report while it went on (lockups, stalls). */
-  repeats: number;
+  readonly repeats: number;
   /** The die counter, `[#1]`. */
-  dieCount?: number;
+  readonly dieCount: number | null;
   /** Whether the text is cut or mixed so that fields may be missing or wrong. */
-  corrupted: boolean;
-  corruptedReason?: string;
-  severity: Severity;
+  readonly corrupted: boolean;
+  readonly corruptedReason: string | null;
+  readonly severity: Severity;
   /** Whether the kernel died of it, as far as the text tells. */
-  fatal: boolean;
-  span: TextSpan;
+  readonly fatal: boolean;
+  readonly span: TextSpan;
   /** Seconds since boot. */
-  timestamp?: number;
+  readonly timestamp: number | null;
   /** Wall clock time as printed, where a prefix had one. */
-  wallTime?: string;
+  readonly wallTime: string | null;
   /** Hash over kind and normalised frames: the same bug in another build of the series has the same one. */
-  signature: string;
+  readonly signature: string;
   /** Hash over kind and guilty function: for grouping. */
-  looseSignature: string;
+  readonly looseSignature: string;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] };
+
+/** A trace whose frames are still being read. */
+export type OpenTrace = Writable<Trace>;
+
+/** An incident whose report is still being read. */
+export type OpenIncident = Omit<Writable<Incident>, 'traces' | 'span'> & {
+  readonly traces: OpenTrace[];
+  readonly span: Writable<TextSpan>;
+};
+
+/** @param pid in decimal digits, as `uid` */
+export function taskRef(comm: string | null, pid: string | number | undefined, uid?: string): TaskRef {
+  return { comm, pid: Number(pid), uid: uid === undefined ? null : Number(uid) };
 }
 
 /** Longest text of a line that an incident keeps. */
@@ -145,12 +164,12 @@ export const maxText = 1000;
 const maxNotes = 48;
 const maxOtherTasks = 64;
 
-export function addNote(incident: Incident, text: string): void {
+export function addNote(incident: OpenIncident, text: string): void {
   if (incident.notes.length < maxNotes) incident.notes.push(text.trimEnd().slice(0, maxText));
 }
 
 /** Adds to `otherTasks`, once. */
-export function addTask(incident: Incident, task: TaskRef): void {
+export function addTask(incident: OpenIncident, task: TaskRef): void {
   const { otherTasks } = incident;
   if (otherTasks.length < maxOtherTasks && !otherTasks.some((other) => other.pid === task.pid)) otherTasks.push(task);
 }

@@ -1,16 +1,14 @@
 // What a finished report amounts to: did the kernel die of it, how bad is it, which of its parts name the place, is its
 // text whole.
-import type { Frame } from './frames.ts';
+import { type Frame, makeFrame } from './frames.ts';
 import { type Headline, isConsequence } from './headlines.ts';
 import type { Incident } from './incident.ts';
 import type { IncidentKind, Severity } from './kinds.ts';
 
-export function nameOnly(text: string): Frame | undefined {
+/** A function's name without an offset, as a frame. */
+export function nameOnly(text: string): Frame | null {
   const name = /^([A-Za-z_][\w.$]{1,255})(?:\+0x[0-9a-f]{1,8})?(?: \[([\w-]{1,64})[^\]]{0,60}\])?$/.exec(text);
-  if (name === null) return undefined;
-  const frame: Frame = { symbol: name[1]!, reliable: true };
-  if (name[2] !== undefined) frame.module = name[2];
-  return frame;
+  return name === null ? null : makeFrame({ symbol: name[1]!, module: name[2] ?? null });
 }
 
 /** Kinds whose report names the instruction that was running. */
@@ -20,15 +18,14 @@ export function usesInstruction(kind: IncidentKind): boolean {
   );
 }
 
-export function nearNull(address: string | undefined): boolean {
-  if (address === undefined) return false;
-  const value = BigInt(`0x${address}`);
-  return value < 4096n;
+/** Whether an address, `0x...`, is in the first page. */
+export function nearNull(address: string | null): boolean {
+  return address !== null && BigInt(address) < 4096n;
 }
 
 /** Kinds of which the kernel, or what it still could do, ends. */
 export function diesOf(incident: Incident): boolean {
-  if (incident.dieCount !== undefined || incident.fatal) return true;
+  if (incident.dieCount !== null || incident.fatal) return true;
   const kinds: readonly IncidentKind[] = [
     'null-pointer',
     'bad-page-fault',
@@ -69,19 +66,19 @@ export function severityOf(incident: Incident, corrected: boolean): Severity {
     'netdev-unregister',
     'bad-rss-counter',
   ];
-  return mild.includes(incident.kind) && incident.dieCount === undefined ? 'warning' : 'error';
+  return mild.includes(incident.kind) && incident.dieCount === null ? 'warning' : 'error';
 }
 
 /**
  * Why the text cannot be all that the kernel said, if so.
  * @param cut the text ends where more of the report must follow
  */
-export function damageOf(incident: Incident, headline: Headline, cut: boolean): string | undefined {
+export function damageOf(incident: Incident, headline: Headline, cut: boolean): string | null {
   if (headline.role === 'panic' && isConsequence(headline.reason ?? ''))
     return 'the report before the panic is missing';
   if (headline.kind === 'unknown')
     return headline.traceless === true ? 'no message of the dying kernel' : 'the beginning of the report is missing';
-  if (headline.traceless !== true && incident.traces.length === 0 && incident.instruction === undefined) {
+  if (headline.traceless !== true && incident.traces.length === 0 && incident.instruction === null) {
     const quiet: readonly IncidentKind[] = [
       'root-mount',
       'machine-check',
@@ -96,5 +93,5 @@ export function damageOf(incident: Incident, headline: Headline, cut: boolean): 
   }
   if (cut) return 'the text ends inside the report';
   if (/\[ {0,6}\d{1,8}\.\d{6}\]/.test(incident.title)) return 'another line broke into the headline';
-  return undefined;
+  return null;
 }

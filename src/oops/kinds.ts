@@ -73,7 +73,7 @@ export type Severity = 'fatal' | 'error' | 'warning';
 export function reportKind(incident: {
   readonly kind: IncidentKind;
   readonly message: string;
-  readonly detail?: string;
+  readonly detail: string | null;
 }): ReportKind {
   const { kind } = incident;
   const message = `${incident.message}\n${incident.detail ?? ''}`;

@@ -1,6 +1,6 @@
 // The locks that a report names: those being held, the chains in which lockdep saw them taken, and the function that
 // took the one in question. Fills `locks`.
-import type { Incident, TaskRef } from './incident.ts';
+import { type OpenIncident, type TaskRef, taskRef } from './incident.ts';
 import { atFunction, lockHolder, lockLine } from './shapes.ts';
 import type { Traces } from './traces.ts';
 
@@ -9,15 +9,15 @@ const maxLocks = 512;
 export class Locks {
   /** The function that takes the lock, or left one behind, as printed. */
   taker: string | undefined;
-  private readonly incident: Incident;
+  private readonly incident: OpenIncident;
   private readonly traces: Traces;
   /** Whether the report is about a lock being taken; in others the locks are only those held. */
   private readonly aboutLock: boolean;
-  private holder: TaskRef | undefined;
+  private holder: TaskRef | null = null;
   /** The lock being taken is known; what follows are locks already held. */
   private acquired = false;
 
-  constructor(incident: Incident, traces: Traces) {
+  constructor(incident: OpenIncident, traces: Traces) {
     this.incident = incident;
     this.traces = traces;
     this.aboutLock = incident.kind === 'lockdep' || incident.kind === 'locks-held';
@@ -28,15 +28,12 @@ export class Locks {
     if (this.taker !== undefined && !text.includes('at: ')) this.acquired = true;
     const holder = lockHolder.exec(text);
     if (holder !== null) {
-      this.holder = { comm: holder[1]!, pid: Number(holder[2]) };
+      this.holder = taskRef(holder[1]!, holder[2]);
       return true;
     }
     const lock = lockLine.exec(text);
-    if (lock !== null && incident.locks.length < maxLocks) {
-      const held: (typeof incident.locks)[number] = { name: lock[1]!, at: lock[2]! };
-      if (this.holder !== undefined) held.task = this.holder;
-      incident.locks.push(held);
-    }
+    if (lock !== null && incident.locks.length < maxLocks)
+      incident.locks.push({ task: this.holder, name: lock[1]!, at: lock[2]! });
     const at = this.aboutLock && text.includes('at: ') ? atFunction.exec(text)?.[1] : undefined;
     if (at !== undefined) {
       // the function that was called, not what was inlined into it
@@ -57,7 +54,7 @@ export class Locks {
         text,
       );
     if (acquirer !== null) {
-      incident.task ??= { comm: acquirer[1]!, pid: Number(acquirer[2]) };
+      incident.task ??= taskRef(acquirer[1]!, acquirer[2]);
       return true;
     }
     // a work item that left its lock behind

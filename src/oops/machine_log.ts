@@ -127,7 +127,7 @@ export class MachineLog {
     };
     const at = this.bootLine ?? line;
     const draft = new Draft(headline, { ...at, timestamp: undefined }, []);
-    draft.incident.kernelRelease = this.diedRelease;
+    draft.incident.kernelRelease = this.diedRelease ?? null;
     draft.extendTo({ ...line, timestamp: undefined });
     this.drafts.push(draft);
     this.close(draft, false, false);
@@ -254,7 +254,7 @@ export class MachineLog {
       own !== undefined &&
       ordered.includes(own) &&
       own.kind !== 'WARN' &&
-      own.incident.dieCount !== undefined &&
+      own.incident.dieCount !== null &&
       line.number - own.lastNumber <= 4 &&
       soon(own, line, 2)
     ) {
@@ -334,7 +334,7 @@ export class MachineLog {
     }
     const { draft } = this.orphan;
     draft.add(line);
-    if (/^---\[ end trace/.test(text) && draft.incident.instruction !== undefined) {
+    if (/^---\[ end trace/.test(text) && draft.incident.instruction !== null) {
       draft.confirm();
       this.drafts.push(draft);
       stream.current = draft;
@@ -379,9 +379,9 @@ export class MachineLog {
     if (
       orphan !== undefined &&
       cut &&
-      orphan.incident.instruction !== undefined &&
+      orphan.incident.instruction !== null &&
       orphan.hasTrace &&
-      orphan.incident.code !== undefined
+      orphan.incident.code !== null
     ) {
       orphan.confirm();
       this.drafts.push(orphan);
@@ -394,8 +394,9 @@ export class MachineLog {
   private close(draft: Draft, cut: boolean, rebooted: boolean): void {
     this.drafts = this.drafts.filter((other) => other !== draft);
     if (!draft.confirmed) return;
+    draft.incident.kernelRelease ??= this.release ?? null;
     const incident = draft.finish(cut, rebooted);
-    if (incident.kernelRelease === undefined && this.release !== undefined) incident.kernelRelease = this.release;
+
     if (incident.severity !== 'warning') this.serious = true;
     this.done.push(incident);
   }

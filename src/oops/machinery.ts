@@ -106,8 +106,8 @@ const hang: readonly IncidentKind[] = ['soft-lockup', 'hard-lockup', 'rcu-stall'
  * Whether a function (without compiler suffixes) is machinery for an incident of this kind. What is machinery is built into
  * the kernel: a module's function is not, whatever its name.
  */
-export function isMachinery(name: string, module: string | undefined, kind: IncidentKind): boolean {
-  if (module !== undefined && name !== '') return false;
+export function isMachinery(name: string, module: string | null, kind: IncidentKind): boolean {
+  if (module !== null && name !== '') return false;
   if (
     name === '' ||
     reporting.test(name) ||

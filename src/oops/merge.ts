@@ -54,12 +54,17 @@ export function soon(draft: Draft, line: LogLine, seconds: number): boolean {
   return line.timestamp - draft.lastStamp <= seconds;
 }
 
+/** Whether what an incident knows and what a headline says are equal, or both silent. */
+function same(known: number | null, said: number | undefined): boolean {
+  return known === (said ?? null);
+}
+
 /** How a headline continues an open report of the same stream; undefined: it does not. */
 export function continues(draft: Draft, headline: Headline, line: LogLine): 'same' | 'repeat' | 'task' | undefined {
   const { kind, incident } = draft;
   const near = line.number - draft.lastNumber <= 40 && soon(draft, line, 10);
   if (headline.role === 'die') {
-    if (incident.dieCount !== undefined)
+    if (incident.dieCount !== null)
       return incident.dieCount === headline.dieCount && draft.incomplete && dieFits(kind, headline.kind)
         ? 'same'
         : undefined;
@@ -80,7 +85,7 @@ export function continues(draft: Draft, headline: Headline, line: LogLine): 'sam
   }
   if (kind === 'sysrq' && near && !draft.hasTrace && faults.includes(headline.kind)) return 'same';
   if (headline.kind !== kind) {
-    if (kind === 'bad-page-fault' && incident.dieCount === undefined && headline.kind === 'stack-overflow' && near)
+    if (kind === 'bad-page-fault' && incident.dieCount === null && headline.kind === 'stack-overflow' && near)
       return 'same';
     if (
       (kind === 'stack-overflow' || kind === 'double-fault') &&
@@ -99,11 +104,11 @@ export function continues(draft: Draft, headline: Headline, line: LogLine): 'sam
   }
   switch (kind) {
     case 'soft-lockup':
-      return incident.task?.pid === headline.pid && incident.cpu === headline.cpu && soon(draft, line, 60)
+      return incident.task?.pid === headline.pid && same(incident.cpu, headline.cpu) && soon(draft, line, 60)
         ? 'repeat'
         : undefined;
     case 'hard-lockup':
-      return incident.cpu === headline.cpu && soon(draft, line, 60) ? 'repeat' : undefined;
+      return same(incident.cpu, headline.cpu) && soon(draft, line, 60) ? 'repeat' : undefined;
     case 'rcu-stall':
       return soon(draft, line, 120) ? 'repeat' : undefined;
     case 'hung-task':
@@ -165,8 +170,7 @@ export function causes(draft: Draft, panic: Headline): boolean {
   switch (panic.kind) {
     case 'init-killed':
       return (
-        draft.incident.task?.pid === 1 ||
-        (draft.incident.dieCount !== undefined && /exitcode=0x0000000[79b]/.test(reason))
+        draft.incident.task?.pid === 1 || (draft.incident.dieCount !== null && /exitcode=0x0000000[79b]/.test(reason))
       );
     case 'machine-check':
     case 'hardware-error':

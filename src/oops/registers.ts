@@ -1,8 +1,8 @@
 // The state of the CPU that a report is about, as show_regs() prints it: the instruction it was at, its registers, the
 // bytes of the code there. Fills `instruction`, `registers`, `code` and `architecture`.
 import { parseCode } from './code_bytes.ts';
-import { type Frame, parseFrame } from './frames.ts';
-import type { Incident } from './incident.ts';
+import { type Frame, hexadecimal, makeFrame, parseFrame } from './frames.ts';
+import type { OpenIncident } from './incident.ts';
 import type { Sections } from './sections.ts';
 import { instructionLine, registerLine, registerToken } from './shapes.ts';
 import type { Traces } from './traces.ts';
@@ -12,7 +12,7 @@ const maxRegisters = 64;
 export class Registers {
   /** A line was read that only the kernel's own reports have. */
   proven = false;
-  private readonly incident: Incident;
+  private readonly incident: OpenIncident;
   private readonly traces: Traces;
   private readonly sections: Sections;
   /** The registers that come now are those of user space. */
@@ -20,7 +20,7 @@ export class Registers {
   /** Where in the traces the block of registers stands that was read last. */
   private block = -1;
 
-  constructor(incident: Incident, traces: Traces, sections: Sections) {
+  constructor(incident: OpenIncident, traces: Traces, sections: Sections) {
     this.incident = incident;
     this.traces = traces;
     this.sections = sections;
@@ -38,9 +38,8 @@ export class Registers {
   /** @param bytes what stands after `Code:` */
   readCode(bytes: string): void {
     this.proven = true;
-    if (this.incident.code !== undefined || this.userMode || this.sections.othersCode) return;
-    const code = parseCode(bytes);
-    if (code !== undefined) this.incident.code = code;
+    if (this.incident.code !== null || this.userMode || this.sections.othersCode) return;
+    this.incident.code = parseCode(bytes);
   }
 
   private readInstruction(text: string, value: string): boolean {
@@ -48,13 +47,13 @@ export class Registers {
     this.userMode = /^(?:RIP: {1,2}(?:00(?:33|23)|e033):|EIP: 0073:)/.test(text);
     if (this.userMode) return true;
     const frame = instructionFrame(value);
-    if (frame === undefined) return false;
+    if (frame === null) return false;
     this.proven = true;
     const { incident, traces, sections } = this;
     if (traces.addInterrupted(frame)) return true;
     const known = incident.instruction;
-    if (sections.othersRegisters && (!sections.ofStalledCpu || known !== undefined)) return true;
-    if (known === undefined || (known.symbol === '' && frame.symbol !== '' && !traces.hasFrames)) {
+    if (sections.othersRegisters && (!sections.ofStalledCpu || known !== null)) return true;
+    if (known === null || (known.symbol === null && frame.symbol !== null && !traces.hasFrames)) {
       incident.instruction = frame;
       this.block = traces.breaks;
       if (/^(?:pc|PC)\b/.test(text)) incident.architecture ??= /^pc : /.test(text) ? 'arm64' : 'arm';
@@ -82,19 +81,19 @@ export class Registers {
     ) {
       const name = m[1]!;
       if (registers.some((register) => register.name === name)) continue;
-      registers.push({ name, value: m[2]!.replace(/^[0-9a-f]{4}:/, '') });
+      registers.push({ name, value: hexadecimal(m[2]!.replace(/^[0-9a-f]{4}:/, '')) });
       if (/^x\d/.test(name)) incident.architecture ??= 'arm64';
     }
     this.proven = true;
   }
 }
 
-function instructionFrame(value: string): Frame | undefined {
+function instructionFrame(value: string): Frame | null {
   const body = value
     .replace(/^(?:\[<?[0-9a-f]{8,16}>?\]\s{0,4}){1,2}/, '')
     .replace(/^[0-9a-f]{8,16} \((.{1,300})\)$/, '$1');
   const frame = parseFrame(` ${body}`, true);
-  if (frame !== undefined) return frame;
+  if (frame !== null) return frame;
   const address = /^(?:0x)?([0-9a-f]{1,16})\b/.exec(body)?.[1] ?? (/\(null\)/.test(body) ? '0' : undefined);
-  return address === undefined ? undefined : { symbol: '', address, reliable: true };
+  return address === undefined ? null : makeFrame({ address: hexadecimal(address) });
 }

@@ -3,7 +3,7 @@
 import { escapeTerminal } from '../base/text.ts';
 import { disassembleCode } from './code_bytes.ts';
 import { explain } from './explain.ts';
-import type { Frame } from './frames.ts';
+import { type Frame, makeFrame } from './frames.ts';
 import type { Incident, TaskRef, Trace } from './incident.ts';
 
 export interface RenderOptions {
@@ -18,8 +18,8 @@ const label = (name: string): string => `  ${name.padEnd(11)} `;
 /** One incident as lines of text, ending in a newline. */
 export function renderIncident(incident: Incident, options: RenderOptions = {}): string {
   const out: string[] = [incident.title];
-  const field = (name: string, value: string | undefined): void => {
-    if (value !== undefined && value !== '') out.push(label(name) + value);
+  const field = (name: string, value: string | null): void => {
+    if (value !== null && value !== '') out.push(label(name) + value);
   };
   field(
     'kind',
@@ -30,7 +30,7 @@ export function renderIncident(incident: Incident, options: RenderOptions = {}):
   field('panic', incident.panic);
   field(
     'when',
-    [incident.timestamp === undefined ? '' : `${incident.timestamp.toFixed(6)} s after boot`, incident.wallTime ?? '']
+    [incident.timestamp === null ? '' : `${incident.timestamp.toFixed(6)} s after boot`, incident.wallTime ?? '']
       .filter((part) => part !== '')
       .join(', '),
   );
@@ -39,22 +39,19 @@ export function renderIncident(incident: Incident, options: RenderOptions = {}):
     `lines ${incident.span.startLine}-${incident.span.endLine}, bytes ${incident.span.start}-${incident.span.end}`,
   );
   if (incident.corrupted) field('doubtful', incident.corruptedReason);
-  field('guilty', incident.guilty === undefined ? undefined : place({ ...incident.guilty, reliable: true }));
-  if (incident.instruction !== undefined && incident.instruction.symbol !== incident.guilty?.symbol)
+  field('guilty', incident.guilty === null ? null : place(makeFrame(incident.guilty)));
+  if (incident.instruction !== null && incident.instruction.symbol !== incident.guilty?.symbol)
     field('CPU was at', place(incident.instruction));
   field(
     'task',
-    [
-      incident.task === undefined ? '' : taskText(incident.task),
-      incident.cpu === undefined ? '' : `on CPU ${incident.cpu}`,
-    ]
+    [incident.task === null ? '' : taskText(incident.task), incident.cpu === null ? '' : `on CPU ${incident.cpu}`]
       .filter((part) => part !== '')
       .join(' '),
   );
   field('work', incident.workqueue);
   field('kernel', incident.kernelRelease);
   field('hardware', incident.hardware);
-  if (incident.taint !== undefined) {
+  if (incident.taint !== null) {
     field('taint', incident.taint.flags.length === 0 ? 'none' : incident.taint.text);
     for (const flag of incident.taint.flags) out.push(`${label('')}${flag.letter} ${flag.meaning}`);
   }
@@ -64,12 +61,12 @@ export function renderIncident(incident: Incident, options: RenderOptions = {}):
   for (const lock of incident.locks.slice(0, 16)) {
     field(
       'lock',
-      `${lock.name}${lock.at === undefined ? '' : ` taken at ${lock.at}`}${lock.task === undefined ? '' : ` by ${taskText(lock.task)}`}`,
+      `${lock.name}${lock.at === null ? '' : ` taken at ${lock.at}`}${lock.task === null ? '' : ` by ${taskText(lock.task)}`}`,
     );
   }
   if (incident.registers.length > 0)
     out.push('', ...columns(incident.registers.map(({ name, value }) => `${name.padStart(6)} ${value}`)));
-  if (incident.code !== undefined) out.push('', 'Code', ...codeLines(incident));
+  if (incident.code !== null) out.push('', 'Code', ...codeLines(incident));
   for (const trace of incident.traces) out.push('', ...traceLines(trace));
   if (incident.memory.length > 0) out.push('', 'Memory', ...incident.memory.slice(0, 60).map((line) => `  ${line}`));
   if (incident.aftermath.length > 0) out.push('', 'Then', ...incident.aftermath.map((line) => `  ${line}`));
@@ -79,16 +76,16 @@ export function renderIncident(incident: Incident, options: RenderOptions = {}):
 }
 
 function taskText(task: TaskRef): string {
-  return `${task.comm === '' ? 'task' : task.comm} (pid ${task.pid})`;
+  return `${task.comm ?? 'task'} (pid ${task.pid})`;
 }
 
 function place(frame: Frame): string {
   const offset =
-    frame.offset === undefined
+    frame.offset === null
       ? ''
-      : `+0x${frame.offset.toString(16)}${frame.size === undefined ? '' : `/0x${frame.size.toString(16)}`}`;
-  const name = frame.symbol === '' ? `0x${frame.address ?? '0'}` : `${frame.symbol}${offset}`;
-  return `${name}${frame.module === undefined ? '' : ` [${frame.module}]`}${frame.source === undefined ? '' : ` at ${frame.source}`}`;
+      : `+0x${frame.offset.toString(16)}${frame.size === null ? '' : `/0x${frame.size.toString(16)}`}`;
+  const name = frame.symbol === null ? (frame.address ?? '0x0') : `${frame.symbol}${offset}`;
+  return `${name}${frame.module === null ? '' : ` [${frame.module}]`}${frame.source === null ? '' : ` at ${frame.source}`}`;
 }
 
 function traceLines(trace: Trace): string[] {
@@ -107,7 +104,7 @@ function traceLines(trace: Trace): string[] {
   const lines = [`${where[trace.purpose]}${heading}${trace.stack === 'task' ? '' : ` <${trace.stack}>`}`];
   for (const frame of trace.frames) {
     lines.push(
-      `  ${frame.interrupted === true ? '>' : frame.reliable ? ' ' : '?'} ${place(frame)}${frame.inline === true ? ' (inlined)' : ''}`,
+      `  ${frame.interrupted ? '>' : frame.reliable ? ' ' : '?'} ${place(frame)}${frame.inline ? ' (inlined)' : ''}`,
     );
   }
   return lines;
@@ -115,7 +112,7 @@ function traceLines(trace: Trace): string[] {
 
 function codeLines(incident: Incident): string[] {
   const { code } = incident;
-  if (code === undefined) return [];
+  if (code === null) return [];
   const all = disassembleCode(code);
   const at = all.findIndex((instruction) => instruction.fault);
   const shown = at < 0 ? all.slice(0, 12) : all.slice(Math.max(0, at - 6), at + 5);

@@ -2,19 +2,19 @@
 // begin with a line of their own; what those say of task, registers and code is not the incident's. A stall report
 // names the CPUs that it is about, and comes to them only in such sections.
 import type { Headline } from './headlines.ts';
-import { addNote, addTask, type Incident, type TaskRef } from './incident.ts';
+import { addNote, addTask, type OpenIncident, taskRef } from './incident.ts';
 import { oldTaskLine, taskLine } from './shapes.ts';
 import type { Traces } from './traces.ts';
 
 export class Sections {
   /** The report has asked other CPUs for their backtraces. */
   sentNmi = false;
-  private readonly incident: Incident;
+  private readonly incident: OpenIncident;
   private readonly traces: Traces;
   private others = false;
   private readonly stalled = new Set<number>();
 
-  constructor(incident: Incident, traces: Traces) {
+  constructor(incident: OpenIncident, traces: Traces) {
     this.incident = incident;
     this.traces = traces;
   }
@@ -78,11 +78,11 @@ export class Sections {
     }
     const task = taskLine.exec(text) ?? oldTaskLine.exec(text);
     if (task !== null) {
-      const ref: TaskRef = { comm: task[1]!.trim(), pid: Number(task[3]) };
+      const ref = taskRef(task[1]!.trim(), task[3]);
       if (incident.kind === 'hung-task' && incident.task?.pid === ref.pid) {
         incident.task = ref;
         if (!traces.hasFrames) traces.expect(undefined);
-      } else if (incident.kind === 'rcu-stall' && !traces.hasFrames && !/^rcu/.test(ref.comm)) {
+      } else if (incident.kind === 'rcu-stall' && !traces.hasFrames && !/^rcu/.test(ref.comm ?? '')) {
         incident.task ??= ref;
       } else {
         addTask(incident, ref);

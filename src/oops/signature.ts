@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { type Frame, functionName } from './frames.ts';
 import { runningFrames } from './guilty.ts';
 import { stable } from './headlines.ts';
-import type { Incident, Trace } from './incident.ts';
+import type { Incident, OpenIncident, Trace } from './incident.ts';
 import { type IncidentKind, reportKind } from './kinds.ts';
 import { isEntry, isMachinery, waitsOn } from './machinery.ts';
 
@@ -15,7 +15,7 @@ const maxFrames = 6;
 export function normalFrames(traces: readonly Trace[], kind: IncidentKind): string[] {
   const names: string[] = [];
   for (const frame of runningFrames(traces, kind)) {
-    if (frame.inline === true || frame.symbol === '') continue;
+    if (frame.inline || frame.symbol === null) continue;
     const name = normalName(frame);
     if (isEntry(name) || isMachinery(name, frame.module, kind)) continue;
     if (names.at(-1) !== name) names.push(name);
@@ -25,7 +25,7 @@ export function normalFrames(traces: readonly Trace[], kind: IncidentKind): stri
 
 /** The wrappers that the compiler may or may not inline around a system call count as one. */
 function normalName(frame: Frame): string {
-  return functionName(frame.symbol)
+  return functionName(frame.symbol ?? '')
     .replace(/^(?:__(?:x64|ia32|arm64|se|do|s390x|riscv|x32|compat)_)?(?:compat_)?(?:sys|SyS|SYSC)_(?=\w)/, 'sys_')
     .replace(/^ksys_/, 'sys_');
 }
@@ -35,7 +35,7 @@ function hash(parts: readonly string[]): string {
 }
 
 /** Fills `signature` and `looseSignature`; everything else must be there. */
-export function sign(incident: Incident): void {
+export function sign(incident: OpenIncident): void {
   const frames = significantFrames(incident);
   const what = frames.length > 0 ? frames : [stable(incident.message)];
   incident.signature = hash([incident.kind, hangsOn(incident), ...what.slice(0, maxFrames)]);
@@ -46,9 +46,9 @@ export function sign(incident: Incident): void {
 function hangsOn(incident: Incident): string {
   if (incident.kind !== 'hung-task' && incident.kind !== 'soft-lockup' && incident.kind !== 'hard-lockup') return '';
   const main = incident.traces.filter((trace) => trace.purpose === 'main');
-  const top = incident.instruction === undefined ? [] : [functionName(incident.instruction.symbol)];
+  const top = incident.instruction === null ? [] : [functionName(incident.instruction.symbol ?? '')];
   for (const frame of runningFrames(main, incident.kind)) {
-    const name = functionName(frame.symbol);
+    const name = functionName(frame.symbol ?? '');
     if (name === incident.guilty?.function) break;
     top.push(name);
   }
@@ -76,7 +76,7 @@ export function similarity(a: Incident, b: Incident): number {
   const framesA = significantFrames(a).slice(0, 32);
   const framesB = significantFrames(b).slice(0, 32);
   const kind = a.kind === b.kind ? 1 : reportKind(a) === reportKind(b) ? 0.7 : 0;
-  const guilty = a.guilty !== undefined && a.guilty.function === b.guilty?.function ? 1 : 0;
+  const guilty = a.guilty !== null && a.guilty.function === b.guilty?.function ? 1 : 0;
   const common = longestCommon(framesA, framesB);
   const longer = Math.max(framesA.length, framesB.length);
   const trace = longer === 0 ? 0 : common / longer;

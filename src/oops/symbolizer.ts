@@ -19,7 +19,7 @@ export interface SourceLine {
 /** What a dump can say of its code. */
 export interface Symbolizer {
   /** Every symbol of that name, in the module when one is named (static functions share names). */
-  find(name: string, module: string | undefined): readonly KnownSymbol[];
+  find(name: string, module: string | null): readonly KnownSymbol[];
   /** Whether the bytes before the address are a call instruction; undefined: cannot be read. */
   followsCall?(address: bigint): boolean | undefined;
   /** Innermost inlined function first. */
@@ -48,10 +48,10 @@ export interface FrameCheck {
 
 /** Checks one frame. `exact`: the address is of an instruction that faulted, not a return address. */
 export function checkFrame(frame: Frame, symbolizer: Symbolizer, exact: boolean): FrameCheck {
-  const known = frame.symbol === '' ? [] : symbolizer.find(frame.symbol, frame.module);
-  if (known.length === 0 || frame.offset === undefined) return { frame, verdict: 'no-symbol', source: [] };
+  const known = frame.symbol === null ? [] : symbolizer.find(frame.symbol, frame.module);
+  if (known.length === 0 || frame.offset === null) return { frame, verdict: 'no-symbol', source: [] };
   const sameSize = known.find(
-    (symbol) => symbol.size === undefined || frame.size === undefined || symbol.size === frame.size,
+    (symbol) => symbol.size === undefined || frame.size === null || symbol.size === frame.size,
   );
   const symbol = sameSize ?? known[0]!;
   const address = symbol.address + BigInt(frame.offset);
@@ -59,7 +59,7 @@ export function checkFrame(frame: Frame, symbolizer: Symbolizer, exact: boolean)
   let verdict: FrameVerdict = 'fits';
   if (symbol.size !== undefined && frame.offset > symbol.size) verdict = 'outside';
   else if (sameSize === undefined) verdict = 'other-size';
-  else if (!exact && frame.reliable && frame.interrupted !== true && symbolizer.followsCall?.(address) === false)
+  else if (!exact && frame.reliable && !frame.interrupted && symbolizer.followsCall?.(address) === false)
     verdict = 'no-call';
   return { frame, verdict, address, source };
 }
@@ -68,11 +68,11 @@ export function checkFrame(frame: Frame, symbolizer: Symbolizer, exact: boolean)
 export function checkIncident(incident: Incident, symbolizer: Symbolizer): FrameCheck[] {
   const checks: FrameCheck[] = [];
   const { instruction } = incident;
-  if (instruction !== undefined && instruction.symbol !== '') checks.push(checkFrame(instruction, symbolizer, true));
+  if (instruction !== null && instruction.symbol !== null) checks.push(checkFrame(instruction, symbolizer, true));
   for (const trace of incident.traces) {
     for (const frame of trace.frames) {
-      if (frame.reliable && frame.symbol !== '' && frame.inline !== true)
-        checks.push(checkFrame(frame, symbolizer, frame.interrupted === true));
+      if (frame.reliable && frame.symbol !== null && !frame.inline)
+        checks.push(checkFrame(frame, symbolizer, frame.interrupted));
     }
   }
   return checks;

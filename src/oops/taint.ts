@@ -1,14 +1,14 @@
 // Taint letters (Documentation/admin-guide/tainted-kernels.rst; taint_flags[] in kernel/panic.c).
 
 export interface TaintFlag {
-  letter: string;
-  meaning: string;
+  readonly letter: string;
+  readonly meaning: string;
 }
 
 export interface Taint {
   /** The letters as printed, without padding; empty: `Not tainted`. */
-  text: string;
-  flags: TaintFlag[];
+  readonly text: string;
+  readonly flags: readonly TaintFlag[];
 }
 
 const meanings: Record<string, string> = {

@@ -1,13 +1,13 @@
 // The title: one stable sentence, in the words that kernel people use for the kind, ending in the guilty function.
 import { functionName } from './frames.ts';
 import { type Headline, stable } from './headlines.ts';
-import type { Incident } from './incident.ts';
+import type { OpenIncident } from './incident.ts';
 
 /**
  * Sets `title` and `altTitles`.
  * @param access what a sanitizer says was done: `Read`, `write`, ...
  */
-export function writeTitle(incident: Incident, headline: Headline, access: string | undefined): void {
+export function writeTitle(incident: OpenIncident, headline: Headline, access: string | undefined): void {
   const guilty = incident.guilty?.function;
   const fill = (template: string): string =>
     guilty === undefined ? template.replace(/ in %F$/, '') : template.replace('%F', guilty);
@@ -75,14 +75,14 @@ export function writeTitle(incident: Incident, headline: Headline, access: strin
   if (guilty === undefined && incident.title.includes('%F')) incident.title = incident.title.replace(/ ?%F/, '');
   incident.title = incident.title.replace('%F', guilty ?? '');
   for (const frame of guilty === undefined ? [] : [incident.instruction?.symbol, headline.frame]) {
-    if (frame === undefined || frame === '') continue;
+    if (frame === undefined || frame === null) continue;
     const name = functionName(frame.replace(/\+0x.*$/, '').replace(/ \[.*$/, ''));
     if (name !== guilty && /^[A-Za-z_]\w*$/.test(name)) alternatives.push(template.replace('%F', name));
   }
   const anchor = anchorOf(incident);
   if (anchor !== undefined && anchor !== guilty && template.includes('%F'))
     alternatives.push(template.replace('%F', anchor));
-  if (incident.panic !== undefined && headline.role !== 'panic')
+  if (incident.panic !== null && headline.role !== 'panic')
     alternatives.push(`kernel panic: ${stable(incident.panic)}`);
   incident.altTitles = [...new Set(alternatives)].filter(
     (title) => title !== incident.title && title !== '' && !title.includes('%F'),
@@ -93,10 +93,12 @@ export function writeTitle(incident: Incident, headline: Headline, access: strin
  * A stall is seen at a random place of the loop, deep in the trace. Further out stands what it always goes through: the
  * system call, work item or thread function; and many hangs are one: everybody waits for RCU or for the rtnl lock.
  */
-function anchorOf(incident: Incident): string | undefined {
+function anchorOf(incident: OpenIncident): string | undefined {
   const main = incident.traces.filter((trace) => trace.purpose === 'main');
   const names = main.flatMap((trace) =>
-    trace.frames.filter((frame) => frame.reliable && frame.symbol !== '').map((frame) => functionName(frame.symbol)),
+    trace.frames
+      .filter((frame) => frame.reliable && frame.symbol !== null)
+      .map((frame) => functionName(frame.symbol ?? '')),
   );
   if (incident.kind === 'hung-task') {
     const waits = names.find((name) => /^synchronize_(?:rcu|srcu|net|sched)|^rtnl_lock/.test(name));
@@ -121,9 +123,9 @@ function anchorOf(incident: Incident): string | undefined {
   return before?.replace(/^__(?:x64|ia32|arm64|se|do)_(?:compat_)?sys_/, 'sys_').replace(/^__sys_/, 'sys_');
 }
 
-function oomTitle(incident: Incident, headline: Headline): string {
+function oomTitle(incident: OpenIncident, headline: Headline): string {
   const all = [incident.message, ...incident.memory];
-  if (incident.panic !== undefined) return `kernel panic: ${stable(incident.panic)}`;
+  if (incident.panic !== null) return `kernel panic: ${stable(incident.panic)}`;
   const cgroup = all.some((line) => /[Mm]emory cgroup out of memory|constraint=CONSTRAINT_MEMCG|mem_cgroup/.test(line));
   const victim = incident.otherTasks[0]?.comm ?? (headline.traceless === true ? headline.comm : undefined);
   const what = cgroup ? 'Memory cgroup out of memory' : 'Out of memory';

@@ -1,7 +1,7 @@
 // The call traces of a report while its lines come in: which one is open and what it shows, on which stack and of which
 // CPU its frames are, and in the end which one is the incident's own. Fills `traces`.
 import { type Frame, parseFrame } from './frames.ts';
-import type { Incident, Trace, TracePurpose } from './incident.ts';
+import type { OpenIncident, OpenTrace, TracePurpose } from './incident.ts';
 import { sideTrace, stackMark, traceHead } from './shapes.ts';
 
 const maxFrames = 256;
@@ -12,22 +12,22 @@ export class Traces {
   proven = false;
   /** Grows with every frame and wherever a trace ends: a block of registers does not go on beyond either. */
   breaks = 0;
-  private readonly incident: Incident;
+  private readonly incident: OpenIncident;
   /** The report is panic()'s own, so that its trace is not a further one. */
   private readonly panicReport: boolean;
-  private trace: Trace | undefined;
+  private trace: OpenTrace | undefined;
   /** True also where the trace is passed over, because there are too many. */
   private inTrace = false;
   private fresh = false;
   /** A trace into which other lines broke, and the first of them. */
-  private suspended: { trace: Trace; number: number } | undefined;
+  private suspended: { trace: OpenTrace; number: number } | undefined;
   private nextPurpose: TracePurpose | undefined;
   private nextCpu: number | undefined;
-  private readonly cpuOf = new Map<Trace, number>();
+  private readonly cpuOf = new Map<OpenTrace, number>();
   /** Lockdep has announced the reporter's own stack. */
   private reporter = false;
 
-  constructor(incident: Incident, panicReport: boolean) {
+  constructor(incident: OpenIncident, panicReport: boolean) {
     this.incident = incident;
     this.panicReport = panicReport;
   }
@@ -105,7 +105,7 @@ export class Traces {
         return true;
       }
       this.proven = true;
-      const panicked = this.incident.panic !== undefined;
+      const panicked = this.incident.panic !== null;
       this.begin(text, this.reporter && !panicked ? 'main' : this.likelyPurpose());
       this.reporter = false;
       return true;
@@ -115,8 +115,8 @@ export class Traces {
       this.close();
       this.begin(text, purpose);
       const inline = /(?:Allocated|Freed) in (\S{1,200})/.exec(text)?.[1];
-      const frame = inline === undefined ? undefined : parseFrame(` ${inline}`, true);
-      if (frame !== undefined) this.trace?.frames.push(frame);
+      const frame = inline === undefined ? null : parseFrame(` ${inline}`, true);
+      if (frame !== null) this.trace?.frames.push(frame);
       return true;
     }
     return false;
@@ -134,7 +134,7 @@ export class Traces {
       body = ` ${mark[3]}`;
     }
     const frame = parseFrame(body, this.inTrace);
-    if (frame === undefined) return false;
+    if (frame === null) return false;
     if (this.trace === undefined && this.suspended !== undefined && number - this.suspended.number <= 6) {
       // somebody else's lines stood between two frames
       this.trace = this.suspended.trace;
@@ -176,7 +176,7 @@ export class Traces {
   private likelyPurpose(): TracePurpose {
     if (this.nextPurpose !== undefined) return this.nextPurpose;
     if (!this.hasFrames) return 'main';
-    if (this.incident.panic !== undefined && !this.panicReport) return 'panic';
+    if (this.incident.panic !== null && !this.panicReport) return 'panic';
     return this.hasMain ? 'other-task' : 'main';
   }
 
@@ -185,8 +185,8 @@ export class Traces {
    * @param stalled the CPUs that a stall report is about
    */
   complete(stalled: ReadonlySet<number>): void {
-    this.incident.traces = this.incident.traces.filter((trace) => trace.frames.length > 0);
     const { traces, kind } = this.incident;
+    traces.splice(0, traces.length, ...traces.filter((trace) => trace.frames.length > 0));
     const main = traces.find((trace) => trace.purpose === 'main');
     if (main !== undefined) {
       if (kind !== 'rcu-stall' || stalled.size === 0) return;

@@ -65,7 +65,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults'> {
     incidents: facts.incidents.map((incident) => ({
       kind: reportKind(incident),
       title: incident.title,
-      timestamp: incident.timestamp ?? null,
+      timestamp: incident.timestamp,
       fatal: incident.fatal,
       signature: incident.signature,
     })),
@@ -196,7 +196,7 @@ function lastWords(facts: Facts): Analysis['log'] {
   if (death !== null) {
     const headline = logLines.findLastIndex((line) => line.includes(death.message));
     const timestamp =
-      death.timestamp === undefined
+      death.timestamp === null
         ? -1
         : logLines.findIndex((line) => Number(/^\[\s*(\d+\.\d+)\]/.exec(line)?.[1] ?? -1) >= death.timestamp! - 1e-6);
     const at = timestamp >= 0 ? timestamp : headline;

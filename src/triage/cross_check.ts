@@ -18,9 +18,9 @@ export function dumpSymbolizer(kernel: Kernel): Symbolizer {
     find: (name, module) =>
       kernel.symbols
         .findAll(name)
-        .filter((symbol) => (symbol.module ?? undefined) === module)
+        .filter((symbol) => (symbol.module ?? null) === module)
         // kallsyms has no sizes: the distance to the next symbol, which is what the kernel prints, too
-        .map(({ address, size }) => (size > 0 && module === undefined ? { address, size } : { address })),
+        .map(({ address, size }) => (size > 0 && module === null ? { address, size } : { address })),
   };
   if (view !== null) {
     symbolizer.followsCall = (address) => {
@@ -72,8 +72,8 @@ export function frameDisagreements(kernel: Kernel, incident: Incident): string[]
 export function withNoReturnCalls(kernel: Kernel, incident: Incident): Incident {
   let changed = false;
   const rename = (frame: Frame): Frame => {
-    if (frame.offset !== 0 || frame.interrupted === true || frame.symbol === '') return frame;
-    const symbol = kernel.symbols.findAll(frame.symbol).find(({ module }) => (module ?? undefined) === frame.module);
+    if (frame.offset !== 0 || frame.interrupted || frame.symbol === null) return frame;
+    const symbol = kernel.symbols.findAll(frame.symbol).find(({ module }) => (module ?? null) === frame.module);
     const caller = symbol === undefined ? null : kernel.place(virtAddr(symbol.address - 1n));
     if (caller === null) return frame;
     changed = true;
@@ -81,11 +81,11 @@ export function withNoReturnCalls(kernel: Kernel, incident: Incident): Incident 
   };
   const traces = incident.traces.map((trace) => ({ ...trace, frames: trace.frames.map(rename) }));
   if (!changed) return incident;
-  const first = incident.instruction === undefined ? [] : [incident.instruction];
+  const first = incident.instruction === null ? [] : [incident.instruction];
   const guilty = findGuilty(
     first,
     traces.filter(({ purpose }) => purpose === 'main' || purpose === 'panic'),
     incident.kind,
   );
-  return guilty === undefined ? { ...incident, traces } : { ...incident, traces, guilty: asGuilty(guilty) };
+  return guilty === null ? { ...incident, traces } : { ...incident, traces, guilty: asGuilty(guilty) };
 }

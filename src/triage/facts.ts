@@ -111,7 +111,7 @@ export class Facts {
       const place = this.kernel.place(instructionAt(this, exception));
       return place !== null && place.symbol.name === told?.symbol && place.offset === told.offset;
     };
-    return (told === undefined ? undefined : found.find(isTold)) ?? found[0] ?? null;
+    return (told == null ? undefined : found.find(isTold)) ?? found[0] ?? null;
   }
 
   /** The lock that a task sleeps on. */
@@ -139,10 +139,10 @@ function findDeath(
   crashed: CrashedTask | null,
 ): Incident | null {
   const last = incidents.at(-1) ?? null;
-  if (last !== null && crashedCpu !== null && !last.fatal && last.dieCount !== undefined) {
+  if (last !== null && crashedCpu !== null && !last.fatal && last.dieCount !== null) {
     // where the task cannot be read, the CPU must be told
-    const sameTask = crashed === null || last.task === undefined || last.task.pid === crashed.task.pid;
-    const sameCpu = last.cpu === crashedCpu.cpu || (last.cpu === undefined && crashed !== null);
+    const sameTask = crashed === null || last.task === null || last.task.pid === crashed.task.pid;
+    const sameCpu = last.cpu === crashedCpu.cpu || (last.cpu === null && crashed !== null);
     if (sameTask && sameCpu) return last;
   }
   return incidents.findLast((incident) => incident.fatal) ?? null;

@@ -30,14 +30,14 @@ export function framePlace(facts: Facts, frame: Frame): Place {
 /** The log's guilty function, found among the symbols. */
 export function guiltyPlace(facts: Facts, guilty: GuiltyFrame): Place {
   const symbol =
-    facts.kernel.symbols.findAll(guilty.symbol).find((s) => (s.module ?? undefined) === guilty.module) ??
+    facts.kernel.symbols.findAll(guilty.symbol).find((s) => (s.module ?? null) === guilty.module) ??
     facts.kernel.symbols.find(guilty.symbol);
-  const offset = guilty.offset ?? null;
+  const { offset } = guilty;
   return {
     address: symbol === null || symbol === undefined ? '' : hex16(symbol.address + BigInt(offset ?? 0)),
     symbol: guilty.symbol,
     offset,
-    module: guilty.module ?? null,
+    module: guilty.module,
   };
 }
 

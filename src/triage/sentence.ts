@@ -25,14 +25,14 @@ interface Known {
 export function verdictSentence(facts: Facts, known: Known): string {
   const { kind, subject, blamed } = known;
   const { death } = facts;
-  const who = subject !== null ? label(subject) : death?.task !== undefined ? label(death.task) : null;
+  const who = subject !== null ? label(subject) : death?.task != null ? label(death.task) : null;
   const cpu = stuckCpu(facts, kind, subject);
   const onCpu = cpu === null ? '' : ` on CPU ${cpu}`;
   const runBy = who === null ? (cpu === null ? '' : `, run by CPU ${cpu}`) : `, run by ${who}${onCpu}`;
   const where = blamed === null ? '' : ` in ${shortPlace(blamed)}`;
   const noticed = isElsewhere(known) ? `, noticed by ${shortPlace(known.instruction!)}` : '';
   const spin = spinWords(facts, known);
-  const detail = death?.detail === undefined ? null : withoutStop(death.detail);
+  const detail = death?.detail == null ? null : withoutStop(death.detail);
   switch (kind) {
     case 'null-pointer':
     case 'bad-page-fault':
@@ -73,7 +73,7 @@ export function verdictSentence(facts: Facts, known: Known): string {
     case 'atomic-sleep':
       return `Code that must not sleep did so${where}${runBy}.`;
     case 'panic':
-      return `The kernel called panic()${death?.panic === undefined ? '' : `: ${withoutStop(death.panic)}`}${where === '' ? '' : `,${where}`}${runBy}.`;
+      return `The kernel called panic()${death?.panic == null ? '' : `: ${withoutStop(death.panic)}`}${where === '' ? '' : `,${where}`}${runBy}.`;
     case 'unknown':
       return unknownSentence(facts, where, who);
     default:
@@ -152,11 +152,11 @@ function seconds(message: string | undefined): string {
 function hungSentence(facts: Facts, subject: Task | null, where: string): string {
   const { death } = facts;
   if (subject === null) {
-    const who = death?.task === undefined ? 'A task' : label(death.task);
+    const who = death?.task == null ? 'A task' : label(death.task);
     return `${who} was blocked${seconds(death?.message) || ' for too long'}${where}.`;
   }
   // the kernel may have panicked because of another task than the one that explains it
-  const isTold = death?.task === undefined || death.task.pid === subject.pid;
+  const isTold = death?.task == null || death.task.pid === subject.pid;
   const start = `${label(subject)} was blocked${isTold ? seconds(death?.message) : ''}${where}`;
   const because = isTold
     ? ''
@@ -223,8 +223,8 @@ export function doing(facts: Facts, task: Task): string {
 function outOfMemorySentence(facts: Facts): string {
   const { kernel, death } = facts;
   const page = kernel.dump.memory.pageSize;
-  const asked = death?.task ?? facts.crashed?.task;
-  const start = `Memory ran out${asked === undefined ? '' : ` when ${label(asked)} asked for more`}`;
+  const asked = death?.task ?? facts.crashed?.task ?? null;
+  const start = `Memory ran out${asked === null ? '' : ` when ${label(asked)} asked for more`}`;
   const use = largestUse(facts);
   if (use !== null) return `${start}: ${useWords(use)}.`;
   const largest = largestProcesses(facts, 1)[0];

@@ -30,14 +30,14 @@ const stuck: readonly ReportKind[] = ['soft-lockup', 'hard-lockup', 'rcu-stall',
 /** The task that the death is about. */
 export function subjectOf(facts: Facts, kind: ReportKind, death: Incident | null): Task | null {
   const { kernel, crashed } = facts;
-  const byPid = death?.task === undefined ? null : kernel.tasks.byPid(death.task.pid);
+  const byPid = death?.task == null ? null : kernel.tasks.byPid(death.task.pid);
   const named = byPid !== null && death !== null && isNamed(byPid, death) ? byPid : null;
   if (kind === 'hung-task') return hungTask(facts, named);
   const elsewhere = kind === 'nmi' ? stuckElsewhere(facts) : null;
   if (elsewhere !== null) return elsewhere;
   if (stuck.includes(kind) && death !== null) {
-    if (named !== null && (death.cpu === undefined || (named.active && named.cpu === death.cpu))) return named;
-    if (death.cpu !== undefined) return kernel.tasks.active(death.cpu);
+    if (named !== null && (death.cpu === null || (named.active && named.cpu === death.cpu))) return named;
+    if (death.cpu !== null) return kernel.tasks.active(death.cpu);
   }
   // what the panicking CPU ran may be missing from the dump: better nobody than somebody else
   return facts.crashedCpu === null ? named : (crashed?.task ?? named);
@@ -70,7 +70,7 @@ export function stuckCpu(facts: Facts, kind: ReportKind, subject: Task | null): 
 /** Whether an incident is about a task. Pids are used again, and tasks rename themselves: both must fit. */
 function isNamed(task: Task, { task: told }: Incident): boolean {
   // idle tasks are all pid 0, and named swapper or swapper/N
-  return told !== undefined && told.pid === task.pid && (told.comm === task.comm || task.pid === 0);
+  return told !== null && told.pid === task.pid && (told.comm === task.comm || task.pid === 0);
 }
 
 /** Blocked tasks whose locks are looked for, when the log does not say which task hung: each costs a backtrace. */
@@ -115,8 +115,8 @@ function sleepersByAge(facts: Facts): Task[] {
 export function subjectFrames(facts: Facts, kind: ReportKind, subject: Task | null): readonly Frame[] {
   if (subject !== null) return facts.trace(subject).frames;
   if (kind === 'hung-task') return []; // the CPU that panicked ran the detector
-  const cpu = stuck.includes(kind) ? facts.death?.cpu : undefined;
-  return cpu === undefined ? facts.crashTrace.frames : facts.cpuTrace(cpu).frames;
+  const cpu = stuck.includes(kind) ? (facts.death?.cpu ?? null) : null;
+  return cpu === null ? facts.crashTrace.frames : facts.cpuTrace(cpu).frames;
 }
 
 /** The frames that may be to blame, innermost first. */
@@ -154,6 +154,6 @@ export function ownFrame(frames: readonly Frame[], kind: ReportKind): Frame | un
     (frame) =>
       frame.reliable &&
       frameName(frame) !== '' &&
-      !isMachinery(functionName(frameName(frame)), frame.place?.symbol.module ?? undefined, kind),
+      !isMachinery(functionName(frameName(frame)), frame.place?.symbol.module ?? null, kind),
   );
 }

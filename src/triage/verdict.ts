@@ -56,7 +56,7 @@ export function reachVerdict(facts: Facts): Verdict {
   const { blamed, disagreement } = whomToBlame(facts, kind, subject, instruction);
   if (disagreement !== null) disagreements.push(disagreement);
   if (
-    death?.task !== undefined &&
+    death?.task != null &&
     crashed !== null &&
     isFault &&
     death.task.pid !== crashed.task.pid &&
@@ -123,11 +123,11 @@ function whomToBlame(
   const own = ownFrame(frames, kind);
   // another task than the log's was found to be the matter: what the log blames is not it
   const another = (kind === 'hung-task' || kind === 'nmi') && subject !== null && subject.pid !== death?.task?.pid;
-  const guilty = another ? undefined : death?.guilty;
+  const guilty = another ? null : (death?.guilty ?? null);
   const named =
-    guilty === undefined ? undefined : frames.find((frame) => functionName(frameName(frame)) === guilty.function);
+    guilty === null ? undefined : frames.find((frame) => functionName(frameName(frame)) === guilty.function);
   if (named !== undefined) return { blamed: framePlace(facts, named), disagreement: null };
-  if (guilty !== undefined) {
+  if (guilty !== null) {
     // a frame that no symbol covers may well be what the log names
     const nameless = frames.some((frame) => frame.reliable && frame.place === null);
     return {

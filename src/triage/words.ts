@@ -1,8 +1,8 @@
 // Tasks and sizes as sentences have them.
 
 /** `sh (pid 12)` */
-export function label({ comm, pid }: { readonly comm: string; readonly pid: number }): string {
-  return `${comm} (pid ${pid})`;
+export function label({ comm, pid }: { readonly comm: string | null; readonly pid: number }): string {
+  return `${comm ?? 'a task'} (pid ${pid})`;
 }
 
 export function mebibytes(bytes: number): string {

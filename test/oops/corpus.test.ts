@@ -59,7 +59,7 @@ for (const name of names) {
     for (const [key, value] of Object.entries(expected)) {
       if (key !== 'count') assert.deepEqual(seen[key], value, `${key} of ${first.title}`);
     }
-    if (expected.corrupted === undefined) assert.equal(first.corruptedReason, undefined);
+    if (expected.corrupted === undefined) assert.equal(first.corruptedReason, null);
     // the same, however the bytes arrive
     const scanner = new LogScanner();
     const pieces = [];

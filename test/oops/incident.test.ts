@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { disassembleCode, parseCode } from '../../src/oops/code_bytes.ts';
 import { explain } from '../../src/oops/explain.ts';
-import { functionName, parseFrame } from '../../src/oops/frames.ts';
+import { functionName, makeFrame, parseFrame } from '../../src/oops/frames.ts';
 import type { Incident } from '../../src/oops/incident.ts';
 import { KeywordFinder } from '../../src/oops/keywords.ts';
 import { reportKind } from '../../src/oops/kinds.ts';
@@ -25,27 +25,25 @@ test('registers, code, taint, modules, hardware of an x86 oops', () => {
   assert.equal(incident.kernelRelease, '6.1.0-13-amd64');
   assert.match(incident.hardware!, /^QEMU Standard PC/);
   assert.deepEqual(incident.taint, { text: '', flags: [] });
-  assert.equal(incident.faultAddress, '0000000000000008');
+  assert.equal(incident.faultAddress, '0x8');
   assert.equal(incident.dieCount, 1);
   const value = (name: string): string | undefined =>
     incident.registers.find((register) => register.name === name)?.value;
-  assert.equal(value('RSP'), 'ffffb2a5c0d3bc98');
-  assert.equal(value('RDI'), 'ffff9ad78eec1590');
-  assert.equal(value('CR2'), '0000000000000008');
-  assert.equal(value('RAX'), '0000000000000000', "the kernel's registers, not the user's");
-  assert.equal(incident.code!.values[incident.code!.fault], 0x48);
+  assert.equal(value('RSP'), '0xffffb2a5c0d3bc98');
+  assert.equal(value('RDI'), '0xffff9ad78eec1590');
+  assert.equal(value('CR2'), '0x8');
+  assert.equal(value('RAX'), '0x0', "the kernel's registers, not the user's");
+  assert.equal(incident.code!.values[incident.code!.fault!], 0x48);
   assert.deepEqual(incident.modules[0], { name: 'foo_drv', flags: 'OE' });
   assert.equal(incident.modules.length, 6);
   assert.deepEqual(
     incident.traces.map((trace) => [trace.purpose, trace.stack, trace.frames.length]),
     [['main', 'task', 6]],
   );
-  assert.deepEqual(incident.traces[0]!.frames[2], {
-    symbol: 'filemap_map_pages',
-    offset: 0x150,
-    size: 0x710,
-    reliable: false,
-  });
+  assert.deepEqual(
+    incident.traces[0]!.frames[2],
+    makeFrame({ symbol: 'filemap_map_pages', offset: 0x150, size: 0x710, reliable: false }),
+  );
   assert.ok(incident.hints.some((hint) => hint.includes('offset 0x8 into a structure')));
 });
 
@@ -60,14 +58,14 @@ test('taint letters and their meanings', () => {
 test('arm64 registers and code words', () => {
   const incident = corpus('null-arm64');
   assert.equal(incident.architecture, 'arm64');
-  assert.equal(incident.registers.find((register) => register.name === 'x27')?.value, '0000000000000001');
+  assert.equal(incident.registers.find((register) => register.name === 'x27')?.value, '0x1');
   assert.equal(incident.code!.unit, 'word');
-  assert.equal(incident.code!.values[incident.code!.fault], 0xf9400260);
+  assert.equal(incident.code!.values[incident.code!.fault!], 0xf9400260);
 });
 
 test('allocation and free traces are kept apart from the access', () => {
   const incident = corpus('kasan-uaf-read');
-  const by = (purpose: string): string[] =>
+  const by = (purpose: string): (string | null)[] =>
     incident.traces
       .filter((trace) => trace.purpose === purpose)
       .flatMap((trace) => trace.frames.map((frame) => frame.symbol));
@@ -76,7 +74,7 @@ test('allocation and free traces are kept apart from the access', () => {
   assert.ok(by('freed').includes('demo_destroy'));
   assert.ok(!by('main').includes('demo_destroy'));
   const inline = incident.traces[0]!.frames[0]!;
-  assert.deepEqual(inline, { symbol: '__dump_stack', reliable: true, source: 'lib/dump_stack.c:94', inline: true });
+  assert.deepEqual(inline, makeFrame({ symbol: '__dump_stack', source: 'lib/dump_stack.c:94', inline: true }));
 });
 
 test('a panic that only follows is a field, not a second incident, and its trace is told apart', () => {
@@ -91,19 +89,19 @@ test('held locks, with who and where', () => {
   assert.deepEqual(incident.locks[1], {
     name: 'rcu_read_lock',
     at: 'foo_list+0x10/0x40',
-    task: { comm: 'sh', pid: 1395 },
+    task: { comm: 'sh', pid: 1395, uid: null },
   });
 });
 
 test('further hung tasks are named', () => {
   const incident = corpus('hung-two-panic');
-  assert.deepEqual(incident.otherTasks, [{ comm: 'foo_thread', pid: 1397 }]);
-  assert.equal(incident.cpu, undefined, "khungtaskd's CPU is not the hung task's");
+  assert.deepEqual(incident.otherTasks, [{ comm: 'foo_thread', pid: 1397, uid: null }]);
+  assert.equal(incident.cpu, null, "khungtaskd's CPU is not the hung task's");
 });
 
 test('the out-of-memory tables and the victim', () => {
   const incident = corpus('oom-kill');
-  assert.deepEqual(incident.otherTasks, [{ comm: 'hog', pid: 1368 }]);
+  assert.deepEqual(incident.otherTasks, [{ comm: 'hog', pid: 1368, uid: null }]);
   assert.ok(incident.memory.some((line) => line.includes('rss pgtables_bytes')));
   assert.ok(incident.memory.some((line) => line.startsWith('Node 0 DMA')));
 });
@@ -175,14 +173,17 @@ test('different bugs have different signatures, and likeness is a number', () =>
 });
 
 test('reportKind reads what sanitizers say', () => {
-  assert.equal(reportKind({ kind: 'kasan', message: 'BUG: KASAN: slab-use-after-free in f' }), 'use-after-free');
-  assert.equal(reportKind({ kind: 'kasan', message: 'BUG: KASAN: null-ptr-deref in f' }), 'null-pointer');
-  assert.equal(reportKind({ kind: 'kasan', message: 'BUG: KASAN: slab-out-of-bounds in f' }), 'BUG');
+  assert.equal(
+    reportKind({ kind: 'kasan', message: 'BUG: KASAN: slab-use-after-free in f', detail: null }),
+    'use-after-free',
+  );
+  assert.equal(reportKind({ kind: 'kasan', message: 'BUG: KASAN: null-ptr-deref in f', detail: null }), 'null-pointer');
+  assert.equal(reportKind({ kind: 'kasan', message: 'BUG: KASAN: slab-out-of-bounds in f', detail: null }), 'BUG');
   assert.equal(
     reportKind({ kind: 'refcount', message: 'WARNING', detail: 'refcount_t: underflow; use-after-free.' }),
     'use-after-free',
   );
-  assert.equal(reportKind({ kind: 'lockdep', message: '' }), 'WARN');
+  assert.equal(reportKind({ kind: 'lockdep', message: '', detail: null }), 'WARN');
 });
 
 test('frames in all their forms', () => {
@@ -194,17 +195,17 @@ test('frames in all their forms', () => {
       ' foo+0x1/0x2 [bar 0123456789abcdef0123456789abcdef01234567]',
       { module: 'bar', buildId: '0123456789abcdef0123456789abcdef01234567' },
     ],
-    [' [<ffffffff81000001>] ? foo+0x1/0x2', { address: 'ffffffff81000001', reliable: false }],
+    [' [<ffffffff81000001>] ? foo+0x1/0x2', { address: '0xffffffff81000001', reliable: false }],
     [
       '[c00000003ffe3910] [c0000000000f39f0] foo+0xf0/0x2c0 (unreliable)',
-      { address: 'c0000000000f39f0', reliable: false },
+      { address: '0xc0000000000f39f0', reliable: false },
     ],
     [' foo+0x1/0x2 fs/x.c:12 [inline]', { source: 'fs/x.c:12', inline: true }],
     [' foo fs/x.c:12 [inline]', { symbol: 'foo', source: 'fs/x.c:12', inline: true }],
     [' foo (fs/x.c:12 include/y.h:3) bar', { symbol: 'foo', source: 'fs/x.c:12', module: 'bar' }],
     [' el1h_64_sync+0x6c/0x70 (P)', { symbol: 'el1h_64_sync', reliable: true }],
-    [' 0xffffffffc0debabe', { symbol: '', address: 'ffffffffc0debabe' }],
-    ['[<c05a1b38>] (foo) from [<c0174e14>] (bar+0x54/0x1c4)', { symbol: 'foo', address: 'c05a1b38' }],
+    [' 0xffffffffc0debabe', { symbol: null, address: '0xffffffffc0debabe' }],
+    ['[<c05a1b38>] (foo) from [<c0174e14>] (bar+0x54/0x1c4)', { symbol: 'foo', address: '0xc05a1b38' }],
     [' foo from bar+0x54/0x1c4', { symbol: 'foo' }],
     [' foo.cold+0x1/0x2', { symbol: 'foo.cold' }],
   ];
@@ -215,8 +216,8 @@ test('frames in all their forms', () => {
       assert.deepEqual((frame as unknown as Record<string, unknown>)[key], value, `${key} of ${text}`);
     }
   }
-  assert.equal(parseFrame('usb 1-1: device number 5', true), undefined);
-  assert.equal(parseFrame(' drivers are loaded', true), undefined);
+  assert.equal(parseFrame('usb 1-1: device number 5', true), null);
+  assert.equal(parseFrame(' drivers are loaded', true), null);
 });
 
 test('compiler suffixes are no part of a function', () => {
@@ -235,8 +236,8 @@ test('code is decoded from an instruction boundary, so that the faulting one is 
   assert.equal(fault.text, 'add 0x240(%rdx),%rax');
   assert.equal(fault.offset, 0);
   assert.equal(lines.find((instruction) => instruction.offset === -4)?.text, 'movslq 0x8(%rdi),%rax');
-  assert.equal(parseCode(' Unable to access opcode bytes at 0xffffffffc031dfe2.'), undefined);
-  assert.equal(parseCode('Bad RIP value.'), undefined);
+  assert.equal(parseCode(' Unable to access opcode bytes at 0xffffffffc031dfe2.'), null);
+  assert.equal(parseCode('Bad RIP value.'), null);
 });
 
 test('code around a fault follows a branch target only when the address is known', () => {
@@ -255,7 +256,7 @@ test('a dump can contradict the text', () => {
     followsCall: (address) => address !== 0x1000n + 0xc7n,
     source: () => [{ file: 'fs/read_write.c', line: 500 }],
   };
-  const frame = { symbol: 'vfs_write', offset: 0xc7, size: 0x3f0, reliable: true };
+  const frame = makeFrame({ symbol: 'vfs_write', offset: 0xc7, size: 0x3f0 });
   assert.deepEqual(checkFrame(frame, symbolizer, false), {
     frame,
     verdict: 'no-call',
@@ -293,4 +294,23 @@ test('keywords are found wherever they stand, and only there', () => {
   assert.deepEqual(finder.find(bytes, 10, bytes.length), { at: 15, newlines: 1 });
   assert.deepEqual(finder.find(bytes, 15, bytes.length), { at: -1, newlines: 0 });
   assert.ok(finder.occursIn('ushers') && !finder.occursIn('users\u4e2d[x#'));
+});
+
+test('data says null for what the text does not, and 0x... for addresses and values of registers', () => {
+  const holes = (value: unknown, path: string): string[] =>
+    value === undefined
+      ? [path]
+      : typeof value === 'object' && value !== null
+        ? Object.entries(value).flatMap(([key, inner]) => holes(inner, `${path}.${key}`))
+        : [];
+  const keys = Object.keys(corpus('null-x86')).sort();
+  for (const name of ['null-x86', 'null-arm64', 'soft-lock', 'oom-kill', 'lockdep-circular', 'panic-vfs', 'kcsan']) {
+    const incident = corpus(name);
+    assert.deepEqual(holes(incident, name), []);
+    assert.deepEqual(Object.keys(incident).sort(), keys);
+    const frames = incident.traces.flatMap((trace) => trace.frames);
+    for (const address of [incident.faultAddress, ...frames.map((frame) => frame.address)])
+      assert.match(address ?? '0x0', /^0x(?:0|[1-9a-f][0-9a-f]{0,15})$/);
+    for (const { value } of incident.registers) assert.match(value, /^0x[0-9a-f]{1,16}$/);
+  }
 });

@@ -25,7 +25,7 @@ test('registers, code and task of other CPUs are left out', () => {
   assert.equal(incident!.cpu, 0);
   assert.equal(incident!.task!.comm, 'task0');
   assert.equal(incident!.instruction!.symbol, 'spin');
-  assert.deepEqual(incident!.registers, [{ name: 'RSP', value: 'ffffb2a5c0d3bc90' }]);
+  assert.deepEqual(incident!.registers, [{ name: 'RSP', value: '0xffffb2a5c0d3bc90' }]);
   assert.deepEqual(
     incident!.traces.map((trace) => trace.purpose),
     ['main', 'other-cpu'],

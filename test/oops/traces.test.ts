@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Draft } from '../../src/oops/draft.ts';
+import { makeFrame } from '../../src/oops/frames.ts';
 import { parseHeadline } from '../../src/oops/headlines.ts';
-import type { Incident, TracePurpose } from '../../src/oops/incident.ts';
+import type { OpenIncident, TracePurpose } from '../../src/oops/incident.ts';
 import { parseLine } from '../../src/oops/log_line.ts';
 import { Traces } from '../../src/oops/traces.ts';
 
-function incidentOf(text: string): Incident {
+function incidentOf(text: string): OpenIncident {
   const [line] = parseLine(text, 0, text.length, 1);
   return new Draft(parseHeadline(text)!, line!, []).incident;
 }
@@ -15,7 +16,7 @@ function incidentOf(text: string): Incident {
 const stall = 'rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:';
 const oops = 'BUG: kernel NULL pointer dereference, address: 0000000000000008';
 
-function shape(incident: Incident): [TracePurpose, string, string[]][] {
+function shape(incident: OpenIncident): [TracePurpose, string, (string | null)[]][] {
   return incident.traces.map((trace) => [trace.purpose, trace.stack, trace.frames.map((frame) => frame.symbol)]);
 }
 
@@ -59,7 +60,7 @@ test("frames go on after a few of somebody else's lines, not after many", () => 
 test('an instruction pointer among frames is one of them, before them it is not', () => {
   const incident = incidentOf(oops);
   const traces = new Traces(incident, false);
-  const at = { symbol: 'copy', reliable: true };
+  const at = makeFrame({ symbol: 'copy' });
   traces.readHead('Call Trace:');
   assert.ok(!traces.addInterrupted(at));
   traces.readFrame(' asm_exc_page_fault+0x1/0x20', 1);

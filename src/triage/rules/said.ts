@@ -17,7 +17,7 @@ export function said(facts: Facts, after = 3): Evidence | null {
 /** The kernel's own words: for deaths that no other rule explains by what the CPU did. */
 export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdict): Finding[] {
   const { death } = facts;
-  const panic = death?.panic === undefined ? null : logSearch(`Kernel panic - not syncing: ${death.panic}`);
+  const panic = death?.panic == null ? null : logSearch(`Kernel panic - not syncing: ${death.panic}`);
   const lines = present(said(facts), panic === null ? null : evidence(facts, panic, 'Why it did not go on.'));
   // a check that failed: the instruction is one that the compiler put there for it
   const check = kind === 'BUG' || kind === 'WARN' || kind === 'list-corruption' || kind === 'use-after-free';

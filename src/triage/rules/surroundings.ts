@@ -126,8 +126,7 @@ function earlierTrouble(facts: Facts): Finding[] {
       evidence: present(
         ...earlier.slice(0, 3).map((incident) => {
           const search = logSearch(incident.message, 10);
-          const when =
-            incident.timestamp === undefined ? 'Before that.' : `At ${incident.timestamp.toFixed(6)} seconds.`;
+          const when = incident.timestamp === null ? 'Before that.' : `At ${incident.timestamp.toFixed(6)} seconds.`;
           return search === null ? null : evidence(facts, search, when);
         }),
       ),
