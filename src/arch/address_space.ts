@@ -33,6 +33,11 @@ export abstract class AddressSpace {
    */
   abstract translate(address: VirtAddr): PhysAddr;
 
+  /** Where the kernel's linear map has a physical address: __va(); null where that is not known. */
+  linearAddress(_physical: PhysAddr): VirtAddr | null {
+    return null;
+  }
+
   /**
    * Fills `into` from a virtual address; may cross pages.
    * @throws MemoryFault at the first byte that cannot be read; `into` is then filled up to there

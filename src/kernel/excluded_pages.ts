@@ -8,7 +8,7 @@ import { type Pfn, pfn as toPfn } from '../base/address.ts';
 import { InquestError, MemoryFault } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';
 import type { Kernel } from './kernel.ts';
-import { MemoryModel } from './memory_model.ts';
+import { memoryModel } from './memory_model.ts';
 import { PageDescriptors, type PageUse } from './page_flags.ts';
 
 /** makedumpfile's -d: what it leaves out. */
@@ -103,7 +103,7 @@ function holdsZeroPages(dump: Dump): boolean {
 }
 
 function openDescriptors(kernel: Kernel): PageDescriptors | null {
-  const model = MemoryModel.open(kernel.space, kernel.vmcoreinfo);
+  const model = memoryModel(kernel);
   return model === null ? null : PageDescriptors.open(kernel.space, model, kernel.vmcoreinfo);
 }
 

@@ -4,9 +4,10 @@
 //   pfn / pages per section -> section number -> mem_section[root][...].section_mem_map
 //   section_mem_map (without its flag bits) + pfn * sizeof(struct page) -> struct page
 import type { AddressSpace } from '../arch/address_space.ts';
-import { offsetBy, type Pfn, type VirtAddr, virtAddr } from '../base/address.ts';
+import { offsetBy, type Pfn, pfn, type VirtAddr, virtAddr } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
+import { perKernel } from './per_kernel.ts';
 
 /** Flag bits at the low end of section_mem_map: seven at most so far (SECTION_MAP_LAST_BIT). */
 const sectionFlags = 0xffn;
@@ -14,6 +15,9 @@ const sectionFlags = 0xffn;
 const hasMemMap = 2n;
 /** SECTION_SIZE_BITS where VMCOREINFO does not tell it (added by 4f5aecdff25f, 5.14): x86_64's, arm64's since 5.12. */
 const defaultSectionBits = 27;
+
+/** So many sections with one base, and all have it. */
+const enoughAlike = 16;
 
 /** Where `struct page`s lie, on kernels with SPARSEMEM: every x86_64 and arm64 kernel. */
 export class MemoryModel {
@@ -28,6 +32,7 @@ export class MemoryModel {
   private readonly pagesPerSection: number;
   /** section_mem_map without its flags, by section number; null where the section has no memory map. */
   private readonly maps = new Map<number, bigint | null>();
+  private bases: readonly bigint[] | null = null;
 
   private constructor(
     space: AddressSpace,
@@ -61,15 +66,50 @@ export class MemoryModel {
   }
 
   /** Virtual address of the `struct page` of a page frame; null where it has none or that cannot be read. */
-  pageStruct(pfn: Pfn): VirtAddr | null {
-    const section = Math.floor(pfn / this.pagesPerSection);
+  pageStruct(frame: Pfn): VirtAddr | null {
+    const section = Math.floor(frame / this.pagesPerSection);
     let map = this.maps.get(section);
     if (map === undefined) {
       map = this.sectionMap(section);
       // what could not be read now may be readable once more is known of the kernel
       if (map !== null) this.maps.set(section, map);
     }
-    return map === null ? null : virtAddr(map + BigInt(pfn) * BigInt(this.pageStructSize));
+    return map === null ? null : virtAddr(map + BigInt(frame) * BigInt(this.pageStructSize));
+  }
+
+  /** The page frame whose `struct page` lies at an address; null where none does. */
+  pfnOf(page: VirtAddr): Pfn | null {
+    this.bases ??= this.mapBases();
+    for (const base of this.bases) {
+      const frame = Number(page - base) / this.pageStructSize;
+      if (frame >= 0 && Number.isInteger(frame) && this.pageStruct(pfn(frame)) === page) return pfn(frame);
+    }
+    return null;
+  }
+
+  /** section_mem_map without its flags, each once: the same for all with SPARSEMEM_VMEMMAP, one a section without. */
+  private mapBases(): bigint[] {
+    const bases = new Set<bigint>();
+    const described = Math.ceil(this.space.memory.maxPfn / this.pagesPerSection);
+    const sections = Math.min(described, this.rootCount * this.sectionsPerRoot);
+    let alike = 0;
+    for (let section = 0; section < sections && alike < enoughAlike; section++) {
+      if (this.pageStruct(pfn(section * this.pagesPerSection)) !== null) {
+        bases.add(this.maps.get(section)!);
+        alike = bases.size === 1 ? alike + 1 : 0;
+      } else if (section % this.sectionsPerRoot === 0 && !this.hasRoot(section)) section += this.sectionsPerRoot - 1;
+    }
+    return [...bases];
+  }
+
+  /** Whether there are sections in the root that a section is of. */
+  private hasRoot(section: number): boolean {
+    try {
+      return this.space.pointer(offsetBy(this.roots, Math.floor(section / this.sectionsPerRoot) * 8)) !== 0n;
+    } catch (error) {
+      if (error instanceof InquestError) return false;
+      throw error;
+    }
   }
 
   private sectionMap(section: number): bigint | null {
@@ -87,3 +127,6 @@ export class MemoryModel {
     }
   }
 }
+
+/** The memory model of a kernel; null where VMCOREINFO does not describe it. */
+export const memoryModel = perKernel((kernel) => MemoryModel.open(kernel.space, kernel.vmcoreinfo));

@@ -5,7 +5,7 @@ import { pfn, type VirtAddr } from '../base/address.ts';
 import { InquestError, NotFoundError } from '../base/errors.ts';
 import { findMember } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
-import { MemoryModel } from './memory_model.ts';
+import { memoryModel } from './memory_model.ts';
 import { PageDescriptors } from './page_flags.ts';
 
 /** The slab that an address lies in. */
@@ -45,7 +45,7 @@ class SlabFinder {
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
-    const model = MemoryModel.open(kernel.space, kernel.vmcoreinfo);
+    const model = memoryModel(kernel);
     this.descriptors = model === null ? null : PageDescriptors.open(kernel.space, model, kernel.vmcoreinfo);
     // struct slab split off struct page, with the same place in memory, in 5.17 (d122019bf061)
     const type = kernel.types.find('struct slab') ?? kernel.types.find('struct page');

@@ -5,7 +5,7 @@ import { FormatError, MemoryFault } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import { findMember } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
-import { MemoryModel } from './memory_model.ts';
+import { memoryModel } from './memory_model.ts';
 
 /** Most page frames whose `struct page` is looked at: 16 GiB of memory, a second or two. */
 const maxFrames = 4 * 1024 * 1024;
@@ -20,7 +20,7 @@ export function* tasksInSlabs(kernel: Kernel, known: KernelObject): Generator<Ke
   const { space } = kernel;
   const { memory } = space;
   const cache = kernel.object('struct kmem_cache', space.pointer(kernel.address('task_struct_cachep')));
-  const model = MemoryModel.open(space, kernel.vmcoreinfo);
+  const model = memoryModel(kernel);
   // struct slab split off struct page, with the same place in memory, in 5.17 (d122019bf061)
   const slabType = kernel.types.find('struct slab') ?? kernel.type('struct page');
   const place = findMember(slabType, 'slab_cache');

@@ -2,7 +2,7 @@
 
 import { residentCounters, type Task } from '../kernel/sched.ts';
 import { readTmpfs } from '../kernel/shmem_fs.ts';
-import { readSlabCaches } from '../kernel/slub_def.ts';
+import { slabCaches } from '../kernel/slab_cache.ts';
 import { type MemoryUse, memoryUse } from '../kernel/vmstat.ts';
 import type { MemoryReport } from './analysis.ts';
 import type { Facts } from './facts.ts';
@@ -87,12 +87,12 @@ function readReport(facts: Facts): MemoryReport {
       comm: task.comm,
       rss: rssPages * page,
     })),
-    slabs: readSlabCaches(kernel)
+    slabs: slabCaches(kernel)
       .map(({ name, address, pages, objects }) => ({
-        name,
+        name: name ?? '(unknown)',
         address: address.toString(16),
-        bytes: pages * page,
-        objects,
+        bytes: (pages ?? 0) * page,
+        objects: objects ?? 0,
       }))
       .sort((a, b) => b.bytes - a.bytes)
       .slice(0, 10),

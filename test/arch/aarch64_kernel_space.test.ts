@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Arm64KernelSpace, arm64LayoutFromVmcoreinfo } from '../../src/arch/aarch64/kernel_space.ts';
-import { virtAddr } from '../../src/base/address.ts';
+import { physAddr, virtAddr } from '../../src/base/address.ts';
 import { FormatError, MemoryFault } from '../../src/base/errors.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
 import { SyntheticMemory } from '../support/synthetic_memory.ts';
@@ -140,4 +140,13 @@ describe('arm64 kernel addresses', () => {
       assert.throws(() => arm64LayoutFromVmcoreinfo(new Vmcoreinfo(text), 4096), FormatError);
     });
   }
+
+  test('physical memory has a place in the linear map, as far as that reaches', () => {
+    const info = vmcoreinfo(48, 4096, 16, 'NUMBER(PHYS_OFFSET)=0x40000000\nNUMBER(VMALLOC_START)=0xffff800010000000\n');
+    const space = new Arm64KernelSpace(new SyntheticMemory(), arm64LayoutFromVmcoreinfo(info, 4096));
+    assert.equal(space.linearAddress(physAddr(0x4000_1000)), 0xffff_0000_0000_1000n);
+    assert.equal(space.linearAddress(physAddr(0x1000)), null);
+    const old = new Arm64KernelSpace(new SyntheticMemory(), arm64LayoutFromVmcoreinfo(vmcoreinfo(48, 4096), 4096));
+    assert.equal(old.linearAddress(physAddr(0x4000_1000)), null);
+  });
 });

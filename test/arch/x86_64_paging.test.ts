@@ -258,4 +258,13 @@ describe('the kernel address space', () => {
     space.useSymbols((name) => (name === 'page_offset_base' ? at(variable) : null));
     assert.equal(space.translate(at(0xffff_8880_1234_5678n)), 0x1234_5678);
   });
+
+  test('physical memory is found in the direct map, once its base is known; without KASLR that base is fixed', () => {
+    for (const base of [0xffff_8880_0000_0000n, 0xffff_8800_0000_0000n]) {
+      const space = kernel(`${base.toString(16)} -> 0 1G`, { levels: 4, encryptionMask: 0n }, new SyntheticMemory());
+      assert.equal(space.linearAddress(physAddr(0x1234)), null);
+      space.useSymbols(() => null);
+      assert.equal(space.linearAddress(physAddr(0x1_2345_6789)), base + 0x1_2345_6789n);
+    }
+  });
 });

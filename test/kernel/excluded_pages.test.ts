@@ -10,6 +10,7 @@ import type { DumpFormat } from '../../src/dump/dump.ts';
 import { PagedMemory } from '../../src/dump/paged_memory.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
 import { installExcludedPageJudge, pageCensus } from '../../src/kernel/excluded_pages.ts';
+import { FaultLog } from '../../src/kernel/faults.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { pageTypeIs } from '../../src/kernel/page_flags.ts';
 
@@ -94,6 +95,7 @@ class Machine {
       dump: { memory: this.memory, info: { level, format, pages: { total: frames, present: frames } } },
       space: new DirectMap(this.memory, 'kernel'),
       vmcoreinfo,
+      faults: new FaultLog(),
       symbols: { find: () => null },
     } as unknown as Kernel;
     installExcludedPageJudge(this.kernel);

@@ -6,6 +6,7 @@ import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base
 import { MemoryFault } from '../../src/base/errors.ts';
 import { KernelObject } from '../../src/debuginfo/object.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
+import { FaultLog } from '../../src/kernel/faults.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { slabAt, slabCacheOf } from '../../src/kernel/slab.ts';
 import { parseCTypes } from '../support/c_types.ts';
@@ -40,6 +41,7 @@ function machine(declarations: string, markSlab: (memory: SyntheticMemory, page:
   const kernel = {
     space,
     types,
+    faults: new FaultLog(),
     vmcoreinfo: new Vmcoreinfo(
       `SYMBOL(mem_section)=${at(1).toString(16)}\nLENGTH(mem_section)=4\nSIZE(mem_section)=16\nOFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=20\nSIZE(page)=64\nOFFSET(page.flags)=0\nOFFSET(page.compound_head)=8\nOFFSET(page.mapping)=24\nOFFSET(page.private)=40\nOFFSET(page._mapcount)=48\nNUMBER(PG_lru)=5\nNUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-129\n${info}`,
     ),

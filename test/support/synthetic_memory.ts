@@ -1,6 +1,6 @@
 // Physical memory and address spaces made by a test: sparse, a page at a time, zero until written.
 import { AddressSpace } from '../../src/arch/address_space.ts';
-import { type Pfn, type PhysAddr, physAddr, type VirtAddr } from '../../src/base/address.ts';
+import { type Pfn, type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { type FaultReason, MemoryFault } from '../../src/base/errors.ts';
 import type { PageState, PhysicalMemory } from '../../src/dump/dump.ts';
 
@@ -89,6 +89,7 @@ const zeroes = new Uint8Array(pageSize);
 export class SyntheticSpace extends AddressSpace {
   private readonly synthetic: SyntheticMemory;
   private readonly physicalOf = new Map<bigint, number>();
+  private readonly virtualOf = new Map<number, bigint>();
 
   constructor() {
     const memory = new SyntheticMemory();
@@ -102,12 +103,19 @@ export class SyntheticSpace extends AddressSpace {
     return physAddr(page + Number(address & 0xfffn));
   }
 
+  /** Where a page was mapped first: memory that is mapped in order is its own linear map. */
+  override linearAddress(physical: PhysAddr): VirtAddr | null {
+    const page = this.virtualOf.get(Math.floor(physical / pageSize));
+    return page === undefined ? null : virtAddr((page << 12n) + BigInt(physical % pageSize));
+  }
+
   /** Maps zeroes over [start, start + length). */
   map(start: bigint, length: number): this {
     for (let at = start >> 12n; at <= (start + BigInt(length) - 1n) >> 12n; at++) {
       if (this.physicalOf.has(at)) continue;
       const page = (this.physicalOf.size + 1) * pageSize;
       this.physicalOf.set(at, page);
+      this.virtualOf.set(page / pageSize, at);
       this.synthetic.write(page, zeroes);
     }
     return this;

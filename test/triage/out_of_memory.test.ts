@@ -13,9 +13,9 @@ const types = `
     NR_PAGETABLE, NR_VM_NODE_STAT_ITEMS
   };
   struct kmem_cache_order_objects { unsigned int x; };
-  struct kmem_cache_node { struct atomic_long nr_slabs; struct atomic_long total_objects; };
+  struct kmem_cache_node { u64 nr_partial; struct atomic_long nr_slabs; struct atomic_long total_objects; };
   struct kmem_cache {
-    struct kmem_cache_order_objects oo; unsigned int size; unsigned int object_size; const char *name;
+    struct kmem_cache_order_objects oo; unsigned int size; unsigned int object_size; unsigned int offset; u64 flags; const char *name;
     struct list_head list; struct kmem_cache_node *node[4];
   };
   struct atomic_long_t { long counter; };

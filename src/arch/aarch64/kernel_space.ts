@@ -4,7 +4,7 @@
 //
 //   kernel image: physical = va - kimage_voffset
 //   linear map:   physical = va - PAGE_OFFSET + PHYS_OFFSET      PAGE_OFFSET = -(1 << VA_BITS), since 5.4
-import { type PhysAddr, pfn, physAddr, type VirtAddr } from '../../base/address.ts';
+import { type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { type FaultReason, FormatError, MemoryFault } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../dump/dump.ts';
 import type { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
@@ -213,6 +213,13 @@ export class Arm64KernelSpace extends AddressSpace {
       if (physical === null || physical > BigInt(Number.MAX_SAFE_INTEGER)) throw error;
       return physAddr(Number(physical));
     }
+  }
+
+  override linearAddress(physical: PhysAddr): VirtAddr | null {
+    const { linearMap } = this.layout;
+    if (linearMap === null) return null;
+    const address = BigInt.asUintN(64, BigInt(physical) - linearMap.physOffset + linearMap.start);
+    return address >= linearMap.start && address < linearMap.end ? virtAddr(address) : null;
   }
 
   /** Whether the kernel may execute what is mapped at an address; remembered by page. Throws nothing. */

@@ -17,6 +17,14 @@ const imageHigh = 0xffff_ffff;
 const imageLow = 0x8000_0000;
 /** KERNEL_IMAGE_SIZE with KASLR; half of it without. */
 const defaultImageSize = 1024 * 1024 * 1024;
+/**
+ * Where the direct map lies on kernels without CONFIG_RANDOMIZE_MEMORY: __PAGE_OFFSET_BASE_L4 and _L5
+ * (arch/x86/include/asm/page_64_types.h), and where they were before d52888aa2753 (4.20).
+ */
+const fixedDirectMaps: Readonly<Record<4 | 5, readonly bigint[]>> = {
+  4: [0xffff_8880_0000_0000n, 0xffff_8800_0000_0000n],
+  5: [0xff11_0000_0000_0000n, 0xff10_0000_0000_0000n],
+};
 /** Pages of which `isExecutable` remembers its answer. */
 const maxRememberedPages = 65536;
 
@@ -102,18 +110,21 @@ export class X86KernelSpace extends AddressSpace {
     const start = address('_text') ?? address('_stext');
     const end = address('_end');
     if (start !== null && end !== null) this.useKernelImage(start, end);
-    // Kernels without CONFIG_RANDOMIZE_MEMORY have the direct map at a fixed place (__PAGE_OFFSET_BASE_L4/L5,
-    // changed by 4.20); page tables are good enough for them.
     const variable = address('page_offset_base');
-    if (variable === null) return;
     try {
-      const base = this.pointer(variable);
+      const bases = variable === null ? fixedDirectMaps[this.layout.levels] : [this.pointer(variable)];
       // trusted only if the page tables agree about one address in it: their own
       const root = this.layout.pageTableRoot;
-      if (this.walk(virtAddr(base + BigInt(root))).physical === root) this.useDirectMap(base);
+      const base = bases.find((at) => this.walk(virtAddr(at + BigInt(root))).physical === root);
+      if (base !== undefined) this.useDirectMap(virtAddr(base));
     } catch (error) {
       if (!(error instanceof MemoryFault)) throw error;
     }
+  }
+
+  override linearAddress(physical: PhysAddr): VirtAddr | null {
+    if (this.directSize === 0) return null;
+    return virtAddr((BigInt(this.directHigh) << 32n) + BigInt(this.directLow) + BigInt(physical));
   }
 
   override translate(address: VirtAddr): PhysAddr {
