@@ -82,10 +82,8 @@ function times(count: number, job: () => unknown): void {
 function presentFrames(kernel: Kernel, count: number): Pfn[] {
   const { memory } = kernel.dump;
   const all: Pfn[] = [];
-  for (const { start, end } of memory.ramRanges()) {
-    for (let frame = start / memory.pageSize; frame < end / memory.pageSize; frame++) {
-      if (memory.pageState(frame as Pfn) === 'present') all.push(frame as Pfn);
-    }
+  for (const { first, count } of memory.presentRuns(0 as Pfn, memory.maxPfn as Pfn)) {
+    for (let i = 0; i < count; i++) all.push((first + i) as Pfn);
   }
   const step = Math.max(1, Math.floor(all.length / count));
   return all.filter((_, i) => i % step === 0).slice(0, count);
@@ -98,6 +96,7 @@ function readAll(memory: Kernel['dump']['memory'], frames: readonly Pfn[]): void
 /** Memory of nothing but some pages, decompressed: what a search sees of pages it has already read. */
 function residentMemory(memory: Kernel['dump']['memory'], frames: readonly Pfn[]): Kernel['dump']['memory'] {
   const pages = frames.map((frame) => memory.page(frame).slice());
+  const together = new Uint8Array(Buffer.concat(pages));
   const { pageSize } = memory;
   return {
     pageSize,
@@ -107,5 +106,7 @@ function residentMemory(memory: Kernel['dump']['memory'], frames: readonly Pfn[]
     read: (address, into) => into.set(pages[Math.floor(address / pageSize)]!.subarray(0, into.length)),
     setExcludedPageJudge: () => undefined,
     ramRanges: () => [{ start: 0 as never, end: (pages.length * pageSize) as never }],
+    presentRuns: () => [{ first: 0 as Pfn, count: pages.length }],
+    scan: (_from, _to, visit) => void visit(0 as Pfn, together),
   };
 }

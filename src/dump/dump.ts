@@ -1,5 +1,6 @@
 // What every dump reader gives, whatever the container: physical memory, page by page, and notes.
 import type { Pfn, PhysAddr } from '../base/address.ts';
+import type { MemoryFault } from '../base/errors.ts';
 
 /**
  * What a dump holds for one page frame.
@@ -18,8 +19,36 @@ export type PageState = 'present' | 'zero' | 'excluded' | 'not-in-dump' | 'trunc
  */
 export type ExcludedPageJudge = (pfn: Pfn) => boolean;
 
+/** Page frames [first, first + count). */
+export interface PageRun {
+  readonly first: Pfn;
+  readonly count: number;
+}
+
+/** Work over much of memory: past the page cache, many pages at a time. */
+export interface BulkMemory {
+  /**
+   * The page frames of [from, to) whose content is in the files, as runs: ascending and apart. Pages that are known
+   * to have been zero without being there are in none.
+   */
+  presentRuns(from: Pfn, to: Pfn): Iterable<PageRun>;
+
+  /**
+   * Hands out the content of the page frames of [from, to) that are present, ascending, in windows of frames that
+   * follow one another.
+   * @param visit takes a window's first frame and its pages, a view valid until it returns; false ends the scan
+   * @param failed told of each present page that cannot be read or decoded; the scan goes on behind it
+   */
+  scan(
+    from: Pfn,
+    to: Pfn,
+    visit: (first: Pfn, pages: Uint8Array) => boolean,
+    failed: (pfn: Pfn, fault: MemoryFault) => void,
+  ): void;
+}
+
 /** The dead machine's physical memory. */
-export interface PhysicalMemory {
+export interface PhysicalMemory extends BulkMemory {
   /** Bytes in a page: a power of two. */
   readonly pageSize: number;
   /** Highest page frame number that the dump describes, plus one. */
@@ -107,8 +136,15 @@ export interface DumpInfo {
   readonly warnings: readonly string[];
 }
 
+/** All that it takes to open a dump once more, as plain data: for a worker. See `reopenDump`. */
+export interface DumpDescription {
+  /** Absolute paths, in the order in which they were given. */
+  readonly files: readonly string[];
+}
+
 /** An opened dump. */
 export interface Dump {
+  readonly description: DumpDescription;
   readonly info: DumpInfo;
   readonly memory: PhysicalMemory;
   readonly notes: DumpNotes;

@@ -14,7 +14,7 @@ const incompleteFlag = 1; // makedumpfile's elf_info.h, DUMP_ELF_INCOMPLETE
 const usualPageSize = 4096;
 
 /** @throws FormatError or UnsupportedError for what `readElfCoreHeader` refuses, and for several files */
-export function openElfCore(sources: readonly ByteSource[]): Dump {
+export function openElfCore(sources: readonly ByteSource[]): Omit<Dump, 'description'> {
   const source = sources[0]!;
   if (sources.length > 1) throw new FormatError(source.path, 'is an ELF core, which is never split: give one file');
   const header = readElfCoreHeader(source);

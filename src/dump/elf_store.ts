@@ -5,8 +5,9 @@
 //
 // Segments may overlap (the kernel's own text has one beside that of the RAM it lies in) and need not begin
 // or end at a page. Where extents overlap, the one that begins first counts; content goes before tails.
-import { type Pfn, physAddr } from '../base/address.ts';
+import { type Pfn, physAddr, pfn as toPfn } from '../base/address.ts';
 import type { ByteSource } from './byte_source.ts';
+import type { PageRun } from './dump.ts';
 import type { Segments } from './elf_header.ts';
 import type { MemoryRange, PageStore, StoredPageState } from './paged_memory.ts';
 
@@ -79,6 +80,45 @@ export class ElfStore implements PageStore {
     }
     into.fill(0, filled - start);
     return state;
+  }
+
+  loadRun(pfn: Pfn, into: Uint8Array): number {
+    const { content, pageSize, source } = this;
+    const start = pfn * pageSize;
+    const i = firstEndingAfter(content, start);
+    if (i < content.count && content.start[i]! <= start) {
+      const bytes = Math.min(content.end[i]! - start, into.length);
+      const offset = start + content.shift[i]!;
+      const wanted = Math.min(bytes, source.size - offset);
+      if (wanted >= pageSize) {
+        const got = source.read(offset, into.subarray(0, wanted - (wanted % pageSize)));
+        if (got >= pageSize) return Math.floor(got / pageSize);
+      }
+    }
+    return this.load(pfn, into.subarray(0, pageSize)) === 'present' ? 1 : 0;
+  }
+
+  *presentRuns(from: Pfn, to: Pfn): Generator<PageRun> {
+    const { content, pageSize, source } = this;
+    let first = from; // of the run that is open, which ends before `end`
+    let end = from;
+    for (let i = firstEndingAfter(content, from * pageSize); i < content.count; i++) {
+      const inFile = Math.min(content.end[i]!, source.size - content.shift[i]!);
+      let start = Math.max(end, Math.floor(content.start[i]! / pageSize));
+      let stop = Math.min(to, Math.ceil(inFile / pageSize));
+      // only pages at the edges of an extent can have parts that are cut off
+      while (start < stop && this.state(toPfn(stop - 1)) !== 'present') stop--;
+      while (start < stop && this.state(toPfn(start)) !== 'present') start++;
+      if (start < stop) {
+        if (start > end) {
+          if (first < end) yield { first, count: end - first };
+          first = toPfn(start);
+        }
+        end = toPfn(stop);
+      }
+      if (content.end[i]! >= to * pageSize) break;
+    }
+    if (first < end) yield { first, count: end - first };
   }
 
   ramRanges(): readonly MemoryRange[] {

@@ -17,7 +17,7 @@ export function probeKdump(start: Uint8Array): boolean {
 }
 
 /** @throws FormatError for headers that make no sense, or files that do not make one dump */
-export function openKdump(sources: readonly ByteSource[]): Dump {
+export function openKdump(sources: readonly ByteSource[]): Omit<Dump, 'description'> {
   const files = inOrder(sources.map((source) => ({ source, header: readKdumpHeader(source) })));
   const { source, header } = files[0]!;
   const store = new KdumpStore(files);

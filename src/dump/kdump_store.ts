@@ -3,11 +3,11 @@
 //   pfn -> part -> bit set in its 2nd bitmap? -> rank of the bit -> page descriptor -> data -> page
 //
 // A part has the bitmaps of the whole dump and the descriptors of its own page frames.
-import { type Pfn, type PhysAddr, physAddr } from '../base/address.ts';
-import { messageOf } from '../base/errors.ts';
+import { type Pfn, type PhysAddr, physAddr, pfn as toPfn } from '../base/address.ts';
+import { MemoryFault, messageOf } from '../base/errors.ts';
 import type { ByteSource } from './byte_source.ts';
 import { type Codec, decompressor } from './codecs.ts';
-import type { PageCompression } from './dump.ts';
+import type { PageCompression, PageRun } from './dump.ts';
 import { PageDescriptors } from './kdump_descriptors.ts';
 import { type KdumpHeader, kdumpFlags } from './kdump_header.ts';
 import { PageBitmap } from './page_bitmap.ts';
@@ -105,6 +105,63 @@ export class KdumpStore implements PageStore {
     }
     if (length !== this.pageSize) throw corrupt(`${compression}: 0x${length.toString(16)} bytes decompressed`);
     return state;
+  }
+
+  loadRun(pfn: Pfn, into: Uint8Array): number {
+    const { pageSize } = this;
+    const pages = into.length / pageSize;
+    let done = 0;
+    try {
+      while (done < pages) {
+        const at = toPfn(pfn + done);
+        const plain = this.loadPlain(at, into.subarray(done * pageSize));
+        if (plain === 0 && this.load(at, into.subarray(done * pageSize, (done + 1) * pageSize)) !== 'present') break;
+        done += Math.max(1, plain);
+      }
+    } catch (error) {
+      // the page that cannot be decoded is the first of the next run
+      if (done === 0 || !(error instanceof MemoryFault)) throw error;
+    }
+    return done;
+  }
+
+  /** Reads pages that are not compressed and lie one behind another in the file; returns how many. */
+  private loadPlain(pfn: Pfn, into: Uint8Array): number {
+    const { pageSize } = this;
+    const part = this.partOf(pfn);
+    if (part === undefined || this.locate(part, pfn) !== 'present') return 0;
+    const { descriptors, source, dumped } = part;
+    const { offset } = descriptors;
+    const index = dumped.rank(pfn) - this.rankOfStart(part);
+    const most = Math.min(into.length / pageSize, part.endPfn - pfn, Math.floor((source.size - offset) / pageSize));
+    let pages = 0;
+    while (pages < most && dumped.get(pfn + pages) && descriptors.find(index + pages)) {
+      if (descriptors.flags !== 0 || descriptors.size !== pageSize) break;
+      if (descriptors.offset !== offset + pages * pageSize) break;
+      pages++;
+    }
+    return pages < 2 ? 0 : Math.floor(source.read(offset, into.subarray(0, pages * pageSize)) / pageSize);
+  }
+
+  *presentRuns(from: Pfn, to: Pfn): Generator<PageRun> {
+    for (const part of this.parts) {
+      const within = part.dumped.runsWithin(Math.max(from, part.startPfn), Math.min(to, part.endPfn));
+      for (const { start, end } of within) {
+        if (!this.isCut(part)) yield { first: toPfn(start), count: end - start };
+        else yield* this.notLost(part, start, end);
+      }
+    }
+  }
+
+  /** Of the page frames [start, end), all of them dumped, the runs of those that the cut file still has. */
+  private *notLost(part: Part, start: number, end: number): Generator<PageRun> {
+    let first = start; // of the run that is open, which ends at `at`
+    for (let at = start; at < end; at++) {
+      if (this.locate(part, at) === 'present') continue;
+      if (first < at) yield { first: toPfn(first), count: at - first };
+      first = at + 1;
+    }
+    if (first < end) yield { first: toPfn(first), count: end - first };
   }
 
   ramRanges(): readonly MemoryRange[] {

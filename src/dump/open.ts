@@ -1,9 +1,10 @@
 // Opens a dump, whatever it lies in. What a file is, is told by its first bytes, in this one place; its
 // name is never looked at.
+import { resolve } from 'node:path';
 import { latin1 } from '../base/byte_reader.ts';
 import { FormatError } from '../base/errors.ts';
 import { type ByteSource, FileSource, InputError, readUpTo } from './byte_source.ts';
-import type { Dump } from './dump.ts';
+import type { Dump, DumpDescription } from './dump.ts';
 import { openElfCore } from './elf_core.ts';
 import { probeElf } from './elf_header.ts';
 import { FlattenedSource, probeFlattened } from './flattened.ts';
@@ -12,7 +13,7 @@ import { openKdump, probeKdump } from './kdump.ts';
 interface Format {
   /** @param start the first bytes of the file, up to `probeBytes` */
   readonly probe: (start: Uint8Array) => boolean;
-  readonly open: (sources: readonly ByteSource[]) => Dump;
+  readonly open: (sources: readonly ByteSource[]) => Omit<Dump, 'description'>;
 }
 
 const formats: readonly Format[] = [
@@ -42,11 +43,16 @@ export function openDump(paths: readonly string[]): Dump {
     for (const source of sources) {
       if (formatOf(source) !== format) throw new FormatError(source.path, `is not a part of the dump ${first.path}`);
     }
-    return format.open(sources);
+    return { ...format.open(sources), description: { files: paths.map((path) => resolve(path)) } };
   } catch (error) {
     for (const source of sources) source.close();
     throw error;
   }
+}
+
+/** The same dump once more, from what `Dump.description` says of it. @throws as `openDump` */
+export function reopenDump(description: DumpDescription): Dump {
+  return openDump(description.files);
 }
 
 /** First bytes of files that are something else, packed. */

@@ -79,34 +79,45 @@ export class PageBitmap {
    */
   runs(limit: number): { start: number; end: number }[] {
     const found: { start: number; end: number }[] = [];
-    let start = -1; // of the run that is open, -1 for none
-    const room = new Uint32Array(Math.min(perRead, this.blocks) * blockWords);
-    for (let index = 0; index < this.blocks; index += perRead) {
-      const many = Math.min(perRead, this.blocks - index);
-      const words = this.words(index, many, room);
-      const base = index * blockBits;
-      for (let w = 0; w < many * blockWords; w++) {
-        const word = words[w]!;
-        if (start < 0 ? word === 0 : word === 0xffff_ffff) continue;
-        for (let b = 0; b < 32; b++) {
-          const set = (word & (1 << b)) !== 0;
-          const bit = base + w * 32 + b;
-          if (set && start < 0) {
-            start = bit;
-          } else if (!set && start >= 0) {
-            found.push({ start, end: bit });
-            start = -1;
-            if (found.length === limit) {
-              const last = this.lastSet();
-              if (last > bit) found[limit - 1]!.end = last + 1;
-              return found;
-            }
-          }
-        }
+    for (const run of this.runsWithin(0, this.length)) {
+      found.push(run);
+      if (found.length === limit) {
+        run.end = Math.max(run.end, this.lastSet() + 1);
+        break;
       }
     }
-    if (start >= 0) found.push({ start, end: this.length });
     return found;
+  }
+
+  /** Runs of set bits among the bits [from, to), as [start, end), ascending. */
+  *runsWithin(from: number, to: number): Generator<{ start: number; end: number }> {
+    const last = Math.min(to, this.length);
+    let start = -1; // of the run that is open, -1 for none
+    let at = Math.max(0, from);
+    const room = new Uint32Array(perRead * blockWords);
+    while (at < last) {
+      const index = Math.floor(at / blockBits);
+      const base = index * blockBits;
+      const many = Math.min(perRead, this.blocks - index);
+      const words = this.words(index, many, room);
+      const end = Math.min(last, base + many * blockBits);
+      while (at < end) {
+        const word = words[(at - base) >>> 5]!;
+        // whole words that change nothing are passed at once
+        if (at % 32 === 0 && word === (start < 0 ? 0 : 0xffff_ffff)) {
+          at += 32;
+          continue;
+        }
+        const set = (word & (1 << (at & 31))) !== 0;
+        if (set && start < 0) start = at;
+        else if (!set && start >= 0) {
+          yield { start, end: at };
+          start = -1;
+        }
+        at++;
+      }
+    }
+    if (start >= 0) yield { start, end: last };
   }
 
   private lastSet(): number {

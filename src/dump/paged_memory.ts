@@ -9,7 +9,7 @@
 import { type Pfn, type PhysAddr, pfn as toPfn } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
 import { InputError } from './byte_source.ts';
-import type { ExcludedPageJudge, PageState, PhysicalMemory } from './dump.ts';
+import type { ExcludedPageJudge, PageRun, PageState, PhysicalMemory } from './dump.ts';
 
 /** What a container says of a page without knowing what the kernel used it for. */
 export type StoredPageState = Exclude<PageState, 'zero'>;
@@ -30,6 +30,14 @@ export interface PageStore {
    * @throws MemoryFault (`corrupt`) for a page that is present and cannot be decoded
    */
   load(pfn: Pfn, into: Uint8Array): StoredPageState;
+  /**
+   * Fills the start of `into` (some whole pages) with the page and those that follow it, as far as they are present and
+   * easily had. Returns how many pages: 0 unless the first is present.
+   * @throws MemoryFault (`corrupt`) if the first is present and cannot be decoded
+   */
+  loadRun(pfn: Pfn, into: Uint8Array): number;
+  /** As `BulkMemory.presentRuns`. */
+  presentRuns(from: Pfn, to: Pfn): Iterable<PageRun>;
   ramRanges(): readonly MemoryRange[];
 }
 
@@ -37,6 +45,8 @@ const cacheBytes = 16 * 1024 * 1024;
 const pagesPerAllocation = 32;
 /** Reads of so many pages and more are of whole tables: they go past the cache, straight to where they are wanted. */
 const longRead = 32;
+/** Bytes handed out at a time by a scan: many enough for the file's sake, and few enough for the processor's cache. */
+const windowBytes = 256 * 1024;
 
 export class PagedMemory implements PhysicalMemory {
   readonly pageSize: number;
@@ -108,14 +118,17 @@ export class PagedMemory implements PhysicalMemory {
     throw this.fault(pfn, state);
   }
 
-  /** A disk that cannot be read costs the page, not the session. */
   private loadStored(pfn: Pfn, into: Uint8Array): StoredPageState {
     try {
       return this.store.load(pfn, into);
     } catch (error) {
-      if (error instanceof InputError) throw pageFault(pfn, this.pageSize, 'corrupt', error.problem);
-      throw error;
+      throw this.asFault(pfn, error);
     }
+  }
+
+  /** A disk that cannot be read costs the page, not the session. */
+  private asFault(pfn: Pfn, error: unknown): unknown {
+    return error instanceof InputError ? pageFault(pfn, this.pageSize, 'corrupt', error.problem) : error;
   }
 
   /** Makes a page the first of its set; what was first becomes second, and what was second is gone. */
@@ -139,17 +152,63 @@ export class PagedMemory implements PhysicalMemory {
       const offset = at % pageSize;
       const length = Math.min(into.length - done, pageSize - offset);
       const frame = toPfn((at - offset) / pageSize);
-      if (isLong && length === pageSize && !this.isCached(frame)) {
-        const page = into.subarray(done, done + pageSize);
-        if (!this.load(frame, page)) page.fill(0);
-      } else into.set(this.page(frame).subarray(offset, offset + length), done);
-      done += length;
+      if (isLong && length === pageSize) {
+        done += this.readPages(frame, into.subarray(done, into.length - ((into.length - done) % pageSize))) * pageSize;
+      } else {
+        into.set(this.page(frame).subarray(offset, offset + length), done);
+        done += length;
+      }
     }
   }
 
-  private isCached(pfn: Pfn): boolean {
-    const slot = (pfn & this.setMask) * 2;
-    return this.tags[slot] === pfn || this.tags[slot + 1] === pfn;
+  /** Fills the start of `into` with pages past the cache, and returns how many: one at least. @throws MemoryFault */
+  private readPages(first: Pfn, into: Uint8Array): number {
+    const pages = this.loadRun(first, into);
+    if (pages > 0) return pages;
+    const page = into.subarray(0, this.pageSize);
+    if (!this.load(first, page)) page.fill(0);
+    return 1;
+  }
+
+  presentRuns(from: Pfn, to: Pfn): Iterable<PageRun> {
+    return this.store.presentRuns(toPfn(Math.max(0, from)), toPfn(Math.min(to, this.maxPfn)));
+  }
+
+  scan(
+    from: Pfn,
+    to: Pfn,
+    visit: (first: Pfn, pages: Uint8Array) => boolean,
+    failed: (pfn: Pfn, fault: MemoryFault) => void,
+  ): void {
+    const { pageSize } = this;
+    const window = new Uint8Array(Math.max(windowBytes, pageSize));
+    for (const { first, count } of this.presentRuns(from, to)) {
+      const end = first + count;
+      for (let at = first; at < end; ) {
+        let pages = 0;
+        let fault: MemoryFault | null = null;
+        try {
+          pages = this.loadRun(at, window.subarray(0, (end - at) * pageSize));
+        } catch (error) {
+          if (!(error instanceof MemoryFault)) throw error;
+          fault = error;
+        }
+        if (pages > 0) {
+          if (!visit(at, window.subarray(0, pages * pageSize))) return;
+        } else failed(at, fault ?? this.fault(at, 'truncated'));
+        at = toPfn(at + Math.max(1, pages));
+      }
+    }
+  }
+
+  /** As `PageStore.loadRun`, of any number that may be a page frame's. */
+  private loadRun(first: Pfn, into: Uint8Array): number {
+    if (!this.isFrame(first)) return 0;
+    try {
+      return this.store.loadRun(first, into);
+    } catch (error) {
+      throw this.asFault(first, error);
+    }
   }
 
   setExcludedPageJudge(judge: ExcludedPageJudge | null): void {

@@ -6,7 +6,7 @@
 //   page:  { 11, size, 0 } "VMCOREINFO\0\0" "OSRELEASE=..."     vmcoreinfo_note; with CRASHTIME= after a panic
 //
 // The page cache may hold the same words in other files, so a text must look whole to be believed.
-import { physAddr, pfn as toPfn } from '../base/address.ts';
+import { type Pfn, physAddr, pfn as toPfn } from '../base/address.ts';
 import { latin1 } from '../base/byte_reader.ts';
 import { MemoryFault } from '../base/errors.ts';
 import type { PhysicalMemory } from './dump.ts';
@@ -23,41 +23,39 @@ const longestText = 64 * 1024;
  */
 export function findVmcoreinfo(memory: PhysicalMemory, budget = 4000): string | null {
   const deadline = performance.now() + budget;
-  let best: { text: string; rank: number } | null = null;
-  for (const { start, end } of memory.ramRanges()) {
-    const last = Math.ceil(end / memory.pageSize);
-    for (let pfn = Math.floor(start / memory.pageSize); pfn < last; pfn++) {
-      if (pfn % 256 === 0 && performance.now() > deadline) return best?.text ?? null;
-      const found = inPage(memory, pfn);
-      if (found === null || (best !== null && best.rank >= found.rank)) continue;
-      if (found.rank === finished) return found.text;
-      best = found;
+  const { pageSize } = memory;
+  let best: Found | null = null;
+  const visit = (first: Pfn, pages: Uint8Array): boolean => {
+    if (performance.now() > deadline) return false;
+    const window = Buffer.from(pages.buffer, pages.byteOffset, pages.byteLength);
+    for (let at = window.indexOf(textStart); at >= 0; ) {
+      const inPage = at % pageSize;
+      const page = window.subarray(at - inPage, at - inPage + pageSize);
+      const found = textIn(memory, page, first * pageSize + (at - inPage));
+      if (found !== null && found.rank > (best?.rank ?? 0)) best = found;
+      if (best?.rank === finished) return false;
+      at = window.indexOf(textStart, at - inPage + pageSize);
     }
-  }
-  return best?.text ?? null;
+    return true;
+  };
+  memory.scan(toPfn(0), toPfn(memory.maxPfn), visit, () => undefined);
+  return (best as Found | null)?.text ?? null;
+}
+
+interface Found {
+  readonly text: string;
+  /** The note of a panic, the kernel's own pages, anything else: 3, 2, 1. */
+  readonly rank: number;
 }
 
 const finished = 3;
 
-/** The best text in one page, ranked: the note of a panic, the kernel's own pages, anything else. */
-function inPage(memory: PhysicalMemory, pfn: number): { text: string; rank: number } | null {
-  const frame = toPfn(pfn);
-  if (memory.pageState(frame) !== 'present') return null;
-  let offset: number;
-  let ownPage: boolean;
-  try {
-    const view = memory.page(frame);
-    const page = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-    offset = page.indexOf(textStart);
-    if (offset < 0) return null;
-    const note = page.indexOf(noteStart);
-    if (note >= 0) offset = note + noteStart.length - textStart.length;
-    ownPage = offset === 0 || note === 12;
-  } catch (error) {
-    if (error instanceof MemoryFault) return null;
-    throw error;
-  }
-  const text = textAt(memory, pfn * memory.pageSize + offset);
+/** The text in a page that has its start somewhere, if it looks whole. @param address the page's, physical */
+function textIn(memory: PhysicalMemory, page: Buffer, address: number): Found | null {
+  const note = page.indexOf(noteStart);
+  const offset = note >= 0 ? note + noteStart.length - textStart.length : page.indexOf(textStart);
+  const ownPage = offset === 0 || note === 12;
+  const text = textAt(memory, address + offset);
   // What every kernel since 2.6.24 writes; a format string or a cut copy has not all of it.
   if (!/^OSRELEASE=[^\n%]+\n/.test(text)) return null;
   if (!/^PAGESIZE=[0-9]+$/m.test(text) || !/^SYMBOL\(init_uts_ns\)=[0-9a-f]+$/m.test(text)) return null;

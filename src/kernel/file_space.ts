@@ -26,6 +26,12 @@ export function fileSpace(dump: Dump): PhysicalSpace {
         file.read(pfn * pageSize, into.subarray(0, length));
         return 'present';
       },
+      loadRun(pfn, into) {
+        const got = file.read(pfn * pageSize, into);
+        into.fill(0, got);
+        return Math.ceil(got / pageSize);
+      },
+      presentRuns: (from, to) => [{ first: from, count: to - from }],
       ramRanges: () => [{ start: physAddr(0), end: physAddr(file.size) }],
     }),
   );

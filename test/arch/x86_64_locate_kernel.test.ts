@@ -11,6 +11,7 @@ import { SyntheticMemory } from '../support/synthetic_memory.ts';
 
 function dumpOf(memory: SyntheticMemory, cpus: CpuNote[] = [], machine = 'x86_64'): Dump {
   return {
+    description: { files: [] },
     memory,
     notes: { vmcoreinfo: null, cpus, eraseInfo: null, all: [] },
     info: { machine } as Dump['info'],

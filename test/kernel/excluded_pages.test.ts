@@ -7,12 +7,13 @@ import { AddressSpace } from '../../src/arch/address_space.ts';
 import { type PhysAddr, physAddr, pfn as toPfn, type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { MemoryFault } from '../../src/base/errors.ts';
 import type { DumpFormat } from '../../src/dump/dump.ts';
-import { PagedMemory } from '../../src/dump/paged_memory.ts';
+import type { PagedMemory } from '../../src/dump/paged_memory.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
 import { installExcludedPageJudge, pageCensus } from '../../src/kernel/excluded_pages.ts';
 import { FaultLog } from '../../src/kernel/faults.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { pageTypeIs } from '../../src/kernel/page_flags.ts';
+import { pagewiseMemory } from '../support/pagewise_memory.ts';
 
 const directMap = 0xff11_0000_0000_0000n;
 /** Frames of: the roots of mem_section, a root, the page structures (256 of 64 bytes), and those under test. */
@@ -53,7 +54,7 @@ class Machine {
     const { level = 31, format = 'elf', headName = 'compound_head' } = options;
     // no page of the machine is all zeroes by itself, but those that are left out
     for (let frame = 0; frame < frames; frame++) this.bytes[frame * 4096 + 4095] = 1;
-    this.memory = new PagedMemory({
+    this.memory = pagewiseMemory({
       pageSize: 4096,
       maxPfn: frames,
       state: (pfn) => (this.excluded.has(pfn) ? 'excluded' : 'present'),

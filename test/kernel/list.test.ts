@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AddressSpace } from '../../src/arch/address_space.ts';
-import { type Pfn, type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base/address.ts';
+import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { FormatError, MemoryFault } from '../../src/base/errors.ts';
 import { KernelObject } from '../../src/debuginfo/object.ts';
 import type { CompoundType, Type } from '../../src/debuginfo/type.ts';
-import type { PhysicalMemory } from '../../src/dump/dump.ts';
 import { listNodes } from '../../src/kernel/list.ts';
+import { pagewiseMemory } from '../support/pagewise_memory.ts';
 
 /** One page of memory at virtual address 0x1000; everything else is not mapped. */
 class OnePage extends AddressSpace {
@@ -37,15 +37,16 @@ function list(links: Record<number, number>): KernelObject {
     view.setBigUint64(Number(from) - 0x1000, BigInt(to), true);
     if (to >= 0x1000 && to + 16 <= 0x2000) view.setBigUint64(to - 0x1000 + 8, BigInt(from), true);
   }
-  const memory: PhysicalMemory = {
+  const memory = pagewiseMemory({
     pageSize: 4096,
     maxPfn: 1,
-    pageState: () => 'present',
-    page: (_pfn: Pfn) => page,
-    read: () => {},
-    setExcludedPageJudge: () => {},
+    state: () => 'present',
+    load: (_pfn, into) => {
+      into.set(page);
+      return 'present';
+    },
     ramRanges: () => [],
-  };
+  });
   const space = new OnePage(memory, 'kernel');
   const context = { space, types: { find: () => null, all: () => [] } };
   return KernelObject.at(context, listHead, virtAddr(0x1000n));

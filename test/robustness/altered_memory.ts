@@ -3,8 +3,9 @@
 import type { Pfn, PhysAddr } from '../../src/base/address.ts';
 import { MemoryFault } from '../../src/base/errors.ts';
 import type { Dump, ExcludedPageJudge, PageState, PhysicalMemory } from '../../src/dump/dump.ts';
+import { PagewiseMemory } from '../support/pagewise_memory.ts';
 
-export class AlteredMemory implements PhysicalMemory {
+export class AlteredMemory extends PagewiseMemory implements PhysicalMemory {
   readonly pageSize: number;
   readonly maxPfn: number;
   /** Page frames whose content was asked for, in the order in which they were first. */
@@ -15,6 +16,7 @@ export class AlteredMemory implements PhysicalMemory {
   private judge: ExcludedPageJudge | null = null;
 
   constructor(below: PhysicalMemory) {
+    super();
     this.below = below;
     this.pageSize = below.pageSize;
     this.maxPfn = below.maxPfn;
@@ -73,6 +75,6 @@ export class AlteredMemory implements PhysicalMemory {
 
 /** A dump with its memory altered; the container stays as it is. */
 export function withMemory(dump: Dump, memory: PhysicalMemory): Dump {
-  const { info, notes } = dump;
-  return { info, notes, memory, close: () => {} };
+  const { description, info, notes } = dump;
+  return { description, info, notes, memory, close: () => {} };
 }

@@ -6,6 +6,7 @@ import { AddressSpace } from '../../src/arch/address_space.ts';
 import { type Pfn, type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { MemoryFault } from '../../src/base/errors.ts';
 import type { PageState, PhysicalMemory } from '../../src/dump/dump.ts';
+import { PagewiseMemory } from './pagewise_memory.ts';
 
 export interface WrittenSymbol {
   readonly address: bigint;
@@ -194,13 +195,14 @@ export class MemorySpace extends AddressSpace {
   }
 }
 
-class PaddedMemory implements PhysicalMemory {
+class PaddedMemory extends PagewiseMemory implements PhysicalMemory {
   readonly pageSize = pageSize;
   readonly maxPfn: number;
   private readonly bytes: Uint8Array;
   private readonly lost: ReadonlySet<number>;
 
   constructor(bytes: Uint8Array, lost: ReadonlySet<number>) {
+    super();
     this.bytes = bytes;
     this.lost = lost;
     this.maxPfn = bytes.length / pageSize;

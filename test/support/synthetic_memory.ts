@@ -3,11 +3,12 @@ import { AddressSpace } from '../../src/arch/address_space.ts';
 import { type Pfn, type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { type FaultReason, MemoryFault } from '../../src/base/errors.ts';
 import type { PageState, PhysicalMemory } from '../../src/dump/dump.ts';
+import { PagewiseMemory } from './pagewise_memory.ts';
 
 export const pageSize = 4096;
 
 /** Memory that has the pages written to; all others are `not-in-dump`, unless marked otherwise. */
-export class SyntheticMemory implements PhysicalMemory {
+export class SyntheticMemory extends PagewiseMemory implements PhysicalMemory {
   readonly pageSize: number = pageSize;
   readonly maxPfn: number;
   private readonly pages = new Map<number, Uint8Array>();
@@ -15,6 +16,7 @@ export class SyntheticMemory implements PhysicalMemory {
 
   /** @param size bytes of memory that the dump says it describes */
   constructor(size = 2 ** 32) {
+    super();
     this.maxPfn = size / pageSize;
   }
 
