@@ -28,8 +28,8 @@ export function readClocks(kernel: Kernel): Clocks {
   return { realtime, monotonic, boottime: monotonic + (sleep === null ? 0n : ktime(sleep)) };
 }
 
-/** ktime_t: a plain number since 2456e8553544 (4.10), a union with one before. */
-function ktime(time: KernelObject): bigint {
+/** A ktime_t, in nanoseconds: a plain number since 2456e8553544 (4.10), a union with one before. */
+export function ktime(time: KernelObject): bigint {
   return (time.optional('tv64') ?? time).bigint();
 }
 
