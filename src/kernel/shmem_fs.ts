@@ -3,6 +3,7 @@ import type { KernelObject } from '../debuginfo/object.ts';
 import { strip } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
+import { pathNames } from './path.ts';
 import { percpuCounter } from './sched.ts';
 
 /** One tmpfs instance. */
@@ -35,7 +36,7 @@ export function readTmpfs(kernel: Kernel): TmpfsUse[] {
             if (info.isNull) return;
             const maxPages = info.member('max_blocks').number();
             if (maxPages === 0) return;
-            const mountedOn = kernel.faults.attempt('mount point', () => mountPoint(sb), '');
+            const mountedOn = kernel.faults.attempt('mount point', () => mountPoint(kernel, sb), '');
             found.push({
               mountedOn,
               info: info.pointer(),
@@ -53,32 +54,12 @@ export function readTmpfs(kernel: Kernel): TmpfsUse[] {
 }
 
 /** Path of a superblock's first mount, in its namespace; empty if it is mounted nowhere. */
-function mountPoint(sb: KernelObject): string {
+function mountPoint(kernel: Kernel, sb: KernelObject): string {
   const mounts = sb.member('s_mounts');
   // a plain chain since 6.18, a list_head before
-  if (strip(mounts.type).kind === 'pointer') return mounts.isNull ? '' : mountPath(mounts.deref());
-  for (const mount of listEntries(mounts, 'struct mount', 'mnt_instance')) return mountPath(mount);
-  return '';
-}
-
-/** Path of a mount point: dentry names up to the root, through the parents of mounts. Bounded. */
-function mountPath(first: KernelObject): string {
-  const names: string[] = [];
-  let mount = first;
-  let dentry = mount.member('mnt_mountpoint');
-  for (let steps = 0; steps < 256; steps++) {
-    const parentMount = mount.member('mnt_parent');
-    const root = parentMount.member('mnt.mnt_root').pointer();
-    if (dentry.pointer() !== root) {
-      const parent = dentry.member('d_parent');
-      if (parent.pointer() === dentry.pointer()) break;
-      names.unshift(dentry.member('d_name.name').string(256));
-      dentry = parent;
-      continue;
-    }
-    if (parentMount.pointer() === mount.address) break;
-    mount = parentMount.deref();
-    dentry = mount.member('mnt_mountpoint');
+  if (strip(mounts.type).kind === 'pointer') return mounts.isNull ? '' : pathNames(kernel).ofMount(mounts.pointer());
+  for (const mount of listEntries(mounts, 'struct mount', 'mnt_instance')) {
+    return pathNames(kernel).ofMount(mount.address);
   }
-  return `/${names.join('/')}`;
+  return '';
 }

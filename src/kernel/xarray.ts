@@ -6,8 +6,8 @@
 // The low two bits of a slot tell what it holds: 00 a pointer, 01 a value or a tagged pointer, 10 internal (a node,
 // or a sibling or retry mark below 4096). Before 01e99fecc11a (4.20) 01 marked a node, and 10 an exceptional entry.
 import { offsetBy, type VirtAddr } from '../base/address.ts';
-import { FormatError } from '../base/errors.ts';
-import type { KernelObject } from '../debuginfo/object.ts';
+import { FormatError, NotFoundError } from '../base/errors.ts';
+import type { KernelObject, ObjectContext } from '../debuginfo/object.ts';
 import { offsetOf, sizeOf, strip } from '../debuginfo/type.ts';
 import type { FaultLog } from './faults.ts';
 
@@ -15,6 +15,12 @@ export interface XarrayEntry {
   readonly index: number;
   /** What the slot holds: a pointer, or a value with its low bit set. */
   readonly entry: VirtAddr;
+  /** Indices from `index` on that the entry is for: more than one for entries of an order, as folios are. */
+  readonly count: number;
+  /** The way from the root to the node that holds it, by slots: `root/0/3`; empty for an entry that is the root. */
+  readonly node: string;
+  /** Its slot in that node. */
+  readonly slot: number;
 }
 
 /** Most nodes visited: 64 entries each. */
@@ -25,12 +31,17 @@ const maxNodes = 4_000_000;
  * cannot be read, or that is no node, costs its own entries and is recorded.
  * @throws NotFoundError, MemoryFault for the root
  */
-export function* xarrayEntries(root: KernelObject, faults: FaultLog): Generator<XarrayEntry> {
-  const { context } = root;
-  const old = !root.has('xa_head');
+export function xarrayEntries(root: KernelObject, faults: FaultLog): Generator<XarrayEntry> {
+  return xarrayEntriesBelow(root.context, root.memberAmong('xa_head', 'rnode').pointer(), faults);
+}
+
+/** As `xarrayEntries`. @param head what the root holds, or a slot: a link to a node, or an entry. @throws NotFoundError */
+export function* xarrayEntriesBelow(context: ObjectContext, head: VirtAddr, faults: FaultLog): Generator<XarrayEntry> {
+  const newNode = context.types.find('struct xa_node');
+  const nodeType = newNode ?? context.types.find('struct radix_tree_node');
+  if (nodeType === null) throw new NotFoundError('type', 'struct xa_node');
+  const old = newNode === null;
   const nodeTag = old ? 1n : 2n;
-  const nodeType = context.types.find('struct xa_node') ?? context.types.find('struct radix_tree_node');
-  if (nodeType === null) throw new FormatError('xarray', 'the type of its nodes is not known');
   const slots = offsetOf(nodeType, 'slots');
   const shiftAt = offsetOf(nodeType, 'shift');
   const slotCount = slotsOf(nodeType);
@@ -38,7 +49,8 @@ export function* xarrayEntries(root: KernelObject, faults: FaultLog): Generator<
   let visited = 0;
 
   const isNode = (entry: bigint): boolean => (entry & 3n) === nodeTag && entry > 4096n;
-  function* walk(entry: VirtAddr, start: number, below: number): Generator<XarrayEntry> {
+  const isSibling = (entry: bigint): boolean => !old && (entry & 3n) === 2n && entry < BigInt(slotCount - 1) << 2n;
+  function* walk(entry: VirtAddr, start: number, below: number, position: string): Generator<XarrayEntry> {
     const address = offsetBy(entry, -nodeTag);
     const node = faults.attempt(
       'xarray node',
@@ -53,20 +65,24 @@ export function* xarrayEntries(root: KernelObject, faults: FaultLog): Generator<
     );
     if (node === null) return;
     const view = new DataView(node.bytes.buffer);
+    const slotAt = (i: number) => view.getBigUint64(i * 8, true) as VirtAddr;
     for (let i = 0; i < slotCount; i++) {
-      const slot = view.getBigUint64(i * 8, true) as VirtAddr;
+      const slot = slotAt(i);
       if (slot === 0n) continue;
       const index = start + i * 2 ** node.shift;
       if (isNode(slot)) {
-        if (node.shift > 0) yield* walk(slot, index, node.shift);
-      } else if (old || (slot & 3n) !== 2n) yield { index, entry: slot };
+        if (node.shift > 0) yield* walk(slot, index, node.shift, `${position}/${i}`);
+      } else if (old || (slot & 3n) !== 2n) {
+        let end = i + 1;
+        while (end < slotCount && isSibling(slotAt(end))) end++;
+        yield { index, entry: slot, count: (end - i) * 2 ** node.shift, node: position, slot: i };
+      }
     }
   }
 
-  const head = root.memberAmong('xa_head', 'rnode').pointer();
   if (head === 0n) return;
-  if (isNode(head)) yield* walk(head, 0, 64);
-  else if (old || (head & 3n) !== 2n) yield { index: 0, entry: head };
+  if (isNode(head)) yield* walk(head, 0, 64, 'root');
+  else if (old || (head & 3n) !== 2n) yield { index: 0, entry: head, count: 1, node: '', slot: 0 };
 }
 
 /** XA_CHUNK_SIZE: 64, or 16 with CONFIG_BASE_SMALL. */

@@ -9,7 +9,7 @@ const types = (mounts: string, instance: string): string => `
   struct list_head { struct list_head *next, *prev; };
   struct percpu_counter { int lock; s64 count; int *counters; };
   struct file_system_type { const char *name; };
-  struct qstr { u64 hash; const char *name; };
+  struct qstr { u32 hash; u32 len; const char *name; };
   struct dentry { struct dentry *d_parent; struct qstr d_name; };
   struct vfsmount { struct dentry *mnt_root; };
   struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; ${instance} };
@@ -44,6 +44,7 @@ class World {
   dentry(name: string, parent: KernelObject | null): KernelObject {
     const dentry = this.kernel.allocate('struct dentry');
     this.kernel.set(dentry, 'd_name.name', this.text(name));
+    this.kernel.set(dentry, 'd_name.len', name.length);
     this.kernel.set(dentry, 'd_parent', parent ?? dentry);
     return dentry;
   }
@@ -128,7 +129,7 @@ for (const chained of [false, true]) {
       world.filesystem('tmpfs', 100, 20, mount);
       world.kernel.space.exclude(at.address);
       const { uses, faults } = world.read();
-      assert.deepEqual(uses, [['', 20, 100]]);
+      assert.deepEqual(uses, [['?/', 20, 100]]);
       assert.equal(faults.length, 1);
     });
   });

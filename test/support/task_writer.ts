@@ -2,12 +2,24 @@
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';
 
+/** What a test's kernel has besides: members of tasks and of their memory, and types for them. */
+export interface MoreTypes {
+  readonly task?: string;
+  readonly mm?: string;
+  readonly types?: string;
+}
+
 /**
  * @param threadCounters memory counters of before 6.2, cached in each thread
  * @param thread declaration of the machine's thread_struct
  */
-export function taskTypes(threadCounters = false, thread = 'struct thread_struct { unsigned long sp; };'): string {
+export function taskTypes(
+  threadCounters = false,
+  thread = 'struct thread_struct { unsigned long sp; };',
+  more: MoreTypes = {},
+): string {
   return `
+    ${more.types ?? ''}
     struct list_head { struct list_head *next, *prev; };
     struct hlist_node { struct hlist_node *next; struct hlist_node **pprev; };
     struct hlist_head { struct hlist_node *first; };
@@ -20,6 +32,7 @@ export function taskTypes(threadCounters = false, thread = 'struct thread_struct
     struct mm_struct {
       unsigned long total_vm; unsigned long arg_start, arg_end, env_start, env_end; void *pgd;
       ${threadCounters ? 'struct mm_rss_stat rss_stat;' : 'struct percpu_counter rss_stat[4];'}
+      ${more.mm ?? ''}
     };
     struct rlimit { unsigned long rlim_cur; unsigned long rlim_max; };
     struct signal_struct { struct list_head thread_head; struct rlimit rlim[16]; };
@@ -43,6 +56,7 @@ export function taskTypes(threadCounters = false, thread = 'struct thread_struct
       struct hlist_node pid_links[4]; struct list_head thread_node; u64 utime; u64 stime; u64 start_time;
       char comm[16]; struct signal_struct *signal; struct thread_struct thread;
       ${threadCounters ? 'struct task_rss_stat rss_stat;' : ''}
+      ${more.task ?? ''}
     };
     struct pglist_data { unsigned long node_present_pages; };
     struct rq { struct task_struct *curr; struct task_struct *idle; u64 clock; };
@@ -56,6 +70,7 @@ export interface MachineOptions {
   readonly threadCounters?: boolean;
   /** Declaration of thread_struct, where it is another machine's than x86_64's. */
   readonly thread?: string;
+  readonly more?: MoreTypes;
   /** Makes the kernel from the declarations of its types, where it is more than a plain one. */
   readonly make?: (declarations: string) => SyntheticKernel;
 }
@@ -66,9 +81,10 @@ export function machine({
   pids = true,
   threadCounters = false,
   thread,
+  more = {},
   make = (declarations) => new SyntheticKernel(declarations),
 }: MachineOptions): SyntheticKernel {
-  const kernel = make(taskTypes(threadCounters, thread));
+  const kernel = make(taskTypes(threadCounters, thread, more));
   for (const mask of ['__cpu_possible_mask', '__cpu_present_mask', '__cpu_online_mask']) {
     kernel.set(kernel.allocate('struct cpumask', mask), 'bits[0]', 2 ** cpus - 1);
   }
