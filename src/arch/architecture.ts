@@ -1,88 +1,99 @@
-// What the rest of the program asks of a machine architecture. x86_64 is complete; arm64 lacks the disassembler.
-import { offsetBy, type PhysAddr, type VirtAddr } from '../base/address.ts';
-import { FormatError, UnsupportedError } from '../base/errors.ts';
+// What the rest of the program asks of a machine's architecture. Each has a folder of its own beside this file, and a
+// line in `architectures.ts`; nothing outside src/arch asks which one it has.
+import type { PhysAddr, VirtAddr } from '../base/address.ts';
 import type { Dump } from '../dump/dump.ts';
 import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
-import { Arm64KernelSpace, arm64LayoutFromVmcoreinfo } from './aarch64/kernel_space.ts';
 import type { AddressSpace } from './address_space.ts';
-import { layoutFromVmcoreinfo, X86KernelSpace } from './x86_64/kernel_space.ts';
-import { locateX86Kernel } from './x86_64/locate_kernel.ts';
+import type { Decoder } from './decoder.ts';
+import type { KernelSpace, MappedSpace, SymbolAddress } from './kernel_space.ts';
+import type { KernelView } from './kernel_view.ts';
+import type { OrcLookup } from './orc_entry.ts';
+import type { EntryMeaning, PageTableLevel } from './page_walk.ts';
+import type { RegisterSet } from './registers.ts';
+import type { Frame, Unwinder } from './unwinder.ts';
 
-/** Bytes from the start of the image in which symbol tables lie. */
-const symbolSearchSize = 128 * 1024 * 1024;
+/** A machine whose dumps can be opened. */
+export interface Machine {
+  /** As uname has it, and `DumpInfo.machine`. */
+  readonly name: string;
+  readonly registers: RegisterSet;
+  /** @throws FormatError where the kernel's page tables cannot be found */
+  open(dump: Dump, vmcoreinfo: Vmcoreinfo): Architecture;
+}
 
-/** Address of a symbol by name, or null. What an architecture learns from kallsyms, which it may not import. */
-export type SymbolAddress = (name: string) => VirtAddr | null;
-
-interface ArchitectureBase {
+/** The architecture of one dead kernel. */
+export interface Architecture {
+  /** As uname has it: `x86_64`, `aarch64`. To be shown, never compared. */
+  readonly name: string;
+  readonly registers: RegisterSet;
   /** The kernel's own virtual memory. */
-  readonly space: AddressSpace;
+  readonly space: KernelSpace;
   /** Sentences on what was found by search, for want of VMCOREINFO. */
   readonly notes: readonly string[];
   /** Where the kernel's image is when no VMCOREINFO tells, for the search of its symbol tables; null otherwise. */
   readonly symbolSearch: { readonly start: VirtAddr; readonly end: VirtAddr } | null;
-  /** The address space of a process. @param pgd physical address of its top page table (`mm->pgd`, translated) */
-  userSpace(pgd: PhysAddr): AddressSpace;
-  /** To be called once symbols are known: enables faster ways of translation. Throws nothing. */
+  /** Reads machine code; null where nobody has written one for this machine. */
+  readonly decoder: Decoder | null;
+  readonly backtraces: BacktraceManner;
+
+  /** To be called once symbols are known: enables faster ways of translation, and the regions. Throws nothing. */
   useSymbols(address: SymbolAddress): void;
+  /** The address space of a process. @param pgd physical address of its top page table (`mm->pgd`, translated) */
+  userSpace(pgd: PhysAddr): MappedSpace;
+
+  /** True for an address of the kernel's part of virtual memory, mapped or not. */
+  isKernelAddress(address: bigint): boolean;
+  /** True for an address of the processes' part. Some addresses are neither: they are no addresses (not canonical). */
+  isUserAddress(address: bigint): boolean;
+  /** The parts of the kernel's virtual memory that are known, by address. They may lie within each other. */
+  regions(): readonly MemoryRegion[];
+  /** What an entry of a page table says. */
+  describeEntry(value: bigint, level: PageTableLevel): EntryMeaning;
+
+  unwinder(view: KernelView, tables: UnwindTables): Unwinder;
+  /** The address by which people know a frame: of a call, on some machines, not where it returns to but the call itself. */
+  shownAddress(frame: Pick<Frame, 'kind' | 'address'>): VirtAddr;
+  /** Whether the code before an address is a call; null where that cannot be read. */
+  followsCall(space: AddressSpace, address: VirtAddr): boolean | null;
+  /** Name of the instruction (`ud2`, `brk`) if the code is one that BUG() and WARN() are made of; null otherwise. */
+  trapName(code: Uint8Array): string | null;
 }
 
-export interface X86Architecture extends ArchitectureBase {
-  readonly name: 'x86_64';
-  readonly space: X86KernelSpace;
+/** How crash(8) shows backtraces of a machine. */
+export interface BacktraceManner {
+  /** True where a function that was interrupted is a frame of its own; false where it is told with the registers alone. */
+  readonly interruptedFrames: boolean;
+  /** True where a CPU that was in user mode has a frame that says so. */
+  readonly userFrames: boolean;
 }
 
-export interface Arm64Architecture extends ArchitectureBase {
-  readonly name: 'aarch64';
-  readonly space: Arm64KernelSpace;
+/** Unwind tables of a kernel, read when first asked for. */
+export interface UnwindTables {
+  orc(): OrcLookup;
 }
-
-export type Architecture = X86Architecture | Arm64Architecture;
 
 /**
- * The architecture of a dump, with the kernel's memory translated.
- * @throws FormatError where the kernel's page tables cannot be found
- * @throws UnsupportedError for another machine
+ * - `direct-map`: all of physical memory
+ * - `image`: the kernel's text and data
+ * - `modules`: text and data of modules, and of other code made at run time
+ * - `vmalloc`: what is allocated by page, stacks of tasks among it
+ * - `vmemmap`: every `struct page`
  */
-export function openArchitecture(dump: Dump, vmcoreinfo: Vmcoreinfo): Architecture {
-  switch (dump.info.machine) {
-    case 'x86_64':
-      return openX86(dump, vmcoreinfo);
-    case 'aarch64': {
-      const layout = arm64LayoutFromVmcoreinfo(vmcoreinfo, dump.memory.pageSize);
-      const space = new Arm64KernelSpace(dump.memory, layout);
-      return {
-        name: 'aarch64',
-        space,
-        notes: [],
-        symbolSearch: null,
-        userSpace: (pgd) => space.userSpace(pgd),
-        useSymbols: () => {},
-      };
-    }
-    default:
-      throw new UnsupportedError('machine', `${dump.info.machine} is not supported, only x86_64 and aarch64`);
-  }
+export type RegionName = 'direct-map' | 'image' | 'modules' | 'vmalloc' | 'vmemmap';
+
+export interface MemoryRegion {
+  readonly name: RegionName;
+  /** Virtual addresses [start, end). */
+  readonly start: VirtAddr;
+  readonly end: VirtAddr;
 }
 
-function openX86(dump: Dump, vmcoreinfo: Vmcoreinfo): X86Architecture {
-  const layout = layoutFromVmcoreinfo(vmcoreinfo) ?? locateX86Kernel(dump);
-  if (layout === null) {
-    throw new FormatError(
-      'dump',
-      'has no VMCOREINFO that tells where the kernel is, and no kernel was found in memory',
-    );
+/** The region that an address lies in: of several, the smallest; null for none that is known. */
+export function regionOf(architecture: Architecture, address: bigint): MemoryRegion | null {
+  let best: MemoryRegion | null = null;
+  for (const region of architecture.regions()) {
+    if (address < region.start || address >= region.end) continue;
+    if (best === null || region.end - region.start < best.end - best.start) best = region;
   }
-  const space = new X86KernelSpace(dump.memory, layout);
-  return {
-    name: 'x86_64',
-    space,
-    notes: layout.note === null ? [] : [layout.note],
-    symbolSearch:
-      vmcoreinfo.symbol('_stext') === null && layout.stext !== null
-        ? { start: layout.stext, end: offsetBy(layout.stext, symbolSearchSize) }
-        : null,
-    userSpace: (pgd) => space.userSpace(pgd),
-    useSymbols: (address) => space.useSymbols(address),
-  };
+  return best;
 }

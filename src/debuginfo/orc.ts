@@ -10,7 +10,7 @@
 //   6.4  (fb799447ae29)             sp_reg   bp_reg   type (8-10)     signal
 //   7.1                             as 6.4, with other numbers for the registers
 import type { AddressSpace } from '../arch/address_space.ts';
-import type { OrcEntry, OrcLookup, OrcRegister, OrcType } from '../arch/x86_64/orc_entry.ts';
+import type { OrcEntry, OrcLookup, OrcRegister, OrcType } from '../arch/orc_entry.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
 import type { SymbolSource } from './symbol.ts';

@@ -1,9 +1,7 @@
 // Backtraces of tasks: the architecture's unwinder with the kernel's symbols and unwind tables.
-import { Arm64Unwinder } from '../arch/aarch64/unwinder.ts';
-import { type Registers, registerSet } from '../arch/registers.ts';
+import type { Registers } from '../arch/registers.ts';
 import type { Stack } from '../arch/stacks.ts';
 import { type FrameKind, lostTrace, type StackTrace, type Unwinder } from '../arch/unwinder.ts';
-import { X86Unwinder } from '../arch/x86_64/unwinder.ts';
 import type { VirtAddr } from '../base/address.ts';
 import { offsetBy } from '../base/address.ts';
 import { type OrcSection, OrcTables } from '../debuginfo/orc.ts';
@@ -90,7 +88,7 @@ export class Backtracer {
   /** What a dump's note has of a CPU; `live` if it is known that a hypervisor wrote it. */
   private registersOf(cpu: number): { registers: Registers | null; live: boolean } {
     const note = cpuNote(this.kernel, cpu);
-    const registers = note === null ? null : registerSet(this.kernel.arch.name).fromNote(note.registers);
+    const registers = note === null ? null : this.kernel.arch.registers.fromNote(note.registers);
     return { registers, live: note?.source === 'qemu' };
   }
 
@@ -114,14 +112,11 @@ export class Backtracer {
 }
 
 function openUnwinder(kernel: Kernel): Unwinder {
-  const view = kernelView(kernel);
-  if (kernel.arch.name === 'aarch64') {
-    return new Arm64Unwinder(view, kernel.vmcoreinfo.number('KERNELPACMASK') ?? 0n);
-  }
   // asked for names that older kernels lack: of the kernel's own symbols, or every module's would be read
   const symbols = kernel.symbols.kernel ?? kernel.symbols;
-  const orc = OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel));
-  return new X86Unwinder(view, orc);
+  return kernel.arch.unwinder(kernelView(kernel), {
+    orc: () => OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel)),
+  });
 }
 
 /** `address`, unless it is the first byte of a symbol: then the byte before, where the call that does not return is. */

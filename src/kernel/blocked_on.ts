@@ -122,7 +122,9 @@ function lockOfWaiter(
   } else {
     // the lock's address is somewhere on the stack of who waits for it
     const firstOffset = offsetOf(lockType, 'first_waiter');
-    const candidates = new Set([...notedBlocker(task), ...stackWords].filter((word) => word > 0xffff_0000_0000_0000n));
+    const candidates = new Set(
+      [...notedBlocker(task), ...stackWords].filter((word) => kernel.arch.isKernelAddress(word)),
+    );
     for (const word of candidates) {
       const candidate = virtAddr(word);
       const { bytes } = space.readUpTo(offsetBy(candidate, firstOffset), 8);
@@ -164,7 +166,7 @@ function isPlausibleLock(kernel: Kernel, kind: LockShape['kind'], lock: VirtAddr
   if (kind !== 'mutex') return true;
   // its owner is a task, which may be missing from the dump, but is nothing of user space
   const address = ownerWord(kernel, 'struct mutex', lock) & ~7n;
-  return address === 0n || address >= 0xff00_0000_0000_0000n;
+  return address === 0n || kernel.arch.isKernelAddress(address);
 }
 
 /** The lock's owner with the flags in its low bits: an atomic (mutex: 3ca0ff571b09, 4.10; rwsem: 94a9717b3c40, 5.3), a plain pointer before. */

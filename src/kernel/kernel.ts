@@ -9,7 +9,8 @@
 // Each step may fail and costs only what stands on it.
 
 import type { AddressSpace } from '../arch/address_space.ts';
-import { type Architecture, openArchitecture } from '../arch/architecture.ts';
+import type { Architecture } from '../arch/architecture.ts';
+import { openArchitecture } from '../arch/architectures.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import { BtfTypes } from '../debuginfo/btf.ts';

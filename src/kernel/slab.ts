@@ -25,7 +25,7 @@ export function slabCacheOf(kernel: Kernel, address: VirtAddr): string | null {
 /** The slab that an address lies in; null for anything else, and for what cannot be read. */
 export function slabAt(kernel: Kernel, address: VirtAddr): SlabPlace | null {
   // slab memory is mapped in the kernel's half alone
-  if (address < 0xff00_0000_0000_0000n) return null;
+  if (!kernel.arch.isKernelAddress(address)) return null;
   let finder = finders.get(kernel);
   if (finder === undefined) {
     finder = new SlabFinder(kernel);

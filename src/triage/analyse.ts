@@ -1,4 +1,5 @@
 // One death analysed: facts, verdict, findings, and what stands around them.
+import { virtAddr } from '../base/address.ts';
 import { hex16 } from '../base/text.ts';
 import type { CommandContext } from '../commands/context.ts';
 import type { Frame } from '../kernel/backtrace.ts';
@@ -161,10 +162,12 @@ function stackOf(facts: Facts, command: string, at: Place | null): ShownOutput |
   const text = commandOutput(facts, command);
   if (text === null || text.trim() === '') return null;
   const marks = at === null || at.address === '' ? [] : [` at ${at.address}`];
-  // as `bt` shows what was interrupted and, on arm64, calls: by their own address
+  // as `bt` shows what was interrupted and, on some machines, calls: by their own address
   if (at?.symbol != null && at.offset !== null) marks.push(`[exception RIP: ${at.symbol}+${at.offset}]`);
-  if (facts.kernel.arch.name === 'aarch64' && at?.symbol != null && at.offset !== null && at.offset >= 4) {
-    marks.push(`] ${at.symbol}+${at.offset - 4} at `);
+  if (at?.symbol != null && at.offset !== null && at.address !== '') {
+    const address = virtAddr(BigInt(`0x${at.address}`));
+    const before = Number(address - facts.kernel.arch.shownAddress({ kind: 'call', address }));
+    if (before > 0 && at.offset >= before) marks.push(`] ${at.symbol}+${at.offset - before} at `);
   }
   const lines = text.trimEnd().split('\n');
   const shown = lines.slice(0, maxStackLines).map((line) => ({

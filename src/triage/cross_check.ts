@@ -1,11 +1,9 @@
 // The log held against the dead kernel's own symbols and code: whether its frames fit, and the names of
 // calls that never return, which text alone gets wrong.
 
-import { followsCall } from '../arch/x86_64/call_sites.ts';
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { count } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { kernelView } from '../kernel/kernel_view.ts';
 import type { Frame } from '../oops/frames.ts';
 import { asGuilty, findGuilty } from '../oops/guilty.ts';
 import type { Incident } from '../oops/incident.ts';
@@ -13,7 +11,6 @@ import { checkIncident, type FrameCheck, type Symbolizer } from '../oops/symboli
 
 /** What this dump can say of the frames in a log. */
 export function dumpSymbolizer(kernel: Kernel): Symbolizer {
-  const view = kernel.arch.name === 'x86_64' ? kernelView(kernel) : null;
   const symbolizer: Symbolizer = {
     find: (name, module) =>
       kernel.symbols
@@ -22,13 +19,12 @@ export function dumpSymbolizer(kernel: Kernel): Symbolizer {
         // kallsyms has no sizes: the distance to the next symbol, which is what the kernel prints, too
         .map(({ address, size }) => (size > 0 && module === null ? { address, size } : { address })),
   };
-  if (view !== null) {
+  // where the log has a frame for what was interrupted, that follows no call
+  if (!kernel.arch.backtraces.interruptedFrames) {
     symbolizer.followsCall = (address) => {
       const at = virtAddr(address);
       if (isBootCode(kernel, at)) return undefined;
-      return kernel.space.isReadable(virtAddr(address - 5n)) && kernel.space.isReadable(at)
-        ? followsCall(view, at)
-        : undefined;
+      return kernel.space.isReadable(at) ? (kernel.arch.followsCall(kernel.space, at) ?? undefined) : undefined;
     };
   }
   return symbolizer;

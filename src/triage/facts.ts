@@ -1,6 +1,6 @@
 // Everything that rules may ask about one death, read once. A fact that cannot be had is null or empty, and
 // why is among the faults.
-import { type Registers, registerSet } from '../arch/registers.ts';
+import type { Registers } from '../arch/registers.ts';
 import type { VirtAddr } from '../base/address.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
@@ -26,7 +26,7 @@ export interface ExceptionFrame {
 
 /** The instruction that an exception interrupted. */
 export function instructionAt({ kernel }: Facts, { registers }: ExceptionFrame): VirtAddr {
-  return registerSet(kernel.arch.name).instructionPointer(registers);
+  return kernel.arch.registers.instructionPointer(registers);
 }
 
 const none: Backtrace = { frames: [], problem: '' };
@@ -100,7 +100,7 @@ export class Facts {
    * past the NMI that stopped the CPU.
    */
   get exception(): ExceptionFrame | null {
-    const { isUserMode } = registerSet(this.kernel.arch.name);
+    const { isUserMode } = this.kernel.arch.registers;
     const found: ExceptionFrame[] = [];
     for (const [index, entry] of this.crashTrace.frames.entries()) {
       if (entry.kind !== 'entry' || entry.registers === null || isUserMode(entry.registers)) continue;

@@ -1,11 +1,13 @@
 // The faulting instruction: what it touched, by which registers, and what the values look like.
-import { type MemoryOperand, memoryOperands } from '../arch/x86_64/operand.ts';
-import { type VirtAddr, virtAddr } from '../base/address.ts';
+
+import type { Architecture } from '../arch/architecture.ts';
+import { type MemoryOperand, type WorkedOut, workOut } from '../arch/decoder.ts';
+import type { VirtAddr } from '../base/address.ts';
 import { hex } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { type Facts, instructionAt } from './facts.ts';
 
-export interface FaultAccess {
+export interface FaultAccess extends WorkedOut {
   readonly operand: MemoryOperand;
   /** What is odd with the address, in words: `a NULL pointer`, `freed slab memory (poison)`, ... */
   readonly looksLike: string;
@@ -24,14 +26,13 @@ const poisons: readonly (readonly [mask: bigint, value: bigint, meaning: string]
 ];
 
 /** What an address looks like, for people. */
-export function looksLike(address: bigint): string {
+export function looksLike(arch: Architecture, address: bigint): string {
   if (address < 4096n) return 'a NULL pointer';
   if (address >= 0xffff_ffff_ffff_f001n)
     return `an error code used as a pointer (-${0x1_0000_0000_0000_0000n - address})`;
   for (const [mask, value, meaning] of poisons) if ((address & mask) === value) return meaning;
-  if (address < 0x0000_8000_0000_0000n) return 'an address of user space';
-  // not sign-extended from bit 47 or, with five levels of page tables, from bit 56
-  if (address >> 56n !== 0xffn && address >> 56n !== 0n)
+  if (arch.isUserAddress(address)) return 'an address of user space';
+  if (!arch.isKernelAddress(address))
     return 'no address at all (not canonical): a corrupt pointer, or one used after it was freed';
   return 'an address that is not mapped';
 }
@@ -43,20 +44,22 @@ export function looksLike(address: bigint): string {
 export function faultAccess(facts: Facts): FaultAccess | null {
   const exception = facts.exception;
   const { kernel } = facts;
-  if (exception === null || kernel.arch.name !== 'x86_64' || badJump(facts) !== null) return null;
-  const rip = exception.registers.rip ?? 0n;
-  const { bytes } = kernel.space.readUpTo(virtAddr(rip), 15);
-  if (bytes.length === 0) return null;
-  const operands = memoryOperands(bytes, rip, exception.registers);
-  const operand = operands.find(({ address }) => !kernel.space.isReadable(virtAddr(address))) ?? operands[0];
-  return operand === undefined ? null : { operand, looksLike: looksLike(operand.address) };
+  const { decoder } = kernel.arch;
+  if (exception === null || decoder === null || badJump(facts) !== null) return null;
+  const at = instructionAt(facts, exception);
+  const { bytes } = kernel.space.readUpTo(at, decoder.longest);
+  const [instruction] = decoder.decode(bytes, at);
+  const operands = (instruction?.operands ?? []).flatMap((operand) => {
+    const found = operand.kind === 'memory' && operand.access !== 'none' ? workOut(operand, exception.registers) : null;
+    return found === null ? [] : [{ operand: operand as MemoryOperand, ...found }];
+  });
+  const access = operands.find(({ address }) => !kernel.space.isReadable(address)) ?? operands[0];
+  return access === undefined ? null : { ...access, looksLike: looksLike(kernel.arch, access.address) };
 }
 
 /** `rdx is 0` or `rax is 0x10, rcx is 3`. */
-export function registerText(operand: MemoryOperand): string {
-  return operand.registers
-    .map(({ name, value }) => `${name} is ${value < 10n ? hex(value) : `0x${hex(value)}`}`)
-    .join(', ');
+export function registerText({ registers }: WorkedOut): string {
+  return registers.map(({ name, value }) => `${name} is ${value < 10n ? hex(value) : `0x${hex(value)}`}`).join(', ');
 }
 
 /**
@@ -71,11 +74,7 @@ export function badJump(facts: Facts): bigint | null {
   return faults.attempt('page tables', () => arch.space.isExecutable(at), true) ? null : at;
 }
 
-/** Whether the instruction at an address is the one that BUG() and WARN() are made of: ud2, or arm64's brk. */
-export function isTrap({ arch, space }: Kernel, at: VirtAddr): boolean {
-  const { bytes } = space.readUpTo(at, 4);
-  if (arch.name === 'x86_64') return bytes[0] === 0x0f && bytes[1] === 0x0b;
-  // brk #imm16 (Arm ARM C6.2); BUG_BRK_IMM is 0x800 (arch/arm64/include/asm/brk-imm.h)
-  const word = bytes.length < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  return word === 0xd420_0000 + 0x800 * 32;
+/** Name of the instruction at an address if it is one that BUG() and WARN() are made of; null otherwise. */
+export function trapName({ arch, space }: Kernel, at: VirtAddr): string | null {
+  return arch.trapName(space.readUpTo(at, 4).bytes);
 }

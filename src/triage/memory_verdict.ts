@@ -4,7 +4,7 @@ import { type Frame, frameName } from '../kernel/backtrace.ts';
 import { functionName } from '../oops/frames.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 import { type Facts, instructionAt } from './facts.ts';
-import { isTrap } from './fault.ts';
+import { trapName } from './fault.ts';
 
 /** Functions that only one kind of death calls. The first of these, from the top of the stack down, decides. */
 const ways: readonly (readonly [RegExp, ReportKind])[] = [
@@ -93,5 +93,5 @@ function bugKind(facts: Facts): ReportKind {
   const at = instructionAt(facts, exception);
   const name = functionName(kernel.place(at)?.symbol.name ?? '');
   if (/^__list_(add|del)/.test(name)) return 'list-corruption';
-  return isTrap(kernel, at) ? 'BUG' : 'invalid-opcode';
+  return trapName(kernel, at) !== null ? 'BUG' : 'invalid-opcode';
 }

@@ -37,7 +37,7 @@ export function verdictSentence(facts: Facts, known: Known): string {
     case 'null-pointer':
     case 'bad-page-fault':
     case 'general-protection':
-      return `${jumpWords(facts) ?? faultWords(known)}${where}${runBy}.`;
+      return `${jumpWords(facts) ?? faultWords(facts, known)}${where}${runBy}.`;
     case 'use-after-free':
       return `Memory was used after it was freed${where}${noticed}${runBy}${detail === null ? '' : `: ${detail}`}.`;
     case 'divide-error':
@@ -122,23 +122,23 @@ function jumpWords(facts: Facts): string | null {
   const target = badJump(facts);
   return target === null
     ? null
-    : `Bad function pointer: jumped to address 0x${hex(target)}, ${looksLike(target)}, called`;
+    : `Bad function pointer: jumped to address 0x${hex(target)}, ${looksLike(facts.kernel.arch, target)}, called`;
 }
 
-function faultWords({ kind, access, faultAddress, blamed, instruction }: Known): string {
+function faultWords(facts: Facts, { kind, access, faultAddress, blamed, instruction }: Known): string {
   // the instruction's registers explain the fault only where the blamed code is the one that faulted
   if (access === null) {
     const address =
       faultAddress === null ? null : /^[0-9a-f]{1,16}$/.test(faultAddress) ? BigInt(`0x${faultAddress}`) : null;
-    const looks = address === null ? '' : `, ${looksLike(address)},`;
+    const looks = address === null ? '' : `, ${looksLike(facts.kernel.arch, address)},`;
     if (address === null && kind === 'general-protection') return 'An address that is none was used';
     return `${kind === 'null-pointer' ? 'NULL pointer: bad' : 'Bad'} access to address ${address === null ? '(unknown)' : `0x${hex(address)}`}${kind === 'null-pointer' ? '' : looks}`;
   }
   const { operand } = access;
   const did = operand.access === 'read' ? 'read from' : 'write to';
-  const by = operand.registers.length === 0 ? '' : ` (${registerText(operand)})`;
+  const by = access.registers.length === 0 ? '' : ` (${registerText(access)})`;
   const via = isElsewhere({ instruction, blamed }) ? ` through ${shortPlace(instruction!)}` : '';
-  const address = `0x${hex(operand.address)}`;
+  const address = `0x${hex(access.address)}`;
   if (kind === 'null-pointer') return `NULL pointer: tried to ${did} address ${address}${by}${via}`;
   return `Bad pointer: tried to ${did} address ${address}${by}, ${access.looksLike},${via}`;
 }

@@ -1,5 +1,4 @@
 // The spinlock that a stuck CPU waits for.
-import { registerSet } from '../arch/registers.ts';
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import type { Facts } from './facts.ts';
@@ -16,10 +15,13 @@ export interface SpinLock {
 export function spinLock({ kernel }: Facts, frames: readonly Frame[]): SpinLock | null {
   const registers = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null)?.registers;
   if (registers == null) return null;
-  const { instructionPointer } = registerSet(kernel.arch.name);
+  const {
+    arguments: [first],
+    instructionPointer,
+  } = kernel.arch.registers;
   if (!spinning.test(kernel.place(instructionPointer(registers))?.symbol.name ?? '')) return null;
   // the lock is the first argument, and the slow paths keep it in its register on x86_64; arm64's need not
-  const lock = registers.rdi;
+  const lock = first === undefined ? undefined : registers[first];
   if (lock === undefined || !kernel.space.isReadable(virtAddr(lock))) return null;
   const place = kernel.place(virtAddr(lock));
   const offset = place === null || place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`;

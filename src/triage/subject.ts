@@ -1,5 +1,4 @@
 // Whom a death is about: the task, the CPU, and the frames of its stack that may be to blame.
-import { registerSet } from '../arch/registers.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
 import { lockChain } from '../kernel/lock_wait.ts';
 import type { Task } from '../kernel/sched.ts';
@@ -50,7 +49,7 @@ export function subjectOf(facts: Facts, kind: ReportKind, death: Incident | null
 function stuckElsewhere(facts: Facts): Task | null {
   const { crashedCpu, kernel } = facts;
   if (crashedCpu === null || kernel.tasks.active(crashedCpu.cpu)?.idle !== true) return null;
-  const { isUserMode, interruptsOff } = registerSet(kernel.arch.name);
+  const { isUserMode, interruptsOff } = kernel.arch.registers;
   const isStuck = (task: Task): boolean => {
     const entry = facts.trace(task).frames.find(({ kind, registers }) => kind === 'entry' && registers !== null);
     return entry !== undefined && !isUserMode(entry.registers!) && interruptsOff(entry.registers!);
@@ -128,7 +127,7 @@ export function framesToBlame(facts: Facts, kind: ReportKind, subject: Task | nu
 
 /** What was interrupted, without what the interrupt or exception then called; all frames where nothing was. */
 export function interruptedFrames(facts: Facts, frames: readonly Frame[]): readonly Frame[] {
-  const { instructionPointer, isUserMode } = registerSet(facts.kernel.arch.name);
+  const { instructionPointer, isUserMode } = facts.kernel.arch.registers;
   const index = frames.findIndex(
     ({ kind, registers }) => kind === 'entry' && registers !== null && !isUserMode(registers),
   );

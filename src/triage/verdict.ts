@@ -39,7 +39,7 @@ export function reachVerdict(facts: Facts): Verdict {
   const { death, crashed } = facts;
   const disagreements: string[] = [];
   const access = faultAccess(facts);
-  const touched = access === null ? badJump(facts) : access.operand.address;
+  const touched = access === null ? badJump(facts) : access.address;
   const fromLog = death === null ? null : reportKind(death);
   const fromStack = kindFromStack(facts, touched);
   const kind = fromLog !== null && fromLog !== 'unknown' ? fromLog : (fromStack ?? fromLog ?? 'unknown');
@@ -153,9 +153,11 @@ function whomToBlame(
 function callerOfBadJump(facts: Facts, frames: readonly Frame[]): Frame | undefined {
   const { exception } = facts;
   if (exception === null || badJump(facts) === null) return undefined;
-  const { rsp } = exception.registers; // arm64 has none: the next call is the one that x30 tells
+  const { link, stackPointer } = facts.kernel.arch.registers;
+  // where a register holds it, the next call is the one that it tells
+  const slot = link(exception.registers) === null ? stackPointer(exception.registers) : null;
   return frames.find(
-    (frame) => frame.kind === 'call' && (rsp === undefined || frame.frameAddress === rsp) && frame.place !== null,
+    (frame) => frame.kind === 'call' && (slot === null || frame.frameAddress === slot) && frame.place !== null,
   );
 }
 

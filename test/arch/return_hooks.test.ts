@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { KernelView } from '../../src/arch/kernel_view.ts';
+import type { OrcEntry } from '../../src/arch/orc_entry.ts';
 import { returnHooks } from '../../src/arch/return_hooks.ts';
-import type { OrcEntry } from '../../src/arch/x86_64/orc_entry.ts';
 import { runningTaskStack } from '../../src/arch/x86_64/stacks.ts';
 import { OrcWithTrampolines } from '../../src/arch/x86_64/trampolines.ts';
 import { virtAddr } from '../../src/base/address.ts';

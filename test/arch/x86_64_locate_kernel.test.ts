@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { openArchitecture } from '../../src/arch/architecture.ts';
+import { openArchitecture } from '../../src/arch/architectures.ts';
 import { locateX86Kernel } from '../../src/arch/x86_64/locate_kernel.ts';
 import { virtAddr } from '../../src/base/address.ts';
 import { FormatError, UnsupportedError } from '../../src/base/errors.ts';

@@ -10,6 +10,7 @@ import { FaultLog } from '../../src/kernel/faults.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { slabAt, slabCacheOf } from '../../src/kernel/slab.ts';
 import { parseCTypes } from '../support/c_types.ts';
+import { x86Over } from '../support/synthetic_architecture.ts';
 import { SyntheticMemory } from '../support/synthetic_memory.ts';
 
 const directMap = 0xff11_0000_0000_0000n;
@@ -39,6 +40,7 @@ function machine(declarations: string, markSlab: (memory: SyntheticMemory, page:
   const space = new DirectMap(memory, 'kernel');
   const types = parseCTypes(declarations);
   const kernel = {
+    arch: x86Over(space, { levels: 5 }),
     space,
     types,
     faults: new FaultLog(),

@@ -1,9 +1,11 @@
 // Any dump, however broken, gives a report and clean text, or one clear error. (`fuzz.slow.ts` does the same to
 // real dumps, at length.)
+
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { X86KernelSpace } from '../../src/arch/x86_64/kernel_space.ts';
 import { physAddr, virtAddr } from '../../src/base/address.ts';
 import { InquestError } from '../../src/base/errors.ts';
 import type { Dump } from '../../src/dump/dump.ts';
@@ -101,7 +103,7 @@ test('a real dump whose lists and tables loop: what does not hang from them is s
   const first = good.variable('init_task').member('tasks').member('next').pointer();
   const module = good.variable('modules').member('next').pointer();
   const ring = good.space.pointer(good.address('prb'));
-  const root = good.arch.name === 'x86_64' ? good.arch.space.layout.pageTableRoot : physAddr(0);
+  const root = good.arch.space instanceof X86KernelSpace ? good.arch.space.layout.pageTableRoot : physAddr(0);
   const at = (address: bigint): number => good.space.translate(virtAddr(address));
   const tasks = good.tasks.all.length;
   const damages: readonly (readonly [

@@ -8,7 +8,6 @@ import type { Type } from '../../src/debuginfo/type.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';
 
 export class CommandKernel extends SyntheticKernel {
-  readonly arch = { name: 'x86_64' as const };
   readonly context = new CommandContext(this.session);
   private readonly offsets: readonly bigint[];
   /** Further symbols of a name, and those of types other than `D`. */

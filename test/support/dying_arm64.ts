@@ -7,10 +7,13 @@
 //
 // A function's record lies at the start of its frame of 32 bytes. What an exception interrupts has made none if the
 // next item is another function (`frob+0x10`, called by `vfs_write`); if it is the same one, it has.
+import type { Architecture } from '../../src/arch/architecture.ts';
 import type { Registers } from '../../src/arch/registers.ts';
 import { virtAddr } from '../../src/base/address.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { DyingKernel, type DyingOptions, type Exception, exception, type StackItem } from './dying_kernel.ts';
+
+import { arm64Over } from './synthetic_architecture.ts';
 
 const stackSize = 0x4000n;
 const frameSize = 32n;
@@ -45,9 +48,7 @@ export class DyingArm64 extends DyingKernel {
     return kernel as DyingArm64;
   }
 
-  override get arch() {
-    return { ...super.arch, name: 'aarch64' as const };
-  }
+  override readonly arch: Architecture = arm64Over(this.space, { executableAt: DyingKernel.isText });
 
   /**
    * Makes a CPU run a task, with this on its stack; the first item is where the CPU was when it was stopped. What comes
@@ -72,7 +73,8 @@ export class DyingArm64 extends DyingKernel {
   }
 
   private note(cpu: number, registers: Record<string, bigint>): void {
-    this.notes[cpu] = { index: cpu, pid: cpu + 1, registers, source: 'prstatus' };
+    const all = { ...Object.fromEntries(Array.from({ length: 31 }, (_, n) => [`x${n}`, 0n])), ...registers };
+    this.notes[cpu] = { index: cpu, pid: cpu + 1, registers: all, source: 'prstatus' };
   }
 
   /** Makes a task sleep, with this on its stack; `__switch_to` and `__schedule` come first by themselves. */

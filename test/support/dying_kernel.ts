@@ -8,6 +8,7 @@
 //
 // Every function is 256 bytes long, keeps nothing on its stack but what it calls leaves there, and calls from its
 // offset 0x4e: a return address into it is 0x50. A name with a module, `frob[widget]`, makes a module's function.
+import type { Architecture } from '../../src/arch/architecture.ts';
 import type { Registers } from '../../src/arch/registers.ts';
 import { ptRegsNames } from '../../src/arch/x86_64/registers.ts';
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
@@ -20,6 +21,7 @@ import { perCpuOffset } from '../../src/kernel/percpu.ts';
 import { Facts } from '../../src/triage/facts.ts';
 import { writeOrc } from './orc_writer.ts';
 import { ringbufferTypes, writeRingbuffer } from './printk_writer.ts';
+import { x86Over } from './synthetic_architecture.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';
 import { linkTasks, machine, newTask, type TaskOptions } from './task_writer.ts';
 
@@ -64,6 +66,7 @@ export class DyingKernel extends SyntheticKernel {
   /** Its modules; their functions are in the kernel's text all the same. */
   readonly loaded: Module[] = [];
   readonly context = new CommandContext(this.session);
+  override readonly arch: Architecture = x86Over(this.space, { executableAt: DyingKernel.isText });
   private readonly functions: KernelSymbol[] = [];
   /** Bytes of locals in each function's frame; none unless words followed it on a stack. */
   private readonly frameSizes = new Map<string, number>();
@@ -102,12 +105,9 @@ export class DyingKernel extends SyntheticKernel {
     return kernel;
   }
 
-  get arch(): { name: 'x86_64' | 'aarch64'; notes: readonly string[]; space: { isExecutable(at: bigint): boolean } } {
-    return {
-      name: 'x86_64' as const,
-      notes: [],
-      space: { isExecutable: (at: bigint) => at >= text && at < text + textSize },
-    };
+  /** @param at a virtual address */
+  protected static isText(at: bigint): boolean {
+    return at >= text && at < text + textSize;
   }
 
   override get dump() {

@@ -5,7 +5,7 @@
 //   ffffffff81000020 regs sp+0 signal
 //   ffffffff81000030 end
 //   ffffffff81000040 undefined
-import type { OrcRegister } from '../../src/arch/x86_64/orc_entry.ts';
+import type { OrcRegister } from '../../src/arch/orc_entry.ts';
 import type { OrcFormat } from '../../src/debuginfo/orc.ts';
 
 const before71: OrcRegister[] = [

@@ -5,6 +5,7 @@
 //   const head = kernel.allocate('struct list_head', 'modules');       // a symbol, too
 //   kernel.set(head, 'next', head.address);
 //   readModules(kernel.session)
+import type { Architecture } from '../../src/arch/architecture.ts';
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { NotFoundError } from '../../src/base/errors.ts';
 import { KernelObject, type ObjectContext } from '../../src/debuginfo/object.ts';
@@ -19,6 +20,7 @@ import { type Cpus, perCpuOffset, readCpus } from '../../src/kernel/percpu.ts';
 import { readTasks, type TaskTable } from '../../src/kernel/sched.ts';
 import { declaredType } from '../../src/kernel/variables.ts';
 import { parseCTypes } from './c_types.ts';
+import { x86Over } from './synthetic_architecture.ts';
 import { SyntheticSpace } from './synthetic_memory.ts';
 
 /** Where objects are made: a page for each, so that a test can leave out one without the others. */
@@ -26,6 +28,7 @@ const heapStart = 0xffff_8880_0000_0000n;
 
 export class SyntheticKernel implements ObjectContext {
   readonly space = new SyntheticSpace();
+  readonly arch: Architecture = x86Over(this.space);
   readonly types: TypeSource;
   readonly faults = new FaultLog();
   readonly vmcoreinfo: Vmcoreinfo;

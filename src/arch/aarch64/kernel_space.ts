@@ -1,142 +1,23 @@
-// Address spaces of arm64 (Arm ARM DDI 0487, D8 "The AArch64 Virtual Memory System Architecture";
-// arch/arm64/include/asm/pgtable-hwdef.h). Page-table walk for granules of 4, 16 and 64 KiB; where the
-// tables cannot be read, the two linear mappings that VMCOREINFO describes:
+// Address spaces of arm64. Where the page tables cannot be read, the two linear mappings that VMCOREINFO describes:
 //
 //   kernel image: physical = va - kimage_voffset
 //   linear map:   physical = va - PAGE_OFFSET + PHYS_OFFSET      PAGE_OFFSET = -(1 << VA_BITS), since 5.4
-import { type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from '../../base/address.ts';
-import { type FaultReason, FormatError, MemoryFault } from '../../base/errors.ts';
+import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../base/address.ts';
+import { FormatError, MemoryFault } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../dump/dump.ts';
 import type { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
-import { AddressSpace } from '../address_space.ts';
+import { KernelSpace, MappedSpace } from '../kernel_space.ts';
+import type { PageWalk } from '../page_walk.ts';
+import { Arm64PageTables, type Arm64Paging, isKernelExecutable } from './paging.ts';
 
-/** Shape of one tree of page tables. */
-export interface Arm64Paging {
-  /** log2 of the page size: 12, 14 or 16. */
-  readonly pageShift: number;
-  /** Bits of a virtual address that the top table's index and everything below it take. */
-  readonly vaBits: number;
-  /** Physical addresses of 52 bits in descriptors of 4 or 16 KiB granules (FEAT_LPA2). */
-  readonly lpa2: boolean;
-}
-
-/** Translations remembered; a power of two. */
-const tlbSize = 1024;
-/** Pages of which `isExecutable` remembers its answer. */
-const maxRememberedPages = 65536;
 /** The kernel's image is smaller than this; how far from `_stext` its mapping is trusted without tables. */
 const maxImageSize = 0x1000_0000n;
-
-/** PXN, bit 53 of a block's or page's descriptor, in its upper half: not for the kernel to execute. */
-const pxnBit = 1 << 21;
-
-/** One tree of page tables. */
-class Arm64PageTables {
-  private readonly memory: PhysicalMemory;
-  private readonly root: PhysAddr;
-  private readonly space: 'kernel' | 'user';
-  private readonly pageShift: number;
-  private readonly topShift: number;
-  private readonly topMask: number;
-  private readonly lpa2: boolean;
-  private readonly tlbTag = new Float64Array(tlbSize).fill(-1);
-  private readonly tlbPage = new Float64Array(tlbSize);
-  private low = 0;
-  private high = 0;
-
-  constructor(memory: PhysicalMemory, root: PhysAddr, paging: Arm64Paging, space: 'kernel' | 'user') {
-    this.memory = memory;
-    this.root = root;
-    this.space = space;
-    this.pageShift = paging.pageShift;
-    this.lpa2 = paging.lpa2;
-    const perLevel = paging.pageShift - 3;
-    const levels = Math.ceil((paging.vaBits - paging.pageShift) / perLevel);
-    this.topShift = paging.pageShift + (levels - 1) * perLevel;
-    this.topMask = 2 ** (paging.vaBits - this.topShift) - 1;
-  }
-
-  translate(low: number, high: number): PhysAddr {
-    const pageSize = 2 ** this.pageShift;
-    const inPage = low & (pageSize - 1);
-    const page = high * 2 ** (32 - this.pageShift) + (low >>> this.pageShift);
-    const slot = (low >>> this.pageShift) & (tlbSize - 1);
-    if (this.tlbTag[slot] === page) return physAddr(this.tlbPage[slot]! + inPage);
-    const physical = this.walk(low, high);
-    this.tlbTag[slot] = page;
-    this.tlbPage[slot] = physical - inPage;
-    return physAddr(physical);
-  }
-
-  /** Whether the kernel may execute what is mapped there (PXN of the last descriptor is clear). Throws nothing. */
-  isExecutable(low: number, high: number): boolean {
-    try {
-      this.walk(low, high);
-    } catch (error) {
-      if (error instanceof MemoryFault) return false;
-      throw error;
-    }
-    return (this.high & pxnBit) === 0;
-  }
-
-  private walk(low: number, high: number): number {
-    // top byte ignored (TBI): tags of user pointers are no part of the address, so bit 55 tells the half
-    const isKernel = (high & 0x0080_0000) !== 0;
-    if (isKernel !== (this.space === 'kernel')) throw this.fault(low, high, 'not-mapped', '');
-    let table: number = this.root;
-    for (let shift = this.topShift; shift >= this.pageShift; shift -= this.pageShift - 3) {
-      const mask = shift === this.topShift ? this.topMask : 2 ** (this.pageShift - 3) - 1;
-      const index = (shift >= 32 ? high >>> (shift - 32) : (low >>> shift) | (high << (32 - shift))) & mask;
-      const problem = this.step(table + index * 8);
-      if (problem !== null) throw this.fault(low, high, problem, `table at physical ${table.toString(16)}`);
-      if ((this.low & 1) === 0) {
-        const swapped = this.space === 'user' && shift === this.pageShift && (this.low !== 0 || this.high !== 0);
-        throw this.fault(low, high, swapped ? 'swapped' : 'not-mapped', '');
-      }
-      const isLeaf = shift === this.pageShift || (this.low & 2) === 0;
-      const size = 2 ** (isLeaf ? shift : this.pageShift);
-      const output = this.outputAddress();
-      const base = output - (output % size);
-      if (isLeaf) {
-        const inPage = shift >= 32 ? (high & (2 ** (shift - 32) - 1)) * 2 ** 32 + low : (low & (size - 1)) >>> 0;
-        return base + inPage;
-      }
-      table = base;
-    }
-    throw this.fault(low, high, 'not-mapped', '');
-  }
-
-  /** Address in the descriptor last read, page-aligned. */
-  private outputAddress(): number {
-    const bits = this.lpa2 ? 0x3_ffff : 0xffff;
-    let output = (this.high & bits) * 2 ** 32 + ((this.low & (2 ** 32 - 2 ** this.pageShift)) >>> 0);
-    if (this.lpa2) output += ((this.low >>> 8) & 3) * 2 ** 50;
-    else if (this.pageShift === 16) output += ((this.low >>> 12) & 0xf) * 2 ** 48;
-    return output;
-  }
-
-  private step(address: number): FaultReason | null {
-    let page: Uint8Array;
-    try {
-      page = this.memory.page(pfn(Math.floor(address / this.memory.pageSize)));
-    } catch (error) {
-      if (!(error instanceof MemoryFault)) throw error;
-      return error.reason === 'excluded' ? 'not-mapped' : error.reason; // an empty table, as on x86_64
-    }
-    const at = address % this.memory.pageSize;
-    this.low = (page[at]! | (page[at + 1]! << 8) | (page[at + 2]! << 16) | (page[at + 3]! << 24)) >>> 0;
-    this.high = (page[at + 4]! | (page[at + 5]! << 8) | (page[at + 6]! << 16) | (page[at + 7]! << 24)) >>> 0;
-    return null;
-  }
-
-  private fault(low: number, high: number, reason: FaultReason, detail: string): MemoryFault {
-    return new MemoryFault(this.space, (BigInt(high) << 32n) | BigInt(low), reason, detail);
-  }
-}
 
 /** What VMCOREINFO says of an arm64 kernel's memory. */
 export interface Arm64Layout {
   readonly paging: Arm64Paging;
+  /** First address of the kernel's half: -(1 << VA_BITS), of those that the CPU really uses. */
+  readonly kernelStart: bigint;
   /** Physical address of `swapper_pg_dir`. */
   readonly pageTableRoot: PhysAddr;
   /** Virtual less physical address of the kernel's image, modulo 2^64. */
@@ -185,6 +66,7 @@ export function arm64LayoutFromVmcoreinfo(info: Vmcoreinfo, pageSize: number): A
     offset >> 52n === 0n ? offset : BigInt.asUintN(64, offset + (1n << configuredBits) - (1n << BigInt(actualBits)));
   return {
     paging: { pageShift, vaBits, lpa2: vaBits > 48 && pageShift < 16 },
+    kernelStart: start,
     pageTableRoot: physAddr(Number(physicalRoot)),
     imageOffset: BigInt.asUintN(64, imageOffset),
     stext: info.symbol('_stext'),
@@ -193,10 +75,9 @@ export function arm64LayoutFromVmcoreinfo(info: Vmcoreinfo, pageSize: number): A
   };
 }
 
-export class Arm64KernelSpace extends AddressSpace {
+export class Arm64KernelSpace extends KernelSpace {
   readonly layout: Arm64Layout;
   private readonly tables: Arm64PageTables;
-  private readonly executable = new Map<bigint, boolean>();
 
   constructor(memory: PhysicalMemory, layout: Arm64Layout) {
     super(memory, 'kernel');
@@ -222,16 +103,12 @@ export class Arm64KernelSpace extends AddressSpace {
     return address >= linearMap.start && address < linearMap.end ? virtAddr(address) : null;
   }
 
-  /** Whether the kernel may execute what is mapped at an address; remembered by page. Throws nothing. */
-  isExecutable(address: VirtAddr): boolean {
-    const page = address >> BigInt(this.layout.paging.pageShift);
-    let known = this.executable.get(page);
-    if (known === undefined) {
-      known = this.tables.isExecutable(Number(address & 0xffff_ffffn), Number(address >> 32n));
-      if (this.executable.size >= maxRememberedPages) this.executable.clear();
-      this.executable.set(page, known);
-    }
-    return known;
+  override walk(address: VirtAddr): PageWalk {
+    return this.tables.walk(address);
+  }
+
+  protected override mayExecute({ entries, physical }: PageWalk): boolean {
+    return physical !== null && isKernelExecutable(entries.at(-1)!.value);
   }
 
   /** Physical address by the linear mappings alone; null outside them. */
@@ -245,16 +122,13 @@ export class Arm64KernelSpace extends AddressSpace {
     }
     return null;
   }
-
-  /** The address space of a process. @param pgd physical address of its top table */
-  userSpace(pgd: PhysAddr): AddressSpace {
-    return new Arm64UserSpace(this.memory, pgd, this.layout.paging);
-  }
 }
 
-class Arm64UserSpace extends AddressSpace {
+/** The address space of one process, from its `mm->pgd`. */
+export class Arm64UserSpace extends MappedSpace {
   private readonly tables: Arm64PageTables;
 
+  /** @param pgd physical address of the process's top table */
   constructor(memory: PhysicalMemory, pgd: PhysAddr, paging: Arm64Paging) {
     super(memory, 'user');
     this.tables = new Arm64PageTables(memory, pgd, paging, 'user');
@@ -262,5 +136,9 @@ class Arm64UserSpace extends AddressSpace {
 
   override translate(address: VirtAddr): PhysAddr {
     return this.tables.translate(Number(address & 0xffff_ffffn), Number(address >> 32n));
+  }
+
+  override walk(address: VirtAddr): PageWalk {
+    return this.tables.walk(address);
   }
 }

@@ -2,7 +2,7 @@
 // (arch/arm64/include/asm/ptrace.h; what precedes orig_x0 is ABI, the rest is as the kernel's types say).
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import type { KernelView } from '../kernel_view.ts';
-import type { RegisterSet, Registers } from '../registers.ts';
+import type { RegisterCell, RegisterLayout, RegisterRow, RegisterSet, Registers } from '../registers.ts';
 
 /** The words of `struct user_pt_regs`, with which pt_regs begins. */
 const names: readonly string[] = [...Array.from({ length: 31 }, (_, n) => `x${n}`), 'sp', 'pc', 'pstate'];
@@ -11,7 +11,34 @@ const names: readonly string[] = [...Array.from({ length: 31 }, (_, n) => `x${n}
 const modeMask = 0xfn;
 const interruptMask = 0x80n;
 
+function cell(label: string, name: string, digits = 16): RegisterCell {
+  return { label: label.padStart(3), name, digits };
+}
+
+const pstate: RegisterCell = { label: 'PSTATE', name: 'pstate', digits: 8 };
+/** x29 to x0, three a row. */
+const general: readonly RegisterRow[] = Array.from({ length: 10 }, (_, i) =>
+  [29, 28, 27].map((n) => cell(`X${n - 3 * i}`, `x${n - 3 * i}`)),
+);
+const layout: RegisterLayout = {
+  codeAbove: null,
+  kernel: [
+    [{ ...cell('PC', 'pc'), code: 'interrupted' }],
+    [{ ...cell('LR', 'x30'), code: 'link' }],
+    [cell('SP', 'sp'), pstate],
+    ...general,
+  ],
+  user: [
+    [cell('PC', 'pc'), cell('LR', 'x30'), cell('SP', 'sp')],
+    ...general,
+    [cell('ORIG_X0', 'orig_x0'), cell('SYSCALLNO', 'syscallno', 0), pstate],
+  ],
+};
+
 export const arm64RegisterSet: RegisterSet = {
+  programCounter: { name: 'pc', label: 'PC' },
+  arguments: ['x0', 'x1', 'x2', 'x3', 'x4', 'x5', 'x6', 'x7'],
+  layout,
   fromNote(registers) {
     const known: Record<string, bigint> = {};
     for (const name of names) {

@@ -1,15 +1,21 @@
 // What machine code around an address says about a word that may be a return address.
 import { offsetBy, type VirtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
+import type { AddressSpace } from '../address_space.ts';
 import type { KernelView } from '../kernel_view.ts';
 
-/** True if the bytes before an address are a call instruction: E8 rel32, or FF /2 in any of its lengths. */
+/** As `endsWithCall`; of text that is not in the dump, true: no objection. */
 export function followsCall(view: KernelView, address: VirtAddr): boolean {
+  return endsWithCall(view.space, address) ?? true;
+}
+
+/** Whether the bytes before an address are a call instruction: E8 rel32, or FF /2 in any of its lengths; null if they cannot be read. */
+export function endsWithCall(space: AddressSpace, address: VirtAddr): boolean | null {
   let bytes: Uint8Array;
   try {
-    bytes = view.space.read(offsetBy(address, -7), 7);
+    bytes = space.read(offsetBy(address, -7), 7);
   } catch (error) {
-    if (error instanceof MemoryFault) return true; // text that is not in the dump: no objection
+    if (error instanceof MemoryFault) return null;
     throw error;
   }
   if (bytes[2] === 0xe8) return true;

@@ -7,8 +7,9 @@ import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../base/add
 import { MemoryFault } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../dump/dump.ts';
 import type { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
-import { AddressSpace } from '../address_space.ts';
-import { type PageWalk, type PagingMode, X86PageTables } from './paging.ts';
+import { KernelSpace, MappedSpace, type SymbolAddress } from '../kernel_space.ts';
+import type { PageWalk } from '../page_walk.ts';
+import { type PagingMode, X86PageTables } from './paging.ts';
 
 /** Where the kernel's image is linked, without KASLR (arch/x86/include/asm/page_64_types.h). */
 export const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
@@ -21,12 +22,10 @@ const defaultImageSize = 1024 * 1024 * 1024;
  * Where the direct map lies on kernels without CONFIG_RANDOMIZE_MEMORY: __PAGE_OFFSET_BASE_L4 and _L5
  * (arch/x86/include/asm/page_64_types.h), and where they were before d52888aa2753 (4.20).
  */
-const fixedDirectMaps: Readonly<Record<4 | 5, readonly bigint[]>> = {
+export const fixedDirectMaps: Readonly<Record<4 | 5, readonly bigint[]>> = {
   4: [0xffff_8880_0000_0000n, 0xffff_8800_0000_0000n],
   5: [0xff11_0000_0000_0000n, 0xff10_0000_0000_0000n],
 };
-/** Pages of which `isExecutable` remembers its answer. */
-const maxRememberedPages = 65536;
 
 /** What must be known to translate the first kernel address. */
 export interface X86Layout extends PagingMode {
@@ -68,10 +67,9 @@ export function layoutFromVmcoreinfo(info: Vmcoreinfo): X86Layout | null {
 }
 
 /** The kernel's own address space. */
-export class X86KernelSpace extends AddressSpace {
+export class X86KernelSpace extends KernelSpace {
   readonly layout: X86Layout;
   private readonly tables: X86PageTables;
-  private readonly executable = new Map<bigint, boolean>();
   // Direct map as unsigned halves of its base, and its length in bytes; 0 before it is known.
   private directLow = 0;
   private directHigh = 0;
@@ -105,8 +103,7 @@ export class X86KernelSpace extends AddressSpace {
     this.imageEnd = Number(end - START_KERNEL_MAP);
   }
 
-  /** Enables the fast ways from the kernel's own symbols, as far as they can be read. Throws nothing. */
-  useSymbols(address: (name: string) => VirtAddr | null): void {
+  override useSymbols(address: SymbolAddress): void {
     const start = address('_text') ?? address('_stext');
     const end = address('_end');
     if (start !== null && end !== null) this.useKernelImage(start, end);
@@ -149,32 +146,18 @@ export class X86KernelSpace extends AddressSpace {
     }
   }
 
-  /** The way through the page tables, whatever faster way `translate` may take. */
-  walk(address: VirtAddr): PageWalk {
+  override walk(address: VirtAddr): PageWalk {
     return this.tables.walk(address);
   }
 
-  /** True for an address on a page that may be executed: text of any kind, also that made at run time. */
-  isExecutable(address: VirtAddr): boolean {
-    const page = address >> 12n;
-    let known = this.executable.get(page);
-    if (known === undefined) {
-      const { entries, physical } = this.tables.walk(address);
-      known = physical !== null && entries.every(({ value }) => value >> 63n === 0n);
-      if (this.executable.size >= maxRememberedPages) this.executable.clear();
-      this.executable.set(page, known);
-    }
-    return known;
-  }
-
-  /** The address space of a process. @param pgd physical address of its top table (`mm->pgd`, translated) */
-  userSpace(pgd: PhysAddr): X86UserSpace {
-    return new X86UserSpace(this.memory, pgd, this.layout);
+  /** NX, the highest bit, at any level. */
+  protected override mayExecute({ entries, physical }: PageWalk): boolean {
+    return physical !== null && entries.every(({ value }) => value >> 63n === 0n);
   }
 }
 
 /** The address space of one process, from its `mm->pgd`. */
-export class X86UserSpace extends AddressSpace {
+export class X86UserSpace extends MappedSpace {
   private readonly tables: X86PageTables;
 
   /** @param pgd physical address of the process's top table */
@@ -187,7 +170,7 @@ export class X86UserSpace extends AddressSpace {
     return this.tables.translate(Number(address & 0xffff_ffffn), Number(virtAddr(address) >> 32n));
   }
 
-  walk(address: VirtAddr): PageWalk {
+  override walk(address: VirtAddr): PageWalk {
     return this.tables.walk(address);
   }
 }

@@ -8,6 +8,7 @@
 import { type PhysAddr, pfn, physAddr, type VirtAddr } from '../../base/address.ts';
 import { type FaultReason, MemoryFault } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../dump/dump.ts';
+import type { EntryMeaning, PageTableEntry, PageTableLevel, PageWalk, SwapSlot } from '../page_walk.ts';
 
 /** How this kernel's page tables are to be read. */
 export interface PagingMode {
@@ -15,29 +16,6 @@ export interface PagingMode {
   readonly levels: 4 | 5;
   /** Bits of an entry that say "encrypted" and are no part of the address (AMD SME/SEV, `sme_me_mask`); 0 without. */
   readonly encryptionMask: bigint;
-}
-
-export type PageTableLevel = 'PGD' | 'P4D' | 'PUD' | 'PMD' | 'PTE';
-
-export interface PageTableEntry {
-  readonly level: PageTableLevel;
-  /** Physical address of the entry itself. */
-  readonly entryAddress: PhysAddr;
-  readonly value: bigint;
-}
-
-/** Where a walk ended, and all it passed. */
-export interface PageWalk {
-  /** From the top table downwards; the last one maps the page, or says that there is none. */
-  readonly entries: readonly PageTableEntry[];
-  /** Bytes in the page that maps the address; null if none does. */
-  readonly pageSize: number | null;
-  /** Physical address that belongs to the virtual one; null with a fault. */
-  readonly physical: PhysAddr | null;
-  /** Why there is no physical address; null if there is one. */
-  readonly fault: MemoryFault | null;
-  /** Device and slot of a swapped-out page. */
-  readonly swap: { readonly type: number; readonly offset: bigint } | null;
 }
 
 // Bits in the low half of an entry.
@@ -72,6 +50,24 @@ export function entryFlags(value: bigint, level: PageTableLevel): string[] {
     else names.push(name);
   }
   return names;
+}
+
+/** arch/x86/include/asm/pgtable_64.h: of an entry that is not present, type in bits 59-63, inverted offset in bits 9-58. */
+function swapSlot(value: bigint): SwapSlot {
+  return { type: Number(value >> 59n), offset: BigInt.asUintN(50, ~value >> 9n) };
+}
+
+/** What an entry says by itself. Whether the page number of a PROT_NONE entry is inverted only RAM can tell: it is given as it stands. */
+export function describeEntry(value: bigint, level: PageTableLevel, mode: PagingMode): EntryMeaning {
+  const flags = entryFlags(value, level);
+  const present = (value & BigInt(PRESENT)) !== 0n;
+  if (!present && (value & BigInt(PROT_NONE)) === 0n) {
+    return { present, physical: null, flags, swap: value === 0n ? null : swapSlot(value) };
+  }
+  const isLarge = (level === 'PMD' || level === 'PUD') && (value & BigInt(PSE)) !== 0n;
+  const size = isLarge ? (level === 'PUD' ? 2n ** 30n : 2n ** 21n) : 4096n;
+  const physical = value & 0x000f_ffff_ffff_f000n & ~mode.encryptionMask & ~(size - 1n);
+  return { present: true, physical: physAddr(Number(physical)), flags, swap: null };
 }
 
 /** Translations of 4 KiB remembered, and of 2 MiB; powers of two. */
@@ -239,9 +235,7 @@ export class X86PageTables {
       return this.fault(low, high, 'not-mapped', 'PROT_NONE entry outside RAM');
     }
     if (this.space === 'kernel' && (high & 0x8000_0000) !== 0) return this.fault(low, high, 'not-mapped', '');
-    // arch/x86/include/asm/pgtable_64.h: type in bits 59-63, inverted offset in bits 9-58.
-    const value = (BigInt(hi) << 32n) | BigInt(lo);
-    const swap = { type: Number(value >> 59n), offset: BigInt.asUintN(50, ~value >> 9n) };
+    const swap = swapSlot((BigInt(hi) << 32n) | BigInt(lo));
     const detail = `swap type ${swap.type}, offset 0x${swap.offset.toString(16)}`;
     return { ...this.fault(low, high, 'swapped', detail), swap };
   }

@@ -3,7 +3,7 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { AddressSpace } from '../address_space.ts';
-import type { RegisterSet } from '../registers.ts';
+import type { RegisterLayout, RegisterSet } from '../registers.ts';
 
 /** Names of pt_regs's words in memory order, as registers are called elsewhere (`rip`, not `ip`). */
 export const ptRegsNames = [
@@ -80,7 +80,30 @@ export function isUserMode(registers: Registers): boolean {
 /** IF in RFLAGS: interrupts are on. */
 const interruptFlag = 0x200n;
 
+/** Rows of cells; what is 16 digits wide, `label=name`. */
+function row(text: string): { label: string; name: string; digits: number }[] {
+  return text.split(',').map((cell) => {
+    const [label, name] = cell.split('=');
+    return { label: label!, name: name!, digits: 16 };
+  });
+}
+
+const rows = [
+  // RFLAGS has 32 bits that mean anything
+  [...row('RIP=rip,RSP=rsp'), { label: 'RFLAGS', name: 'rflags', digits: 8 }],
+  row('RAX=rax,RBX=rbx,RCX=rcx'),
+  row('RDX=rdx,RSI=rsi,RDI=rdi'),
+  row('RBP=rbp, R8=r8, R9=r9'),
+  row('R10=r10,R11=r11,R12=r12'),
+  row('R13=r13,R14=r14,R15=r15'),
+  [...row('ORIG_RAX=orig_rax'), { label: 'CS', name: 'cs', digits: 4 }, { label: 'SS', name: 'ss', digits: 4 }],
+];
+const layout: RegisterLayout = { codeAbove: 'RIP', kernel: rows, user: rows };
+
 export const x86RegisterSet: RegisterSet = {
+  programCounter: { name: 'rip', label: 'RIP' },
+  arguments: ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'],
+  layout,
   fromNote,
   instructionPointer: (registers) => virtAddr(registers.rip ?? 0n),
   stackPointer: (registers) => virtAddr(registers.rsp ?? 0n),

@@ -2,7 +2,7 @@
 import { offsetBy } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
-import type { OrcEntry, OrcLookup } from './orc_entry.ts';
+import type { OrcEntry, OrcLookup } from '../orc_entry.ts';
 
 /** ftrace_ops that are followed. */
 const maxOps = 1024;

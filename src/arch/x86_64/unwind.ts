@@ -4,11 +4,11 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
+import type { OrcEntry, OrcLookup, OrcRegister } from '../orc_entry.ts';
 import type { RealReturnAddress } from '../return_hooks.ts';
 import { onStack, type Stack } from '../stacks.ts';
 import { type Frame, maxFrames, type StackTrace, type UnwindEnd } from '../unwinder.ts';
 import { followsCall, isCallOf, setsFramePointer } from './call_sites.ts';
-import type { OrcEntry, OrcLookup, OrcRegister } from './orc_entry.ts';
 import {
   iretFrameOffset,
   isUserMode,

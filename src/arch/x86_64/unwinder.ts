@@ -2,11 +2,11 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
+import type { OrcLookup } from '../orc_entry.ts';
 import { returnHooks } from '../return_hooks.ts';
 import { CpuStacks, type Stack, taskStack, threadSize } from '../stacks.ts';
 import { lostTrace, type StackTrace, type Unwinder } from '../unwinder.ts';
 import { followsCall } from './call_sites.ts';
-import type { OrcLookup } from './orc_entry.ts';
 import { isUserMode, ptRegsSize, type Registers, savedRegisters } from './registers.ts';
 import { cpuStacks, runningTaskStack } from './stacks.ts';
 import { OrcWithTrampolines } from './trampolines.ts';

@@ -1,5 +1,5 @@
 // dis: machine code as text.
-import { disassemble } from '../../arch/x86_64/disassembler.ts';
+import type { Decoder } from '../../arch/decoder.ts';
 import type { VirtAddr } from '../../base/address.ts';
 import { MemoryFault, NotFoundError, UnsupportedError, UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
@@ -27,8 +27,6 @@ type DisData =
   | { readonly kind: 'unknown'; readonly name: string; readonly alternatives: readonly SymbolEntry[] }
   | { readonly kind: 'bug-bytes'; readonly bytes: number };
 
-/** Longest x86 instruction, in bytes. */
-const longestInstruction = 15;
 /** Most instructions of one command, and largest function, in bytes. */
 const maxInstructions = 1_000_000;
 const maxFunction = 4 * 1024 * 1024;
@@ -65,9 +63,8 @@ function collectDis(context: CommandContext, args: readonly string[]): DisData {
   }
   const options = parseOptions(args, 'rflsuxdU');
   const { kernel } = context;
-  if (kernel.arch.name !== 'x86_64') {
-    throw new UnsupportedError('machine', `code of ${kernel.arch.name} cannot be disassembled`);
-  }
+  const { decoder } = kernel.arch;
+  if (decoder === null) throw new UnsupportedError('machine', `code of ${kernel.arch.name} cannot be disassembled`);
   const { where, countWord } = whereAndCount(options.args);
   if (options.has('l') || options.has('s')) {
     kernel.faults.record('source lines', new NotFoundError('line information', 'of the kernel', 'it is in debuginfo'));
@@ -92,14 +89,14 @@ function collectDis(context: CommandContext, args: readonly string[]): DisData {
   if (wanted > maxInstructions) throw new UsageError(`invalid count argument: ${countWord}`);
 
   const list = (start: VirtAddr, length: number, limit: number): InstructionLine[] =>
-    instructionsAt(context, start, length, limit, isUser, radix);
+    instructionsAt(context, decoder, start, length, limit, isUser, radix);
   if ((options.has('r') || options.has('f')) && range === null && !isUser) {
     throw new NotFoundError('function', `around ${hex(address)}`);
   }
   if (options.has('r') && range !== null) {
     // to the end of the instruction that holds the address
     const length = Number(address - range.start) + 1;
-    const lines = list(range.start, Math.min(length + longestInstruction, range.length), maxInstructions);
+    const lines = list(range.start, Math.min(length + decoder.longest, range.length), maxInstructions);
     const upTo = lines.filter((line) => line.address <= address);
     // an address inside an instruction shows the one behind it, too, as crash(8) does
     const last = upTo.at(-1);
@@ -110,7 +107,7 @@ function collectDis(context: CommandContext, args: readonly string[]): DisData {
   const toEnd = range !== null && (isFunction || options.has('f'));
   const length = toEnd
     ? Number(range.start - address) + range.length
-    : Math.min(wanted, maxInstructions) * longestInstruction;
+    : Math.min(wanted, maxInstructions) * decoder.longest;
   return { kind: 'code', instructions: list(address, Math.min(length, maxFunction), wanted), radix };
 }
 
@@ -143,6 +140,7 @@ function functionAround(context: CommandContext, address: VirtAddr): { start: Vi
 
 function instructionsAt(
   context: CommandContext,
+  decoder: Decoder,
   start: VirtAddr,
   length: number,
   limit: number,
@@ -160,11 +158,11 @@ function instructionsAt(
     return offset === 0 ? symbol.name : `${symbol.name}+${radix === 16 ? `0x${hex(offset)}` : offset}`;
   };
   const lines: InstructionLine[] = [];
-  for (const instruction of disassemble(bytes, start, describe)) {
+  for (const instruction of decoder.text(bytes, start, describe)) {
     if (lines.length >= limit) break;
     const end = Number(instruction.address - start) + instruction.bytes.length;
     // an instruction cut by a page that is not there is not shown as a bad one
-    if (fault !== null && instruction.flow === 'invalid' && bytes.length - end < longestInstruction) {
+    if (fault !== null && instruction.flow === 'invalid' && bytes.length - end < decoder.longest) {
       kernel.faults.record('code', fault);
       break;
     }
@@ -174,18 +172,13 @@ function instructionsAt(
       symbol: place?.symbol.name ?? null,
       offset: place?.offset ?? 0,
       bytes: Buffer.from(instruction.bytes).toString('hex'),
-      text: instruction.text + (place?.offset === 0 ? tracerNop(instruction.bytes) : ''),
+      text: instruction.text + (place?.offset === 0 && decoder.isTracerNop(instruction.bytes) ? ' [FTRACE NOP]' : ''),
     });
   }
   if (fault !== null && lines.length < limit && !(fault instanceof MemoryFault && lines.length === 0)) {
     kernel.faults.record('code', fault);
   }
   return lines;
-}
-
-/** The place at a function's start where ftrace puts its calls, while there is none. */
-function tracerNop(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex') === '0f1f440000' ? ' [FTRACE NOP]' : '';
 }
 
 function renderDis(data: DisData, context: CommandContext): string {

@@ -178,7 +178,7 @@ function chooseSpace(
   const { kernel } = context;
   if (options.has('p')) return { space: new PhysicalSpace(kernel.dump.memory), name: 'physical' };
   if (options.has('f')) return { space: fileSpace(kernel.dump), name: 'file' };
-  if (options.has('u') || address < 0x0100_0000_0000_0000n) {
+  if (options.has('u') || !kernel.arch.isKernelAddress(address)) {
     return { space: userMemory(kernel, context.task), name: 'user' };
   }
   return { space: kernel.space, name: 'kernel' };
@@ -214,7 +214,7 @@ function namesOf(context: CommandContext, blocks: readonly WordBlock[], slabs: b
   for (const { rows } of blocks) {
     for (const { words } of rows) {
       for (const word of words) {
-        if (word < 0xff00_0000_0000_0000n || names.has(word)) continue;
+        if (!kernel.arch.isKernelAddress(word) || names.has(word)) continue;
         const place = kernel.place(word as VirtAddr);
         const symbol = place === null ? null : `${place.symbol.name}${place.offset === 0 ? '' : `+${place.offset}`}`;
         const cache = symbol === null && slabs ? slabCacheOf(kernel, word as VirtAddr) : null;

@@ -33,7 +33,7 @@ export type LookUp = 'nothing' | 'symbols' | 'symbols and slabs';
 /** What a word that was read may point to. */
 export function describeWord(kernel: Kernel, at: VirtAddr, value: bigint | null, lookUp: LookUp): SymbolicWord {
   // only addresses of the kernel's half can be either
-  if (value === null || lookUp === 'nothing' || value < 0xff00_0000_0000_0000n)
+  if (value === null || lookUp === 'nothing' || !kernel.arch.isKernelAddress(value))
     return { at, value, symbol: null, cache: null };
   const place = kernel.place(virtAddr(value));
   if (place !== null) return { at, value, symbol: formatPlace(place), cache: null };

@@ -202,7 +202,7 @@ function objectsAt(
 function chooseSpace(context: CommandContext, options: ParsedOptions, address: VirtAddr): AddressSpace {
   const { kernel } = context;
   if (options.has('f')) return fileSpace(kernel.dump);
-  if (options.has('u') || address < 0x0100_0000_0000_0000n) return userMemory(kernel, context.task);
+  if (options.has('u') || !kernel.arch.isKernelAddress(address)) return userMemory(kernel, context.task);
   return kernel.space;
 }
 

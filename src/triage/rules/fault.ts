@@ -11,38 +11,35 @@ export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
   const { access, instruction, kind } = verdict;
   if (instruction === null || facts.exception === null) return [];
   const findings: Finding[] = [];
+  const counter = facts.kernel.arch.registers.programCounter;
   const target = accessKinds.includes(kind) ? badJump(facts) : null;
   if (target !== null) {
     const holders = Object.entries(facts.exception.registers).filter(
-      ([name, value]) => value === target && name !== 'rip' && name !== 'pc',
+      ([name, value]) => value === target && name !== counter.name,
     );
     findings.push({
-      title: `The kernel called a function at 0x${hex(target)}, where there is none: ${looksLike(target)}`,
+      title: `The kernel called a function at 0x${hex(target)}, where there is none: ${looksLike(facts.kernel.arch, target)}`,
       explanation: `A function pointer is wrong: never set, overwritten, or in memory that was freed${holders.length === 0 ? '' : ` (it is still in ${holders.map(([name]) => name).join(', ')})`}. The caller is the frame below the exception.`,
       confidence: 'certain',
       evidence: present(
-        evidence(
-          facts,
-          'bt',
-          `${facts.kernel.arch.name === 'x86_64' ? 'RIP' : 'PC'} is the address that was called; the frame below it called.`,
-        ),
+        evidence(facts, 'bt', `${counter.label} is the address that was called; the frame below it called.`),
       ),
     });
   }
   const { operand } = access ?? { operand: null };
   if (operand !== null && access !== null && accessKinds.includes(kind)) {
     const verb = operand.access === 'read' ? 'reads' : operand.access === 'write' ? 'writes' : 'reads and writes';
-    const offset = BigInt.asIntN(64, operand.displacement);
+    const offset = operand.displacement;
     const member =
-      offset > 0n && operand.registers.length === 1
-        ? `, 0x${hex(offset)} bytes into what ${operand.registers[0]!.name} should point to`
+      offset > 0n && access.registers.length === 1
+        ? `, 0x${hex(offset)} bytes into what ${access.registers[0]!.name} should point to`
         : '';
     findings.push({
-      title: `The instruction at ${shortPlace(instruction)} ${verb} address 0x${hex(operand.address)}: ${access.looksLike}`,
+      title: `The instruction at ${shortPlace(instruction)} ${verb} address 0x${hex(access.address)}: ${access.looksLike}`,
       explanation:
-        operand.registers.length === 0
+        access.registers.length === 0
           ? ''
-          : `Its address is made of registers: ${registerText(operand)}${member}. Whoever set that register is the next question.`,
+          : `Its address is made of registers: ${registerText(access)}${member}. Whoever set that register is the next question.`,
       confidence: 'certain',
       evidence: present(
         evidence(

@@ -1,5 +1,4 @@
 // Lockups and stalls: what the stuck CPU ran, whether interrupts were off, and the lock that it spins on.
-import { registerSet } from '../../arch/registers.ts';
 import { hex16 } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
@@ -19,7 +18,7 @@ export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
   if (frames.length === 0) return [];
   const findings: Finding[] = [];
   const entry = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
-  const off = entry !== undefined && registerSet(facts.kernel.arch.name).interruptsOff(entry.registers!);
+  const off = entry !== undefined && facts.kernel.arch.registers.interruptsOff(entry.registers!);
   findings.push({
     title: `CPU ${cpu ?? '?'} ran ${blamed === null ? 'code' : shortPlace(blamed)}${subject === null ? '' : ` for ${label(subject)}`} ${kind === 'nmi' ? 'when the NMI came' : 'when it was found stuck'}${off ? ', with interrupts off' : ''}`,
     explanation:

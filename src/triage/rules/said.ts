@@ -2,7 +2,7 @@
 import type { Evidence, Finding } from '../analysis.ts';
 import { evidence, logSearch, present } from '../evidence.ts';
 import { type Facts, instructionAt } from '../facts.ts';
-import { badJump, isTrap } from '../fault.ts';
+import { badJump, trapName } from '../fault.ts';
 import { shortPlace } from '../place.ts';
 import type { Verdict } from '../verdict.ts';
 
@@ -21,7 +21,8 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
   const lines = present(said(facts), panic === null ? null : evidence(facts, panic, 'Why it did not go on.'));
   // a check that failed: the instruction is one that the compiler put there for it
   const check = kind === 'BUG' || kind === 'WARN' || kind === 'list-corruption' || kind === 'use-after-free';
-  const atCheck = check && facts.exception !== null && isTrap(facts.kernel, instructionAt(facts, facts.exception));
+  const trap = check && facts.exception !== null ? trapName(facts.kernel, instructionAt(facts, facts.exception)) : null;
+  const atCheck = trap !== null;
   if (
     (atCheck || kind === 'divide-error' || kind === 'invalid-opcode') &&
     instruction !== null &&
@@ -33,7 +34,7 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
           ? `${kind === 'WARN' ? 'The warning' : 'The check that failed'} is at ${shortPlace(instruction)}`
           : `The instruction that could not be executed is at ${shortPlace(instruction)}`,
         explanation: atCheck
-          ? `Its instruction, ${facts.kernel.arch.name === 'x86_64' ? 'ud2' : 'brk'}, is there to be trapped over; the condition that led to it stands before it.`
+          ? `Its instruction, ${trap}, is there to be trapped over; the condition that led to it stands before it.`
           : '',
         confidence: 'certain',
         evidence: present(

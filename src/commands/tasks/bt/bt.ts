@@ -1,5 +1,4 @@
 // `bt`: backtraces. What lies raw on a stack (-r -t -T -e -E -v) is in bt_stack.ts.
-import { registerSet } from '../../../arch/registers.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../../../base/address.ts';
 import { NotFoundError, UsageError } from '../../../base/errors.ts';
 import { escapeTerminal, hex16 } from '../../../base/text.ts';
@@ -27,7 +26,7 @@ import { exceptionLines, offsetText, type SavedRegisters, savedRegisters } from 
 /** One frame as data. */
 interface FrameData {
   readonly level: number;
-  /** The return address or, on arm64, the call before it; of what was interrupted, its next instruction. */
+  /** The return address or, on machines that show that, the call before it; of what was interrupted, its next instruction. */
   readonly address: VirtAddr;
   readonly symbol: string | null;
   /** Bytes from the symbol. */
@@ -37,6 +36,8 @@ interface FrameData {
   readonly frameAddress: VirtAddr;
   readonly stack: string;
   readonly reliable: boolean;
+  /** The CPU was in user mode: there is no frame of the kernel. */
+  readonly inUserSpace: boolean;
   /** Registers of what was interrupted. */
   readonly registers: SavedRegisters['registers'] | null;
   readonly interrupted: SavedRegisters['interrupted'];
@@ -55,6 +56,8 @@ interface TaskTrace extends TaskLabel {
 }
 
 interface BtData {
+  /** Whose registers these are, as uname has it. */
+  readonly machine: string;
   readonly tasks: readonly TaskTrace[];
   /** -v: stacks that overflowed; null without -v. */
   readonly overflows: readonly string[] | null;
@@ -112,7 +115,7 @@ address of the function's frame record, the function, and the address of its cal
     const filter = options.value('n');
     if (filter !== null && filter !== 'idle')
       throw new UsageError(`invalid filter: ${escapeTerminal(filter)}: only "idle" is one`);
-    const none = { tasks: [], overflows: null, cpuStacks: null, style };
+    const none = { machine: context.kernel.arch.name, tasks: [], overflows: null, cpuStacks: null, style };
     if (options.has('v')) return { ...none, overflows: checkStacks(context.kernel) };
     const cpuSpec = options.value('c');
     if (options.has('E')) return { ...none, cpuStacks: interruptStacks(context, cpuSpec) };
@@ -141,20 +144,21 @@ address of the function's frame record, the function, and the address of its cal
     };
     return { ...none, tasks: tasks.map(show) };
   },
-  render({ tasks, overflows, cpuStacks, style }) {
+  render({ machine, tasks, overflows, cpuStacks, style }) {
     if (overflows !== null)
       return overflows.length === 0 ? 'No stack overflows detected\n' : `${overflows.join('\n')}\n`;
     if (cpuStacks !== null) {
       return cpuStacks
         .map(({ cpu, stack, frames }) => {
           const title = stack === 'IRQ' ? `CPU ${cpu} IRQ STACK:` : `CPU ${cpu} ${stack} EXCEPTION STACK:`;
-          return `${title}\n${frames.length === 0 ? '(none found)\n' : renderStack({ kind: 'exceptions', frames })}\n`;
+          return `${title}\n${frames.length === 0 ? '(none found)\n' : renderStack({ kind: 'exceptions', frames }, machine)}\n`;
         })
         .join('');
     }
     return tasks
       .map((task) => {
-        const body = task.stackContent !== null ? renderStack(task.stackContent) : renderFrames(task, style);
+        const body =
+          task.stackContent !== null ? renderStack(task.stackContent, machine) : renderFrames(task, machine, style);
         return `${taskHeader(task)}\n${body}`;
       })
       .join('\n');
@@ -245,16 +249,16 @@ function framesOf(
   words: 'plain' | 'symbolic' | null,
 ): { frames: FrameData[]; problem: string } {
   const { kernel } = context;
-  const machine = kernel.arch.name;
-  // crash(8) tells the interrupted function with the exception's registers, on arm64 as a frame of its own, too
-  const shown = machine === 'aarch64' ? frames : frames.filter((frame, i) => !isImplied(frame, frames[i - 1]));
+  const { arch } = kernel;
+  const shown = arch.backtraces.interruptedFrames
+    ? frames
+    : frames.filter((frame, i) => !isImplied(frame, frames[i - 1]));
   return {
     problem,
     frames: shown.map((frame, level) => {
       const registers = frame.kind === 'entry' || level === 0 ? frame.registers : null;
       const next = shown[level + 1];
-      const isCall = frame.kind !== 'interrupted';
-      const address = machine === 'aarch64' && isCall ? offsetBy(frame.address, -callSize) : frame.address;
+      const address = arch.shownAddress(frame);
       const saved = registers === null ? { registers, interrupted: null } : savedRegisters(kernel, registers);
       return {
         level,
@@ -265,6 +269,8 @@ function framesOf(
         frameAddress: frame.frameAddress,
         stack: frame.stack,
         reliable: frame.reliable,
+        inUserSpace:
+          arch.backtraces.userFrames && frame.place === null && registers !== null && saved.interrupted === null,
         ...saved,
         words: words === null ? null : frameWords(context, frame, next, words),
         leaves: next === undefined || next.stack === frame.stack ? null : frame.stack,
@@ -278,9 +284,6 @@ function isImplied(frame: Frame, before: Frame | undefined): boolean {
   return frame.kind === 'interrupted' && before?.kind === 'entry' && before.stack === frame.stack;
 }
 
-/** Bytes of a call instruction, where all instructions have the same length: arm64's bl. */
-const callSize = 4;
-
 /**
  * Words from above a frame's return address up to the next frame's return address, or to the end of its stack; where
  * frames have records, from a frame's own up to the next one's.
@@ -293,7 +296,7 @@ function frameWords(
 ): SymbolicWord[] {
   const { kernel } = context;
   // what follows the way in from user mode is its registers, which are shown as such
-  if (frame.registers !== null && registerSet(kernel.arch.name).isUserMode(frame.registers)) return [];
+  if (frame.registers !== null && kernel.arch.registers.isUserMode(frame.registers)) return [];
   const { frameAddressOf, savedSize } = backtracer(kernel).unwinder;
   const first = frameAddressOf === 'return-address' ? 1 : 0;
   const last = next !== undefined && next.stack === frame.stack ? next.frameAddress : null;
@@ -308,7 +311,7 @@ function frameWords(
   return words;
 }
 
-function renderFrames(trace: TaskTrace, style: BtData['style']): string {
+function renderFrames(trace: TaskTrace, machine: string, style: BtData['style']): string {
   const lines: string[] = [];
   for (const frame of trace.frames) {
     const name =
@@ -317,22 +320,18 @@ function renderFrames(trace: TaskTrace, style: BtData['style']): string {
         : escapeTerminal(frame.symbol) + (style.offsets ? offsetText(frame.offset, style.radix) : '');
     const module = frame.module === null ? '' : ` [${escapeTerminal(frame.module)}]`;
     const guess = frame.reliable ? '' : '? ';
-    const place = isUserSpace(frame)
+    const place = frame.inUserSpace
       ? '[user space]'
       : `[${hex16(frame.frameAddress)}] ${guess}${name} at ${hex16(frame.address)}${module}`;
     lines.push(`${`#${frame.level}`.padStart(3)} ${place}`);
-    if (frame.registers !== null) lines.push(...exceptionLines({ ...frame, registers: frame.registers }, style.radix));
+    if (frame.registers !== null)
+      lines.push(...exceptionLines({ ...frame, registers: frame.registers }, machine, style.radix));
     if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic));
     if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
       lines.push(stackLine(frame.leaves));
   }
   if (trace.problem !== '') lines.push(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`);
   return `${lines.join('\n')}\n`;
-}
-
-/** A CPU that was in user mode has no frame of the kernel; crash(8) says so for arm64. */
-function isUserSpace({ registers, interrupted, symbol }: FrameData): boolean {
-  return symbol === null && registers?.pc !== undefined && interrupted === null;
 }
 
 /** Two words a line, each column 16 wide; longer texts push the next one on. */

@@ -1,5 +1,4 @@
 // What lies on a stack, however it came there: words, text addresses, saved registers, the overflow mark.
-import { registerSet } from '../../../arch/registers.ts';
 import { onStack, type Stack } from '../../../arch/stacks.ts';
 import { offsetBy, type VirtAddr } from '../../../base/address.ts';
 import { escapeTerminal, hex16 } from '../../../base/text.ts';
@@ -77,7 +76,7 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
   const end = offsetBy(stack.start, stack.size);
   // where the trace leads over several stacks, each from where the trace comes upon it
   const tracer = backtracer(kernel);
-  const { isUserMode, stackPointer } = registerSet(kernel.arch.name);
+  const { isUserMode, stackPointer } = kernel.arch.registers;
   const { frames } = tracer.of(task);
   const outermost = frames.at(-1);
   const user = outermost?.registers != null && isUserMode(outermost.registers) ? outermost.registers : null;
@@ -160,7 +159,7 @@ export function exceptionFramesOn(
   const tracer = backtracer(kernel);
   const stacks = tracer.stacks(task);
   const { unwinder } = tracer;
-  const { instructionPointer, isUserMode, stackPointer } = registerSet(kernel.arch.name);
+  const { instructionPointer, isUserMode, stackPointer } = kernel.arch.registers;
   const view = kernelView(kernel);
   const frames: ExceptionFrameData[] = [];
   for (let at = stack.start; at + BigInt(unwinder.savedSize) <= stack.end; at = offsetBy(at, 8)) {
@@ -220,7 +219,8 @@ function readWords(kernel: Kernel, start: VirtAddr, length: number): (bigint | n
   return words;
 }
 
-export function renderStack(data: StackData): string {
+/** @param machine whose registers these are */
+export function renderStack(data: StackData, machine: string): string {
   switch (data.kind) {
     case 'words': {
       let text = '';
@@ -238,16 +238,16 @@ export function renderStack(data: StackData): string {
       for (const { symbols, entry, registers, leaves } of data.segments) {
         if (leaves !== null) lines.push(stackLine(leaves));
         if (entry !== null) lines.push(symbolLine(entry));
-        if (registers !== null) lines.push(...exceptionLines({ ...registers, interrupted: registers }, 10));
+        if (registers !== null) lines.push(...exceptionLines({ ...registers, interrupted: registers }, machine, 10));
         lines.push(...symbols.map(symbolLine));
       }
-      if (data.user !== null) lines.push(...exceptionLines({ registers: data.user, interrupted: null }, 10));
+      if (data.user !== null) lines.push(...exceptionLines({ registers: data.user, interrupted: null }, machine, 10));
       return `${lines.join('\n')}\n`;
     }
     case 'exceptions':
       return data.frames
         .map((frame) => {
-          const lines = exceptionLines({ ...frame, interrupted: frame.mode === 'user' ? null : frame }, 10);
+          const lines = exceptionLines({ ...frame, interrupted: frame.mode === 'user' ? null : frame }, machine, 10);
           return `\n  ${frame.mode.toUpperCase()}-MODE EXCEPTION FRAME AT: ${hex16(frame.address)}\n${lines.join('\n')}\n`;
         })
         .join('');

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { disassemble } from '../../src/arch/x86_64/disassembler.ts';
+import { x86Decoder } from '../../src/arch/x86_64/decoder.ts';
 import { virtAddr } from '../../src/base/address.ts';
 
 const at = virtAddr(0xffff_ffff_8100_0000n);
 
 function one(hex: string, describe?: (address: bigint) => string | null): string[] {
-  return [...disassemble(Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex')), at, describe)].map(
+  return [...x86Decoder.text(Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex')), at, describe)].map(
     ({ text }) => text,
   );
 }
@@ -70,7 +70,7 @@ describe('x86_64 machine code as text', () => {
 
   test('what control does, and where it goes', () => {
     const code = Uint8Array.of(0xe8, 0, 0, 0, 0, 0x74, 0, 0xff, 0xe0, 0xc3, 0x0f, 0x0b, 0x90);
-    const all = [...disassemble(code, at)];
+    const all = [...x86Decoder.text(code, at)];
     assert.deepEqual(
       all.map(({ flow }) => flow),
       ['call', 'conditional-jump', 'jump', 'return', 'trap', 'next'],
@@ -91,7 +91,7 @@ describe('x86_64 machine code as text', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         let next: bigint = at;
-        for (const instruction of disassemble(bytes, at)) {
+        for (const instruction of x86Decoder.text(bytes, at)) {
           assert.equal(instruction.address, next);
           assert.ok(instruction.bytes.length > 0 && instruction.text !== '');
           next += BigInt(instruction.bytes.length);

@@ -1,0 +1,100 @@
+// arm64, with pages of 4, 16 and 64 KiB.
+import { offsetBy, type PhysAddr, type VirtAddr } from '../../base/address.ts';
+import { MemoryFault } from '../../base/errors.ts';
+import type { Dump } from '../../dump/dump.ts';
+import { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
+import type { AddressSpace } from '../address_space.ts';
+import type { Architecture, BacktraceManner, Machine, MemoryRegion } from '../architecture.ts';
+import type { KernelSpace, MappedSpace, SymbolAddress } from '../kernel_space.ts';
+import type { KernelView } from '../kernel_view.ts';
+import type { EntryMeaning, PageTableLevel } from '../page_walk.ts';
+import type { Frame } from '../unwinder.ts';
+import { isBugTrap, isCall, word } from './code.ts';
+import { Arm64KernelSpace, type Arm64Layout, Arm64UserSpace, arm64LayoutFromVmcoreinfo } from './kernel_space.ts';
+import { describeEntry } from './paging.ts';
+import { findRegions } from './regions.ts';
+import { arm64RegisterSet } from './registers.ts';
+import { Arm64Unwinder } from './unwinder.ts';
+
+/** Bytes of every instruction. */
+const instructionSize = 4;
+/** The top byte of a pointer may be a tag (KASAN, MTE); bit 55 below it tells the half. */
+const tagMask = 0xff00_0000_0000_0000n;
+
+export const aarch64: Machine = {
+  name: 'aarch64',
+  registers: arm64RegisterSet,
+  open(dump: Dump, vmcoreinfo: Vmcoreinfo): Arm64Architecture {
+    const layout = arm64LayoutFromVmcoreinfo(vmcoreinfo, dump.memory.pageSize);
+    return new Arm64Architecture(new Arm64KernelSpace(dump.memory, layout), layout, vmcoreinfo);
+  },
+};
+
+export class Arm64Architecture implements Architecture {
+  readonly name = 'aarch64';
+  readonly registers = arm64RegisterSet;
+  readonly decoder = null;
+  readonly backtraces: BacktraceManner = { interruptedFrames: true, userFrames: true };
+  readonly notes: readonly string[] = [];
+  readonly symbolSearch = null;
+  readonly space: KernelSpace;
+  private readonly layout: Arm64Layout;
+  private readonly vmcoreinfo: Vmcoreinfo;
+  private known: readonly MemoryRegion[] | null = null;
+  private symbol: SymbolAddress = () => null;
+
+  constructor(space: KernelSpace, layout: Arm64Layout, vmcoreinfo: Vmcoreinfo = new Vmcoreinfo('')) {
+    this.space = space;
+    this.layout = layout;
+    this.vmcoreinfo = vmcoreinfo;
+  }
+
+  useSymbols(address: SymbolAddress): void {
+    this.symbol = address;
+    this.known = null;
+    this.space.useSymbols(address);
+  }
+
+  userSpace(pgd: PhysAddr): MappedSpace {
+    return new Arm64UserSpace(this.space.memory, pgd, this.layout.paging);
+  }
+
+  isKernelAddress(address: bigint): boolean {
+    return (address | tagMask) >= this.layout.kernelStart;
+  }
+
+  isUserAddress(address: bigint): boolean {
+    return address >> BigInt(this.layout.paging.vaBits) === 0n;
+  }
+
+  regions(): readonly MemoryRegion[] {
+    this.known ??= findRegions(this.layout, this.vmcoreinfo, this.symbol);
+    return this.known;
+  }
+
+  describeEntry(value: bigint, level: PageTableLevel): EntryMeaning {
+    return describeEntry(value, level, this.layout.paging);
+  }
+
+  /** Frame records need no tables. NUMBER(KERNELPACMASK) since 203b1152d18c (5.8). */
+  unwinder(view: KernelView): Arm64Unwinder {
+    return new Arm64Unwinder(view, this.vmcoreinfo.number('KERNELPACMASK') ?? 0n);
+  }
+
+  shownAddress({ kind, address }: Pick<Frame, 'kind' | 'address'>): VirtAddr {
+    return kind === 'interrupted' ? address : offsetBy(address, -instructionSize);
+  }
+
+  followsCall(space: AddressSpace, address: VirtAddr): boolean | null {
+    try {
+      return isCall(space.u32(offsetBy(address, -instructionSize)));
+    } catch (error) {
+      if (error instanceof MemoryFault) return null;
+      throw error;
+    }
+  }
+
+  trapName(code: Uint8Array): string | null {
+    return isBugTrap(word(code)) ? 'brk' : null;
+  }
+}
