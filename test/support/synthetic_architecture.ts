@@ -40,13 +40,17 @@ class SpaceOver extends KernelSpace {
   }
 }
 
-/** @param executableAt which addresses hold code */
+interface Options {
+  /** Which addresses hold code; none, unless given. */
+  readonly executableAt?: (address: bigint) => boolean;
+}
+
 export function x86Over(
   space: AddressSpace,
-  executableAt: (address: bigint) => boolean = () => false,
+  { executableAt = () => false, levels = 4 }: Options & { readonly levels?: 4 | 5 } = {},
 ): X86Architecture {
   return new X86Architecture(new SpaceOver(space, executableAt), {
-    levels: 4,
+    levels,
     encryptionMask: 0n,
     pageTableRoot: physAddr(0),
     physBase: 0,
