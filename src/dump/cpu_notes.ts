@@ -41,9 +41,9 @@ const qemuGeneral: readonly string[] = 'rax rbx rcx rdx rsi rdi rsp rbp r8 r9 r1
 const qemuSegments: readonly string[] = 'cs ds es fs gs ss ldt tr gdt idt'.split(' ');
 const qemuSize = 8 + 18 * 8 + 10 * 24 + 5 * 8;
 
-/** QEMU's note of a CPU (x86_64): general, segment (`cs`, `cs_base`, ...) and control registers. */
-export const parseQemuCpu: CpuNoteParser = (desc, machine) => {
-  if (machine !== 'x86_64' || desc.length < qemuSize) return null;
+/** QEMU's note of a CPU, which it writes for x86 alone: general, segment (`cs`, `cs_base`, ...) and control registers. */
+export const parseQemuCpu: CpuNoteParser = (desc) => {
+  if (desc.length < qemuSize) return null;
   const reader = new ByteReader(desc, 'QEMU CPU note');
   if (reader.u32() !== 1) return null; // version; later ones only append
   reader.skip(4);
