@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { CommandContext } from '../commands/context.ts';
+import { commandTable } from '../commands/registry.ts';
 import { ShellSession } from '../shell/session.ts';
 import { openKernel } from './open.ts';
-import { writeError, writeOut } from './output.ts';
+import { standardOutput, writeError, writeOut } from './output.ts';
 
 export interface CrashOptions {
   readonly silent: boolean;
@@ -17,17 +18,21 @@ export interface CrashOptions {
 export async function runCrash(files: readonly string[], options: CrashOptions): Promise<number> {
   const script = options.input === null ? null : readFileSync(options.input, 'utf8');
   const kernel = openKernel(files);
-  const session = new ShellSession(new CommandContext(kernel), { write: writeOut, warn: writeError }, options);
+  const session = new ShellSession(
+    new CommandContext(kernel, commandTable),
+    { ...standardOutput, warn: writeError },
+    options,
+  );
 
   const lines = [...options.commands, ...(script?.split('\n') ?? [])];
   if (script !== null || options.commands.length > 0) {
-    for (const line of lines) if (!session.run(line)) break;
+    for (const line of lines) if (!(await session.run(line))) break;
     return session.failed ? 1 : 0;
   }
   const interactive = process.stdin.isTTY === true;
   if (interactive && !options.silent) {
-    session.run('sys');
-    session.run('set');
+    await session.run('sys');
+    await session.run('set');
     writeOut('\nType "help" for the commands, "quit" to leave.\n');
   }
   await readCommands(session, interactive);
@@ -42,9 +47,11 @@ function readCommands(session: ShellSession, interactive: boolean): Promise<void
     prompt: 'crash> ',
   });
   return new Promise((resolve) => {
+    // one line at a time, in order: a pipe's end is waited for
+    let turn: Promise<boolean> = Promise.resolve(true);
     lines.on('close', () => {
       if (interactive) writeOut('\n');
-      resolve();
+      void turn.then(() => resolve());
     });
     lines.on('SIGINT', () => {
       if (lines.line === '') lines.close();
@@ -55,8 +62,12 @@ function readCommands(session: ShellSession, interactive: boolean): Promise<void
       }
     });
     lines.on('line', (line) => {
-      if (!session.run(line)) lines.close();
-      else if (interactive) lines.prompt();
+      turn = turn.then(async (goOn) => {
+        const open = goOn && (await session.run(line));
+        if (!open) lines.close();
+        else if (interactive) lines.prompt();
+        return open;
+      });
     });
     if (interactive) lines.prompt();
   });

@@ -1,13 +1,14 @@
 // `inquest log`: the kernel's messages, out of a dump or out of any text that holds some.
 import { escapeJson, escapeTerminal } from '../base/text.ts';
-import { toJson } from '../commands/command.ts';
 import { CommandContext } from '../commands/context.ts';
-import { findCommand } from '../commands/registry.ts';
+import { commands } from '../commands/registry.ts';
+import { runCommand } from '../commands/run.ts';
+import { readLog } from '../kernel/printk.ts';
 import { LineReader } from '../oops/line_reader.ts';
 import type { LogLine } from '../oops/log_line.ts';
 import { runOops } from './oops.ts';
 import { openKernel } from './open.ts';
-import { writeError, writeOut } from './output.ts';
+import { standardOutput, writeError, writeOut } from './output.ts';
 import { isDumpSource, readSource } from './source.ts';
 
 export async function runLog(
@@ -33,11 +34,15 @@ export async function runLog(
 
 function dumpLog(source: string, options: { wallClock: boolean; json: boolean }): number {
   const context = new CommandContext(openKernel([source]));
-  const { data, text, faults } = findCommand('log')!.run(context, options.wallClock ? ['-T'] : []);
-  writeOut(options.json ? `${toJson({ command: 'log', data, faults })}\n` : text);
+  const words = options.wallClock ? ['-T'] : [];
+  const { end, error, faults } = runCommand(commands.log, context, words, standardOutput, {
+    json: options.json,
+    line: 'log',
+  });
+  if (error !== null) throw error;
   if (!options.json)
     for (const fault of faults) writeError(`inquest: ${escapeTerminal(`${fault.what}: ${fault.message}`)}\n`);
-  return text === '' && faults.length > 0 ? 1 : 0;
+  return end === 'failed' || (faults.length > 0 && readLog(context.kernel).length === 0) ? 1 : 0;
 }
 
 /** One message of a text, as `inquest log --json` prints it; null: the text does not say. */

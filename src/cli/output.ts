@@ -1,6 +1,7 @@
 // Standard output and standard error, written at once and in order, so that `!echo` in a script of
 // commands comes out where it stands.
 import { writeSync } from 'node:fs';
+import type { Sink } from '../commands/run.ts';
 
 /** Thrown when whoever reads our output has gone (`inquest ... | head`). */
 export class OutputClosed extends Error {}
@@ -24,6 +25,19 @@ function writeAll(fd: number, text: string): void {
 export function writeOut(text: string): void {
   writeAll(1, text);
 }
+
+/** Standard output as a command's sink. */
+export const standardOutput: Sink = {
+  write(text) {
+    try {
+      writeOut(text);
+      return true;
+    } catch (error) {
+      if (error instanceof OutputClosed) return false;
+      throw error;
+    }
+  },
+};
 
 export function writeError(text: string): void {
   writeAll(2, text);

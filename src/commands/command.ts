@@ -1,73 +1,172 @@
-// The shape that every command shares: arguments -> typed data -> text.
+// The shape that every command shares: typed options -> typed data -> text.
 //
-// A command reads the kernel into plain data (numbers, strings, bigints, arrays, records: nothing that
-// needs the dump any more), and renders that data as crash(8) prints it. `--json` prints the data itself.
-import { escapeJson } from '../base/text.ts';
-import type { Fault } from '../kernel/faults.ts';
-import type { CommandContext } from './context.ts';
+//     words --params--> options --collect--> head, item, item, ..., tail --text--> what crash(8) prints
+//                                                     \--toJson--> what --json prints
+//
+// `collect` reads the kernel into plain data, which holds nothing that needs the dump any more; `text` draws that
+// data and reads nothing: the report draws the same data by the same functions. Long output is a stream of items, each
+// read when whoever takes it has room for it.
 
-/** What a command gave: its data, and that data as text. */
-export interface CommandOutput {
-  readonly data: unknown;
-  /** Text as crash(8) prints it, ending with a newline unless empty. Unescaped text of the dump has been made safe. */
-  readonly text: string;
-  readonly faults: readonly Fault[];
-}
+import { escapeJson } from '../base/text.ts';
+import type { Collected } from '../kernel/faults.ts';
+import type { CommandContext } from './context.ts';
+import { completeOptions, type Options, type Params } from './params.ts';
+import type { Style } from './style.ts';
 
 export interface CommandHelp {
   /** What it does, in a few words. */
   readonly summary: string;
-  /** Arguments, one line a form, without the command's name. */
-  readonly usage: readonly string[];
-  /** What it does and what every option means; plain text. */
+  /** Forms of its arguments, one a line, without its name, where the list made of its parameters does not say it. */
+  readonly usage?: readonly string[];
+  /** What it does and how to read what it prints: plain text. The options' meanings are with the parameters. */
   readonly description: string;
   /** Command lines with what they are for. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
 }
 
-export interface Command {
-  readonly name: string;
-  readonly help: CommandHelp;
-  /**
-   * Runs the command.
-   * @param args the words after the command's name
-   * @throws UsageError for options or arguments that it does not understand; other InquestErrors when nothing
-   *   could be done; what is lost on the way is in `faults`
-   */
-  run(context: CommandContext, args: readonly string[]): CommandOutput;
+/** What a command gave: known at once, then piece by piece, then at the end. */
+export interface Answer<Head, Item, Tail> {
+  readonly head: Head;
+  readonly items: Generator<Item, Tail, void>;
 }
 
-/**
- * Makes a command of a part that collects and a part that renders.
- * `collect` may change the context (`set`); `render` must not read the dump.
- */
-export function defineCommand<Data>(definition: {
+/** What a renderer may know besides the data: the options, and how the session shows numbers. */
+export interface View<P extends Params> extends Style {
+  readonly options: Options<P>;
+}
+
+export interface Command<P extends Params = Params, Head = unknown, Item = unknown, Tail = unknown> {
   readonly name: string;
   readonly help: CommandHelp;
-  collect(context: CommandContext, args: readonly string[]): Data;
-  render(data: Data, context: CommandContext): string;
-}): Command {
-  const { name, help } = definition;
+  readonly params: P;
+  /** Name of the list of items in its data: `{...head, [items]: [...], ...tail}`; null for a command without. */
+  readonly items: string | null;
+  /**
+   * Reads what is asked for. May change the context (`set`). What cannot be read is a fault; the rest stands.
+   * @throws UsageError for options that do not go together; other InquestErrors when nothing could be done
+   */
+  collect(context: CommandContext, options: Options<P>): Answer<Head, Item, Tail>;
+  /** Draws data: pure functions. Text of the dump has been made safe. */
+  readonly text: {
+    head(head: Head, view: View<P>): string;
+    item(item: Item, view: View<P>, head: Head, index: number): string;
+    tail(tail: Tail, view: View<P>, head: Head): string;
+  };
+  /** True when the command did not do what was asked, though it says why in its data (`sym nosuch`). */
+  failed(head: Head, tail: Tail): boolean;
+}
+
+/** A command whose data is known as a whole. */
+export type WholeCommand<P extends Params, Data> = Command<P, Data, never, null>;
+
+/** Makes a command of a part that collects everything and a part that draws it. */
+export function defineCommand<P extends Params, Data>(definition: {
+  readonly name: string;
+  readonly help: CommandHelp;
+  readonly params: P;
+  collect(context: CommandContext, options: Options<P>): Data;
+  render(data: Data, view: View<P>): string;
+  failed?(data: Data): boolean;
+}): WholeCommand<P, Data> {
+  const { name, help, params } = definition;
   return {
     name,
     help,
-    run(context, args) {
-      const { value, faults } = context.kernel.faults.collect(() => definition.collect(context, args));
-      const text = definition.render(value, context);
-      return { data: value, text: text === '' || text.endsWith('\n') ? text : `${text}\n`, faults };
-    },
+    params,
+    items: null,
+    collect: (context, options) => ({ head: definition.collect(context, options), items: nothing() }),
+    text: { head: (data, view) => definition.render(data, view), item: () => '', tail: () => '' },
+    failed: (data) => definition.failed?.(data) ?? false,
   };
 }
 
-/** The two lines or more that crash(8) shows for wrong usage. */
-export function usageText(command: Command): string {
-  const forms = command.help.usage.map((form) => `  ${command.name}${form === '' ? '' : ` ${form}`}`);
-  return `Usage:\n${forms.join('\n')}\nEnter "help ${command.name}" for details.\n`;
+/** Makes a command that gives its data piece by piece. */
+export function defineStream<P extends Params, Head, Item, Tail>(definition: {
+  readonly name: string;
+  readonly help: CommandHelp;
+  readonly params: P;
+  /** Name of the list of items in the data. */
+  readonly items: string;
+  collect(context: CommandContext, options: Options<P>): Answer<Head, Item, Tail>;
+  readonly text: {
+    head?(head: Head, view: View<P>): string;
+    item(item: Item, view: View<P>, head: Head, index: number): string;
+    tail?(tail: Tail, view: View<P>, head: Head): string;
+  };
+  failed?(head: Head, tail: Tail): boolean;
+}): Command<P, Head, Item, Tail> {
+  const { text } = definition;
+  return {
+    ...definition,
+    text: { head: () => '', tail: () => '', ...text },
+    failed: (head, tail) => definition.failed?.(head, tail) ?? false,
+  };
 }
 
-/** JSON text of a command's data: bigints as `0x` hexadecimal strings, since JSON numbers are not exact beyond 2^53. */
+// biome-ignore lint/correctness/useYield: a stream of nothing
+function* nothing(): Generator<never, null, void> {
+  return null;
+}
+
+/** A stream of nothing, for forms of a streaming command whose head says all. */
+export function* noItems<Item, Tail>(tail: Tail, items: readonly Item[] = []): Generator<Item, Tail, void> {
+  yield* items;
+  return tail;
+}
+
+/** All of a command's data, as `--json` prints it. */
+export type DataOf<C> =
+  C extends Command<infer _P, infer Head, infer Item, infer Tail> ? Gathered<Head, Item, Tail> : never;
+
+/** The data of a command, gathered. */
+export interface Gathered<Head, Item, Tail> {
+  readonly head: Head;
+  readonly items: readonly Item[];
+  readonly tail: Tail;
+}
+
+/**
+ * Calls a command with typed options, without words: `call(context, bt, { all: true })`.
+ * @throws as its `collect` does
+ */
+export function call<P extends Params, Head, Item, Tail>(
+  context: CommandContext,
+  command: Command<P, Head, Item, Tail>,
+  some: Partial<Options<P>> = {},
+): Collected<Gathered<Head, Item, Tail>> {
+  return context.kernel.faults.collect(() => {
+    const options = completeOptions(command.params, some, context);
+    const { head, items } = command.collect(context, options);
+    const gathered: Item[] = [];
+    for (;;) {
+      const step = items.next();
+      if (step.done) return { head, items: gathered, tail: step.value };
+      gathered.push(step.value);
+    }
+  });
+}
+
+/** Text of gathered data, as the shell prints it. */
+export function drawn<P extends Params, Head, Item, Tail>(
+  command: Command<P, Head, Item, Tail>,
+  { head, items, tail }: Gathered<Head, Item, Tail>,
+  view: View<P>,
+): string {
+  const { text } = command;
+  return (
+    text.head(head, view) +
+    items.map((item, i) => text.item(item, view, head, i)).join('') +
+    text.tail(tail, view, head)
+  );
+}
+
+/** Bigints as `"0x…"`: in data a bigint is an address or bits. */
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value;
+  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
+
+/** JSON text of a command's data: bigints as `"0x…"`, since JSON numbers are not exact beyond 2^53. */
 export function toJson(value: unknown, indent?: number): string {
-  const plain = (_key: string, v: unknown): unknown =>
-    typeof v !== 'bigint' ? v : v < 0n ? `-0x${(-v).toString(16)}` : `0x${v.toString(16)}`;
   return escapeJson(JSON.stringify(value, plain, indent));
 }

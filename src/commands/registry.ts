@@ -1,10 +1,9 @@
-// Every command of the crash shell, by name. One line a command; aliases are the shell's.
-
+// Every command of the crash shell. One line a command; aliases are the shell's.
 import { dis } from './code/dis.ts';
 import { sym } from './code/sym.ts';
 import type { Command } from './command.ts';
 import { rd } from './memory/rd.ts';
-import { helpOn } from './session/help.ts';
+import { help } from './session/help.ts';
 import { set } from './session/set.ts';
 import { log } from './system/log.ts';
 import { mod } from './system/mod.ts';
@@ -16,15 +15,16 @@ import { list } from './types/list.ts';
 import { p } from './types/p.ts';
 import { pointerTo, struct, union } from './types/struct.ts';
 
-const commands: readonly Command[] = [
+/** By name; typed, so that `call(context, commands.bt, { all: true })` knows its options and its data. */
+export const commands = {
+  '*': pointerTo,
   bt,
   dis,
-  helpOn(allCommands),
+  help,
   list,
   log,
   mod,
   p,
-  pointerTo,
   ps,
   rd,
   set,
@@ -33,15 +33,7 @@ const commands: readonly Command[] = [
   sys,
   task,
   union,
-];
+} as const;
 
-const byName = new Map(commands.map((command) => [command.name, command]));
-
-/** All commands by name, ascending. */
-export function allCommands(): readonly Command[] {
-  return [...commands].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-export function findCommand(name: string): Command | null {
-  return byName.get(name) ?? null;
-}
+/** The same for those who take any: `new CommandContext(kernel, commandTable)`. */
+export const commandTable: ReadonlyMap<string, Command> = new Map<string, Command>(Object.entries(commands));

@@ -10,24 +10,73 @@ export interface Fault {
   readonly code: string;
   /** For memory faults: why (`excluded`, `not-mapped`, ...). */
   readonly reason: string | null;
-  /** For memory faults: the address in hexadecimal. */
+  /** For memory faults: the address, as `0x…`. */
   readonly address: string | null;
   readonly message: string;
 }
 
 /** Most faults kept for one piece of work: a corrupt list can make thousands, and they all say the same. */
 const maxFaults = 200;
+/** Most that are told apart, to count each once. */
+const maxSeen = 10_000;
 
-/** Collects faults for whoever asked; nested work adds its faults to the outer collection. */
+/** What work gave, with every fault that was recorded meanwhile. */
+export interface Collected<T> {
+  readonly value: T;
+  readonly faults: readonly Fault[];
+  /** How many different faults came after those that are kept. */
+  readonly dropped: number;
+}
+
+/** Gathers the faults of one piece of work that is done in steps (the items of a generator). */
+export class FaultCollector {
+  readonly faults: Fault[] = [];
+  /** How many came after those that are kept. */
+  dropped = 0;
+  private readonly log: FaultLog;
+  private readonly seen = new Set<string>();
+
+  constructor(log: FaultLog) {
+    this.log = log;
+  }
+
+  /** Does one step. Its faults reach whoever collects around it, too. */
+  during<T>(step: () => T): T {
+    return this.log.into(this, step);
+  }
+
+  add(fault: Fault): void {
+    const key = `${fault.what}\n${fault.message}`;
+    if (this.seen.has(key)) return;
+    if (this.seen.size < maxSeen) this.seen.add(key);
+    if (this.faults.length < maxFaults) this.faults.push(fault);
+    else this.dropped++;
+  }
+}
+
+/** Collects faults for whoever asked; nested work adds its faults to the outer collections. */
 export class FaultLog {
-  private collectors: Fault[][] = [];
+  private readonly collectors: FaultCollector[] = [];
+  /** What was recorded while nobody collected: a library's user may look here. */
+  readonly uncollected = new FaultCollector(this);
 
   /** Runs `work` and returns its value with every fault that was recorded meanwhile. */
-  collect<T>(work: () => T): { value: T; faults: readonly Fault[] } {
-    const faults: Fault[] = [];
-    this.collectors.push(faults);
+  collect<T>(work: () => T): Collected<T> {
+    const collector = this.collector();
+    const value = collector.during(work);
+    return { value, faults: collector.faults, dropped: collector.dropped };
+  }
+
+  /** For work that is done in steps. */
+  collector(): FaultCollector {
+    return new FaultCollector(this);
+  }
+
+  /** Runs `step` with its faults added to `collector`, and to those that collect already. */
+  into<T>(collector: FaultCollector, step: () => T): T {
+    this.collectors.push(collector);
     try {
-      return { value: work(), faults };
+      return step();
     } finally {
       this.collectors.pop();
     }
@@ -53,25 +102,26 @@ export class FaultLog {
 
   /** A value computed once. The faults of computing it are told again to everyone who uses it. */
   memo<T>(work: () => T): () => T {
-    let known: { value: T; faults: readonly Fault[] } | null = null;
+    let known: Collected<T> | null = null;
     return () => {
-      known ??= this.collect(work);
-      for (const fault of known.faults) this.add(fault);
+      if (known === null) {
+        known = this.collect(work);
+        if (this.collectors.length === 0) for (const fault of known.faults) this.uncollected.add(fault);
+      } else for (const fault of known.faults) this.add(fault);
       return known.value;
     };
   }
 
   private add(fault: Fault): void {
-    const faults = this.collectors.at(-1);
-    if (faults === undefined || faults.length >= maxFaults) return;
-    if (!faults.some((f) => f.message === fault.message && f.what === fault.what)) faults.push(fault);
+    if (this.collectors.length === 0) this.uncollected.add(fault);
+    else for (const collector of this.collectors) collector.add(fault);
   }
 }
 
 function toFault(what: string, error: unknown): Fault {
   if (error instanceof MemoryFault) {
     const { code, reason, address, message } = error;
-    return { what, code, reason, address: address.toString(16), message };
+    return { what, code, reason, address: `0x${address.toString(16)}`, message };
   }
   if (error instanceof FormatError || error instanceof NotFoundError) {
     return { what, code: (error as InquestError).code, reason: null, address: null, message: error.message };

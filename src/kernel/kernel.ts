@@ -13,6 +13,7 @@ import type { Architecture } from '../arch/architecture.ts';
 import { openArchitecture } from '../arch/architectures.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
+import { WorkSlot } from '../base/work.ts';
 import { BtfTypes } from '../debuginfo/btf.ts';
 import { Kallsyms } from '../debuginfo/kallsyms.ts';
 import { KernelObject, type ObjectContext } from '../debuginfo/object.ts';
@@ -36,6 +37,8 @@ const maxBtf = 64n * 1024n * 1024n;
 export class Kernel implements ObjectContext {
   readonly dump: Dump;
   readonly faults = new FaultLog();
+  /** What work is under way, for everything that takes time to charge. */
+  readonly work = new WorkSlot();
   readonly vmcoreinfo: Vmcoreinfo;
   /** True when VMCOREINFO was in no note and was found by searching memory. */
   readonly vmcoreinfoFromMemory: boolean;

@@ -1,14 +1,17 @@
 // Runs command lines of one session: aliases, pipes, redirection, `!`, and what each command printed.
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { InquestError, messageOf, NotFoundError, UsageError } from '../base/errors.ts';
+import { assertNever, InquestError, messageOf, NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
-import { type Command, type CommandOutput, toJson, usageText } from '../commands/command.ts';
+import { unwatched, type Work } from '../base/work.ts';
+import { type Command, toJson } from '../commands/command.ts';
 import type { CommandContext } from '../commands/context.ts';
-import { findCommand } from '../commands/registry.ts';
+import { errorData, type Outcome, runCommand, type Sink } from '../commands/run.ts';
 import { interpretUnknown } from '../commands/session/fallback.ts';
+import { usageText } from '../commands/usage.ts';
 import { type OutputTarget, parseCommandLine } from './command_line.ts';
+import { ShellPipe } from './pipe.ts';
 
 /** crash(8)'s own aliases. */
 const aliases: Readonly<Record<string, readonly string[]>> = {
@@ -32,10 +35,8 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
 const maxSourceDepth = 16;
 
 /** Where a session writes. */
-export interface SessionOutput {
-  /** Output of commands. */
-  write(text: string): void;
-  /** Everything else: what could not be read, and why. */
+export interface SessionOutput extends Sink {
+  /** Everything but the output of commands: what could not be read or done, and why. */
   warn(text: string): void;
 }
 
@@ -45,15 +46,18 @@ export class ShellSession {
   failed = false;
   private readonly json: boolean;
   private readonly output: SessionOutput;
+  private readonly work: Work;
 
-  constructor(context: CommandContext, output: SessionOutput, options: { json: boolean }) {
+  /** @param options `work`: what watches the commands; `json`: a line of JSON for each command */
+  constructor(context: CommandContext, output: SessionOutput, options: { json: boolean; work?: Work }) {
     this.context = context;
     this.output = output;
     this.json = options.json;
+    this.work = options.work ?? unwatched;
   }
 
-  /** Runs one line. False when the line asks to leave. Errors are printed, never thrown. */
-  run(line: string, depth = 0): boolean {
+  /** Runs one line. False when the line asks to leave, or nobody reads the output any more. Errors are printed. */
+  async run(line: string, depth = 0): Promise<boolean> {
     try {
       const parsed = parseCommandLine(line);
       switch (parsed.kind) {
@@ -63,27 +67,65 @@ export class ShellSession {
           this.system(parsed.command);
           return true;
         case 'source':
-          return this.source(parsed.path, depth);
+          return await this.source(parsed.path, depth);
         case 'command':
-          return this.command(line.trim(), parsed.words, parsed.output);
+          return await this.command(line.trim(), parsed.words, parsed.output);
+        default:
+          return assertNever(parsed);
       }
     } catch (error) {
-      this.fail(line.trim(), null, error, { kind: 'stdout' });
-      return true;
+      return this.fail(line.trim(), null, error);
     }
   }
 
-  private command(line: string, given: readonly string[], target: OutputTarget): boolean {
+  private async command(line: string, given: readonly string[], target: OutputTarget): Promise<boolean> {
     const { name, args } = this.resolve(given);
     if (name === 'exit') return false;
-    const command = findCommand(name);
-    try {
-      if (command === null) throw new NotFoundError('command', name);
-      const result = command.run(this.context, args);
-      this.show(line, name, result, target);
-    } catch (error) {
-      this.fail(line, command, error, target);
+    const command = this.context.commands.get(name);
+    if (command === undefined) throw new NotFoundError('command', name);
+    switch (target.kind) {
+      case 'stdout': {
+        const outcome = this.collect(command, args, this.output, line);
+        return this.finish(command, outcome) && outcome.end !== 'closed';
+      }
+      case 'pipe': {
+        const pipe = new ShellPipe(target.command);
+        let outcome: Outcome;
+        try {
+          outcome = this.collect(command, args, pipe, line);
+        } finally {
+          await pipe.close();
+        }
+        return this.finish(command, outcome);
+      }
+      case 'file': {
+        const file = new FileSink(expandHome(target.path), target.append);
+        try {
+          return this.finish(command, this.collect(command, args, file, line));
+        } finally {
+          file.close();
+        }
+      }
+      default:
+        return assertNever(target);
     }
+  }
+
+  private collect(command: Command, args: readonly string[], sink: Sink, line: string): Outcome {
+    return runCommand(command, this.context, args, sink, { json: this.json, line, work: this.work });
+  }
+
+  /** Says what could not be read or done. */
+  private finish(command: Command, { end, error, faults, droppedFaults }: Outcome): boolean {
+    if (end === 'failed') this.failed = true;
+    if (end === 'cancelled') this.output.warn(`${command.name}: cancelled\n`);
+    if (!this.json) {
+      for (const { what, message } of faults) {
+        this.output.warn(`${command.name}: ${escapeTerminal(`${what}: ${message}`)}\n`);
+      }
+      if (droppedFaults > 0) this.output.warn(`${command.name}: ${droppedFaults} more of these are not shown\n`);
+    }
+    if (end === 'failed' && error !== null) this.explain(command, error);
     return true;
   }
 
@@ -92,59 +134,36 @@ export class ShellSession {
     const alias = Object.hasOwn(aliases, first) ? aliases[first]! : [first];
     const name = alias[0]!;
     const args = [...alias.slice(1), ...rest];
-    if (name === 'exit' || findCommand(name) !== null) return { name, args };
+    if (name === 'exit' || this.context.commands.has(name)) return { name, args };
     return interpretUnknown(this.context, words) ?? { name, args };
   }
 
-  private show(line: string, name: string, result: CommandOutput, target: OutputTarget): void {
-    if (this.json) {
-      this.send(`${toJson({ command: line, data: result.data, faults: result.faults })}\n`, target);
-      return;
+  /** An error that came before any command could run. */
+  private fail(line: string, command: Command | null, error: unknown): boolean {
+    this.failed = true;
+    if (!this.json) this.explain(command, error);
+    else {
+      const failure = { command: line, data: null, faults: [], error: errorData(error) };
+      return this.output.write(`${toJson(failure)}\n`);
     }
-    this.send(result.text, target);
-    for (const fault of result.faults)
-      this.output.warn(`${name}: ${escapeTerminal(`${fault.what}: ${fault.message}`)}\n`);
+    return true;
   }
 
-  private fail(line: string, command: Command | null, error: unknown, target: OutputTarget): void {
-    this.failed = true;
+  private explain(command: Command | null, error: unknown): void {
     const message = escapeTerminal(messageOf(error));
     if (this.json) {
-      const code = error instanceof InquestError ? error.code : 'internal';
-      this.send(`${toJson({ command: line, data: null, faults: [], error: { code, message } })}\n`, target);
+      // the line of JSON has said it
     } else if (command === null) {
       const advice = error instanceof NotFoundError ? '; "help" lists the commands' : '';
-      this.send(`inquest: ${message}${advice}\n`, target);
+      this.output.warn(`inquest: ${message}${advice}\n`);
     } else if (error instanceof UsageError && message === '') {
-      this.send(usageText(command), target);
+      this.output.warn(usageText(command));
     } else {
       const usage = error instanceof UsageError && message.startsWith('Unknown option') ? usageText(command) : '';
-      this.send(`${command.name}: ${message}\n${usage}`, target);
+      this.output.warn(`${command.name}: ${message}\n${usage}`);
     }
     if (!(error instanceof InquestError) && process.env['INQUEST_DEBUG'] !== undefined) {
       this.output.warn(`${error instanceof Error ? error.stack : String(error)}\n`);
-    }
-  }
-
-  private send(text: string, target: OutputTarget): void {
-    switch (target.kind) {
-      case 'stdout':
-        this.output.write(text);
-        return;
-      case 'pipe': {
-        // what the pipe's end does with its input is its own affair: `head` closing early is no error
-        const run = spawnSync('sh', ['-c', target.command], {
-          input: text,
-          stdio: ['pipe', 'pipe', 'inherit'],
-          maxBuffer: 1 << 30,
-        });
-        if (run.stdout !== null) this.output.write(run.stdout.toString());
-        return;
-      }
-      case 'file':
-        if (target.append) appendFileSync(expandHome(target.path), text);
-        else writeFileSync(expandHome(target.path), text);
-        return;
     }
   }
 
@@ -159,12 +178,31 @@ export class ShellSession {
     if (run.error !== undefined) throw run.error;
   }
 
-  private source(path: string, depth: number): boolean {
+  private async source(path: string, depth: number): Promise<boolean> {
     if (depth >= maxSourceDepth) throw new UsageError(`files of commands are nested more than ${maxSourceDepth} deep`);
     for (const line of readFileSync(expandHome(path), 'utf8').split('\n')) {
-      if (!this.run(line, depth + 1)) return false;
+      if (!(await this.run(line, depth + 1))) return false;
     }
     return true;
+  }
+}
+
+/** A file that a command's output goes to. */
+class FileSink implements Sink {
+  private readonly fd: number;
+
+  constructor(path: string, append: boolean) {
+    this.fd = openSync(path, append ? 'a' : 'w');
+  }
+
+  write(text: string): boolean {
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done);
+    return true;
+  }
+
+  close(): void {
+    closeSync(this.fd);
   }
 }
 

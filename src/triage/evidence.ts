@@ -1,6 +1,7 @@
 // Evidence: commands run for the report, with the lines of their output that matter.
 import { InquestError, UnsupportedError, UsageError } from '../base/errors.ts';
-import { findCommand } from '../commands/registry.ts';
+import { commandTable } from '../commands/registry.ts';
+import { gather } from '../commands/run.ts';
 import type { Evidence } from './analysis.ts';
 import type { Facts } from './facts.ts';
 
@@ -30,10 +31,10 @@ export function commandOutput(facts: Facts, line: string): string | null {
 
 function run(facts: Facts, line: string): string | null {
   const [name = '', ...args] = line.split(' ');
-  const found = findCommand(name);
-  if (found === null) return null;
+  const found = commandTable.get(name);
+  if (found === undefined) return null;
   try {
-    return found.run(facts.context, args).text;
+    return gather(found, facts.context, args).text;
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
     // words that mean nothing in this dump are no damage to it

@@ -196,7 +196,7 @@ describe('wrong usage', { concurrency: 2 }, () => {
   test('commands that are not there or fail: status 1, the rest still runs', async (t) => {
     const [path] = tempFiles(t, smallDump());
     const run = await inquest(['crash', '-s', path!, '-c', 'frobnicate', '-c', 'p 1+1', '-c', 'struct -Q x']);
-    assert.match(run.stdout, /frobnicate/);
+    assert.match(run.stderr, /frobnicate/);
     assert.match(run.stdout, /= 2/);
     assert.equal(run.status, 1);
     assert.deepEqual(checkText('', run.stdout + run.stderr), []);

@@ -4,6 +4,7 @@ import { UsageError } from '../../src/base/errors.ts';
 import { bt } from '../../src/commands/tasks/bt/bt.ts';
 import { DyingKernel, exception, user } from '../support/dying_kernel.ts';
 import { assertGolden } from '../support/golden.ts';
+import { run } from '../support/run_command.ts';
 
 /**
  * CPU 1 panicked in a timer interrupt of pid 7; CPU 0, which ran pid 9, was stopped by an NMI; CPU 2 was idle;
@@ -43,7 +44,7 @@ function scene(): { dying: DyingKernel; run: (...args: string[]) => string; prob
   return {
     dying,
     run: (...args) => {
-      const output = bt.run(dying.context, args);
+      const output = run(bt, dying.context, args);
       problems = output.faults.map(({ message }) => message);
       return output.text;
     },

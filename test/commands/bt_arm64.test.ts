@@ -4,6 +4,7 @@ import { bt } from '../../src/commands/tasks/bt/bt.ts';
 import { DyingArm64, user } from '../support/dying_arm64.ts';
 import { exception } from '../support/dying_kernel.ts';
 import { assertGolden } from '../support/golden.ts';
+import { run } from '../support/run_command.ts';
 
 /**
  * CPU 1 panicked of pid 7's fault in a module, in a function that had made no record yet; CPU 0, which ran pid 9, was
@@ -40,7 +41,7 @@ function scene() {
   return {
     dying,
     run: (...args: string[]): string => {
-      const output = bt.run(dying.context, args);
+      const output = run(bt, dying.context, args);
       assert.deepEqual(output.faults, []);
       return output.text;
     },

@@ -4,8 +4,9 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { MemoryFault, NotFoundError, UsageError } from '../../src/base/errors.ts';
+import { unwatched } from '../../src/base/work.ts';
 import { list } from '../../src/commands/types/list.ts';
-import { walkList } from '../../src/commands/types/list_walk.ts';
+import { type WalkEnd, walkList } from '../../src/commands/types/list_walk.ts';
 import { CommandKernel, lines } from '../support/command_kernel.ts';
 import { SyntheticSpace } from '../support/synthetic_memory.ts';
 
@@ -55,7 +56,7 @@ describe('list, broken lists', () => {
       ['-B -H items -o item.link', /in a circle.*2 entries round/],
     ] as const) {
       const output = kernel.run(list, line);
-      assert.equal(lines(output).length, 3);
+      assert.equal(new Set(lines(output)).size, 3);
       assert.match(output.faults[0]!.message, said);
     }
   });
@@ -81,7 +82,9 @@ describe('list, broken lists', () => {
         space.map(at(0), 4096);
         for (const [i, to] of next.entries()) space.words(at(i), to < next.length ? at(to) : 0n);
         const walk = (brent: boolean) =>
-          walkList({ space, start: at(0), includeStart: true, next: 0, isEnd: () => false, brent });
+          walked(
+            walkList({ space, work: unwatched, start: at(0), includeStart: true, next: 0, isEnd: () => false, brent }),
+          );
         assert.deepEqual(new Set(walk(true).links), new Set(walk(false).links));
         assert.equal(walk(true).end, walk(false).end);
       }),
@@ -140,3 +143,12 @@ describe('list, all makes', () => {
     assert.deepEqual(text(`${link} -l item.link -s item.id`).slice(0, 2), [link, '  id = 1,']);
   });
 });
+
+function walked(walk: Generator<VirtAddr, WalkEnd>): { readonly links: readonly VirtAddr[]; readonly end: string } {
+  const links: VirtAddr[] = [];
+  for (;;) {
+    const next = walk.next();
+    if (next.done) return { links, end: next.value.end };
+    links.push(next.value);
+  }
+}

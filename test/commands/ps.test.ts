@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { ps } from '../../src/commands/tasks/ps/ps.ts';
+import { run } from '../support/run_command.ts';
 import type { SyntheticKernel } from '../support/synthetic_kernel.ts';
 import { linkTasks, machine, newTask } from '../support/task_writer.ts';
 
@@ -33,7 +34,7 @@ function household(): { kernel: SyntheticKernel; run: (...args: string[]) => str
   return {
     kernel,
     run: (...args) => {
-      const output = ps.run(context, args);
+      const output = run(ps, context, args);
       problems = output.faults.map(({ message }) => message);
       return output.text;
     },

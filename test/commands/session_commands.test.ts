@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
-import { allCommands, findCommand } from '../../src/commands/registry.ts';
+import { commands, commandTable } from '../../src/commands/registry.ts';
 import { set } from '../../src/commands/session/set.ts';
 import { mod } from '../../src/commands/system/mod.ts';
 import { task } from '../../src/commands/tasks/task.ts';
+import { usageForms } from '../../src/commands/usage.ts';
+import { run } from '../support/run_command.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 import { linkTasks, machine, newTask } from '../support/task_writer.ts';
 
@@ -17,7 +19,7 @@ function twoTasks() {
   linkTasks(kernel, [init, sh]);
   kernel.set(kernel.perCpu('runqueues', 1), 'curr', sh);
   kernel.space.words(kernel.allocate('struct atomic', 'panic_cpu').address, 1n);
-  return { kernel, init, sh, context: new CommandContext(kernel.session) };
+  return { kernel, init, sh, context: new CommandContext(kernel.session, commandTable) };
 }
 
 describe('set', () => {
@@ -25,20 +27,20 @@ describe('set', () => {
     const { context, init, sh } = twoTasks();
     const at = (address: bigint) => address.toString(16);
     assert.equal(
-      set.run(context, []).text,
+      run(set, context, []).text,
       `    PID: 42\nCOMMAND: "sh"\n   TASK: ${at(sh.address)}  [THREAD_INFO: ${at(sh.address)}]\n    CPU: 1\n  STATE: TASK_RUNNING (PANIC)\n`,
     );
-    assert.match(set.run(context, [at(init.address)]).text, /PID: 1\n.*\n.*\n.*\n {2}STATE: TASK_INTERRUPTIBLE \n$/);
+    assert.match(run(set, context, [at(init.address)]).text, /PID: 1\n.*\n.*\n.*\n {2}STATE: TASK_INTERRUPTIBLE \n$/);
     assert.equal(context.task.pid, 1);
-    set.run(context, ['-p']);
+    run(set, context, ['-p']);
     assert.equal(context.task.pid, 42);
-    set.run(context, ['-c', '0']);
+    run(set, context, ['-c', '0']);
     assert.equal(context.task.comm, 'swapper/0');
   });
 
   test('-a declares another task to be what its CPU ran', () => {
     const { context, kernel } = twoTasks();
-    set.run(context, ['-a', '1']);
+    run(set, context, ['-a', '1']);
     assert.equal(kernel.tasks.active(0)?.pid, 1);
     assert.equal(kernel.tasks.byPid(1)?.active, true);
     assert.equal(kernel.tasks.all[0]?.active, false);
@@ -46,37 +48,37 @@ describe('set', () => {
 
   test('radix is shown and changed', () => {
     const { context } = twoTasks();
-    assert.match(set.run(context, ['radix', '16']).text, /^ +radix: 16 \(hex\)\n$/);
+    assert.match(run(set, context, ['radix', '16']).text, /^ +radix: 16 \(hex\)\n$/);
     assert.equal(context.radix, 16);
-    set.run(context, ['dec']);
+    run(set, context, ['dec']);
     assert.equal(context.radix, 10);
-    assert.match(set.run(context, ['-v']).text, /^ +scroll: off \(none\)$/m);
+    assert.match(run(set, context, ['-v']).text, /^ +scroll: off \(none\)$/m);
   });
 
   for (const args of [['99'], ['-c', '7'], ['-c', 'x'], ['radix', '7'], ['scroll', 'on'], ['nonsense', 'on']]) {
-    test(`refuses ${args.join(' ')}`, () => assert.throws(() => set.run(twoTasks().context, args), UsageError));
+    test(`refuses ${args.join(' ')}`, () => assert.throws(() => run(set, twoTasks().context, args), UsageError));
   }
 });
 
 describe('task', () => {
   test('-R prints members of task_struct and thread_info, and says which there are not', () => {
     const { context } = twoTasks();
-    const { text } = task.run(context, ['-R', 'pid,comm', '-R', 'se.vruntime', '-Rnothing', '1']);
+    const { text } = run(task, context, ['-R', 'pid,comm', '-R', 'se.vruntime', '-Rnothing', '1']);
     assert.match(text, /^PID: 1 .*COMMAND: "init"\n {2}pid = 1,\n {2}comm = "init\\000/);
     assert.match(text, /\n {2}se\.vruntime = 0,?\ntask: invalid data structure member reference: nothing\n$/);
   });
 
   test('without -R prints both structs, numbers as asked', () => {
     const { context } = twoTasks();
-    const { text } = task.run(context, ['-x', '42']);
+    const { text } = run(task, context, ['-x', '42']);
     assert.match(text, /\nstruct task_struct \{\n/);
     assert.match(text, /\n {2}pid = 0x2a,\n/);
     assert.match(text, /\n\nstruct thread_info \{\n {2}flags = 0x0,\n {2}cpu = 0x1\n\}\n$/);
   });
 
   test('refuses what is no task', () => {
-    assert.throws(() => task.run(twoTasks().context, ['ffff0000']), UsageError);
-    assert.throws(() => task.run(twoTasks().context, ['-R']), UsageError);
+    assert.throws(() => run(task, twoTasks().context, ['ffff0000']), UsageError);
+    assert.throws(() => run(task, twoTasks().context, ['-R']), UsageError);
   });
 });
 
@@ -106,35 +108,45 @@ test('mod lists modules by address, with columns as wide as they need to be', ()
   const context = new CommandContext(kernel.session);
   const [late, early] = modules.map(({ address }) => address.toString(16));
   assert.equal(
-    mod.run(context, []).text,
+    run(mod, context, []).text,
     `     MODULE       NAME       TEXT_BASE         SIZE  OBJECT FILE
 ${early}  a\\x0ab  ffffffffc0000000     4096  (not loaded)  [CONFIG_KALLSYMS]
 ${late}  late    ffffffffc0010000  1048576  (not loaded)  [CONFIG_KALLSYMS]
 `,
   );
-  assert.equal(mod.run(context, ['-t']).text, 'NAME  TAINTS\nlate  O\n');
-  assert.throws(() => mod.run(context, ['virtio']), UsageError);
+  assert.equal(run(mod, context, ['-t']).text, 'NAME  TAINTS\nlate  O\n');
+  assert.throws(() => run(mod, context, ['virtio']), UsageError);
 });
 
 describe('help', () => {
   const { context } = twoTasks();
-  const help = (...args: string[]): string => findCommand('help')!.run(context, args).text;
+  const help = (...args: string[]): string => run(commands.help, context, args).text;
 
   test('lists every command, and explains every one', () => {
     const list = help().split(/\s+/);
-    for (const { name } of allCommands()) {
+    for (const name of commandTable.keys()) {
       assert.ok(list.includes(name), name);
       assert.match(help(name), new RegExp(`^NAME\\n  ${name.replace('*', '\\*')} - `));
     }
-    assert.equal(help('all').match(/^NAME$/gm)?.length, allCommands().length);
+    assert.equal(help('all').match(/^NAME$/gm)?.length, commandTable.size);
   });
 
-  test('every option in a synopsis is explained in the description', () => {
-    for (const { name, help: page } of allCommands()) {
-      for (const [, letters] of page.usage.join(' ').matchAll(/(?<![\w-])-([A-Za-z]+)/g)) {
-        for (const letter of letters!) {
-          assert.ok(page.description.includes(`-${letter}`), `help ${name}: -${letter}`);
-        }
+  test('every option in a synopsis is one that the command takes', () => {
+    for (const { name, help: page, params } of commandTable.values()) {
+      const letters = Object.values(params).map(({ letter }) => letter);
+      for (const [, word] of (page.usage ?? []).join(' ').matchAll(/(?<![\w-])-([A-Za-z0-9]+)/g)) {
+        const known = letters.includes(word!) || [...word!].every((letter) => letters.includes(letter));
+        assert.ok(known, `help ${name}: -${word}`);
+      }
+    }
+  });
+
+  test('every option that has help is in the synopsis', () => {
+    for (const { name, help: page, params } of commandTable.values()) {
+      const usage = (page.usage ?? usageForms(params)).join(' ');
+      const shown = [...usage.matchAll(/(?<![\w-])-([A-Za-z0-9]+)/g)].flatMap(([, word]) => [word!, ...word!]);
+      for (const { letter, help } of Object.values(params)) {
+        if (letter !== null && help !== '') assert.ok(shown.includes(letter), `help ${name}: -${letter}`);
       }
     }
   });

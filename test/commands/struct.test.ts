@@ -42,7 +42,6 @@ describe('struct, wrong usage', () => {
     ['item first_item 0', UsageError],
     ['item first_item -2', UsageError],
     ['item first_item x', UsageError],
-    ['item first_item 999999999', UsageError],
     ['both', UsageError],
     ['nosuch', NotFoundError],
     ['nosuch 0', NotFoundError],
@@ -197,9 +196,9 @@ describe('struct, as data', () => {
     const { kernel, item } = machine();
     const output = kernel.run(struct, 'item first_item');
     const data = JSON.parse(toJson(output.data)) as {
-      groups: { objects: { value: { id: number; name: string; low: number; link: object; load: number[] } }[] }[];
+      objects: { object: { value: { id: number; name: string; low: number; link: object; load: number[] } } }[];
     };
-    const value = data.groups[0]?.objects[0]?.value;
+    const value = data.objects[0]?.object.value;
     assert.equal(value?.id, -1);
     assert.equal(value?.name, 'abc');
     assert.equal(value?.low, 0x5678);

@@ -14,7 +14,7 @@ test('a fault costs a part, and says address and reason', () => {
   assert.equal(faults.length, 1);
   assert.deepEqual(
     { what: faults[0]!.what, reason: faults[0]!.reason, address: faults[0]!.address },
-    { what: 'task list', reason: 'excluded', address: 'ff00' },
+    { what: 'task list', reason: 'excluded', address: '0xff00' },
   );
 });
 

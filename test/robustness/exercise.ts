@@ -2,12 +2,15 @@
 // promised for any input: errors are the program's own, output is clean text, JSON parses, HTML has no markup
 // but its own. Used on good dumps and on broken ones.
 import { InquestError, messageOf } from '../../src/base/errors.ts';
+import { escapeTerminal } from '../../src/base/text.ts';
 import { CommandContext } from '../../src/commands/context.ts';
+import { commandTable } from '../../src/commands/registry.ts';
+import { errorData, runCommand } from '../../src/commands/run.ts';
+import { interpretUnknown } from '../../src/commands/session/fallback.ts';
 import type { Dump } from '../../src/dump/dump.ts';
 import { pageCensus } from '../../src/kernel/excluded_pages.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { renderReport } from '../../src/report/render.ts';
-import { ShellSession } from '../../src/shell/session.ts';
 import { analyse } from '../../src/triage/analyse.ts';
 
 /** What broke a promise. */
@@ -105,7 +108,7 @@ export function exercise(dump: Dump, commands: readonly string[] = commandLines)
   attempt('facts of the dump', () => JSON.stringify(dump.info));
   const kernel = attempt('open', () => new Kernel(dump));
   if (kernel === null) return problems;
-  const context = attempt('context', () => new CommandContext(kernel));
+  const context = attempt('context', () => new CommandContext(kernel, commandTable));
   if (context === null) return problems;
   checkReport(context, problems);
   attempt('info', () => kernel.faults.collect(() => pageCensus(kernel)));
@@ -135,28 +138,35 @@ function checkReport(context: CommandContext, problems: Problem[]): void {
   }
 }
 
+/** The command that a line stands for, as the shell finds it. */
+function resolve(context: CommandContext, line: string): [name: string, words: readonly string[]] {
+  const [first = '', ...rest] = line.split(' ');
+  if (commandTable.has(first)) return [first, rest];
+  const meant = first.startsWith('*') ? { name: '*', args: [first.slice(1), ...rest] } : null;
+  const { name, args } = meant ?? interpretUnknown(context, [first, ...rest]) ?? { name: first, args: rest };
+  return [name, args];
+}
+
 function checkCommands(context: CommandContext, lines: readonly string[], problems: Problem[]): void {
   for (const json of [false, true]) {
-    let text = '';
-    let warnings = '';
-    const output = {
-      write: (part: string) => {
-        text += part;
-      },
-      warn: (part: string) => {
-        warnings += part;
-      },
-    };
-    const session = new ShellSession(context, output, { json });
     for (const line of lines) {
-      text = '';
-      warnings = '';
-      session.run(line);
-      problems.push(...checkText(line, json ? text : text + warnings));
+      let text = '';
+      const sink = {
+        write: (part: string) => {
+          text += part;
+          return true;
+        },
+      };
+      const [name, words] = resolve(context, line);
+      const command = commandTable.get(name);
+      if (command === undefined) continue; // the dump lost what the word would have meant
+      const { faults, error } = runCommand(command, context, words, sink, { json, line });
+      const warnings = [...faults.map(({ message }) => message), ...(error === null ? [] : [errorData(error).message])];
+      problems.push(...checkText(line, json ? text : `${text}${warnings.map(escapeTerminal).join('\n')}`));
+      if (error !== null && !(error instanceof InquestError)) problems.push({ where: line, what: stackOf(error) });
       if (!json) continue;
       try {
-        const { error } = JSON.parse(text) as { error?: { code: string; message: string } };
-        if (error?.code === 'internal') problems.push({ where: line, what: `${error.message}\n${warnings}` });
+        JSON.parse(text);
       } catch (error) {
         problems.push({ where: `${line} --json`, what: `${messageOf(error)}: ${text.slice(0, 200)}` });
       }

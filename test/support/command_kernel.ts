@@ -1,14 +1,16 @@
 // A synthetic kernel with what commands ask for besides: symbols looked up in every way, per-CPU variables,
 // code; and a way to run a command line on it.
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
-import type { Command, CommandOutput } from '../../src/commands/command.ts';
+import type { Command } from '../../src/commands/command.ts';
 import { CommandContext } from '../../src/commands/context.ts';
+import { commandTable } from '../../src/commands/registry.ts';
 import type { KernelSymbol, SymbolPlace } from '../../src/debuginfo/symbol.ts';
 import type { Type } from '../../src/debuginfo/type.ts';
+import { type CommandOutput, run } from './run_command.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';
 
 export class CommandKernel extends SyntheticKernel {
-  readonly context = new CommandContext(this.session);
+  readonly context = new CommandContext(this.session, commandTable);
   private readonly offsets: readonly bigint[];
   /** Further symbols of a name, and those of types other than `D`. */
   private readonly more: KernelSymbol[] = [];
@@ -73,10 +75,8 @@ export class CommandKernel extends SyntheticKernel {
 
   /** Runs a command on a line of words. */
   run(command: Command, line: string): CommandOutput {
-    return command.run(
-      this.context,
-      line.split(' ').filter((word) => word !== ''),
-    );
+    const words = line.split(' ').filter((word) => word !== '');
+    return run(command, this.context, words);
   }
 }
 

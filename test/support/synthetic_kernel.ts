@@ -8,6 +8,7 @@
 import type { Architecture } from '../../src/arch/architecture.ts';
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { NotFoundError } from '../../src/base/errors.ts';
+import { WorkSlot } from '../../src/base/work.ts';
 import { KernelObject, type ObjectContext } from '../../src/debuginfo/object.ts';
 import type { KernelSymbol, SymbolPlace } from '../../src/debuginfo/symbol.ts';
 import { type MemberPlace, memberOf, sizeOf, strip, type Type, type TypeSource } from '../../src/debuginfo/type.ts';
@@ -31,6 +32,7 @@ export class SyntheticKernel implements ObjectContext {
   readonly arch: Architecture = x86Over(this.space);
   readonly types: TypeSource;
   readonly faults = new FaultLog();
+  readonly work = new WorkSlot();
   readonly vmcoreinfo: Vmcoreinfo;
   readonly btf = null;
   private readonly symbolTable = new Map<string, KernelSymbol>();

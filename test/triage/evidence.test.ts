@@ -4,12 +4,13 @@ import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { virtAddr } from '../../src/base/address.ts';
-import { findCommand } from '../../src/commands/registry.ts';
+import { commandTable } from '../../src/commands/registry.ts';
 import { analyse } from '../../src/triage/analyse.ts';
 import type { Analysis, Evidence } from '../../src/triage/analysis.ts';
 import { evidence, logSearch } from '../../src/triage/evidence.ts';
 import { heldMutex, mutexTypes, sleepsOn } from '../support/blocked_tasks.ts';
 import { DyingKernel, exception, type StackItem, user } from '../support/dying_kernel.ts';
+import { run as runCommand } from '../support/run_command.ts';
 
 const log = [
   'usb 1-1: new device',
@@ -38,7 +39,7 @@ function oops(module = 'widget'): DyingKernel {
 function shell(dying: DyingKernel, command: string): string {
   const [line = '', ...filters] = command.split(' | ');
   const [name = '', ...args] = line.split(' ');
-  const { text } = findCommand(name)!.run(dying.context, args);
+  const { text } = runCommand(commandTable.get(name)!, dying.context, args);
   if (filters.length === 0) return text.replace(/\n+$/, '');
   const run = spawnSync('sh', ['-c', filters.join(' | ')], { input: text, encoding: 'utf8' });
   assert.equal(run.stderr, '', command);

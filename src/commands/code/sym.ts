@@ -1,98 +1,119 @@
 // sym: symbols to addresses and back.
-import { NotFoundError, UsageError } from '../../base/errors.ts';
+import { assertNever, NotFoundError, UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
 import type { ModuleRange } from '../../kernel/module.ts';
 import { alternatives } from '../address.ts';
-import { defineCommand } from '../command.ts';
+import { defineStream } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
-import { parseOptions } from '../options.ts';
+import { flag, type Options, rest, valued, values } from '../params.ts';
 import { type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
 
-interface ModuleBlock {
-  readonly module: string;
-  /** A part of its memory, and `text`, `data`, ... where a kernel keeps them apart (since 6.4). */
-  readonly part: string | null;
-  readonly start: bigint;
-  /** Exclusive. */
-  readonly end: bigint;
-  readonly symbols: readonly SymbolEntry[];
-}
+/** What `sym` gives, in the order in which it prints it. */
+export type SymItem =
+  | ({ readonly kind: 'symbol' } & SymbolEntry)
+  /** Where the memory of a module, or a part of it, starts or ends (exclusive). */
+  | {
+      readonly kind: 'start' | 'end';
+      readonly module: string;
+      /** `text`, `data`, ... where a kernel keeps them apart (since 6.4). */
+      readonly part: string | null;
+      readonly address: bigint;
+    }
+  | Answer;
 
 /** What one argument stands for. */
-interface Answer {
+export interface Answer {
+  readonly kind: 'answer';
   readonly wanted: string;
   readonly symbols: readonly SymbolEntry[];
   /** Symbols whose names contain what was asked for, where none is called so; null for an address. */
   readonly alternatives: readonly SymbolEntry[] | null;
 }
 
-type SymData =
-  | { readonly kind: 'list'; readonly symbols: readonly SymbolEntry[] }
-  | { readonly kind: 'modules'; readonly modules: readonly ModuleBlock[] }
-  | { readonly kind: 'answers'; readonly answers: readonly Answer[] };
+const params = {
+  before: flag('p', 'with the symbol before'),
+  after: flag('n', 'with the symbol behind'),
+  search: valued('q', 'string', values.word, 'every symbol whose name contains the string'),
+  all: flag('l', 'every symbol'),
+  allOld: flag('L', ''),
+  modules: flag('M', 'the symbols of all modules'),
+  module: valued('m', 'module', values.module, 'the symbols of one module'),
+  names: rest('symbol|address', values.symbol),
+};
 
-export const sym = defineCommand<SymData>({
+export const sym = defineStream({
   name: 'sym',
   help: {
     summary: 'symbols to addresses and back',
-    usage: ['[-p] [-n] SYMBOL|ADDRESS...', '-q STRING', '-l', '-M', '-m MODULE'],
+    usage: ['[-p] [-n] symbol|address...', '-q string', '-l', '-M', '-m module'],
     description: `Translates symbols to addresses, and hexadecimal addresses to symbols and offsets. Several symbols of one
-name are all shown. The letter is nm(1)'s: t text, d data, b bss, r read-only; capital for global ones.
-
-  -p         with the symbol before
-  -n         with the symbol behind
-  -q STRING  every symbol whose name contains STRING
-  -l         every symbol
-  -M         the symbols of all modules
-  -m MODULE  the symbols of one module`,
+name are all shown. The letter is nm(1)'s: t text, d data, b bss, r read-only; capital for global ones.`,
     examples: [
       ['sym jiffies', 'where jiffies is'],
       ['sym ffffffffa8a070d5', 'what is there'],
       ['sym -q tcp_rcv', 'all that have to do with receiving'],
     ],
   },
-  collect: collectSym,
-  render: renderSym,
+  params,
+  items: 'entries',
+  collect: (context, options) => ({ head: null, items: entries(context, options) }),
+  text: {
+    item: (item, { radix }) => renderItem(item, radix),
+    tail: ({ empty }) => (empty ? '(none found)\n' : ''),
+  },
+  failed: (_head, { missing }) => missing > 0,
 });
 
-function collectSym(context: CommandContext, args: readonly string[]): SymData {
-  const { symbols } = context.kernel;
-  const options = parseOptions(args, 'lLMm:pnq:');
-  if (options.has('l') || options.has('L')) {
-    return { kind: 'list', symbols: Array.from(symbols.all(), (symbol) => symbolEntry(symbol)) };
-  }
-  if (options.has('M')) return { kind: 'modules', modules: moduleBlocks(context, null) };
-  const module = options.value('m');
-  if (module !== null) return { kind: 'modules', modules: moduleBlocks(context, module) };
-  const text = options.value('q');
-  if (text !== null) return { kind: 'list', symbols: symbols.search(text).map((symbol) => symbolEntry(symbol)) };
-  if (options.args.length === 0) throw new UsageError('');
-  const answers = options.args.map((word) => answer(context, word, options.has('p'), options.has('n')));
-  return { kind: 'answers', answers };
+interface SymTail {
+  /** Nothing was found. */
+  readonly empty: boolean;
+  /** Arguments that are no symbol and no address of one. */
+  readonly missing: number;
 }
 
-function moduleBlocks(context: CommandContext, only: string | null): ModuleBlock[] {
-  const { kernel } = context;
+function* entries(context: CommandContext, options: Options<typeof params>): Generator<SymItem, SymTail> {
+  const { symbols } = context.kernel;
+  if (options.all || options.allOld || options.search !== null) {
+    const found = options.search === null || options.all ? symbols.all() : symbols.search(options.search);
+    let empty = true;
+    for (const symbol of found) {
+      empty = false;
+      yield { kind: 'symbol', ...symbolEntry(symbol) };
+    }
+    return { empty, missing: 0 };
+  }
+  if (options.modules || options.module !== null) {
+    yield* moduleItems(context, options.modules ? null : options.module);
+    return { empty: false, missing: 0 };
+  }
+  if (options.names.length === 0) throw new UsageError('');
+  let missing = 0;
+  for (const word of options.names) {
+    const found = answer(context, word, options.before, options.after);
+    if (found.symbols.length === 0) missing++;
+    yield found;
+  }
+  return { empty: false, missing };
+}
+
+function* moduleItems({ kernel }: CommandContext, only: string | null): Generator<SymItem> {
   const chosen = kernel.modules.filter(({ name }) => only === null || name === only);
   if (only !== null && chosen.length === 0) throw new NotFoundError('module', escapeTerminal(only));
   const blocks = chosen.flatMap(({ name, ranges, object }) => {
     const apart = object.has('mem');
-    const symbols = [...(kernel.symbols.ofModule(name) ?? [])];
-    return (apart ? ranges : wholeOf(ranges)).map((range): ModuleBlock => {
-      const { start } = range;
-      const end = start + BigInt(range.size);
-      return {
-        module: name,
-        part: apart ? range.name : null,
-        start,
-        end,
-        symbols: symbols
-          .filter(({ address }) => address >= start && address < end)
-          .map((symbol) => ({ ...symbolEntry(symbol), module: null })),
-      };
-    });
+    return (apart ? ranges : wholeOf(ranges)).map((range) => ({ name, range, part: apart ? range.name : null }));
   });
-  return blocks.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  blocks.sort((a, b) => (a.range.start < b.range.start ? -1 : a.range.start > b.range.start ? 1 : 0));
+  for (const { name: module, range, part } of blocks) {
+    const { start } = range;
+    const end = start + BigInt(range.size);
+    yield { kind: 'start', module, part, address: start };
+    for (const symbol of kernel.symbols.ofModule(module) ?? []) {
+      if (symbol.address < start || symbol.address >= end) continue;
+      yield { kind: 'symbol', ...symbolEntry(symbol), module: null };
+    }
+    yield { kind: 'end', module, part, address: end };
+  }
 }
 
 /** One range around all, as long as they follow one another: before 6.4 a module's parts did. */
@@ -117,6 +138,7 @@ function answer(context: CommandContext, word: string, before: boolean, after: b
     const next = after ? symbols.next(first!.address) : null;
     const found = before || after ? [previous, first!, next] : named;
     return {
+      kind: 'answer',
       wanted: word,
       symbols: found.filter((symbol) => symbol !== null).map((symbol) => symbolEntry(symbol)),
       alternatives: [],
@@ -124,7 +146,8 @@ function answer(context: CommandContext, word: string, before: boolean, after: b
   }
   const address = parseHex(word);
   if (address === null) {
-    return { wanted: word, symbols: [], alternatives: alternatives(context, word).map((s) => symbolEntry(s)) };
+    const others = alternatives(context, word).map((symbol) => symbolEntry(symbol));
+    return { kind: 'answer', wanted: word, symbols: [], alternatives: others };
   }
   const place = symbols.at(address);
   const found: SymbolEntry[] = [];
@@ -135,30 +158,26 @@ function answer(context: CommandContext, word: string, before: boolean, after: b
     found.push(symbolEntry(place.symbol, place.offset));
     if (next !== null) found.push(symbolEntry(next));
   }
-  return { wanted: word, symbols: found, alternatives: null };
+  return { kind: 'answer', wanted: word, symbols: found, alternatives: null };
 }
 
-function renderSym(data: SymData, context: CommandContext): string {
-  const line = (symbol: SymbolEntry): string => symbolLine(symbol, context.radix);
-  switch (data.kind) {
-    case 'list':
-      return data.symbols.length === 0 ? '(none found)\n' : data.symbols.map(line).join('');
-    case 'modules':
-      return data.modules
-        .map(({ module, part, start, end, symbols }) => {
-          const what = `MODULE${part === null ? '' : ` ${part.toUpperCase().replaceAll('_', ' ')}`}`;
-          const name = escapeTerminal(module);
-          return `${hex(start)} ${what} START: ${name}\n${symbols.map(line).join('')}${hex(end)} ${what} END: ${name}\n`;
-        })
-        .join('');
-    case 'answers':
-      return data.answers.map(renderAnswer).join('');
-  }
-
-  function renderAnswer({ wanted, symbols, alternatives: others }: Answer): string {
-    if (symbols.length > 0) return symbols.map(line).join('');
-    if (others === null) return `sym: invalid address: ${escapeTerminal(wanted)}\n`;
-    const list = others.length === 0 ? '  (none found)\n' : others.map((other) => `  ${line(other)}`).join('');
-    return `symbol not found: ${escapeTerminal(wanted)}\npossible alternatives:\n${list}`;
+function renderItem(item: SymItem, radix: 10 | 16): string {
+  switch (item.kind) {
+    case 'symbol':
+      return symbolLine(item, radix);
+    case 'start':
+    case 'end': {
+      const part = item.part === null ? '' : ` ${item.part.toUpperCase().replaceAll('_', ' ')}`;
+      return `${hex(item.address)} MODULE${part} ${item.kind.toUpperCase()}: ${escapeTerminal(item.module)}\n`;
+    }
+    case 'answer': {
+      const { wanted, symbols, alternatives: others } = item;
+      if (symbols.length > 0) return symbols.map((symbol) => symbolLine(symbol, radix)).join('');
+      if (others === null) return `sym: invalid address: ${escapeTerminal(wanted)}\n`;
+      const list = others.map((other) => `  ${symbolLine(other, radix)}`).join('');
+      return `symbol not found: ${escapeTerminal(wanted)}\npossible alternatives:\n${list === '' ? '  (none found)\n' : list}`;
+    }
+    default:
+      return assertNever(item);
   }
 }

@@ -3,13 +3,11 @@
 //   ffffffffa7a10940:  0000000000004000 0000000000000000   .@..............
 import type { AddressSpace } from '../../arch/address_space.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
-import { FormatError, type MemoryFault } from '../../base/errors.ts';
+import type { MemoryFault } from '../../base/errors.ts';
 import { hex16 } from '../../base/text.ts';
 
 /** Bytes in a row. */
 const rowBytes = 16;
-/** Most bytes read for one command. */
-const maxBytes = 64 * 1024 * 1024;
 
 /** Bits of a word. */
 export type WordSize = 8 | 16 | 32 | 64;
@@ -31,7 +29,8 @@ export interface WordRange {
 /**
  * Reads `count` words; a page that cannot be read ends the range.
  * @param swap whether the bytes of each word are turned round (network byte order)
- * @throws FormatError for an absurd count; MemoryFault when nothing can be read
+ * @param goesOn it goes on from another: a range of which nothing can be read is then empty, with its fault
+ * @throws MemoryFault when nothing can be read
  */
 export function readWords(
   space: AddressSpace,
@@ -39,11 +38,11 @@ export function readWords(
   count: number,
   size: WordSize,
   swap = false,
+  goesOn = false,
 ): WordRange {
   const bytesPerWord = size / 8;
-  if (count * bytesPerWord > maxBytes) throw new FormatError('count', `${count} words are too many`);
   const { bytes, fault } = space.readUpTo(address, count * bytesPerWord);
-  if (bytes.length < bytesPerWord && fault !== null) throw fault;
+  if (bytes.length < bytesPerWord && fault !== null && !goesOn) throw fault;
   const rows: WordRow[] = [];
   for (let at = 0; at + bytesPerWord <= bytes.length; at += rowBytes) {
     const row = bytes.slice(at, Math.min(at + rowBytes, bytes.length - (bytes.length % bytesPerWord)));

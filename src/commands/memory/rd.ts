@@ -1,5 +1,5 @@
 // rd: memory as words, characters or symbols.
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { type AddressSpace, PhysicalSpace } from '../../arch/address_space.ts';
 import { offsetBy, type VirtAddr } from '../../base/address.ts';
 import { MemoryFault, messageOf, UsageError } from '../../base/errors.ts';
@@ -8,45 +8,42 @@ import { fileSpace } from '../../kernel/file_space.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
 import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
 import { slabCacheOf } from '../../kernel/slab.ts';
-import { addressArgument, countArgument, cpusOf, splitCpuSpec } from '../address.ts';
-import { defineCommand } from '../command.ts';
+import { addressArgument, cpusOf, splitCpuSpec } from '../address.ts';
+import { type Answer, defineStream, noItems } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
-import { type ParsedOptions, parseOptions } from '../options.ts';
+import { counted, flag, type Options, optional, required, valued, values } from '../params.ts';
 import { backwards, readWords, type WordFormat, type WordRow, type WordSize, wordRowsText } from './memory_words.ts';
 
-interface WordBlock {
-  /** CPU whose copy this is; null unless CPUs were asked for. */
-  readonly cpu: number | null;
-  readonly address: VirtAddr;
-  readonly rows: readonly WordRow[];
-}
-
-interface TextLine {
-  readonly address: VirtAddr;
-  readonly text: string;
-}
-
 /** What a word points to: the text that `-s` or `-S` shows in its place. */
-interface WordName {
+export interface WordName {
   readonly word: bigint;
   readonly symbol: string | null;
   readonly cache: string | null;
 }
 
-type RdData =
+/** A row of words, or a line of characters (`-a`). */
+export type RdItem =
+  | {
+      readonly kind: 'words';
+      /** CPU whose copy this is; null unless CPUs were asked for. */
+      readonly cpu: number | null;
+      /** First row of its CPU's. */
+      readonly first: boolean;
+      readonly row: WordRow;
+      /** With `-s` and `-S`: the words that mean something. */
+      readonly names: readonly WordName[] | null;
+    }
+  | { readonly kind: 'text'; readonly address: VirtAddr; readonly text: string };
+
+export type RdHead =
   | {
       readonly kind: 'words';
       readonly space: SpaceName;
       readonly size: WordSize;
       readonly show: WordFormat['show'];
       readonly ascii: boolean;
-      readonly blocks: readonly WordBlock[];
-      /** With `-s` and `-S`: the words that mean something. */
-      readonly names: readonly WordName[] | null;
-      /** `-SS`: slab objects with their address. */
-      readonly verbose: boolean;
     }
-  | { readonly kind: 'text'; readonly space: SpaceName; readonly lines: readonly TextLine[] }
+  | { readonly kind: 'text'; readonly space: SpaceName }
   | {
       readonly kind: 'raw';
       readonly space: SpaceName;
@@ -55,40 +52,57 @@ type RdData =
       readonly file: string;
     };
 
-type SpaceName = 'kernel' | 'user' | 'physical' | 'file';
+export type SpaceName = 'kernel' | 'user' | 'physical' | 'file';
 
 /** Characters in a line of `-a`. */
 const textWidth = 60;
-/** Longest text of `-a`, and largest file of `-r`, in bytes. */
+/** Longest text of `-a` without a count, in bytes. */
 const maxText = 1 << 20;
-const maxRaw = 256 * 1024 * 1024;
+/** Bytes read at a time. */
+const window = 64 * 1024;
 
-export const rd = defineCommand<RdData>({
+const size = (bits: string) => flag(bits, `words of ${bits} bits${bits === '64' ? ', as without it' : ''}`);
+
+const params = {
+  physical: flag('p', 'the address is physical'),
+  user: flag('u', "the address is in the current task's user memory; taken as such anyway below the kernel's half"),
+  file: flag('f', 'the address is an offset in the dump file'),
+  machine: flag('m', ''),
+  size8: size('8'),
+  size16: size('16'),
+  size32: size('32'),
+  size64: size('64'),
+  signed: flag('d', 'words in decimal, signed; bytes and 16-bit words are unsigned'),
+  unsigned: flag('D', 'words in decimal, unsigned'),
+  bare: flag('x', 'without the characters at the end of lines'),
+  network: flag('N', 'words in network byte order, for 16 and 32 bits'),
+  symbols: flag('s', "words that point into the kernel's image or modules as symbols"),
+  slabs: counted('S', 'and those that point to slab objects as [cache]; -SS as [address:cache]'),
+  text: flag(
+    'a',
+    'characters: to the first that is not printable or, with a count, every printable run among as many bytes',
+  ),
+  backwards: flag('R', 'backwards: the words that end with the one at the address'),
+  offset: valued('o', 'offset', values.word, 'begins this many bytes (decimal, or 0x) after the address'),
+  end: valued('e', 'end', values.place, 'up to this hexadecimal address, in place of a count'),
+  raw: valued('r', 'file', values.file, 'writes as many bytes to a file as they are'),
+  where: required('address[:cpus]', values.place),
+  count: optional('count', values.count),
+};
+
+type RdOptions = Options<typeof params>;
+
+export const rd = defineStream({
   name: 'rd',
   help: {
     summary: 'memory as words, characters or symbols',
     usage: [
-      '[-puf] [-8|-16|-32|-64] [-dDxN] [-s|-S|-SS] [-o OFFSET] [-e END] [-R] ADDRESS [COUNT]',
-      '-a [-puf] [-o OFFSET] [-e END] ADDRESS [COUNT]',
-      '-r FILE [-puf] [-o OFFSET] [-e END] ADDRESS [COUNT]',
+      '[-puf] [-8|-16|-32|-64] [-dDxN] [-s|-S|-SS] [-o offset] [-e end] [-R] address[:cpus] [count]',
+      '-a [-puf] [-o offset] [-e end] address [count]',
+      '-r file [-puf] [-o offset] [-e end] address [count]',
     ],
-    description: `Reads COUNT words (1 unless given) from ADDRESS: a symbol, hexadecimal digits, or a sum such as
-init_task+0x10. SYMBOL:CPUS reads each CPU's copy of a per-CPU variable.
-
-  -p         ADDRESS is physical
-  -u         ADDRESS is in the current task's user memory; taken as such anyway below the kernel's half
-  -f         ADDRESS is an offset in the dump file
-  -8 ... -64 bits of a word; 64 unless given
-  -d, -D     words in decimal, signed or unsigned; bytes and 16-bit words are unsigned in both
-  -x         without the characters at the end of lines
-  -N         words in network byte order, for 16 and 32 bits
-  -s         words that point into the kernel's image or modules as symbols
-  -S, -SS    and those that point to slab objects as [cache] or [address:cache]
-  -a         characters: to the first that is not printable or, with COUNT, every printable run among COUNT bytes
-  -R         backwards: the COUNT words that end with the one at ADDRESS
-  -o OFFSET  begins OFFSET bytes (decimal, or 0x) after ADDRESS
-  -e END     up to the hexadecimal address END, in place of COUNT
-  -r FILE    writes COUNT bytes to FILE as they are`,
+    description: `Reads words (1 unless a count is given) from an address: a symbol, hexadecimal digits, or a sum such as
+init_task+0x10. SYMBOL:CPUS reads each CPU's copy of a per-CPU variable.`,
     examples: [
       ['rd jiffies', 'one 64-bit word'],
       ['rd -a linux_banner', 'a string'],
@@ -96,57 +110,93 @@ init_task+0x10. SYMBOL:CPUS reads each CPU's copy of a per-CPU variable.
       ['rd runqueues:1 4', 'the runqueue of CPU 1'],
     ],
   },
+  params,
+  items: 'rows',
   collect: collectRd,
-  render: renderRd,
+  text: {
+    head: (head) =>
+      head.kind === 'raw'
+        ? `${head.bytes} bytes copied from 0x${hex(head.address)} to ${escapeTerminal(head.file)}\n`
+        : '',
+    item: (item, { options }, head) => itemText(item, head, options.slabs > 1),
+  },
 });
 
-function collectRd(context: CommandContext, args: readonly string[]): RdData {
-  // `-o -8` is an offset
-  const isSize = (word: string, i: number): boolean =>
-    /^-(8|16|32|64)$/.test(word) && !/^-[A-Za-z]*[oer]$/.test(args[i - 1] ?? '');
-  const size = Number(args.findLast(isSize)?.slice(1) ?? 64) as WordSize;
-  const options = parseOptions(
-    args.filter((word, i) => !isSize(word, i)),
-    'pufdDsSxNaRo:e:r:',
-  );
-  const [where, countWord, ...more] = options.args;
-  if (where === undefined || more.length > 0) throw new UsageError('');
-  const named = options.has('s') || options.has('S');
-  if (named && size !== 64) throw new UsageError('-s and -S need 64-bit words');
+function collectRd(context: CommandContext, options: RdOptions): Answer<RdHead, RdItem, null> {
+  const bits: WordSize = options.size8 ? 8 : options.size16 ? 16 : options.size32 ? 32 : 64;
+  const named = options.symbols || options.slabs > 0;
+  if (named && bits !== 64) throw new UsageError('-s and -S need 64-bit words');
 
-  const places = startAddresses(context, options, where);
+  const places = startAddresses(context, options);
   const { space, name } = chooseSpace(context, options, places[0]!.address);
-  const reader = { space, name };
-  if (options.value('r') !== null) return writeRaw(options, reader, places[0]!.address, countWord);
-  if (options.has('a')) return readText(context, options, reader, places[0]!.address, countWord);
-
-  const swap = options.has('N') && (size === 16 || size === 32);
-  const blocks = places.map(({ cpu, address }): WordBlock => {
-    const count = wordCount(options, address, countWord, size / 8);
-    const start = options.has('R') ? backwards(address, count, size) : address;
-    const { rows, fault } = inSpace(name, () => readWords(space, start, count, size, swap));
-    if (fault !== null) context.kernel.faults.record('rd', asPhysical(name, fault));
-    return { cpu, address: start, rows };
-  });
-  const show = options.has('d') ? 'signed' : options.has('D') ? 'unsigned' : 'hex';
-  return {
+  if (options.raw !== null) {
+    return { head: writeRaw(options, { space, name }, places[0]!.address, options.raw), items: noItems(null) };
+  }
+  if (options.text) {
+    return {
+      head: { kind: 'text', space: name },
+      items: readText(context, options, { space, name }, places[0]!.address),
+    };
+  }
+  const show = options.signed ? 'signed' : options.unsigned ? 'unsigned' : 'hex';
+  const head: RdHead = {
     kind: 'words',
     space: name,
-    size,
+    size: bits,
     show,
-    ascii: show === 'hex' && !options.has('x') && !named,
-    blocks,
-    names: named ? namesOf(context, blocks, options.has('S')) : null,
-    verbose: options.count('S') > 1,
+    ascii: show === 'hex' && !options.bare && !named,
   };
+  const swap = options.network && (bits === 16 || bits === 32);
+  function* rows(): Generator<RdItem, null> {
+    for (const { cpu, address } of places) {
+      const count = wordCount(options, address, bits / 8);
+      const start = options.backwards ? backwards(address, count, bits) : address;
+      let first = true;
+      for (const row of rowsFrom(context, { space, name }, start, count, bits, swap)) {
+        yield { kind: 'words', cpu, first, row, names: named ? namesOf(context, row, options.slabs > 0) : null };
+        first = false;
+      }
+    }
+    return null;
+  }
+  return { head, items: rows() };
+}
+
+/** Rows of words, a window of memory at a time; a page that cannot be read ends them. @throws MemoryFault for the first */
+function* rowsFrom(
+  { kernel }: CommandContext,
+  { space, name }: Reader,
+  start: VirtAddr,
+  count: number,
+  bits: WordSize,
+  swap: boolean,
+): Generator<WordRow> {
+  const perWindow = (window * 8) / bits;
+  for (let done = 0; done < count; done += perWindow) {
+    kernel.work.charge('bytes', window);
+    const from = offsetBy(start, done * (bits / 8));
+    const { rows, fault } = inSpace(name, () =>
+      readWords(space, from, Math.min(perWindow, count - done), bits, swap, done > 0),
+    );
+    yield* rows;
+    if (fault === null) continue;
+    kernel.faults.record('rd', asPhysical(name, fault));
+    return;
+  }
+}
+
+/** An address space with the name that tells it in messages. */
+interface Reader {
+  readonly space: AddressSpace;
+  readonly name: SpaceName;
 }
 
 function startAddresses(
   context: CommandContext,
-  options: ParsedOptions,
-  where: string,
-): { cpu: number | null; address: VirtAddr }[] {
-  const offset = options.value('o') === null ? 0 : offsetArgument(options.value('o')!);
+  options: RdOptions,
+): { readonly cpu: number | null; readonly address: VirtAddr }[] {
+  const { where } = options;
+  const offset = options.offset === null ? 0 : offsetArgument(options.offset);
   const { base, cpus } = splitCpuSpec(where);
   if (cpus !== null) {
     const symbol = context.kernel.symbols.find(base);
@@ -160,7 +210,7 @@ function startAddresses(
     }));
   }
   // a physical address or a file offset is never a symbol
-  const literal = options.has('p') || options.has('f') ? parseHex(where) : null;
+  const literal = options.physical || options.file ? parseHex(where) : null;
   return [{ cpu: null, address: offsetBy(literal ?? addressArgument(context, where), offset) }];
 }
 
@@ -170,29 +220,24 @@ function offsetArgument(word: string): number {
   return Number(match[2]) * (match[1] === '-' ? -1 : 1);
 }
 
-function chooseSpace(
-  context: CommandContext,
-  options: ParsedOptions,
-  address: VirtAddr,
-): { space: AddressSpace; name: SpaceName } {
+function chooseSpace(context: CommandContext, options: RdOptions, address: VirtAddr): Reader {
   const { kernel } = context;
-  if (options.has('p')) return { space: new PhysicalSpace(kernel.dump.memory), name: 'physical' };
-  if (options.has('f')) return { space: fileSpace(kernel.dump), name: 'file' };
-  if (options.has('u') || !kernel.arch.isKernelAddress(address)) {
+  if (options.physical) return { space: new PhysicalSpace(kernel.dump.memory), name: 'physical' };
+  if (options.file) return { space: fileSpace(kernel.dump), name: 'file' };
+  if (options.user || !kernel.arch.isKernelAddress(address)) {
     return { space: userMemory(kernel, context.task), name: 'user' };
   }
   return { space: kernel.space, name: 'kernel' };
 }
 
 /** Words asked for by a count or by where they end. */
-function wordCount(options: ParsedOptions, address: VirtAddr, countWord: string | undefined, unit: number): number {
-  const endWord = options.value('e');
-  if (endWord === null) return countWord === undefined ? 1 : countArgument(countWord);
+function wordCount({ end: endWord, count }: RdOptions, address: VirtAddr, unit: number): number {
+  if (endWord === null) return count ?? 1;
   const end = parseHex(endWord);
   if (end === null || end <= address) throw new UsageError(`invalid ending address: ${escapeTerminal(endWord)}`);
-  const count = Number((end - address) / BigInt(unit));
-  if (count === 0) throw new UsageError('invalid count request: 0');
-  return count;
+  const words = Number((end - address) / BigInt(unit));
+  if (words === 0) throw new UsageError('invalid count request: 0');
+  return words;
 }
 
 /** Runs a read; what it throws of physical memory is said to be physical. */
@@ -208,49 +253,43 @@ function asPhysical(name: SpaceName, fault: MemoryFault): MemoryFault {
   return name === 'physical' ? new MemoryFault('physical', fault.address, fault.reason) : fault;
 }
 
-function namesOf(context: CommandContext, blocks: readonly WordBlock[], slabs: boolean): WordName[] {
-  const { kernel } = context;
-  const names = new Map<bigint, WordName>();
-  for (const { rows } of blocks) {
-    for (const { words } of rows) {
-      for (const word of words) {
-        if (!kernel.arch.isKernelAddress(word) || names.has(word)) continue;
-        const place = kernel.place(word as VirtAddr);
-        const symbol = place === null ? null : `${place.symbol.name}${place.offset === 0 ? '' : `+${place.offset}`}`;
-        const cache = symbol === null && slabs ? slabCacheOf(kernel, word as VirtAddr) : null;
-        if (symbol !== null || cache !== null) names.set(word, { word, symbol, cache });
-      }
-    }
+function namesOf({ kernel }: CommandContext, { words }: WordRow, slabs: boolean): WordName[] {
+  const names: WordName[] = [];
+  for (const word of words) {
+    if (!kernel.arch.isKernelAddress(word) || names.some((name) => name.word === word)) continue;
+    const place = kernel.place(word as VirtAddr);
+    const symbol = place === null ? null : `${place.symbol.name}${place.offset === 0 ? '' : `+${place.offset}`}`;
+    const cache = symbol === null && slabs ? slabCacheOf(kernel, word as VirtAddr) : null;
+    if (symbol !== null || cache !== null) names.push({ word, symbol, cache });
   }
-  return [...names.values()];
+  return names;
 }
 
-function readText(
-  context: CommandContext,
-  options: ParsedOptions,
-  { space, name }: { space: AddressSpace; name: SpaceName },
+function* readText(
+  { kernel }: CommandContext,
+  options: RdOptions,
+  { space, name }: Reader,
   address: VirtAddr,
-  countWord: string | undefined,
-): RdData {
-  const limited = countWord !== undefined || options.value('e') !== null;
-  const length = limited ? Math.min(wordCount(options, address, countWord, 1), maxText) : maxText;
-  const lines: TextLine[] = [];
+): Generator<RdItem, null> {
+  const limited = options.count !== null || options.end !== null;
+  const length = limited ? wordCount(options, address, 1) : maxText;
   let run = '';
   let start = 0;
-  const flush = (): void => {
-    if (run !== '') lines.push({ address: offsetBy(address, start), text: run });
+  function* flush(): Generator<RdItem> {
+    if (run !== '') yield { kind: 'text', address: offsetBy(address, start), text: run };
     run = '';
-  };
+  }
   const { pageSize } = space.memory;
   let done = false;
   for (let at = 0; at < length && !done; ) {
+    kernel.work.charge('bytes', pageSize);
     const from = offsetBy(address, at);
     const { bytes, fault } = space.readUpTo(from, Math.min(length - at, pageSize - Number(from % BigInt(pageSize))));
     for (const [i, byte] of bytes.entries()) {
       const isText = byte >= 0x20 && byte < 0x7f;
       if (isText && run === '') start = at + i;
       if (isText) run += String.fromCharCode(byte);
-      if (!isText || run.length === textWidth) flush();
+      if (!isText || run.length === textWidth) yield* flush();
       if (!isText && !limited) {
         done = true;
         break;
@@ -258,63 +297,50 @@ function readText(
     }
     if (fault !== null) {
       if (at === 0 && bytes.length === 0) throw asPhysical(name, fault);
-      context.kernel.faults.record('rd', asPhysical(name, fault));
+      kernel.faults.record('rd', asPhysical(name, fault));
       break;
     }
     at += bytes.length;
   }
-  flush();
-  return { kind: 'text', space: name, lines };
+  yield* flush();
+  return null;
 }
 
-function writeRaw(
-  options: ParsedOptions,
-  { space, name }: { space: AddressSpace; name: SpaceName },
-  address: VirtAddr,
-  countWord: string | undefined,
-): RdData {
-  if (countWord === undefined && options.value('e') === null) {
-    throw new UsageError('-r needs a count or -e');
-  }
-  const count = wordCount(options, address, countWord, 1);
-  if (count > maxRaw) throw new UsageError(`${count} bytes are too many for one file`);
-  const file = options.value('r')!;
-  const bytes = inSpace(name, () => space.read(address, count));
+function writeRaw(options: RdOptions, { space, name }: Reader, address: VirtAddr, file: string): RdHead {
+  if (options.count === null && options.end === null) throw new UsageError('-r needs a count or -e');
+  const count = wordCount(options, address, 1);
+  let done = 0;
   try {
-    writeFileSync(file, bytes);
+    const fd = openSync(file, 'w');
+    try {
+      while (done < count) {
+        const bytes = inSpace(name, () => space.read(offsetBy(address, done), Math.min(window, count - done)));
+        writeSync(fd, bytes);
+        done += bytes.length;
+      }
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
+    if (error instanceof MemoryFault) throw error;
     throw new UsageError(`${file} cannot be written: ${messageOf(error)}`);
   }
   return { kind: 'raw', space: name, address, bytes: count, file };
 }
 
-function renderRd(data: RdData): string {
-  switch (data.kind) {
-    case 'raw':
-      return `${data.bytes} bytes copied from 0x${hex(data.address)} to ${escapeTerminal(data.file)}\n`;
-    case 'text':
-      return data.lines.map(({ address, text }) => `${hex(address).padStart(16)}:  ${text}\n`).join('');
-    case 'words': {
-      const names = new Map((data.names ?? []).map((name) => [name.word, name]));
-      const nameOf = (word: bigint): string | null => {
-        const found = names.get(word);
-        if (found === undefined) return null;
-        if (found.symbol !== null) return escapeTerminal(found.symbol);
-        const cache = escapeTerminal(found.cache ?? '');
-        return data.verbose ? `[${hex(word)}:${cache}]` : `[${cache}]`;
-      };
-      const format: WordFormat = {
-        size: data.size,
-        show: data.show,
-        ascii: data.ascii,
-        ...(data.names === null ? {} : { name: nameOf }),
-      };
-      return data.blocks
-        .map(({ cpu, address, rows }) => {
-          const header = cpu === null ? '' : `[${cpu}]: ${hex(address)}\n`;
-          return header + wordRowsText(rows, format);
-        })
-        .join('');
-    }
-  }
+function itemText(item: RdItem, head: RdHead, verbose: boolean): string {
+  if (item.kind === 'text') return `${hex(item.address).padStart(16)}:  ${item.text}\n`;
+  if (head.kind !== 'words') return '';
+  const { cpu, first, row, names } = item;
+  const nameOf = (word: bigint): string | null => {
+    const found = names?.find((name) => name.word === word);
+    if (found === undefined) return null;
+    if (found.symbol !== null) return escapeTerminal(found.symbol);
+    const cache = escapeTerminal(found.cache ?? '');
+    return verbose ? `[${hex(word)}:${cache}]` : `[${cache}]`;
+  };
+  const { size, show, ascii } = head;
+  const format: WordFormat = { size, show, ascii, ...(names === null ? {} : { name: nameOf }) };
+  const header = cpu === null || !first ? '' : `[${cpu}]: ${hex(row.address)}\n`;
+  return header + wordRowsText([row], format);
 }

@@ -1,90 +1,123 @@
-// help: what commands there are, and what each does.
-import { NotFoundError, UsageError } from '../../base/errors.ts';
-import { type Command, type CommandHelp, defineCommand } from '../command.ts';
+// help: what commands there are, and what each does. The pages are made of what the commands declare.
+import { assertNever, NotFoundError, UsageError } from '../../base/errors.ts';
+import { type Command, defineCommand } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { type Kind, type Param, rest, valued, values } from '../params.ts';
+import { pageText, usageForms } from '../usage.ts';
+import { topics } from './help_topics.ts';
 
-interface CommandEntry extends CommandHelp {
+/** An option or argument, as data: what a form, a completion or a tool's schema is made from. */
+export interface ParamEntry {
   readonly name: string;
+  /** null for an argument. */
+  readonly letter: string | null;
+  readonly kind: Kind;
+  readonly arity: Param<unknown>['arity'];
+  readonly value: string;
+  readonly help: string;
+  readonly excludes: readonly string[];
+  readonly group: string | null;
 }
 
-type HelpData =
-  | { readonly kind: 'list'; readonly commands: readonly { readonly name: string; readonly summary: string }[] }
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Forms of its arguments, without its name. */
+  readonly usage: readonly string[];
+  readonly description: string;
+  readonly params: readonly ParamEntry[];
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+}
+
+export type HelpData =
+  | {
+      readonly kind: 'list' | 'found';
+      readonly commands: readonly { readonly name: string; readonly summary: string }[];
+    }
   | { readonly kind: 'commands'; readonly commands: readonly CommandEntry[] }
   | { readonly kind: 'topic'; readonly topic: string; readonly text: string };
 
-const topics: Readonly<Record<string, string>> = {
-  input: `A line is a command with its arguments, and where its output goes.
+export const help = defineCommand({
+  name: 'help',
+  help: {
+    summary: 'what commands there are, and what each does',
+    usage: ['[command]...', 'all', 'input', 'output', '-k word'],
+    description: `Lists the commands, or explains those named: "help all" every one, "help input" how command lines are
+written, "help output" where output goes and how to read it.`,
+    examples: [
+      ['help bt', 'what bt can show'],
+      ['help -k mutex', 'which commands have to do with mutexes'],
+    ],
+  },
+  params: {
+    word: valued('k', 'word', values.word, 'the commands whose help has this word'),
+    commands: rest('command', values.command),
+  },
+  collect: (context, { word, commands: names }) => collectHelp(context, word, names),
+  render: renderHelp,
+});
 
-  COMMAND ARGS            runs a command; "help" lists them
-  COMMAND | SHELL-LINE    pipes its output into a line of the system's shell
-  COMMAND > FILE          writes its output to a file; >> appends
-  < FILE                  runs the commands in a file, one a line
-  !SHELL-LINE             runs a line in the system's shell; ! alone starts a shell
-  # TEXT, // TEXT         a comment
-  exit, quit, q           leaves
+function collectHelp({ commands }: CommandContext, word: string | null, names: readonly string[]): HelpData {
+  const all = [...commands.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const summary = ({ name, help }: Command) => ({ name, summary: help.summary });
+  if (word !== null) {
+    const wanted = word.toLowerCase();
+    const found = all.filter((command) => pageText(entryOf(command)).toLowerCase().includes(wanted));
+    return { kind: 'found', commands: found.map(summary) };
+  }
+  if (names.length === 0) return { kind: 'list', commands: all.map(summary) };
+  if (names.length === 1 && names[0] === 'all') return { kind: 'commands', commands: all.map(entryOf) };
+  if (names.length === 1 && Object.hasOwn(topics, names[0]!)) {
+    return { kind: 'topic', topic: names[0]!, text: topics[names[0]!]! };
+  }
+  if (names.some((name) => name.startsWith('-') && name !== '-')) throw new UsageError('');
+  return {
+    kind: 'commands',
+    commands: names.map((name) => {
+      const found = commands.get(name);
+      if (found === undefined) throw new NotFoundError('command', name);
+      return entryOf(found);
+    }),
+  };
+}
 
-A word that is no command is taken as a symbol, and then as the name of a struct: "jiffies" is "p jiffies",
-"list_head" is "struct list_head".
+/** A command's page as data. */
+export function entryOf({ name, help, params }: Command): CommandEntry {
+  return {
+    name,
+    summary: help.summary,
+    usage: help.usage ?? usageForms(params),
+    description: help.description,
+    params: Object.entries(params).map(([key, param]) => ({
+      name: key,
+      letter: param.letter,
+      kind: param.kind,
+      arity: param.arity,
+      value: param.value,
+      help: param.help,
+      excludes: param.excludes,
+      group: param.group,
+    })),
+    examples: help.examples,
+  };
+}
 
-Numbers: addresses are hexadecimal, with or without 0x; pids and counts decimal. A word that is both a
-hexadecimal number and a symbol is the symbol. "..." keeps blanks in one argument; (...) is an expression.
-CPUs are written as 1,3,5-7 or a for all.`,
-  output: `Every command prints to standard output what it could read. What it could not read, and why, goes to standard
-error, with the address: excluded by the dump's filter, not in the dump, not mapped, lost to a cut file, or
-corrupt.
-
-Text that comes from the dump (names of tasks, the log) has its control characters written as \\xNN.
-
-With --json, each command prints one line of JSON: {"command": ..., "data": ..., "faults": [...]}. Addresses and other
-64-bit values are strings such as "0xffffffff81000000".
-
-radix, shown and changed by "set radix", is how values are printed: 10 or 16. Most commands have -d and -x to
-choose for once.`,
-};
-
-/** The `help` command over these commands. @param commands asked each time, since `help` is one of them */
-export function helpOn(commands: () => readonly Command[]): Command {
-  return defineCommand<HelpData>({
-    name: 'help',
-    help: {
-      summary: 'what commands there are, and what each does',
-      usage: ['[command]...', 'all', 'input', 'output'],
-      description: `Lists the commands, or explains those named.
-
-  all      explains every command
-  input    how command lines are written
-  output   where output goes, and how to read it`,
-      examples: [['help bt', 'what bt can show']],
-    },
-    collect(_context, args) {
-      const entry = ({ name, help }: Command): CommandEntry => ({ name, ...help });
-      if (args.length === 0) {
-        return { kind: 'list', commands: commands().map(({ name, help }) => ({ name, summary: help.summary })) };
-      }
-      if (args.length === 1 && args[0] === 'all') return { kind: 'commands', commands: commands().map(entry) };
-      if (args.length === 1 && Object.hasOwn(topics, args[0]!)) {
-        return { kind: 'topic', topic: args[0]!, text: topics[args[0]!]! };
-      }
-      if (args.some((word) => word.startsWith('-'))) throw new UsageError('');
-      return {
-        kind: 'commands',
-        commands: args.map((word) => {
-          const found = commands().find(({ name }) => name === word);
-          if (found === undefined) throw new NotFoundError('command', word);
-          return entry(found);
-        }),
-      };
-    },
-    render(data) {
-      switch (data.kind) {
-        case 'list':
-          return `\n${columns(data.commands.map(({ name }) => name))}\nhelp COMMAND explains one of them; help all, every one; help input and help output, the rest.\n`;
-        case 'topic':
-          return `${data.text}\n`;
-        case 'commands':
-          return data.commands.map(renderCommand).join('\n');
-      }
-    },
-  });
+function renderHelp(data: HelpData): string {
+  switch (data.kind) {
+    case 'list':
+      return `\n${columns(data.commands.map(({ name }) => name))}\nhelp COMMAND explains one of them; help all, every one; help input and help output, the rest.\n`;
+    case 'found': {
+      const width = Math.max(0, ...data.commands.map(({ name }) => name.length));
+      const lines = data.commands.map(({ name, summary }) => `${name.padEnd(width)}  ${summary}\n`);
+      return lines.length === 0 ? '(no command)\n' : lines.join('');
+    }
+    case 'topic':
+      return `${data.text}\n`;
+    case 'commands':
+      return data.commands.map(pageText).join('\n');
+    default:
+      return assertNever(data);
+  }
 }
 
 /** In five columns, read from top to bottom. */
@@ -96,11 +129,4 @@ function columns(names: readonly string[]): string {
       .trimEnd(),
   );
   return `${lines.join('\n')}\n`;
-}
-
-function renderCommand({ name, summary, usage, description, examples }: CommandEntry): string {
-  const forms = usage.map((form) => `  ${name}${form === '' ? '' : ` ${form}`}\n`).join('');
-  const body = `${description.replace(/^(?=.)/gm, '  ')}\n`;
-  const shown = examples.map(([line, meaning]) => `  crash> ${line.padEnd(36)} ${meaning}\n`).join('');
-  return `NAME\n  ${name} - ${summary}\n\nSYNOPSIS\n${forms}\nDESCRIPTION\n${body}${shown === '' ? '' : `\nEXAMPLES\n${shown}`}`;
 }

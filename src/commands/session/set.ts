@@ -7,7 +7,7 @@ import { crashedTask } from '../../kernel/panic.ts';
 import type { Task, TaskState } from '../../kernel/sched.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseCpus } from '../context.ts';
-import { parseOptions } from '../options.ts';
+import { flag, type Options, optional, valued, values } from '../params.ts';
 
 interface ContextTask {
   readonly pid: number;
@@ -26,24 +26,31 @@ interface Variable {
   readonly value: string;
 }
 
-type SetData =
+export type SetData =
   | { readonly kind: 'task'; readonly task: ContextTask; readonly silent: boolean }
   | { readonly kind: 'variables'; readonly variables: readonly Variable[] };
 
-export const set = defineCommand<SetData>({
+const params = {
+  panicked: flag('p', 'back to the task that panicked'),
+  cpu: valued('c', 'cpu', values.word, 'the task that this CPU was running'),
+  active: valued(
+    'a',
+    'pid|task',
+    values.task,
+    'declares this to be the task that its CPU was running, where the dump has that wrong',
+  ),
+  variables: flag('v', 'shows the variables'),
+  name: optional('pid|task|variable', values.word),
+  value: optional('value', values.word),
+};
+
+export const set = defineCommand({
   name: 'set',
   help: {
     summary: 'the current task, and how values are printed',
     usage: ['[pid|task]', '-p', '-c cpu', '-a pid|task', '[variable [value]]', '-v'],
     description: `Shows or changes the current task, which bt, task, files and others mean when no task is named. At first
-it is the task that panicked.
-
-  (none)       shows the current task
-  pid|task     makes this the current task: a pid, or the address of a task_struct
-  -p           back to the task that panicked
-  -c cpu       the task that this CPU was running
-  -a pid|task  declares this to be the task that its CPU was running, where the dump has that wrong
-  -v           shows the variables
+it is the task that panicked. Without arguments it is shown; a pid or the address of a task_struct changes it.
 
 Variables: a name alone shows it, with a value changes it.
   radix 10|16  how values are printed when neither -x nor -d is given; also: hex, dec
@@ -54,17 +61,15 @@ Variables: a name alone shows it, with a value changes it.
       ['set radix 16', 'hexadecimal from now on'],
     ],
   },
+  params,
   collect: collectSet,
   render: renderSet,
 });
 
-function collectSet(context: CommandContext, args: readonly string[]): SetData {
-  const options = parseOptions(args, 'pc:a:v');
-  const [first, second] = options.args;
-  if (options.args.length > 2) throw new UsageError('');
-  if (options.has('v')) return { kind: 'variables', variables: variables(context) };
+function collectSet(context: CommandContext, options: Options<typeof params>): SetData {
+  const { name: first, value: second, cpu: spec, active } = options;
+  if (options.variables) return { kind: 'variables', variables: variables(context) };
 
-  const spec = options.value('c');
   if (spec !== null) {
     const [cpu] = parseCpus(context, /^\d+$/.test(spec) ? spec : '');
     const task = context.kernel.tasks.active(cpu!);
@@ -72,22 +77,20 @@ function collectSet(context: CommandContext, args: readonly string[]): SetData {
     context.task = task;
     return { kind: 'task', task: contextTask(context), silent: true };
   }
-  const active = options.value('a');
   if (active !== null) {
-    const task = context.taskByWord(active);
-    context.kernel.tasks.setActive(task);
+    context.kernel.tasks.setActive(active);
     return { kind: 'task', task: contextTask(context), silent: true };
   }
-  if (options.has('p')) {
+  if (options.panicked) {
     const crashed = crashedTask(context.kernel);
     if (crashed === null) throw new UsageError('no task panicked, as far as the dump tells');
     context.task = crashed.task;
-  } else if (first !== undefined) {
+  } else if (first !== null) {
     if (Object.hasOwn(variableTable, first)) {
-      variableTable[first]!.change(context, second ?? null);
+      variableTable[first]!.change(context, second);
       return { kind: 'variables', variables: [variableTable[first]!.show(context)] };
     }
-    if (second !== undefined) throw new UsageError(`no such variable: ${escapeLine(first)}`);
+    if (second !== null) throw new UsageError(`no such variable: ${escapeLine(first)}`);
     context.task = context.taskByWord(first);
   }
   return { kind: 'task', task: contextTask(context), silent: false };

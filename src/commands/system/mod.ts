@@ -1,14 +1,14 @@
 // mod: the loaded modules.
 
 import type { VirtAddr } from '../../base/address.ts';
-import { UsageError } from '../../base/errors.ts';
 import { escapeLine, hex16 } from '../../base/text.ts';
 import type { ModuleRange } from '../../kernel/module.ts';
 import { defineCommand } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { parseOptions } from '../options.ts';
+import { flag } from '../params.ts';
 
-interface ModuleRow {
+/** A module as `mod` shows it. */
+export interface ModuleRow {
   /** The struct module. */
   readonly module: VirtAddr;
   readonly name: string;
@@ -23,35 +23,36 @@ interface ModuleRow {
   readonly ranges: readonly ModuleRange[];
 }
 
-interface ModData {
+export interface ModData {
   readonly modules: readonly ModuleRow[];
   readonly show: 'list' | 'taints';
   /** Text and data of a module are apart (since 6.4), so its size is more than what follows its base. */
   readonly apart: boolean;
 }
 
-export const mod = defineCommand<ModData>({
+export const mod = defineCommand({
   name: 'mod',
   help: {
     summary: 'loaded modules',
-    usage: ['', '-t'],
     description: `Lists the loaded modules by address: the struct module, name, where it lies, and its size in bytes.
-Their symbols and types are read from the dump; there is nothing to load.
-
-  -t   only the modules that taint the kernel, with letters: P proprietary, O out of tree, F forced,
-       C staging, E unsigned, K live patch, X and N as the distribution or a test set them`,
+Their symbols and types are read from the dump; there is nothing to load.`,
     examples: [
       ['mod', 'all modules'],
       ['mod -t', 'modules to be suspicious of'],
     ],
   },
-  collect: collectMod,
+  params: {
+    taints: flag(
+      't',
+      `only the modules that taint the kernel, with letters: P proprietary, O out of tree, F forced,
+C staging, E unsigned, K live patch, X and N as the distribution or a test set them`,
+    ),
+  },
+  collect: (context, options) => collectMod(context, options.taints),
   render: renderMod,
 });
 
-function collectMod(context: CommandContext, args: readonly string[]): ModData {
-  const options = parseOptions(args, 't');
-  if (options.args.length > 0) throw new UsageError('');
+function collectMod(context: CommandContext, onlyTainted: boolean): ModData {
   context.kernel.address('modules'); // not to be there is not to be empty
   const modules = context.kernel.modules.map((module) => ({
     module: module.object.address,
@@ -66,8 +67,8 @@ function collectMod(context: CommandContext, args: readonly string[]): ModData {
   }));
   modules.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
   return {
-    modules: options.has('t') ? modules.filter(({ taints }) => taints !== '') : modules,
-    show: options.has('t') ? 'taints' : 'list',
+    modules: onlyTainted ? modules.filter(({ taints }) => taints !== '') : modules,
+    show: onlyTainted ? 'taints' : 'list',
     apart: context.kernel.modules[0]?.object.has('mem') === true,
   };
 }

@@ -14,7 +14,7 @@ import { crashTime } from '../../kernel/timekeeping.ts';
 import { readUtsname, type Utsname } from '../../kernel/utsname.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseNumber } from '../context.ts';
-import { parseOptions } from '../options.ts';
+import { flag, optional, values } from '../params.ts';
 import { duration, wallClock } from './time_text.ts';
 import { uptimeSeconds } from './uptime.ts';
 
@@ -42,45 +42,46 @@ export interface SystemSummary {
   readonly panic: string | null;
 }
 
-type SysData =
+export type SysData =
   | { readonly kind: 'summary'; readonly summary: SystemSummary }
   | { readonly kind: 'taint'; readonly mask: bigint; readonly flags: readonly TaintFlag[] }
   | { readonly kind: 'dmi'; readonly fields: readonly DmiField[] }
   | { readonly kind: 'calls'; readonly calls: readonly SystemCall[] }
   | { readonly kind: 'config'; readonly text: string };
 
-export const sys = defineCommand<SysData>({
+export const sys = defineCommand({
   name: 'sys',
   help: {
     summary: 'the machine, the kernel, and why it died',
     usage: ['', '-c [name|number]', '-i', '-t', 'config'],
-    description: `Prints the facts of the dump and of the machine.
-
-  (none)   dump, CPUs, date and uptime at the crash, load, memory, kernel, and the line of the log that says why
-           it died. DATE and times are UTC. [PARTIAL DUMP]: pages were left out on purpose; [INCOMPLETE]: the
-           file is cut or was not finished
-  -c       the system call table; with a number (decimal or 0x...) or a part of a name, only those entries
-  -i       what the firmware told about the machine (DMI)
-  -t       what taints the kernel: the mask, and a letter for each of its bits
-  config   the kernel's configuration, if it was built with CONFIG_IKCONFIG`,
+    description: `Prints the facts of the dump and of the machine: dump, CPUs, date and uptime at the crash, load, memory,
+kernel, and the line of the log that says why it died. DATE and times are UTC. [PARTIAL DUMP]: pages were left out on
+purpose; [INCOMPLETE]: the file is cut or was not finished. "sys config" prints the kernel's configuration, if it was
+built with CONFIG_IKCONFIG.`,
     examples: [
       ['sys', 'the first thing to look at'],
       ['sys -c openat', 'who serves a system call; a hooked one shows here'],
     ],
   },
+  params: {
+    calls: flag('c', 'the system call table; with a number (decimal or 0x...) or a part of a name, only those entries'),
+    dmi: flag('i', 'what the firmware told about the machine (DMI)'),
+    taint: flag('t', 'what taints the kernel: the mask, and a letter for each of its bits'),
+    what: optional('config|name|number', values.word),
+  },
   collect: collectSys,
   render: renderSys,
 });
 
-function collectSys(context: CommandContext, args: readonly string[]): SysData {
-  const options = parseOptions(args, 'cit');
-  const { kernel } = context;
-  const config = options.args.length === 1 && options.args[0] === 'config';
-  if (options.args.length > (options.has('c') || config ? 1 : 0)) throw new UsageError('');
-  if (config) return { kind: 'config', text: kernelConfig(kernel) };
-  if (options.has('t')) return { kind: 'taint', ...taints(kernel) };
-  if (options.has('i')) return { kind: 'dmi', fields: readDmi(kernel) };
-  if (options.has('c')) return { kind: 'calls', calls: chooseCalls(systemCalls(kernel), options.args[0] ?? null) };
+function collectSys(
+  { kernel }: CommandContext,
+  { calls, dmi, taint, what }: { calls: boolean; dmi: boolean; taint: boolean; what: string | null },
+): SysData {
+  if (what === 'config' && !calls) return { kind: 'config', text: kernelConfig(kernel) };
+  if (what !== null && !calls) throw new UsageError('');
+  if (taint) return { kind: 'taint', ...taints(kernel) };
+  if (dmi) return { kind: 'dmi', fields: readDmi(kernel) };
+  if (calls) return { kind: 'calls', calls: chooseCalls(systemCalls(kernel), what) };
   return { kind: 'summary', summary: systemSummary(kernel) };
 }
 

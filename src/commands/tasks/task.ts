@@ -1,17 +1,17 @@
 // task: the task_struct and thread_info of tasks.
 
 import type { VirtAddr } from '../../base/address.ts';
-import { messageOf, UsageError } from '../../base/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { escapeTerminal } from '../../base/text.ts';
 import { memberText, type ValueStyle, valueText } from '../../debuginfo/c_value.ts';
 import { findMember } from '../../debuginfo/type.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { Task } from '../../kernel/sched.ts';
-import { defineCommand } from '../command.ts';
+import { defineStream } from '../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
-import { parseOptions } from '../options.ts';
+import { flag, repeated, rest, values } from '../params.ts';
 
-interface TaskStruct {
+export interface TaskStruct {
   /** `task_struct` or `thread_info`. */
   readonly type: string;
   readonly address: VirtAddr;
@@ -19,14 +19,14 @@ interface TaskStruct {
   readonly value: string | null;
 }
 
-interface TaskMember {
+export interface TaskMember {
   readonly path: string;
   /** `  pid = 1,`; null if neither struct has such a member, or it cannot be read. */
   readonly text: string | null;
   readonly problem: string | null;
 }
 
-interface TaskReport {
+export interface TaskReport {
   readonly task: TaskLabel;
   /** Without -R. */
   readonly structs: readonly TaskStruct[];
@@ -34,59 +34,61 @@ interface TaskReport {
   readonly members: readonly TaskMember[];
 }
 
-export const task = defineCommand<readonly TaskReport[]>({
+export const task = defineStream({
   name: 'task',
   help: {
     summary: "a task's task_struct and thread_info",
-    usage: ['[-R member[,member]...] [-x|-d] [pid|task]...'],
     description: `Prints the task_struct and the thread_info of the current task, or of the tasks named by pid or by the address
-of their task_struct.
-
-  -R members  only these members of either struct: names, dotted paths, elements of arrays (comm,se.vruntime,rt.run_list);
-              may be given more than once
-  -x          numbers in hexadecimal
-  -d          numbers in decimal`,
+of their task_struct.`,
     examples: [
       ['task -R pid,comm,flags -x', 'some members of the current task'],
       ['task 1 | grep -n on_cpu', 'all of it, searched'],
     ],
   },
-  collect: collectTask,
-  render: (reports) => reports.map(renderReport).join('\n'),
+  params: {
+    members: repeated(
+      'R',
+      'members',
+      values.member,
+      `only these members of either struct: names, dotted paths, elements of arrays (comm,se.vruntime,rt.run_list);
+may be given more than once`,
+    ),
+    hex: flag('x', 'numbers in hexadecimal', { excludes: ['d'] }),
+    decimal: flag('d', 'numbers in decimal', { excludes: ['x'] }),
+    tasks: rest('pid|task', values.task),
+  },
+  items: 'tasks',
+  collect: (context, options) => ({
+    head: null,
+    items: reports(
+      context,
+      options.tasks.length === 0 ? [context.task] : options.tasks,
+      options.members.flatMap(({ value }) => value.split(',').filter((path) => path !== '')),
+      options.hex ? 16 : options.decimal ? 10 : context.radix,
+    ),
+  }),
+  text: { item: (report, _view, _head, index) => `${index > 0 ? '\n' : ''}${renderReport(report)}` },
 });
 
-function collectTask(context: CommandContext, args: readonly string[]): TaskReport[] {
-  // -R may be given several times: join what it got
-  const { rest, members } = takeMembers(args);
-  const options = parseOptions(rest, 'xd');
-  if (options.has('x') && options.has('d')) throw new UsageError('-x and -d exclude each other');
-  const { kernel } = context;
-  const tasks = options.args.length === 0 ? [context.task] : options.args.map((word) => context.taskByWord(word));
+function* reports(
+  { kernel }: CommandContext,
+  tasks: readonly Task[],
+  members: readonly string[],
+  radix: 10 | 16,
+): Generator<TaskReport, null> {
   const style: ValueStyle = {
-    radix: options.has('x') ? 16 : options.has('d') ? 10 : context.radix,
+    radix,
     symbolize: (address) => symbolic(kernel, address),
     onFault: (fault) => kernel.faults.record('task', fault),
   };
-  return tasks.map((task) => ({
-    task: taskLabel(task),
-    structs: members.length > 0 ? [] : structsOf(kernel, task, style),
-    members: members.map((path) => memberOf(kernel, task, path, style)),
-  }));
-}
-
-function takeMembers(args: readonly string[]): { rest: string[]; members: string[] } {
-  const rest: string[] = [];
-  const members: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const word = args[i]!;
-    if (!word.startsWith('-R')) rest.push(word);
-    else {
-      const list = word.length > 2 ? word.slice(2) : args[++i];
-      if (list === undefined) throw new UsageError('-R needs names of members');
-      members.push(...list.split(',').filter((path) => path !== ''));
-    }
+  for (const task of tasks) {
+    yield {
+      task: taskLabel(task),
+      structs: members.length > 0 ? [] : structsOf(kernel, task, style),
+      members: members.map((path) => memberOf(kernel, task, path, style)),
+    };
   }
-  return { rest, members };
+  return null;
 }
 
 /** task_struct, and thread_info unless the task has none that is told apart. */

@@ -6,62 +6,89 @@ import { memberText, valueText } from '../../debuginfo/c_value.ts';
 import { KernelObject } from '../../debuginfo/object.ts';
 import { strip } from '../../debuginfo/type.ts';
 import { addressArgument } from '../address.ts';
-import { defineCommand } from '../command.ts';
+import { type Answer, defineStream } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
-import { type ParsedOptions, parseOptions } from '../options.ts';
+import { flag, type Options, radixOf, radixParams, repeated, rest, valued, values } from '../params.ts';
 import { evaluateAddress } from './expression.ts';
-import { type ListEnd, type ListWalk, type Loop, walkList } from './list_walk.ts';
+import { type ListEnd, type Loop, type WalkEnd, walkList } from './list_walk.ts';
 import { offsetArgument, type StructSpec, splitStructSpec, structSpec } from './struct_spec.ts';
 import { asText, eachMember, type StructStyle, type StructValue, structValue, typeTitle } from './struct_value.ts';
 import { valueData } from './value_data.ts';
-import { chosenRadix, valueStyle } from './value_style.ts';
+import { valueStyle } from './value_style.ts';
 
-interface ListEntry {
+export interface ListEntry {
   /** Of the struct; of the link itself with `-l` and without an offset. */
   readonly address: VirtAddr;
-  /** One for each `-s` or `-S`; null where nothing of it can be read. */
-  readonly structs?: readonly (StructValue | null)[];
+  /** One for each `-s` or `-S`, null where nothing of it can be read; null without these. */
+  readonly structs: readonly (StructValue | null)[] | null;
 }
 
-interface ListData {
+export interface ListHead {
   readonly start: VirtAddr;
-  readonly entries: readonly ListEntry[];
+}
+
+/** How the list ended. */
+export interface ListTail {
+  readonly count: number;
   readonly end: ListEnd;
   readonly loop: Loop | null;
 }
 
-export const list = defineCommand<ListData>({
+const params = {
+  backwards: flag('r', 'backwards, by prev'),
+  brent: flag('B', 'finds loops without keeping what was seen: for very long lists'),
+  isHead: flag('H', 'the start is a list_head of its own: the structs on it have theirs at the offset', {
+    excludes: ['h'],
+  }),
+  isOnList: flag('h', 'the start is a struct on the list with its list_head at the offset', { excludes: ['H'] }),
+  headOffset: valued(
+    'O',
+    'offset',
+    values.member,
+    'with -h: the start is another kind of struct, which heads the list with a list_head at this offset',
+  ),
+  offset: valued(
+    'o',
+    'offset',
+    values.member,
+    'where in a struct its link is: bytes, or struct.member; -o can be left out before the latter',
+  ),
+  end: valued('e', 'end', values.place, 'an address that ends the list'),
+  shown: repeated('s', 'struct', values.type, 'shows each as a struct, or struct.member,... some members of it'),
+  plain: repeated('S', 'struct', values.type, 'the same with plain numbers and strings'),
+  back: valued('l', 'offset', values.member, 'the addresses are those of members at this offset in the -s struct'),
+  ...radixParams,
+  words: rest('start', values.place),
+};
+
+type ListOptions = Options<typeof params>;
+
+export const list = defineStream({
   name: 'list',
   help: {
     summary: 'linked lists of any make',
     usage: [
-      '[-rB] [[-o] OFFSET] [-e END] [-s STRUCT|-S STRUCT]... [-l OFFSET] [-x|-d] START',
-      '[-rB] [[-o] OFFSET] [-e END] [-s STRUCT|-S STRUCT]... [-x|-d] -H START',
-      '[-rB] [[-o] OFFSET] [-O OFFSET] [-e END] [-s STRUCT|-S STRUCT]... [-x|-d] -h START',
+      '[-rB] [[-o] offset] [-e end] [-s struct|-S struct]... [-l offset] [-x|-d] start',
+      '[-rB] [[-o] offset] [-e end] [-s struct|-S struct]... [-x|-d] -H start',
+      '[-rB] [[-o] offset] [-O offset] [-e end] [-s struct|-S struct]... [-x|-d] -h start',
     ],
-    description: `Prints the addresses of what is on a list, and ends at its start, at NULL, at END, or at a loop. START is a
-symbol, hexadecimal digits, or an expression.
-
-  START       is the first struct; OFFSET is where in it the pointer to the next one is (0 unless given)
-  -H START    is a list_head of its own: the structs on it have theirs at OFFSET
-  -h START    is a struct on the list with its list_head at OFFSET
-  -O OFFSET   with -h: START is another kind of struct, which heads the list with a list_head at this offset
-  -o OFFSET   bytes, or STRUCT.MEMBER; -o can be left out before the latter
-  -e END      an address that ends the list
-  -r          backwards, by prev
-  -s STRUCT   shows each as a struct, or STRUCT.MEMBER,... some members of it
-  -S STRUCT   the same with plain numbers and strings
-  -l OFFSET   the addresses are those of members at this offset in the -s struct
-  -B          finds loops without keeping what was seen: for very long lists
-  -x, -d      values in hexadecimal or decimal`,
+    description: `Prints the addresses of what is on a list, and ends at its start, at NULL, at the end given, or at a loop. The start
+is a symbol, hexadecimal digits, or an expression: the first struct, in which the pointer to the next one is at the
+offset (0 unless given).`,
     examples: [
       ['list task_struct.tasks -H init_task.tasks -s task_struct.pid,comm', 'every process but the first'],
       ['list -H modules -o module.list -s module.name', 'every module'],
       ['list task_struct.parent init_task', 'from child to parent'],
     ],
   },
+  params,
+  items: 'entries',
   collect: collectList,
-  render: renderList,
+  text: {
+    item: ({ address, structs }) =>
+      `${hex(address)}\n${(structs ?? []).map((struct) => struct?.[asText] ?? '').join('')}`,
+    tail: ({ count }) => (count === 0 ? '(empty)\n' : ''),
+  },
 });
 
 /** One `-s` or `-S`. */
@@ -70,66 +97,59 @@ interface Shown {
   readonly plain: boolean;
 }
 
-function collectList(context: CommandContext, args: readonly string[]): ListData {
+function collectList(context: CommandContext, options: ListOptions): Answer<ListHead, ListEntry, ListTail> {
   const { kernel } = context;
-  const { shown: shownWords, rest } = takeShown(args);
-  const options = parseOptions(rest, 'HhBre:o:O:l:xd');
   const { startWord, offset } = startAndOffset(context, options);
-  const shown = shownWords.map(({ word, plain }): Shown => ({ spec: structSpec(context, word, 'any'), plain }));
-  const within = options.value('l') === null ? 0 : offsetArgument(context, options.value('l')!);
-  if (options.value('l') !== null && shown.length === 0) throw new UsageError('-l needs -s or -S');
+  const shown = [
+    ...options.shown.map((one) => ({ ...one, plain: false })),
+    ...options.plain.map((one) => ({ ...one, plain: true })),
+  ]
+    .sort((a, b) => a.at - b.at)
+    .map(({ value, plain }): Shown => ({ spec: structSpec(context, value, 'any'), plain }));
+  const within = options.back === null ? 0 : offsetArgument(context, options.back);
+  if (options.back !== null && shown.length === 0) throw new UsageError('-l needs -s or -S');
   const start = startAddress(context, startWord);
 
-  const step = options.has('r') ? 8 : 0;
-  const endWord = options.value('e');
-  const end = endWord === null ? null : startAddress(context, endWord);
-  const headed = options.has('H') || options.has('h');
-  const headOffset = options.value('O') === null ? null : offsetArgument(context, options.value('O')!);
-  if (headOffset !== null && !options.has('h')) throw new UsageError('-O needs -h');
+  const step = options.backwards ? 8 : 0;
+  const end = options.end === null ? null : startAddress(context, options.end);
+  const headed = options.isHead || options.isOnList;
+  const headOffset = options.headOffset === null ? null : offsetArgument(context, options.headOffset);
+  if (headOffset !== null && !options.isOnList) throw new UsageError('-O needs -h');
   // links of a headed list point to the list_heads inside structs, those of a plain one to the structs
   const inStruct = headed ? offset : 0;
-  const first = options.has('H') ? start : options.has('h') ? offsetBy(start, headOffset ?? offset) : start;
+  const first = options.isHead ? start : options.isOnList ? offsetBy(start, headOffset ?? offset) : start;
   const walk = walkList({
     space: kernel.space,
+    work: kernel.work,
     start: first,
-    includeStart: !options.has('H') && headOffset === null,
+    includeStart: !options.isHead && headOffset === null,
     next: headed ? step : offset + step,
     isEnd: (link) => end !== null && (link === end || offsetBy(link, -inStruct) === end),
-    brent: options.has('B'),
+    brent: options.brent,
   });
-  recordEnd(context, walk);
-  const radix = chosenRadix(context, options);
-  const style: StructStyle = { ...valueStyle(context, radix), show: 'values' };
-  const entries = walk.links.map((link): ListEntry => {
-    const address = offsetBy(link, -inStruct);
-    if (shown.length === 0) return { address };
-    const object = offsetBy(address, -within);
-    return { address, structs: shown.map((one) => show(context, one, object, style)) };
-  });
-  return { start, entries, end: walk.end, loop: walk.loop };
-}
-
-/** `-s` and `-S` may come several times, and their order counts. */
-function takeShown(args: readonly string[]): { shown: { word: string; plain: boolean }[]; rest: string[] } {
-  const shown: { word: string; plain: boolean }[] = [];
-  const rest: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const match = /^-([sS])(.*)$/.exec(args[i]!);
-    if (match === null) {
-      rest.push(args[i]!);
-      continue;
+  const style: StructStyle = { ...valueStyle(context, radixOf(context, options)), show: 'values' };
+  function* entries(): Generator<ListEntry, ListTail> {
+    let count = 0;
+    for (;;) {
+      const next = walk.next();
+      if (next.done) {
+        recordEnd(context, next.value, count);
+        return { count, end: next.value.end, loop: next.value.loop };
+      }
+      count++;
+      const address = offsetBy(next.value, -inStruct);
+      const object = offsetBy(address, -within);
+      const structs = shown.length === 0 ? null : shown.map((one) => show(context, one, object, style));
+      yield { address, structs };
     }
-    const word = match[2] !== '' ? match[2] : args[++i];
-    if (word === undefined) throw new UsageError(`-${match[1]} needs a struct`);
-    shown.push({ word, plain: match[1] === 'S' });
   }
-  return { shown, rest };
+  return { head: { start }, items: entries() };
 }
 
 /** Of the words that are no options, one is the start, and another may be the offset, in either order. */
-function startAndOffset(context: CommandContext, options: ParsedOptions): { startWord: string; offset: number } {
-  const words = [...options.args];
-  let offsetWord = options.value('o');
+function startAndOffset(context: CommandContext, options: ListOptions): { startWord: string; offset: number } {
+  const words = [...options.words];
+  let offsetWord = options.offset;
   if (offsetWord === null) {
     const isOffset = (word: string): boolean =>
       context.kernel.symbols.find(word) === null &&
@@ -163,14 +183,14 @@ function startAddress(context: CommandContext, word: string): VirtAddr {
 }
 
 /** Says what is wrong with a list that did not end as lists do. */
-function recordEnd(context: CommandContext, { end, fault, loop, links }: ListWalk): void {
+function recordEnd(context: CommandContext, { end, fault, loop }: WalkEnd, count: number): void {
   const { faults } = context.kernel;
   if (fault !== null) faults.record('list', fault);
   if (loop !== null) {
     const more = loop.length === null ? '' : `: ${loop.length} entries round, after ${loop.before}`;
     faults.record('list', new FormatError('list', `goes in a circle through ${hex(loop.at)}${more}`));
   }
-  if (end === 'limit') faults.record('list', new FormatError('list', `has more than ${links.length} entries`));
+  if (end === 'limit') faults.record('list', new FormatError('list', `has more than ${count} entries`));
 }
 
 function show(
@@ -214,14 +234,4 @@ function plainMember(object: KernelObject, path: string, style: StructStyle): st
     return line(style.radix === 16 ? `0x${hex(value)}` : String(value));
   }
   return `${memberText(object, path, style) ?? ''}\n`;
-}
-
-function renderList({ entries }: ListData): string {
-  if (entries.length === 0) return '(empty)\n';
-  return entries
-    .map(({ address, structs }) => {
-      const texts = (structs ?? []).map((struct) => struct?.[asText] ?? '');
-      return `${hex(address)}\n${texts.join('')}`;
-    })
-    .join('');
 }

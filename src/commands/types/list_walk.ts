@@ -6,6 +6,7 @@
 import type { AddressSpace } from '../../arch/address_space.ts';
 import { offsetBy, type VirtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
+import type { Work } from '../../base/work.ts';
 
 /** Most entries followed. */
 const maxEntries = 10_000_000;
@@ -24,9 +25,8 @@ export interface Loop {
   readonly before: number | null;
 }
 
-export interface ListWalk {
-  /** Addresses of the links: those that the pointers hold. */
-  readonly links: readonly VirtAddr[];
+/** How a walk ended. */
+export interface WalkEnd {
   readonly end: ListEnd;
   readonly fault: MemoryFault | null;
   readonly loop: Loop | null;
@@ -34,6 +34,7 @@ export interface ListWalk {
 
 export interface WalkOptions {
   readonly space: AddressSpace;
+  readonly work: Work;
   /** Link that the walk begins at, and whether it is itself an entry. */
   readonly start: VirtAddr;
   readonly includeStart: boolean;
@@ -46,34 +47,39 @@ export interface WalkOptions {
 }
 
 /**
- * Follows a list. A list that begins at a struct may come back to it, or to the second entry; so may one whose
- * last entry points to itself.
+ * Follows a list: gives its links, the addresses that the pointers hold. A list that begins at a struct may come back
+ * to it, or to the second entry; so may one whose last entry points to itself. What Brent's way finds to be a loop
+ * has been given twice in part by then.
  * @throws MemoryFault if not even the start can be read
  */
-export function walkList({ space, start, includeStart, next, isEnd, brent }: WalkOptions): ListWalk {
-  const links: VirtAddr[] = includeStart ? [start] : [];
+export function* walkList({
+  space,
+  work,
+  start,
+  includeStart,
+  next,
+  isEnd,
+  brent,
+}: WalkOptions): Generator<VirtAddr, WalkEnd> {
+  const follow = (from: VirtAddr): VirtAddr => space.pointer(offsetBy(from, next));
+  const done = (end: ListEnd, rest: Partial<WalkEnd> = {}): WalkEnd => ({ end, fault: null, loop: null, ...rest });
   const seen = new Set<bigint>([start]);
-  const done = (end: ListEnd, rest: Partial<ListWalk> = {}): ListWalk => ({
-    links,
-    end,
-    fault: null,
-    loop: null,
-    ...rest,
-  });
-  let link = space.pointer(offsetBy(start, next));
+  let link = follow(start);
+  if (includeStart) yield start;
+  let count = includeStart ? 1 : 0;
+  const second = link;
   let previous: VirtAddr = start;
   // Brent: the tortoise waits at a power of two for the hare to come by
   let tortoise: VirtAddr = start;
   let power = 1;
   let steps = 1;
   for (;;) {
+    work.charge('nodes', 1);
     if (link === 0n) return done('null');
-    if (link === start || link === previous || (includeStart && links.length > 1 && link === links[1])) {
-      return done('start');
-    }
+    if (link === start || link === previous || (includeStart && count > 1 && link === second)) return done('start');
     if (isEnd(link)) return done('end');
     if (brent) {
-      if (link === tortoise) return done('loop', { loop: measureLoop(links, link, steps) });
+      if (link === tortoise) return done('loop', { loop: measureLoop(includeStart ? start : second, follow, steps) });
       if (steps === power) {
         tortoise = link;
         power *= 2;
@@ -84,11 +90,12 @@ export function walkList({ space, start, includeStart, next, isEnd, brent }: Wal
       if (seen.has(link)) return done('loop', { loop: { at: link, length: null, before: null } });
       seen.add(link);
     }
-    if (links.length >= maxEntries) return done('limit');
-    links.push(link);
+    if (count >= maxEntries) return done('limit');
+    yield link;
+    count++;
     previous = link;
     try {
-      link = space.pointer(offsetBy(link, next));
+      link = follow(link);
     } catch (error) {
       if (!(error instanceof MemoryFault)) throw error;
       return done('fault', { fault: error });
@@ -96,11 +103,16 @@ export function walkList({ space, start, includeStart, next, isEnd, brent }: Wal
   }
 }
 
-/** Cuts what was walked twice, and says where the loop begins. */
-function measureLoop(links: VirtAddr[], at: VirtAddr, length: number): Loop {
+/** Where a loop of `length` entries begins, by two walkers that far apart. @param first the first entry */
+function measureLoop(first: VirtAddr, follow: (from: VirtAddr) => VirtAddr, length: number): Loop {
+  let ahead = first;
+  for (let i = 0; i < length; i++) ahead = follow(ahead);
+  let behind = first;
   let before = 0;
-  while (before + length < links.length && links[before] !== links[before + length]) before++;
-  const first = links[before] ?? at;
-  links.length = Math.min(links.length, before + length);
-  return { at: first, length, before };
+  while (behind !== ahead) {
+    behind = follow(behind);
+    ahead = follow(ahead);
+    before++;
+  }
+  return { at: behind, length, before };
 }

@@ -11,20 +11,20 @@ import { declaredType } from '../../kernel/variables.ts';
 import { cpusOf, splitCpuSpec } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { parseOptions } from '../options.ts';
+import { flag, type Options, radixOf, radixParams, text } from '../params.ts';
 import { evaluateText, symbolType } from './expression.ts';
 import { asText } from './struct_value.ts';
 import { type ValueData, valueData } from './value_data.ts';
-import { chosenRadix, objectsIn, valueStyle } from './value_style.ts';
+import { objectsIn, valueStyle } from './value_style.ts';
 
-interface PrintedValue {
+export interface PrintedValue {
   /** CPU whose copy this is; null unless CPUs were asked for. */
   readonly cpu: number | null;
   readonly value: ValueData;
   readonly [asText]: string;
 }
 
-type PrintData =
+export type PrintData =
   | {
       readonly kind: 'values';
       readonly expression: string;
@@ -39,19 +39,21 @@ type PrintData =
       readonly copies: readonly { readonly cpu: number; readonly address: bigint }[];
     };
 
-export const p = defineCommand<PrintData>({
+const params = {
+  ...radixParams,
+  user: flag('u', "pointers lead into the current task's user memory"),
+  expression: text('expression|symbol:cpus', 'symbol'),
+};
+
+export const p = defineCommand({
   name: 'p',
   help: {
     summary: 'the value of an expression',
-    usage: ['[-x|-d] [-u] EXPRESSION', '[-x|-d] SYMBOL:CPUS'],
     description: `Evaluates a C expression over the kernel's variables and types: operators, casts, sizeof, members, and
 pointers followed. A per-CPU variable alone shows its type and where its copies are; with CPUS, their values.
 
 Types of variables come from BTF, which on most kernels has the per-CPU ones alone, and from a table of
-well-known ones. Of any other variable the address is known, and a cast gives it a type: *(int *)&NAME.
-
-  -x, -d  integers in hexadecimal or decimal
-  -u      pointers lead into the current task's user memory`,
+well-known ones. Of any other variable the address is known, and a cast gives it a type: *(int *)&NAME.`,
     examples: [
       ['p jiffies', 'a variable'],
       ['p init_task.tasks', 'a member'],
@@ -60,6 +62,7 @@ well-known ones. Of any other variable the address is known, and a cast gives it
       ['p sizeof(struct page)', 'a size'],
     ],
   },
+  params,
   collect: collectPrint,
   render: renderPrint,
 });
@@ -73,14 +76,11 @@ function nextNumber(context: CommandContext): number {
   return n;
 }
 
-function collectPrint(context: CommandContext, args: readonly string[]): PrintData {
+function collectPrint(context: CommandContext, options: Options<typeof params>): PrintData {
   const { kernel } = context;
-  // options end where the expression begins: `p -x -1` is the number minus one
-  const first = args.findIndex((word) => !/^-[xdu]+$/.test(word));
-  const options = parseOptions(first < 0 ? args : args.slice(0, first), 'xdu');
-  const text = first < 0 ? '' : args.slice(first).join(' ');
+  const text = options.expression.join(' ');
   if (text === '' || /^-[A-Za-z]$/.test(text)) throw new UsageError('');
-  const radix = chosenRadix(context, options);
+  const radix = radixOf(context, options);
 
   const { base, cpus } = splitCpuSpec(text);
   const symbol = kernel.symbols.find(cpus === null ? text : base);
@@ -110,7 +110,7 @@ function collectPrint(context: CommandContext, args: readonly string[]): PrintDa
     kernel.faults.record(base, new FormatError('CPU specification', `${base} is not a per-CPU variable: ignored`));
   }
   const expression = symbol === null ? text : symbol.name;
-  const objects = options.has('u') ? objectsIn(context, userMemory(kernel, context.task)) : kernel;
+  const objects = options.user ? objectsIn(context, userMemory(kernel, context.task)) : kernel;
   const object = asDeclared(context, evaluateText(context, expression, objects), symbol?.name ?? null);
   if (strip(object.type).kind === 'void') throw unknownType(expression);
   const value = printed(context, object, symbol === null ? '' : `${symbol.name} = `, radix, null);

@@ -9,12 +9,12 @@ import { sizeOf } from '../../debuginfo/type.ts';
 import { fileSpace } from '../../kernel/file_space.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
 import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
-import { addressArgument, countArgument, cpusOf, elementAddress, splitCpuSpec } from '../address.ts';
-import { type Command, type CommandHelp, defineCommand } from '../command.ts';
+import { addressArgument, cpusOf, elementAddress, splitCpuSpec } from '../address.ts';
+import { type Answer, type CommandHelp, defineStream, noItems } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { parseHex } from '../context.ts';
 import { readWords, type WordRow, wordRowsText } from '../memory/memory_words.ts';
-import { type ParsedOptions, parseOptions } from '../options.ts';
+import { flag, type Options, optional, radixOf, radixParams, required, valued, values } from '../params.ts';
 import { offsetArgument, type StructKind, type StructSpec, structSpec } from './struct_spec.ts';
 import {
   asText,
@@ -26,22 +26,16 @@ import {
   structValue,
   typeTitle,
 } from './struct_value.ts';
-import { chosenRadix, objectsIn, valueStyle } from './value_style.ts';
+import { objectsIn, valueStyle } from './value_style.ts';
 
-/** Objects of one CPU, or all where no CPUs were asked for. */
-interface ObjectGroup {
-  readonly cpu: number | null;
-  readonly address: VirtAddr;
-  readonly objects: readonly (StructValue | RawObject)[];
-}
-
-interface RawObject {
+/** Memory as words: `-r`. */
+export interface RawObject {
   readonly type: string;
   readonly address: bigint;
   readonly rows: readonly WordRow[];
 }
 
-type StructData =
+export type StructHead =
   | {
       readonly kind: 'definition';
       readonly type: string;
@@ -50,106 +44,140 @@ type StructData =
       readonly members: readonly MemberData[];
       readonly [asText]: string;
     }
-  | { readonly kind: 'objects'; readonly groups: readonly ObjectGroup[] };
+  | { readonly kind: 'objects' };
 
-/** Most objects of one command. */
-const maxObjects = 100_000;
-
-const description = `Without ADDRESS: the definition of the type and its size or, with members, their offsets and types.
-With ADDRESS: the object there. A member may be a path: se.vruntime, pid_links[1].next.
-
-  ADDRESS   a symbol, hexadecimal digits, or a sum; with :CPUS, each CPU's copy of a per-CPU variable or of
-            what a per-CPU pointer points to: runqueues:1, runqueues:a, 60fdb48026c8:0-3
-  COUNT     that many objects of an array; -c COUNT may be negative: as many, ending with the one at ADDRESS
-  -o        offsets in definitions; with ADDRESS, the address of each member
-  -l OFFSET ADDRESS is that of a member OFFSET bytes (or struct.member) inside the object
-  -p        pointer members with their type and what they point to
-  -r        the object's memory as words
-  -u        ADDRESS is in the current task's user memory; taken as such anyway below the kernel's half
-  -f        ADDRESS is an offset in the dump file
-  -x, -d    values and offsets in hexadecimal or decimal`;
-
-function help(summary: string, examples: CommandHelp['examples']): CommandHelp {
-  return {
-    summary,
-    usage: ['NAME[.MEMBER[,MEMBER]...] [-oprufxd] [-l OFFSET] [ADDRESS[:CPUS] [COUNT|-c COUNT]]'],
-    description,
-    examples,
-  };
+/** One object. */
+export interface StructItem {
+  /** CPU whose copy this is; null where no CPUs were asked for. */
+  readonly cpu: number | null;
+  /** Where the objects of this CPU, or all, begin. */
+  readonly start: VirtAddr;
+  /** Its number among those, from 0. */
+  readonly index: number;
+  readonly object: StructValue | RawObject;
 }
 
-function structCommand(name: string, kind: StructKind, about: CommandHelp): Command {
-  return defineCommand<StructData>({
+const description = `Without an address: the definition of the type and its size or, with members, their offsets and types.
+With an address: the object there. A member may be a path: se.vruntime, pid_links[1].next.
+
+An address is a symbol, hexadecimal digits, or a sum; with :CPUS, each CPU's copy of a per-CPU variable or of what a
+per-CPU pointer points to: runqueues:1, runqueues:a, 60fdb48026c8:0-3. A count behind it shows that many objects of an
+array.`;
+
+const params = {
+  offsets: flag('o', 'offsets in definitions; with an address, the address of each member'),
+  targets: flag('p', 'pointer members with their type and what they point to'),
+  raw: flag('r', "the object's memory as words"),
+  user: flag('u', "the address is in the current task's user memory; taken as such anyway below the kernel's half"),
+  file: flag('f', 'the address is an offset in the dump file'),
+  ...radixParams,
+  count: valued(
+    'c',
+    'count',
+    values.signedCount,
+    'that many objects of an array; a negative count: as many, ending with the one at the address',
+  ),
+  back: valued(
+    'l',
+    'offset',
+    values.member,
+    'the address is that of a member at this offset (bytes, or struct.member)',
+  ),
+  what: required('name[.member[,member]...]', values.type),
+  where: optional('address[:cpus]', values.place),
+  number: optional('count', values.count),
+};
+
+type StructOptions = Options<typeof params>;
+
+function structCommand(name: string, kind: StructKind, summary: string, examples: CommandHelp['examples']) {
+  return defineStream({
     name,
-    help: about,
-    collect: (context, args) => collectStruct(context, args, kind),
-    render: renderStruct,
+    help: {
+      summary,
+      usage: ['name[.member[,member]...] [-oprufxd] [-l offset] [address[:cpus] [count|-c count]]'],
+      description,
+      examples,
+    },
+    params,
+    items: 'objects',
+    collect: (context, options) => collectStruct(context, options, kind),
+    text: {
+      head: (head) => (head.kind === 'definition' ? head[asText] : ''),
+      item({ cpu, start, index, object }) {
+        const header = cpu === null || index > 0 ? '' : `[${cpu}]: ${hex(start)}\n`;
+        return `${header}${index > 0 ? '\n' : ''}${renderObject(object)}`;
+      },
+    },
   });
 }
 
-export const struct = structCommand(
-  'struct',
-  'struct',
-  help('definition of a struct, or memory as objects of it', [
-    ['struct list_head', 'its definition and size'],
-    ['struct task_struct.pid,comm init_task', 'two members of an object'],
-    ['struct rq.nr_running,curr runqueues:a', "each CPU's runqueue"],
-    ['struct -o task_struct.tasks', 'the offset of a member'],
-  ]),
-);
+export const struct = structCommand('struct', 'struct', 'definition of a struct, or memory as objects of it', [
+  ['struct list_head', 'its definition and size'],
+  ['struct task_struct.pid,comm init_task', 'two members of an object'],
+  ['struct rq.nr_running,curr runqueues:a', "each CPU's runqueue"],
+  ['struct -o task_struct.tasks', 'the offset of a member'],
+]);
 
-export const union = structCommand(
-  'union',
-  'union',
-  help('definition of a union, or memory as objects of it', [['union thread_union', 'its definition and size']]),
-);
+export const union = structCommand('union', 'union', 'definition of a union, or memory as objects of it', [
+  ['union thread_union', 'its definition and size'],
+]);
 
 export const pointerTo = structCommand(
   '*',
   'any',
-  help('definition of a struct, union or typedef, or memory as objects of it', [
+  'definition of a struct, union or typedef, or memory as objects of it',
+  [
     ['* list_head', 'its definition and size'],
     ['* task_struct.comm init_task', 'a member of an object'],
-  ]),
+  ],
 );
 
-function collectStruct(context: CommandContext, args: readonly string[], kind: StructKind): StructData {
-  const options = parseOptions(args, 'oprufxdc:l:');
-  const [what, where, countWord, ...more] = options.args;
-  if (what === undefined || more.length > 0) throw new UsageError('');
-  const radix = chosenRadix(context, options);
-  if (where === undefined) {
+function collectStruct(
+  context: CommandContext,
+  options: StructOptions,
+  kind: StructKind,
+): Answer<StructHead, StructItem, null> {
+  const { what, where } = options;
+  const radix = radixOf(context, options);
+  if (where === null) {
     const other = kind === 'any' ? otherDefinition(context, what) : null;
-    if (other !== null) return other;
+    if (other !== null) return { head: other, items: noItems(null) };
     const spec = structSpec(context, what, kind);
-    const text = definitionText(spec, options.has('o') ? { radix } : null, radix);
-    return {
+    const text = definitionText(spec, options.offsets ? { radix } : null, radix);
+    const head: StructHead = {
       kind: 'definition',
       type: typeTitle(spec),
       size: sizeOf(spec.type),
       members: membersData(spec),
       [asText]: escapeTerminal(text),
     };
+    return { head, items: noItems(null) };
   }
   const spec = structSpec(context, what, kind);
-  const count = options.value('c') ?? countWord;
-  const total = count === undefined ? 1 : countArgument(count, { negative: options.value('c') !== null });
-  if (Math.abs(total) > maxObjects) throw new UsageError(`invalid count request: ${count}`);
-  const back = options.value('l') === null ? 0 : offsetArgument(context, options.value('l')!);
+  const total = options.count ?? options.number ?? 1;
+  const back = options.back === null ? 0 : offsetArgument(context, options.back);
   const style: StructStyle = {
     ...valueStyle(context, radix),
-    show: options.has('o') ? 'addresses' : options.has('p') ? 'targets' : 'values',
+    show: options.offsets ? 'addresses' : options.targets ? 'targets' : 'values',
   };
-  const groups = startAddresses(context, options, where).map(({ cpu, address }): ObjectGroup => {
-    const start = offsetBy(address, -back);
-    return { cpu, address: start, objects: objectsAt(context, options, spec, start, total, style) };
-  });
-  return { kind: 'objects', groups };
+  const places = startAddresses(context, options, where);
+  function* objects(): Generator<StructItem, null> {
+    for (const { cpu, address } of places) {
+      const start = offsetBy(address, -back);
+      let index = 0;
+      for (const object of objectsAt(context, options, spec, start, total, style)) {
+        yield { cpu, start, index: index++, object };
+      }
+    }
+    return null;
+  }
+  return { head: { kind: 'objects' }, items: objects() };
 }
 
 function startAddresses(
   context: CommandContext,
-  options: ParsedOptions,
+  options: StructOptions,
   where: string,
 ): { cpu: number | null; address: VirtAddr }[] {
   const { kernel } = context;
@@ -160,7 +188,7 @@ function startAddresses(
       const name = escapeTerminal(base);
       throw new UsageError(`${name} is a per-CPU variable: say which CPUs, as in ${name}:0 or ${name}:a`);
     }
-    const literal = options.has('f') ? parseHex(where) : null;
+    const literal = options.file ? parseHex(where) : null;
     return [{ cpu: null, address: literal ?? addressArgument(context, where) }];
   }
   if (symbol !== null && !isPerCpuSymbol(kernel, symbol)) {
@@ -170,39 +198,38 @@ function startAddresses(
   return cpusOf(context, cpus).map((cpu) => ({ cpu, address: offsetBy(address, kernel.perCpuOffset(cpu)) }));
 }
 
-function objectsAt(
+function* objectsAt(
   context: CommandContext,
-  options: ParsedOptions,
+  options: StructOptions,
   spec: StructSpec,
   address: VirtAddr,
   total: number,
   style: StructStyle,
-): (StructValue | RawObject)[] {
+): Generator<StructValue | RawObject> {
   const size = sizeOf(spec.type);
   const space = chooseSpace(context, options, address);
   const objects = objectsIn(context, space);
-  const found: (StructValue | RawObject)[] = [];
   const first = total < 0 ? total + 1 : 0;
   for (let i = 0; i < Math.abs(total); i++) {
+    context.kernel.work.charge('nodes', 1);
     const at = elementAddress(address, first + i, size);
     try {
-      if (options.has('r')) found.push(rawObject(context, space, spec, at));
-      else found.push(structValue(KernelObject.at(objects, spec.type, at), spec, style));
+      if (options.raw) yield rawObject(context, space, spec, at);
+      else yield structValue(KernelObject.at(objects, spec.type, at), spec, style);
     } catch (error) {
       // the first that cannot be read at all is the command's error; of more, the rest is shown
       if (!(error instanceof MemoryFault) || i === 0) throw error;
       // (values have recorded it)
-      if (options.has('r')) context.kernel.faults.record(typeTitle(spec), error);
+      if (options.raw) context.kernel.faults.record(typeTitle(spec), error);
       break;
     }
   }
-  return found;
 }
 
-function chooseSpace(context: CommandContext, options: ParsedOptions, address: VirtAddr): AddressSpace {
+function chooseSpace(context: CommandContext, options: StructOptions, address: VirtAddr): AddressSpace {
   const { kernel } = context;
-  if (options.has('f')) return fileSpace(kernel.dump);
-  if (options.has('u') || !kernel.arch.isKernelAddress(address)) return userMemory(kernel, context.task);
+  if (options.file) return fileSpace(kernel.dump);
+  if (options.user || !kernel.arch.isKernelAddress(address)) return userMemory(kernel, context.task);
   return kernel.space;
 }
 
@@ -219,7 +246,7 @@ function rawObject(context: CommandContext, space: AddressSpace, spec: StructSpe
 }
 
 /** The definition of a typedef or enum, which only `*` gives. */
-function otherDefinition(context: CommandContext, what: string): StructData | null {
+function otherDefinition(context: CommandContext, what: string): StructHead | null {
   const { types } = context.kernel;
   if (types.find(`struct ${what}`) !== null || types.find(`union ${what}`) !== null) return null;
   const type = types.find(what) ?? types.find(`enum ${what}`);
@@ -231,16 +258,6 @@ function otherDefinition(context: CommandContext, what: string): StructData | nu
     members: [],
     [asText]: escapeTerminal(`${definition(type)}\n`),
   };
-}
-
-function renderStruct(data: StructData): string {
-  if (data.kind === 'definition') return data[asText];
-  return data.groups
-    .map(({ cpu, address, objects }) => {
-      const header = cpu === null ? '' : `[${cpu}]: ${hex(address)}\n`;
-      return header + objects.map(renderObject).join('\n');
-    })
-    .join('');
 }
 
 function renderObject(object: StructValue | RawObject): string {

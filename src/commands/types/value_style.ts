@@ -6,12 +6,6 @@ import type { ValueStyle } from '../../debuginfo/c_value.ts';
 import type { ObjectContext } from '../../debuginfo/object.ts';
 import { formatPlace } from '../../debuginfo/symbol_table.ts';
 import type { CommandContext } from '../context.ts';
-import type { ParsedOptions } from '../options.ts';
-
-/** `-x` and `-d`, else the session's radix. */
-export function chosenRadix(context: CommandContext, options: ParsedOptions): 10 | 16 {
-  return options.has('x') ? 16 : options.has('d') ? 10 : context.radix;
-}
 
 export function valueStyle(context: CommandContext, radix: 10 | 16): ValueStyle {
   const { kernel } = context;

@@ -6,10 +6,10 @@ import { type Backtrace, backtracer, type Frame } from '../../../kernel/backtrac
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
 import type { Task } from '../../../kernel/sched.ts';
-import { type Command, defineCommand } from '../../command.ts';
-import { type CommandContext, parseCpus, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
+import { type Answer, defineStream, noItems } from '../../command.ts';
+import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';
-import { parseOptions } from '../../options.ts';
+import { counted, flag, type Options, rest, valued, values } from '../../params.ts';
 import {
   checkStacks,
   type ExceptionFrameData,
@@ -24,7 +24,7 @@ import {
 import { exceptionLines, offsetText, type SavedRegisters, savedRegisters } from './exception_frame.ts';
 
 /** One frame as data. */
-interface FrameData {
+export interface FrameData {
   readonly level: number;
   /** The return address or, on machines that show that, the call before it; of what was interrupted, its next instruction. */
   readonly address: VirtAddr;
@@ -48,51 +48,68 @@ interface FrameData {
   readonly leaves: string | null;
 }
 
-interface TaskTrace extends TaskLabel {
+/** One stack: a task's frames (or what else was asked for of its stack), or what is on a stack of a CPU (`-E`). */
+export type BtItem = TaskTrace | CpuStack;
+
+export interface TaskTrace extends TaskLabel {
+  readonly kind: 'task';
   readonly frames: readonly FrameData[];
   /** Why the trace ends early; empty if it is whole. */
   readonly problem: string;
   readonly stackContent: StackData | null;
 }
 
-interface BtData {
-  /** Whose registers these are, as uname has it. */
-  readonly machine: string;
-  readonly tasks: readonly TaskTrace[];
-  /** -v: stacks that overflowed; null without -v. */
-  readonly overflows: readonly string[] | null;
-  /** -E: what was found on each CPU's stacks; null without -E. */
-  readonly cpuStacks:
-    | readonly { readonly cpu: number; readonly stack: string; readonly frames: readonly ExceptionFrameData[] }[]
-    | null;
-  readonly style: { readonly offsets: boolean; readonly radix: 10 | 16; readonly symbolic: number };
+export interface CpuStack {
+  readonly kind: 'cpu';
+  readonly cpu: number;
+  readonly stack: string;
+  readonly frames: readonly ExceptionFrameData[];
 }
 
-export const bt: Command = defineCommand<BtData>({
+export interface BtHead {
+  /** Whose registers these are, as uname has it. */
+  readonly machine: string;
+  /** -v: stacks that overflowed; null without -v. */
+  readonly overflows: readonly string[] | null;
+}
+
+const whose = { group: 'Whose stack' };
+const shown = { group: 'What is shown' };
+const raw = { group: 'What is on the stack, however it came there' };
+
+const params = {
+  all: flag('a', 'the active task of every CPU', whose),
+  cpus: valued('c', 'cpus', values.cpus, 'the active task of each of these CPUs: 1,3,5-7 or a', whose),
+  panicked: flag('p', 'the task that panicked', whose),
+  threads: flag('g', 'every thread of the process', whose),
+  filter: valued('n', 'idle', values.word, 'with -a or -c: leave out CPUs that were idle', whose),
+  offsets: flag('s', "symbol and offset of each frame; -x and -d choose the offset's radix", shown),
+  lines: flag('l', 'file and line of each frame, where debuginfo has them', shown),
+  words: flag('f', 'every word of each frame', shown),
+  symbolic: counted(
+    'F',
+    "the same, with symbols for addresses, and [cache] for slab objects; -FF shows the objects' addresses, too",
+    shown,
+  ),
+  hex: flag('x', 'numbers in hexadecimal', shown),
+  decimal: flag('d', 'numbers in decimal', shown),
+  raw: flag('r', 'every word of the stack', raw),
+  text: flag('t', 'every word that points into kernel text, from where the task stopped', raw),
+  textFromBase: flag('T', "the same from the stack's base", raw),
+  exceptions: flag('e', 'everything that looks like saved registers', raw),
+  cpuExceptions: flag('E', 'the same, on the interrupt and exception stacks of every CPU (or those of -c)', raw),
+  overflows: flag('v', 'check all stacks for an overflow', raw),
+  tasks: rest('pid|task', values.task),
+};
+
+type BtOptions = Options<typeof params>;
+
+export const bt = defineStream({
   name: 'bt',
   help: {
     summary: 'backtraces of kernel stacks',
-    usage: ['[-a|-c cpus|-p] [-n idle] [-g] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...'],
+    usage: ['[-a|-c cpus|-p] [-n idle] [-g] [-l] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...'],
     description: `Shows the kernel stack of the current task, or of the tasks named.
-
-Whose stack:
-  -a        the active task of every CPU
-  -c cpus   the active task of each of these CPUs: 1,3,5-7 or a
-  -p        the task that panicked
-  -g        every thread of the process
-  -n idle   with -a or -c: leave out CPUs that were idle
-
-What is shown:
-  -s        symbol and offset of each frame; -x and -d choose the offset's radix
-  -f        every word of each frame
-  -F        the same, with symbols for addresses, and [cache] for slab objects; -FF shows the objects' addresses, too
-
-What is on the stack, however it came there:
-  -r        every word of the stack
-  -t        every word that points into kernel text, from where the task stopped; -T from the stack's base
-  -e        everything that looks like saved registers
-  -E        the same, on the interrupt and exception stacks of every CPU (or those of -c)
-  -v        check all stacks for an overflow
 
 A frame shows the stack address that held the return address, the function, and the return address. Frames
 come from the kernel's own unwind tables; one that had to be guessed has a ? before its name. On arm64 it shows the
@@ -104,94 +121,96 @@ address of the function's frame record, the function, and the address of its cal
       ['bt -F ff1459ed1bd920c0', 'a task by address, with what its stack points to'],
     ],
   },
-  collect(context, args) {
-    const options = parseOptions(args, 'ac:pgn:fFslxdrtTeEv');
-    const style = {
-      offsets: options.has('s'),
-      radix: options.has('x') ? 16 : options.has('d') ? 10 : context.radix,
-      symbolic: options.count('F'),
-    } as const;
-    if (options.has('l')) context.kernel.faults.record('-l', new NotFoundError('debug information', 'line numbers'));
-    const filter = options.value('n');
-    if (filter !== null && filter !== 'idle')
-      throw new UsageError(`invalid filter: ${escapeTerminal(filter)}: only "idle" is one`);
-    const none = { machine: context.kernel.arch.name, tasks: [], overflows: null, cpuStacks: null, style };
-    if (options.has('v')) return { ...none, overflows: checkStacks(context.kernel) };
-    const cpuSpec = options.value('c');
-    if (options.has('E')) return { ...none, cpuStacks: interruptStacks(context, cpuSpec) };
-
-    const tracer = backtracer(context.kernel);
-    const tasks = pickTasks(context, {
-      all: options.has('a'),
-      cpuSpec,
-      panicked: options.has('p'),
-      threads: options.has('g'),
-      args: options.args,
-    }).filter((target) => filter === null || 'unreadable' in target || !target.idle);
-    const show = (target: Target): TaskTrace => {
-      const words = options.has('f') ? 'plain' : options.has('F') ? 'symbolic' : null;
-      if ('unreadable' in target) return cpuTrace(context, target.unreadable, words);
-      const task = target;
-      const raw: StackData | null = options.has('r')
-        ? stackWords(context, task)
-        : options.has('e')
-          ? exceptionFrames(context, task)
-          : options.has('t') || options.has('T')
-            ? stackSymbols(context, task, options.has('T'))
-            : null;
-      if (raw !== null) return { ...taskLabel(task), frames: [], problem: '', stackContent: raw };
-      return { ...taskLabel(task), ...framesOf(context, tracer.of(task), words), stackContent: null };
-    };
-    return { ...none, tasks: tasks.map(show) };
-  },
-  render({ machine, tasks, overflows, cpuStacks, style }) {
-    if (overflows !== null)
+  params,
+  items: 'tasks',
+  collect: collectBt,
+  text: {
+    head({ overflows }) {
+      if (overflows === null) return '';
       return overflows.length === 0 ? 'No stack overflows detected\n' : `${overflows.join('\n')}\n`;
-    if (cpuStacks !== null) {
-      return cpuStacks
-        .map(({ cpu, stack, frames }) => {
-          const title = stack === 'IRQ' ? `CPU ${cpu} IRQ STACK:` : `CPU ${cpu} ${stack} EXCEPTION STACK:`;
-          return `${title}\n${frames.length === 0 ? '(none found)\n' : renderStack({ kind: 'exceptions', frames }, machine)}\n`;
-        })
-        .join('');
-    }
-    return tasks
-      .map((task) => {
-        const body =
-          task.stackContent !== null ? renderStack(task.stackContent, machine) : renderFrames(task, machine, style);
-        return `${taskHeader(task)}\n${body}`;
-      })
-      .join('\n');
+    },
+    item: (item, { options, radix }, { machine }, index) => {
+      if (item.kind === 'cpu') return cpuStackText(item, machine);
+      const style = {
+        offsets: options.offsets,
+        radix: options.hex ? 16 : options.decimal ? 10 : radix,
+        symbolic: options.symbolic,
+      } as const;
+      const body =
+        item.stackContent !== null ? renderStack(item.stackContent, machine) : renderFrames(item, machine, style);
+      return `${index > 0 ? '\n' : ''}${taskHeader(item)}\n${body}`;
+    },
   },
 });
+
+function collectBt(context: CommandContext, options: BtOptions): Answer<BtHead, BtItem, null> {
+  const { kernel } = context;
+  const machine = kernel.arch.name;
+  if (options.lines) kernel.faults.record('-l', new NotFoundError('debug information', 'line numbers'));
+  const { filter } = options;
+  if (filter !== null && filter !== 'idle')
+    throw new UsageError(`invalid filter: ${escapeTerminal(filter)}: only "idle" is one`);
+  if (options.overflows) return { head: { machine, overflows: checkStacks(kernel) }, items: noItems(null) };
+  const items = options.cpuExceptions ? interruptStacks(context, options.cpus) : traces(context, options);
+  return { head: { machine, overflows: null }, items };
+}
+
+function* traces(context: CommandContext, options: BtOptions): Generator<BtItem, null> {
+  const tracer = backtracer(context.kernel);
+  const words = options.words ? 'plain' : options.symbolic > 0 ? 'symbolic' : null;
+  for (const target of pickTasks(context, options)) {
+    if (options.filter !== null && !('unreadable' in target) && target.idle) continue;
+    context.kernel.work.charge('nodes', 1);
+    if ('unreadable' in target) {
+      yield cpuTrace(context, target.unreadable, words);
+      continue;
+    }
+    const content = stackContent(context, options, target);
+    yield content !== null
+      ? { kind: 'task', ...taskLabel(target), frames: [], problem: '', stackContent: content }
+      : {
+          kind: 'task',
+          ...taskLabel(target),
+          ...framesOf(context, tracer.of(target), words),
+          stackContent: null,
+        };
+  }
+  return null;
+}
+
+/** What is asked for of a stack in place of its frames. */
+function stackContent(context: CommandContext, options: BtOptions, task: Task): StackData | null {
+  if (options.raw) return stackWords(context, task);
+  if (options.exceptions) return exceptionFrames(context, task);
+  return options.text || options.textFromBase ? stackSymbols(context, task, options.textFromBase) : null;
+}
+
+function cpuStackText({ cpu, stack, frames }: CpuStack, machine: string): string {
+  const title = stack === 'IRQ' ? `CPU ${cpu} IRQ STACK:` : `CPU ${cpu} ${stack} EXCEPTION STACK:`;
+  return `${title}\n${frames.length === 0 ? '(none found)\n' : renderStack({ kind: 'exceptions', frames }, machine)}\n`;
+}
 
 /** A task, or a CPU whose task cannot be read. */
 type Target = Task | { readonly unreadable: number };
 
-function pickTasks(
-  context: CommandContext,
-  want: { all: boolean; cpuSpec: string | null; panicked: boolean; threads: boolean; args: readonly string[] },
-): Target[] {
+function pickTasks(context: CommandContext, want: BtOptions): Target[] {
   const { kernel } = context;
-  if (want.all || want.cpuSpec !== null) {
-    const cpus = want.cpuSpec === null ? kernel.cpus.running : parseCpus(context, want.cpuSpec);
+  if (want.all || want.cpus !== null) {
+    const cpus = want.cpus ?? kernel.cpus.running;
     return cpus.map((cpu) => kernel.tasks.active(cpu) ?? { unreadable: cpu });
   }
   const crashed = crashedCpu(kernel);
   // the task that panicked may be missing from the dump; what its CPU ran is on the stack all the same
   if (
-    want.args.length === 0 &&
+    want.tasks.length === 0 &&
     crashed !== null &&
     (want.panicked || !context.hasChosenTask) &&
     kernel.tasks.active(crashed.cpu) === null
   ) {
     return [{ unreadable: crashed.cpu }];
   }
-  const named =
-    want.args.length > 0
-      ? want.args.map((word) => context.taskByWord(word))
-      : [want.panicked ? panicTask(kernel) : context.task];
-  if (!want.threads) return named;
+  const named = want.tasks.length > 0 ? want.tasks : [want.panicked ? panicTask(kernel) : context.task];
+  if (!want.threads) return [...named];
   return named.flatMap((task) =>
     kernel.tasks.all
       .filter((t) => t.tgid === task.tgid && !t.idle)
@@ -208,7 +227,8 @@ function cpuTrace(context: CommandContext, cpu: number, words: 'plain' | 'symbol
     new NotFoundError('task', `that CPU ${cpu} ran`, 'its task_struct cannot be read'),
   );
   const label = { pid: -1, task: task ?? virtAddr(0n), cpu, command: '?' };
-  return { ...label, ...framesOf(context, backtracer(kernel).ofCpu(cpu), words), stackContent: null };
+  const frames = framesOf(context, backtracer(kernel).ofCpu(cpu), words);
+  return { kind: 'task', ...label, ...frames, stackContent: null };
 }
 
 function panicTask(kernel: Kernel): Task {
@@ -217,27 +237,28 @@ function panicTask(kernel: Kernel): Task {
   return crashed.task;
 }
 
-function interruptStacks(context: CommandContext, cpuSpec: string | null): BtData['cpuStacks'] {
+/** The interrupt stacks of all CPUs first, then their exception stacks, as crash(8) has it. */
+function* interruptStacks(context: CommandContext, chosen: readonly number[] | null): Generator<CpuStack, null> {
   const { kernel } = context;
-  const cpus = cpuSpec === null ? kernel.cpus.running : parseCpus(context, cpuSpec);
-  const found: { cpu: number; stack: string; frames: readonly ExceptionFrameData[] }[] = [];
-  for (const cpu of cpus) {
-    const task = kernel.tasks.active(cpu);
-    if (task === null) continue;
-    for (const stack of backtracer(kernel).stacks(task)) {
-      if (stack.kind === 'task' || stack.kind === 'entry') continue;
-      const { frames } = exceptionFramesOn(context, task, stack);
-      // the stacks that every kernel has are always told of; the others where there is something on them
-      if (frames.length === 0 && !stackOrder.includes(stack.name)) continue;
-      found.push({ cpu, stack: stack.name, frames });
+  const tracer = backtracer(kernel);
+  const rank = (stack: string): number => (stackOrder.includes(stack) ? stackOrder.indexOf(stack) : stackOrder.length);
+  for (const irq of [true, false]) {
+    for (const cpu of chosen ?? kernel.cpus.running) {
+      const task = kernel.tasks.active(cpu);
+      if (task === null) continue;
+      const stacks = tracer
+        .stacks(task)
+        .filter(({ kind, name }) => kind !== 'task' && kind !== 'entry' && (name === 'IRQ') === irq)
+        .sort((a, b) => rank(a.name) - rank(b.name));
+      for (const stack of stacks) {
+        const { frames } = exceptionFramesOn(context, task, stack);
+        // the stacks that every kernel has are always told of; the others where there is something on them
+        if (frames.length === 0 && !stackOrder.includes(stack.name)) continue;
+        yield { kind: 'cpu', cpu, stack: stack.name, frames };
+      }
     }
   }
-  // all interrupt stacks first, then the exception stacks, as crash(8) has it
-  const rank = (stack: string): number => (stackOrder.includes(stack) ? stackOrder.indexOf(stack) : stackOrder.length);
-  const byOrder = found
-    .filter(({ stack }) => stack !== 'IRQ')
-    .sort((a, b) => a.cpu - b.cpu || rank(a.stack) - rank(b.stack));
-  return [...found.filter(({ stack }) => stack === 'IRQ'), ...byOrder];
+  return null;
 }
 
 const stackOrder: readonly string[] = ['IRQ', 'DOUBLEFAULT', 'NMI', 'DEBUG'];
@@ -311,7 +332,15 @@ function frameWords(
   return words;
 }
 
-function renderFrames(trace: TaskTrace, machine: string, style: BtData['style']): string {
+/** How frames are drawn. */
+export interface FrameStyle {
+  readonly offsets: boolean;
+  readonly radix: 10 | 16;
+  /** 2: slab objects with their addresses. */
+  readonly symbolic: number;
+}
+
+function renderFrames(trace: TaskTrace, machine: string, style: FrameStyle): string {
   const lines: string[] = [];
   for (const frame of trace.frames) {
     const name =

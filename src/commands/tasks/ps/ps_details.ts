@@ -43,17 +43,29 @@ export function renderArguments(found: readonly Arguments[]): string {
     .join('\n');
 }
 
+/** A limit in its own unit (bytes, seconds, ...), decimal; null: unlimited. */
+export interface Limit {
+  readonly name: string;
+  readonly current: string | null;
+  readonly maximum: string | null;
+}
+
 export interface Limits {
   readonly task: TaskLabel;
   /** null if they cannot be read. */
-  readonly limits: readonly ResourceLimit[] | null;
+  readonly limits: readonly Limit[] | null;
 }
 
 export function limitsOf(kernel: Kernel, tasks: readonly Task[]): Limits[] {
   return tasks.map((task) => ({
     task: taskLabel(task),
-    limits: kernel.faults.attempt(`limits of pid ${task.pid}`, () => resourceLimits(task), null),
+    limits: kernel.faults.attempt(`limits of pid ${task.pid}`, () => resourceLimits(task).map(limitData), null),
   }));
+}
+
+function limitData({ name, current, maximum }: ResourceLimit): Limit {
+  const text = (value: bigint | null) => (value === null ? null : String(value));
+  return { name, current: text(current), maximum: text(maximum) };
 }
 
 export function renderLimits(found: readonly Limits[]): string {
@@ -69,8 +81,8 @@ export function renderLimits(found: readonly Limits[]): string {
 }
 
 /** Centred in 11 columns. */
-function limitCell(value: bigint | null): string {
-  const text = value === null ? '(unlimited)' : String(value);
+function limitCell(value: string | null): string {
+  const text = value ?? '(unlimited)';
   const left = Math.floor((11 - text.length) / 2);
   return `${' '.repeat(Math.max(0, left))}${text}`.padEnd(11);
 }

@@ -4,7 +4,7 @@ import { escapeLine } from '../../../base/text.ts';
 import type { Task } from '../../../kernel/sched.ts';
 import type { CommandContext } from '../../context.ts';
 import { parseHex } from '../../context.ts';
-import type { ParsedOptions } from '../../options.ts';
+import type { ValueKind } from '../../params.ts';
 
 /** SCHED_* (include/uapi/linux/sched.h) by number. */
 const policies = ['NORMAL', 'FIFO', 'RR', 'BATCH', 'ISO', 'IDLE', 'DEADLINE', 'EXT'];
@@ -14,22 +14,36 @@ export function policyName(policy: number): string {
   return policies[policy] ?? String(policy);
 }
 
+/** Which tasks are asked for. */
+export interface TaskChoice {
+  readonly kernel: boolean;
+  readonly user: boolean;
+  readonly leaders: boolean;
+  readonly busy: boolean;
+  readonly active: boolean;
+  readonly policy: string | null;
+  /** One list for each argument; none: all tasks. */
+  readonly tasks: readonly (readonly Task[])[];
+}
+
+/** An argument of `ps`: a pid, a task's address, a name, or a pattern. */
+export const taskWords: ValueKind<readonly Task[]> = {
+  kind: 'task',
+  parse: (word, context) => tasksByWord(context, word),
+};
+
 /** Tasks that the options and arguments ask for, in the order of the arguments, each once. @throws UsageError */
-export function selectTasks(context: CommandContext, options: ParsedOptions): Task[] {
+export function selectTasks(context: CommandContext, choice: TaskChoice): Task[] {
   const { tasks } = context.kernel;
-  let chosen: readonly Task[] = tasks.all;
-  if (options.args.length > 0) {
-    chosen = [...new Set(options.args.flatMap((word) => tasksByWord(context, word)))];
-  }
-  const wanted = options.value('y');
-  const policy = wanted === null ? null : parsePolicies(wanted);
+  const chosen = choice.tasks.length > 0 ? [...new Set(choice.tasks.flat())] : tasks.all;
+  const policy = choice.policy === null ? null : parsePolicies(choice.policy);
   return chosen.filter(
     (task) =>
-      (!options.has('k') || task.kernelThread) &&
-      (!options.has('u') || !task.kernelThread) &&
-      (!options.has('G') || task.pid === task.tgid) &&
-      (!options.has('I') || !task.idle) &&
-      (!options.has('A') || task.active) &&
+      (!choice.kernel || task.kernelThread) &&
+      (!choice.user || !task.kernelThread) &&
+      (!choice.leaders || task.pid === task.tgid) &&
+      (!choice.busy || !task.idle) &&
+      (!choice.active || task.active) &&
       (policy === null || policy.has(task.object.member('policy').number())),
   );
 }

@@ -11,10 +11,10 @@ export interface RunTimes {
   readonly task: TaskLabel;
   /** Seconds since the task was made; null if the clocks cannot be read. */
   readonly runSeconds: number | null;
-  /** Nanoseconds, all three. */
-  readonly startTime: bigint;
-  readonly userTime: bigint;
-  readonly systemTime: bigint;
+  /** Nanoseconds, all three, decimal. */
+  readonly startTime: string;
+  readonly userTime: string;
+  readonly systemTime: string;
 }
 
 export function runTimes(kernel: Kernel, tasks: readonly Task[]): RunTimes[] {
@@ -26,7 +26,13 @@ export function runTimes(kernel: Kernel, tasks: readonly Task[]): RunTimes[] {
       () => {
         const times = taskTimes(task);
         const runSeconds = now === null ? null : Math.max(0, Number((now - times.startTime) / 1_000_000_000n));
-        found.push({ task: taskLabel(task), runSeconds, ...times });
+        found.push({
+          task: taskLabel(task),
+          runSeconds,
+          startTime: String(times.startTime),
+          userTime: String(times.userTime),
+          systemTime: String(times.systemTime),
+        });
       },
       undefined,
     );
@@ -48,10 +54,10 @@ export function renderRunTimes(times: readonly RunTimes[]): string {
 export interface LastRun {
   readonly task: TaskLabel;
   readonly state: TaskState;
-  /** Nanoseconds of its runqueue's clock; 0 if it never ran. */
-  readonly lastRun: bigint;
-  /** Nanoseconds from then to the runqueue's last update; null if its clock cannot be read. */
-  readonly ago: bigint | null;
+  /** Nanoseconds of its runqueue's clock, decimal; 0 if it never ran. */
+  readonly lastRun: string;
+  /** Nanoseconds from then to the runqueue's last update, decimal; null if its clock cannot be read. */
+  readonly ago: string | null;
 }
 
 /** Tasks by when they last ran, the last first; with CPUs, apart for each of them. */
@@ -71,24 +77,21 @@ export function lastRuns(kernel: Kernel, tasks: readonly Task[], cpus: readonly 
     }
     return value;
   };
-  const all: LastRun[] = [];
+  const runs: { readonly at: bigint; readonly run: LastRun }[] = [];
   for (const task of tasks) {
     kernel.faults.attempt(
       `last run of pid ${task.pid}`,
       () => {
         const at = lastRun(task);
         const now = clock(task.cpu);
-        all.push({
-          task: taskLabel(task),
-          state: task.state,
-          lastRun: at,
-          ago: now === null ? null : now > at ? now - at : 0n,
-        });
+        const ago = now === null ? null : String(now > at ? now - at : 0n);
+        runs.push({ at, run: { task: taskLabel(task), state: task.state, lastRun: String(at), ago } });
       },
       undefined,
     );
   }
-  all.sort((a, b) => (a.lastRun === b.lastRun ? 0 : a.lastRun < b.lastRun ? 1 : -1));
+  runs.sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1));
+  const all = runs.map(({ run }) => run);
   if (cpus === null) return [{ cpu: null, tasks: all }];
   return cpus.map((cpu) => ({ cpu, tasks: all.filter(({ task }) => task.cpu === cpu) }));
 }
@@ -108,9 +111,9 @@ export function renderLastRuns(groups: readonly LastRuns[], style: 'timestamp' |
 }
 
 function timeText(task: LastRun, style: 'timestamp' | 'ago'): string {
-  if (style === 'timestamp') return String(task.lastRun);
+  if (style === 'timestamp') return task.lastRun;
   if (task.ago === null) return '?';
-  const ms = task.ago / 1_000_000n;
+  const ms = BigInt(task.ago) / 1_000_000n;
   const seconds = Number(ms / 1000n);
   return `${Math.floor(seconds / 86400)} ${duration(seconds % 86400)}.${String(ms % 1000n).padStart(3, '0')}`;
 }

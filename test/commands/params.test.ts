@@ -3,7 +3,26 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../src/base/errors.ts';
-import { parseOptions } from '../../src/commands/options.ts';
+import { CommandContext } from '../../src/commands/context.ts';
+import { counted, type Params, parseParams, rest, valued, values } from '../../src/commands/params.ts';
+import { SyntheticKernel } from '../support/synthetic_kernel.ts';
+
+const context = new CommandContext(new SyntheticKernel('').session);
+
+/** Parses by a getopt(3) string: `'aFc:'` has flags `a` and `F`, and `c` with a value. */
+function parseOptions(words: readonly string[], letters: string) {
+  const params: Record<string, Params[string]> = { args: rest('word', values.word) };
+  for (const [, letter, colon] of letters.matchAll(/(.)(:?)/g)) {
+    params[letter!] = colon === '' ? counted(letter!, letter!) : valued(letter!, 'value', values.word, letter!);
+  }
+  const options = parseParams(params, words, context);
+  return {
+    count: (letter: string) => options[letter] as number,
+    has: (letter: string) => (options[letter] as number) > 0,
+    value: (letter: string) => options[letter] as string | null,
+    args: options['args'] as readonly string[],
+  };
+}
 
 describe('options', () => {
   for (const [args, flags, value, rest] of [
