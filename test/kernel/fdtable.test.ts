@@ -62,7 +62,7 @@ describe('open files', () => {
       { 0: world.file(world.onTmp, data), 3: null, 1021: world.file(world.root, world.top) },
       1024,
     );
-    assert.deepEqual(world.read(), { value: ['0 /tmp/data regular 0', '1021 / directory 0'], faults: [] });
+    assert.deepEqual(world.read(), { value: ['0 /tmp/data regular 0', '1021 / directory 0'], faults: [], dropped: 0 });
   });
 
   test('an inode that is missing leaves the name', () => {
