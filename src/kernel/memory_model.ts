@@ -16,6 +16,30 @@ const hasMemMap = 2n;
 /** SECTION_SIZE_BITS where VMCOREINFO does not tell it (added by 4f5aecdff25f, 5.14): x86_64's, arm64's since 5.12. */
 const defaultSectionBits = 27;
 
+/**
+ * A section of physical memory: what comes and goes as one. The flags are those of section_mem_map
+ * (include/linux/mmzone.h: SECTION_MARKED_PRESENT_BIT and those after it).
+ */
+export interface MemorySection {
+  readonly number: number;
+  /** Virtual address of the `struct mem_section`. */
+  readonly address: VirtAddr;
+  /** section_mem_map without its flags: where page frame 0 would have its `struct page`. */
+  readonly codedMap: VirtAddr;
+  /** Virtual address of the `struct page` of its first page frame. */
+  readonly map: VirtAddr;
+  readonly isPresent: boolean;
+  readonly hasMap: boolean;
+  readonly isOnline: boolean;
+  /** There since boot. */
+  readonly isEarly: boolean;
+  /** ZONE_DEVICE memory (1f90a3477df3, 5.12). */
+  readonly isDevice: boolean;
+  readonly firstPfn: Pfn;
+  /** Page frames. */
+  readonly pages: number;
+}
+
 /** So many sections with one base, and all have it. */
 const enoughAlike = 16;
 
@@ -29,7 +53,8 @@ export class MemoryModel {
   private readonly sectionSize: number;
   private readonly mapOffset: number;
   private readonly sectionsPerRoot: number;
-  private readonly pagesPerSection: number;
+  /** Page frames in a section. */
+  readonly pagesPerSection: number;
   /** section_mem_map without its flags, by section number; null where the section has no memory map. */
   private readonly maps = new Map<number, bigint | null>();
   private bases: readonly bigint[] | null = null;
@@ -113,14 +138,59 @@ export class MemoryModel {
   }
 
   private sectionMap(section: number): bigint | null {
+    try {
+      const encoded = this.encodedMap(section)?.encoded ?? 0n;
+      return encoded & hasMemMap ? encoded & ~sectionFlags : null;
+    } catch (error) {
+      if (error instanceof InquestError) return null;
+      throw error;
+    }
+  }
+
+  /** Where a section's `struct mem_section` lies, and its section_mem_map; null where its root has none. @throws MemoryFault */
+  private encodedMap(section: number): { address: VirtAddr; encoded: bigint } | null {
     const root = Math.floor(section / this.sectionsPerRoot);
     if (root >= this.rootCount) return null;
+    const sections = this.space.pointer(offsetBy(this.roots, root * 8));
+    if (sections === 0n) return null;
+    const address = offsetBy(sections, (section % this.sectionsPerRoot) * this.sectionSize);
+    return { address, encoded: this.space.u64(offsetBy(address, this.mapOffset)) };
+  }
+
+  /** Every section that is present, ascending. A section that cannot be read is left out. */
+  *sections(): Generator<MemorySection> {
+    const described = Math.ceil(this.space.memory.maxPfn / this.pagesPerSection);
+    for (let number = 0; number < Math.min(described, this.rootCount * this.sectionsPerRoot); number++) {
+      if (number % this.sectionsPerRoot === 0 && !this.hasRoot(number)) {
+        number += this.sectionsPerRoot - 1;
+        continue;
+      }
+      const section = this.section(number);
+      if (section?.isPresent) yield section;
+    }
+  }
+
+  /** A section by its number; null where its struct cannot be read. */
+  section(number: number): MemorySection | null {
     try {
-      const sections = this.space.pointer(offsetBy(this.roots, root * 8));
-      if (sections === 0n) return null;
-      const inRoot = (section % this.sectionsPerRoot) * this.sectionSize + this.mapOffset;
-      const encoded = this.space.u64(offsetBy(sections, inRoot));
-      return encoded & hasMemMap ? encoded & ~sectionFlags : null;
+      const found = this.encodedMap(number);
+      if (found === null) return null;
+      const { address, encoded } = found;
+      const firstPfn = pfn(number * this.pagesPerSection);
+      const map = virtAddr(encoded & ~sectionFlags);
+      return {
+        number,
+        address,
+        codedMap: map,
+        map: offsetBy(map, BigInt(firstPfn) * BigInt(this.pageStructSize)),
+        isPresent: (encoded & 1n) !== 0n,
+        hasMap: (encoded & hasMemMap) !== 0n,
+        isOnline: (encoded & 4n) !== 0n,
+        isEarly: (encoded & 8n) !== 0n,
+        isDevice: (encoded & 16n) !== 0n,
+        firstPfn,
+        pages: this.pagesPerSection,
+      };
     } catch (error) {
       if (error instanceof InquestError) return null;
       throw error;

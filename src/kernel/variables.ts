@@ -49,6 +49,9 @@ const declared: Record<string, string> = {
   sysrq_enabled: 'int',
   nr_cpu_ids: 'unsigned int',
   nr_node_ids: 'unsigned int',
+  memory_blocks: 'struct xarray',
+  // an int before 5.3, a long since: its low half is the number in both
+  sections_per_block: 'unsigned int',
   nr_threads: 'int',
   total_forks: 'unsigned long',
   __per_cpu_offset: 'unsigned long[]',
@@ -94,6 +97,7 @@ const declared: Record<string, string> = {
   vmap_area_root: 'struct rb_root',
   super_blocks: 'struct list_head',
   swapper_spaces: 'struct address_space *[]',
+  nr_swapper_spaces: 'unsigned int[]',
   shm_mnt: 'struct vfsmount *',
   hstates: 'struct hstate[]',
   hugetlb_max_hstate: 'int',

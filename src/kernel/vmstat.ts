@@ -1,5 +1,7 @@
 // include/linux/vmstat.h, include/linux/mmzone.h: what the pages of memory were used for.
+import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
+import { hugePagesTotal } from './hugetlb.ts';
 import type { Kernel } from './kernel.ts';
 
 /** Counters of pages, by the kernel's own names (`NR_FREE_PAGES`, `NR_ANON_MAPPED`, `NR_SHMEM`, ...). */
@@ -11,18 +13,107 @@ export type VmStat = ReadonlyMap<string, number>;
  */
 export function readVmStat(kernel: Kernel): VmStat {
   const stat = new Map<string, number>();
-  const add = (variable: string, names: string): void => {
+  const add = (variable: string, names: CounterNames): void => {
     const counters = kernel.variable(variable);
-    const type = kernel.type(`enum ${names}`);
-    if (type.kind !== 'enum') return;
-    for (const { name, value } of type.values) {
-      if (name.startsWith('NR_VM_') || value < 0n || value > 1000n) continue; // the enumerations end with their length
-      stat.set(name, Math.max(0, atomicLong(counters.index(Number(value)))));
+    for (const { name, index } of allNames(kernel, names)) {
+      stat.set(name, Math.max(0, atomicLong(counters.index(index))));
     }
   };
   kernel.faults.attempt('zone counters', () => add('vm_zone_stat', 'zone_stat_item'), undefined);
   kernel.faults.attempt('node counters', () => add('vm_node_stat', 'node_stat_item'), undefined);
   return stat;
+}
+
+/** One counter of the kernel's, by its own name. */
+export interface Counter {
+  readonly name: string;
+  /** May be below zero: what CPUs have not yet folded in is missing. */
+  readonly value: number;
+}
+
+/** Every counter of virtual memory. A group that this kernel has not is empty. */
+export interface VmCounters {
+  /** vm_zone_stat: pages by zone, summed over all zones. */
+  readonly zone: readonly Counter[];
+  /** vm_node_stat: pages by node, summed over all nodes. */
+  readonly node: readonly Counter[];
+  /** vm_numa_event (vm_numa_stat before f19298b9516c, 5.14): where pages were got from. */
+  readonly numa: readonly Counter[];
+  /** vm_event_states: what happened since boot, summed over all CPUs. */
+  readonly events: readonly Counter[];
+}
+
+/** All counters, each group in the kernel's order. What cannot be read of one group costs that group. */
+export function vmCounters(kernel: Kernel): VmCounters {
+  const group = (what: string, read: () => readonly Counter[]): readonly Counter[] =>
+    kernel.faults.attempt(what, read, []);
+  const global = (variable: string, names: CounterNames): readonly Counter[] => {
+    const counters = kernel.optionalVariable(variable);
+    return counters === null ? [] : namedCounters(kernel, counters, names);
+  };
+  return {
+    zone: group('zone counters', () => global('vm_zone_stat', 'zone_stat_item')),
+    node: group('node counters', () => global('vm_node_stat', 'node_stat_item')),
+    numa: group('NUMA counters', () => {
+      const events = global('vm_numa_event', 'numa_stat_item');
+      return events.length > 0 ? events : global('vm_numa_stat', 'numa_stat_item');
+    }),
+    events: group('event counters', () => eventCounters(kernel)),
+  };
+}
+
+/** Enumerations whose values index arrays of counters, and the enumerator that each ends with. */
+const counterEnds = {
+  zone_stat_item: ['NR_VM_ZONE_STAT_ITEMS'],
+  node_stat_item: ['NR_VM_NODE_STAT_ITEMS'],
+  numa_stat_item: ['NR_VM_NUMA_EVENT_ITEMS', 'NR_VM_NUMA_STAT_ITEMS'],
+  vm_event_item: ['NR_VM_EVENT_ITEMS'],
+} as const;
+type CounterNames = keyof typeof counterEnds;
+/** More counters than any kernel has in one array. */
+const maxCounters = 1000n;
+
+/** Every enumerator of an enumeration of counters, aliases too. @throws NotFoundError */
+function allNames(kernel: Kernel, names: CounterNames): { readonly name: string; readonly index: number }[] {
+  const type = kernel.type(`enum ${names}`);
+  if (type.kind !== 'enum') throw new FormatError(`enum ${names}`, 'is no enumeration');
+  const ends: readonly string[] = counterEnds[names];
+  const end = type.values.find(({ name }) => ends.includes(name))?.value ?? maxCounters;
+  return type.values
+    .filter(({ value }) => value >= 0n && value < end && value < maxCounters)
+    .map(({ name, value }) => ({ name, index: Number(value) }));
+}
+
+/** An array of atomic counters with the names of an enumeration; of aliases, the last names the counter. @throws NotFoundError, MemoryFault */
+export function namedCounters(kernel: Kernel, counters: KernelObject, names: CounterNames): Counter[] {
+  return counterNames(kernel, names).map(({ name, index }) => ({ name, value: atomicLong(counters.index(index)) }));
+}
+
+/** The enumerators by ascending value, the last of aliases (NR_LRU_BASE = NR_INACTIVE_ANON). */
+function counterNames(kernel: Kernel, names: CounterNames): { readonly name: string; readonly index: number }[] {
+  const byIndex = new Map(allNames(kernel, names).map((item) => [item.index, item]));
+  return [...byIndex.values()].sort((a, b) => a.index - b.index);
+}
+
+/** all_vm_events(): what each CPU counted. CPUs that went away have given theirs to another. */
+function eventCounters(kernel: Kernel): Counter[] {
+  const names = counterNames(kernel, 'vm_event_item');
+  const sums = names.map(() => 0);
+  for (const cpu of kernel.cpus.possible) {
+    kernel.faults.attempt(
+      `event counters of CPU ${cpu}`,
+      () => {
+        const event = kernel.perCpu('vm_event_states', cpu).member('event');
+        const bytes = event.bytes();
+        const view = new DataView(bytes.buffer);
+        for (const [i, { index }] of names.entries()) {
+          if (index * 8 + 8 <= bytes.length) sums[i]! += Number(view.getBigInt64(index * 8, true));
+        }
+      },
+      undefined,
+    );
+  }
+  return names.map(({ name }, i) => ({ name, value: sums[i]! }));
 }
 
 function atomicLong(object: KernelObject): number {
@@ -80,7 +171,7 @@ export function memoryUse(kernel: Kernel): MemoryUse {
     shmem,
     slabReclaimable: first('NR_SLAB_RECLAIMABLE_B', 'NR_SLAB_RECLAIMABLE'),
     slabUnreclaimable: first('NR_SLAB_UNRECLAIMABLE_B', 'NR_SLAB_UNRECLAIMABLE'),
-    hugePages: kernel.faults.attempt('huge pages', () => hugePages(kernel), null),
+    hugePages: kernel.faults.attempt('huge pages', () => hugePagesTotal(kernel), null),
     // stacks are vmalloc()ed (CONFIG_VMAP_STACK): counted once
     vmalloc: vmalloc === null ? null : Math.max(0, vmalloc - (stacks ?? 0)),
     kernelStacks: stacks,
@@ -92,21 +183,4 @@ export function memoryUse(kernel: Kernel): MemoryUse {
 function vmallocPages(kernel: Kernel): number | null {
   const counter = kernel.optionalVariable('nr_vmalloc_pages');
   return counter === null ? null : Math.max(0, atomicLong(counter));
-}
-
-/** HUGE_MAX_HSTATE is 2 to 4 wherever it is defined. */
-const maxHugeSizes = 16;
-
-/** Pages in all pools of huge pages (include/linux/hugetlb.h); null for a kernel without them. */
-function hugePages(kernel: Kernel): number | null {
-  const sizes = kernel.optionalVariable('hugetlb_max_hstate');
-  const states = kernel.optionalVariable('hstates');
-  if (sizes === null || states === null) return null;
-  let pages = 0;
-  for (let i = 0; i < Math.min(maxHugeSizes, sizes.number()); i++) {
-    const state = states.index(i);
-    const order = state.member('order').number();
-    if (order <= 30) pages += state.member('nr_huge_pages').number() * 2 ** order;
-  }
-  return pages;
 }

@@ -11,8 +11,7 @@ const sections = 0xffff_8880_0001_0000n;
 const perSection = 2 ** 15;
 
 /** A kernel with sections of 128 MiB: `maps` are their section_mem_map words, 0 for none. */
-function model(maps: readonly bigint[]): MemoryModel {
-  const space = new SyntheticSpace();
+function model(maps: readonly bigint[], space = new SyntheticSpace()): MemoryModel {
   space.words(roots, sections, 0n);
   space.map(sections, 4096);
   for (const [i, map] of maps.entries()) space.words(sections + BigInt(i * 16), map, 0n);
@@ -43,5 +42,31 @@ describe('struct page', () => {
     for (const at of [base + 8n, base + BigInt(perSection * 64), base - 64n, 0n, base + (1n << 50n)]) {
       assert.equal(found.pfnOf(virtAddr(at)), null, at.toString(16));
     }
+  });
+});
+
+describe('sections of memory', () => {
+  const base = 0xffff_ea00_0000_0000n;
+
+  test('those that are present, with their flags and where their page structures are', () => {
+    const sections = [...model([base | 15n, base, base | 1n | 16n]).sections()];
+    assert.deepEqual(
+      sections.map(({ number, map, hasMap, isOnline, isEarly, isDevice, firstPfn }) => [
+        number,
+        map,
+        [hasMap, isOnline, isEarly, isDevice].map(Number).join(''),
+        firstPfn,
+      ]),
+      [
+        [0, base, '1110', 0],
+        [2, base + BigInt(2 * perSection * 64), '0001', 2 * perSection],
+      ],
+    );
+  });
+  test('a table of sections that is missing has none', () => {
+    const space = new SyntheticSpace();
+    const found = model([base | 3n], space);
+    space.exclude(sections);
+    assert.deepEqual([...found.sections()], []);
   });
 });
