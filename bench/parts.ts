@@ -3,7 +3,8 @@ import type { Pfn } from '../src/base/address.ts';
 import type { KernelSymbol } from '../src/debuginfo/symbol.ts';
 import { openDump } from '../src/dump/open.ts';
 import { findVmcoreinfo } from '../src/dump/vmcoreinfo_search.ts';
-import { Kernel } from '../src/kernel/kernel.ts';
+import type { Kernel } from '../src/kernel/kernel.ts';
+import { openKernel } from '../src/kernel/open_kernel.ts';
 
 export interface Part {
   readonly what: string;
@@ -15,7 +16,7 @@ export interface Part {
 const repeats = 9;
 
 export function measureParts(path: string): Part[] {
-  const kernel = new Kernel(openDump([path]));
+  const kernel = openKernel(openDump([path]));
   const { memory, info } = kernel.dump;
   const parts: Part[] = [];
   const add = (what: string, value: string, bar: Part['bar'] = null) => parts.push({ what, value, bar });
@@ -57,7 +58,7 @@ export function measureParts(path: string): Part[] {
     addEach('symbol by address', ({ address }) => symbols.at(address));
   }
 
-  const open = timeOf(() => new Kernel(openDump([path])).type('struct task_struct'));
+  const open = timeOf(() => openKernel(openDump([path])).type('struct task_struct'));
   add('open, symbols, BTF, one type', `${(open * 1e3).toFixed(1)} ms`);
   return parts;
 }

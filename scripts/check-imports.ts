@@ -1,7 +1,8 @@
-// Holds the folders of src/ to the order in which data flows (docs/architecture.md): a folder imports
-// only from itself and from the folders listed for it here. Run by `npm run check`.
+// Holds src/ to the order in which data flows (docs/architecture.md): a folder imports only from itself and from the
+// folders listed for it here, and no file imports itself through others, types counted. Run by `npm run check`.
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { circlesOf } from './circles.ts';
 
 const allowed: Record<string, readonly string[]> = {
   base: [],
@@ -20,7 +21,12 @@ const allowed: Record<string, readonly string[]> = {
 const debts: Record<string, { to: readonly string[]; why: string }> = {};
 
 const problems: string[] = [];
+const imports = new Map<string, string[]>();
 for (const file of globSync('src/**/*.ts')) {
+  const targets = [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, spec]) =>
+    normalize(join(dirname(file), spec!)),
+  );
+  imports.set(file, targets);
   const folder = file.split('/')[1]!;
   if (folder === 'index.ts') continue; // the library's front door may name anything
   const rule = allowed[folder];
@@ -28,13 +34,14 @@ for (const file of globSync('src/**/*.ts')) {
     problems.push(`${file}: folder ${folder} is not in the list of scripts/check-imports.ts`);
     continue;
   }
-  for (const [, spec] of readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
-    const target = normalize(join(dirname(file), spec!)).split('/');
-    if (target[0] !== 'src') problems.push(`${file}: imports ${spec}, outside src/`);
-    else if (target[1] !== folder && !rule.includes(target[1]!) && !debts[file]?.to.includes(target[1]!)) {
-      problems.push(`${file}: ${folder}/ must not import ${target[1]}/ (${spec})`);
+  for (const target of targets) {
+    const [top, to = ''] = target.split('/');
+    if (top !== 'src') problems.push(`${file}: imports ${target}, outside src/`);
+    else if (to !== folder && !rule.includes(to) && !debts[file]?.to.includes(to)) {
+      problems.push(`${file}: ${folder}/ must not import ${to}/ (${target})`);
     }
   }
 }
+for (const circle of circlesOf(imports)) problems.push(`files import each other: ${circle.join(' -> ')}`);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -1,6 +1,7 @@
 // The library: what the commands know, a script can ask. See docs/library.md.
 import { openDump as openDumpFiles } from './dump/open.ts';
-import { Kernel } from './kernel/kernel.ts';
+import type { Kernel } from './kernel/kernel.ts';
+import { openKernel } from './kernel/open_kernel.ts';
 
 export type { AddressSpace } from './arch/address_space.ts';
 export { type Pfn, type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from './base/address.ts';
@@ -17,13 +18,13 @@ export type { Dump, DumpInfo, PhysicalMemory } from './dump/dump.ts';
 export { type Backtrace, backtracer, type Frame } from './kernel/backtrace.ts';
 export { lockWait } from './kernel/blocked_on.ts';
 export type { Fault } from './kernel/faults.ts';
-export { Kernel } from './kernel/kernel.ts';
+export { Kernel, type Rungs } from './kernel/kernel.ts';
 export { hlistEntries, listEntries } from './kernel/list.ts';
 export { type LockWait, lockChain } from './kernel/lock_wait.ts';
 export type { Module } from './kernel/module.ts';
 export { readLog } from './kernel/printk.ts';
 export type { LogRecord } from './kernel/printk_record.ts';
-export type { Task, TaskTable } from './kernel/sched.ts';
+export type { Task, TaskTable } from './kernel/task.ts';
 export type { Incident } from './oops/incident.ts';
 export { findIncidents, LogScanner } from './oops/scanner.ts';
 export { similarity } from './oops/signature.ts';
@@ -37,5 +38,5 @@ export type { Analysis } from './triage/analysis.ts';
  * @throws FormatError, UnsupportedError when it is no dump that can be read
  */
 export function openDump(...paths: readonly string[]): Kernel {
-  return new Kernel(openDumpFiles(paths));
+  return openKernel(openDumpFiles(paths));
 }

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { CommandContext } from '../commands/context.ts';
 import { commandTable } from '../commands/registry.ts';
 import { ShellSession } from '../shell/session.ts';
-import { openKernel } from './open.ts';
+import { openNamedKernel } from './open.ts';
 import { standardOutput, writeError, writeOut } from './output.ts';
 
 export interface CrashOptions {
@@ -17,7 +17,7 @@ export interface CrashOptions {
 /** Runs the shell. @returns the exit status: 1 if a command failed, when they came from -c or -i */
 export async function runCrash(files: readonly string[], options: CrashOptions): Promise<number> {
   const script = options.input === null ? null : readFileSync(options.input, 'utf8');
-  const kernel = openKernel(files);
+  const kernel = openNamedKernel(files);
   const session = new ShellSession(
     new CommandContext(kernel, commandTable),
     { ...standardOutput, warn: writeError },

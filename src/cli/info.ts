@@ -4,7 +4,8 @@ import { escapeTerminal, hex } from '../base/text.ts';
 import { toJson } from '../commands/command.ts';
 import type { Dump } from '../dump/dump.ts';
 import { pageCensus } from '../kernel/excluded_pages.ts';
-import { Kernel } from '../kernel/kernel.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { openKernel } from '../kernel/open_kernel.ts';
 import { readLog } from '../kernel/printk.ts';
 import { crashTime } from '../kernel/timekeeping.ts';
 import { readUtsname } from '../kernel/utsname.ts';
@@ -32,7 +33,7 @@ export async function runInfo(files: readonly string[], options: { json: boolean
   let kernel: Kernel | null = null;
   let problem: string | null = null;
   try {
-    kernel = new Kernel(dump);
+    kernel = openKernel(dump);
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
     problem = messageOf(error);
@@ -62,7 +63,13 @@ function ladder(kernel: Kernel): Rung[] {
   rung('VMCOREINFO', () => some([...kernel.vmcoreinfo.entries()].length, ` keys, ${from}`));
   rung('page tables', () => (kernel.arch.notes.length === 0 ? kernel.arch.name : kernel.arch.notes.join('; ')));
   rung('symbols', () => some(countOf(kernel.symbols.kernel?.all() ?? []), ' of the kernel (kallsyms)'));
-  rung('types', () => some(countOf(kernel.btf?.all() ?? []), ' named ones of the kernel (BTF)'));
+  rung('types', () => {
+    for (const { origin, types } of kernel.debugInfo(null)) {
+      const found = some(countOf(types.all()), ` named ones of the kernel (${origin})`);
+      if (found !== null) return found;
+    }
+    return null;
+  });
   rung(
     'modules',
     () => some(kernel.modules.length, ' loaded') ?? (kernel.ownSymbol('modules') === null ? null : 'none loaded'),

@@ -7,7 +7,7 @@ import { readLog } from '../kernel/printk.ts';
 import { LineReader } from '../oops/line_reader.ts';
 import type { LogLine } from '../oops/log_line.ts';
 import { runOops } from './oops.ts';
-import { openKernel } from './open.ts';
+import { openNamedKernel } from './open.ts';
 import { standardOutput, writeError, writeOut } from './output.ts';
 import { isDumpSource, readSource } from './source.ts';
 
@@ -33,7 +33,7 @@ export async function runLog(
 }
 
 function dumpLog(source: string, options: { wallClock: boolean; json: boolean }): number {
-  const context = new CommandContext(openKernel([source]));
+  const context = new CommandContext(openNamedKernel([source]));
   const words = options.wallClock ? ['-T'] : [];
   const { end, error, faults } = runCommand(commands.log, context, words, standardOutput, {
     json: options.json,

@@ -7,7 +7,7 @@ import type { Incident } from '../oops/incident.ts';
 import { renderIncident } from '../oops/render.ts';
 import { LogScanner } from '../oops/scanner.ts';
 import { readSettings } from '../triage/settings.ts';
-import { openKernel } from './open.ts';
+import { openNamedKernel } from './open.ts';
 import { writeError, writeOut } from './output.ts';
 import { isDumpSource, readSource } from './source.ts';
 
@@ -15,7 +15,7 @@ import { isDumpSource, readSource } from './source.ts';
 export async function runOops(source: string, options: { titles: boolean; json: boolean }): Promise<number> {
   let found = 0;
   let lost = false;
-  const kernel = isDumpSource(source) ? openKernel([source]) : null;
+  const kernel = isDumpSource(source) ? openNamedKernel([source]) : null;
   const show = (incidents: readonly Incident[]): void => {
     for (const incident of incidents) {
       if (options.json) writeOut(`${escapeJson(JSON.stringify(incident))}\n`);

@@ -3,7 +3,8 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { FormatError } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';
 import { openDump } from '../dump/open.ts';
-import { Kernel } from '../kernel/kernel.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { openKernel } from '../kernel/open_kernel.ts';
 import { writeError } from './output.ts';
 
 /**
@@ -20,8 +21,8 @@ export function openNamedDump(files: readonly string[]): Dump {
 }
 
 /** As `openNamedDump`, with the kernel in it. */
-export function openKernel(files: readonly string[]): Kernel {
-  return new Kernel(openNamedDump(files));
+export function openNamedKernel(files: readonly string[]): Kernel {
+  return openKernel(openNamedDump(files));
 }
 
 /** An ELF file that is a program or shared object (e_type 2 or 3), such as vmlinux; a core dump has 4. */

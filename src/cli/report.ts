@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { CommandContext } from '../commands/context.ts';
 import { type ReportFormat, renderReport } from '../report/render.ts';
 import { analyse } from '../triage/analyse.ts';
-import { openKernel } from './open.ts';
+import { openNamedKernel } from './open.ts';
 import { writeOut } from './output.ts';
 import { withProgress } from './progress.ts';
 
@@ -11,7 +11,7 @@ export async function runReport(
   files: readonly string[],
   options: { format: ReportFormat; output: string | null },
 ): Promise<number> {
-  const analysis = await withProgress('reading the dump', () => analyse(new CommandContext(openKernel(files))));
+  const analysis = await withProgress('reading the dump', () => analyse(new CommandContext(openNamedKernel(files))));
   const toTerminal = options.output === null && process.stdout.isTTY === true;
   const text = renderReport(analysis, options.format, {
     colour: toTerminal && process.env['NO_COLOR'] === undefined,

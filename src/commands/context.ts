@@ -4,7 +4,7 @@ import { NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeLine, hex16 } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { crashedTask } from '../kernel/panic.ts';
-import type { Task } from '../kernel/sched.ts';
+import type { Task } from '../kernel/task.ts';
 import type { Command } from './command.ts';
 import type { Style } from './style.ts';
 

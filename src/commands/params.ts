@@ -9,7 +9,7 @@
 import type { VirtAddr } from '../base/address.ts';
 import { UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
-import type { Task } from '../kernel/sched.ts';
+import type { Task } from '../kernel/task.ts';
 import { addressArgument, countArgument } from './address.ts';
 import { type CommandContext, parseCpus } from './context.ts';
 

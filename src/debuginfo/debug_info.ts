@@ -4,6 +4,7 @@
 import type { AddressSpace } from '../arch/address_space.ts';
 import type { Registers } from '../arch/registers.ts';
 import type { VirtAddr } from '../base/address.ts';
+import type { KernelObject } from './object.ts';
 import type { FunctionType, Type, TypeSource } from './type.ts';
 
 /** Debug information of one kernel or of one module. Damage costs the names that it hits: those are not found. */
@@ -104,4 +105,28 @@ export interface UnwindRule {
    * known is left out. Null where not even the caller's instruction pointer is.
    */
   caller(frame: FrameState): Registers | null;
+}
+
+/** What debug information is opened for: the kernel, or one of its modules. */
+export interface DebugTarget {
+  /** The module, with its `struct module`; null for the kernel. */
+  readonly module: { readonly name: string; readonly object: KernelObject } | null;
+  /** The kernel's own virtual memory. */
+  readonly space: AddressSpace;
+  /** Virtual address of a symbol of the kernel itself, or null. */
+  symbol(name: string): VirtAddr | null;
+  /** For a module: the kernel's own debug information of the same kind; null where there is none. */
+  readonly base: DebugInfo | null;
+  /** All types that the kernel's debug information knows, this one's among them. Not to be asked while opening. */
+  readonly types: TypeSource;
+}
+
+/** A kind of debug information, and how it is found. `debug_sources.ts` lists those that are tried. */
+export interface DebugInfoKind {
+  readonly name: string;
+  /**
+   * @returns null where it is no wonder that there is none
+   * @throws InquestError where there should be some and it cannot be had
+   */
+  open(target: DebugTarget): DebugInfo | null;
 }

@@ -26,6 +26,10 @@ export class SymbolTable implements SymbolSource {
   private readonly readModules: () => readonly ModuleSymbols[];
   private modules: readonly LoadedModule[] | null = null;
   private everyModule: ArraySymbols | null = null;
+  private loading = false;
+  /** What names were found to mean, `null` for nothing. */
+  private readonly ownNames = new Map<string, KernelSymbol | null>();
+  private readonly names = new Map<string, KernelSymbol | null>();
 
   /** @param readModules called once, when first needed */
   constructor(kernel: OrderedSymbols | null, readModules: () => readonly ModuleSymbols[]) {
@@ -35,13 +39,24 @@ export class SymbolTable implements SymbolSource {
 
   /** The kernel's symbol of that name, else the first module's that has one. */
   find(name: string): KernelSymbol | null {
-    const own = this.kernel?.find(name) ?? null;
+    const own = this.own(name);
     if (own !== null) return own;
-    for (const module of this.loadedModules()) {
-      const found = module.symbols().find(name);
-      if (found !== null) return found;
+    let found = this.names.get(name);
+    if (found === undefined) {
+      found = this.findInModules(name);
+      if (!this.loading) remember(this.names, name, found);
     }
-    return null;
+    return found;
+  }
+
+  /** The kernel's own symbol of that name; never reads modules. */
+  own(name: string): KernelSymbol | null {
+    let found = this.ownNames.get(name);
+    if (found === undefined) {
+      found = this.kernel?.find(name) ?? null;
+      remember(this.ownNames, name, found);
+    }
+    return found;
   }
 
   /** The kernel's symbols of that name, then the modules'. */
@@ -123,6 +138,14 @@ export class SymbolTable implements SymbolSource {
     return nearest;
   }
 
+  private findInModules(name: string): KernelSymbol | null {
+    for (const module of this.loadedModules()) {
+      const found = module.symbols().find(name);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
   private sources(): OrderedSymbols[] {
     const modules = this.moduleSymbols();
     return this.kernel === null ? [modules] : [this.kernel, modules];
@@ -137,14 +160,27 @@ export class SymbolTable implements SymbolSource {
     if (this.modules === null) {
       // Reading modules asks for symbols itself: until it is done, there are the kernel's own.
       this.modules = [];
-      this.modules = this.readModules().map((module) => {
-        let symbols: ArraySymbols | null = null;
-        const { name, ranges } = module.module;
-        return { name, ranges, symbols: () => (symbols ??= new ArraySymbols(module.symbols)) };
-      });
+      this.loading = true;
+      try {
+        this.modules = this.readModules().map((module) => {
+          let symbols: ArraySymbols | null = null;
+          const { name, ranges } = module.module;
+          return { name, ranges, symbols: () => (symbols ??= new ArraySymbols(module.symbols)) };
+        });
+      } finally {
+        this.loading = false;
+      }
     }
     return this.modules;
   }
+}
+
+/** Most names remembered: more than any walker asks for; a user's script may ask for every symbol. */
+const maxNames = 1 << 16;
+
+function remember(names: Map<string, KernelSymbol | null>, name: string, symbol: KernelSymbol | null): void {
+  if (names.size >= maxNames) names.clear();
+  names.set(name, symbol);
 }
 
 interface LoadedModule {

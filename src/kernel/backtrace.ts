@@ -9,7 +9,7 @@ import type { SymbolPlace } from '../debuginfo/symbol.ts';
 import type { CpuNote } from '../dump/dump.ts';
 import type { Kernel } from './kernel.ts';
 import { kernelView } from './kernel_view.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** One frame, with the function that it is in. */
 export interface Frame {

@@ -15,7 +15,8 @@ import { type Frame, frameName } from './backtrace.ts';
 import type { Kernel } from './kernel.ts';
 import { heldForReading, type LockWait, namedOwner } from './lock_wait.ts';
 import { rtMutexWait } from './rtmutex.ts';
-import { type Task, taskStack } from './sched.ts';
+import { taskStack } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** Longest queue on one lock that is followed. */
 const maxWaiters = 100_000;

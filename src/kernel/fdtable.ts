@@ -2,7 +2,7 @@
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** NR_OPEN's own limit, sysctl_nr_open_max (fs/file.c), is below this. */
 const maxFiles = 1 << 28;

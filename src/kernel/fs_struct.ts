@@ -4,7 +4,7 @@ import type { VirtAddr } from '../base/address.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { type PathName, pathNames } from './path.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** A `struct path` with its name. */
 export interface NamedPath extends PathName {

@@ -6,9 +6,9 @@
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
+import { cpumask } from './cpumask.ts';
 import type { Kernel } from './kernel.ts';
 import { mapleEntries } from './maple_tree.ts';
-import { cpumask } from './percpu.ts';
 import { xarrayEntries } from './xarray.ts';
 
 /** One handler of an interrupt line. */

@@ -1,38 +1,50 @@
-// The dead kernel: one opened dump with everything that is read out of it, each thing when first asked
-// for and once. Files beside this one walk the kernel's structures, one file a kernel header; they take a
-// `Kernel` and give plain data or typed objects.
+// The dead kernel. It is given the rungs of the ladder that `open_kernel.ts` climbs, and answers what walkers ask:
+// names, types, objects, memory. Files beside this one walk the kernel's structures, one file a kernel header; they take
+// a `Kernel` and give plain data or typed objects. This file imports none of them.
 //
-//   dump --- notes: VMCOREINFO ---> address space ---> kallsyms ---> BTF ---> typed objects
-//                                        |                            |
-//                                        +-------- modules' symbols and types
+//   dump --- notes: VMCOREINFO ---> address space ---> kallsyms ---> debug information ---> typed objects
+//                                        |                                   |
+//                                        +------------- modules' symbols and types
 //
-// Each step may fail and costs only what stands on it.
+// Each rung may be missing and costs only what stands on it.
 
 import type { AddressSpace } from '../arch/address_space.ts';
 import type { Architecture } from '../arch/architecture.ts';
-import { openArchitecture } from '../arch/architectures.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import { WorkSlot } from '../base/work.ts';
-import { BtfTypes } from '../debuginfo/btf.ts';
-import { Kallsyms } from '../debuginfo/kallsyms.ts';
+import type { DebugInfo } from '../debuginfo/debug_info.ts';
+import { DebugNames } from '../debuginfo/debug_names.ts';
 import { KernelObject, type ObjectContext } from '../debuginfo/object.ts';
 import type { KernelSymbol, SymbolPlace } from '../debuginfo/symbol.ts';
-import { SymbolTable } from '../debuginfo/symbol_table.ts';
-import { sizeOf, type Type, type TypeSource } from '../debuginfo/type.ts';
+import type { SymbolTable } from '../debuginfo/symbol_table.ts';
+import { type FunctionType, sizeOf, type Type, type TypeSource } from '../debuginfo/type.ts';
 import type { Dump } from '../dump/dump.ts';
-import { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
-import { findVmcoreinfo } from '../dump/vmcoreinfo_search.ts';
-import { installExcludedPageJudge } from './excluded_pages.ts';
+import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
+import { type Cpus, maxCpus } from './cpumask.ts';
 import { FaultLog } from './faults.ts';
-import { type Module, moduleSymbols, readModules, readModuleTypes } from './module.ts';
-import { type Cpus, perCpuOffset, readCpus } from './percpu.ts';
-import { readTasks, type TaskTable } from './sched.ts';
-import { SessionTypes } from './session_types.ts';
-import { declaredType } from './variables.ts';
+import type { Module } from './module.ts';
+import type { TaskTable } from './task.ts';
 
-/** Largest BTF of a kernel believed, in bytes: those with every option have 10 MB or so. */
-const maxBtf = 64n * 1024n * 1024n;
+/** What a kernel is made of. The functions are called when what they give is first asked for, and then no more. */
+export interface Rungs {
+  /** Physical memory, notes, and what the container says. */
+  readonly dump: Dump;
+  readonly vmcoreinfo: Vmcoreinfo;
+  /** True when VMCOREINFO was in no note and was found by searching memory. */
+  readonly vmcoreinfoFromMemory: boolean;
+  readonly arch: Architecture;
+  /** The kernel's own virtual memory. */
+  readonly space: AddressSpace;
+  /** True where the kernel still runs, and its memory changes: see `Kernel.forget`. */
+  readonly live: boolean;
+  readonly symbols: (kernel: Kernel) => SymbolTable;
+  /** Debug information of the kernel itself (null) or of a module, best first. */
+  readonly debugInfo: (kernel: Kernel, module: Module | null) => readonly DebugInfo[];
+  readonly modules: (kernel: Kernel) => readonly Module[];
+  readonly cpus: (kernel: Kernel) => Cpus;
+  readonly tasks: (kernel: Kernel) => TaskTable;
+}
 
 export class Kernel implements ObjectContext {
   readonly dump: Dump;
@@ -40,69 +52,72 @@ export class Kernel implements ObjectContext {
   /** What work is under way, for everything that takes time to charge. */
   readonly work = new WorkSlot();
   readonly vmcoreinfo: Vmcoreinfo;
-  /** True when VMCOREINFO was in no note and was found by searching memory. */
   readonly vmcoreinfoFromMemory: boolean;
   readonly arch: Architecture;
-  /** The kernel's own virtual memory. */
   readonly space: AddressSpace;
-
+  readonly live: boolean;
+  private readonly rungs: Rungs;
+  /** What was read once, by what reads it. */
+  private readonly known = new Map<unknown, () => unknown>();
   private readonly perCpuOffsets = new Map<number, bigint>();
-  private readonly lazySymbols: () => SymbolTable;
-  private readonly lazyTypes: () => SessionTypes;
-  private readonly lazyModules: () => readonly Module[];
-  private readonly lazyCpus: () => Cpus;
-  private readonly lazyTasks: () => TaskTable;
+  /** Types of arrays whose length their symbol tells. */
+  private readonly sizedTypes = new Map<string, Type>();
+
+  constructor(rungs: Rungs) {
+    this.rungs = rungs;
+    this.dump = rungs.dump;
+    this.vmcoreinfo = rungs.vmcoreinfo;
+    this.vmcoreinfoFromMemory = rungs.vmcoreinfoFromMemory;
+    this.arch = rungs.arch;
+    this.space = rungs.space;
+    this.live = rungs.live;
+  }
+
+  /** What `read` gives, read once; the faults of reading it are told again to everyone who asks. See `perKernel`. */
+  once<T>(read: (kernel: Kernel) => T): T {
+    return this.kept(read, () => read(this));
+  }
 
   /**
-   * @throws FormatError when not even the kernel's page tables can be found; UnsupportedError for an
-   *   architecture whose memory cannot be translated
+   * Drops everything that was read from memory, names and types of modules among it: to be called between commands
+   * where the kernel is live. Objects that were given out go on reading what is there now.
    */
-  constructor(dump: Dump) {
-    this.dump = dump;
-    const found = dump.notes.vmcoreinfo === null ? findVmcoreinfo(dump.memory) : null;
-    this.vmcoreinfoFromMemory = found !== null;
-    this.vmcoreinfo = new Vmcoreinfo(dump.notes.vmcoreinfo ?? found ?? '');
-    this.arch = openArchitecture(dump, this.vmcoreinfo);
-    this.space = this.arch.space;
+  forget(): void {
+    this.known.clear();
+    this.perCpuOffsets.clear();
+    this.sizedTypes.clear();
+  }
 
-    this.lazySymbols = this.faults.memo(() => this.openSymbols());
-    this.lazyTypes = this.faults.memo(
-      () =>
-        new SessionTypes(
-          this.faults.attempt('BTF', () => this.openBtf(), null),
-          this.faults.memo(() => readModuleTypes(this)),
-        ),
-    );
-    this.lazyModules = this.faults.memo(() => readModules(this));
-    this.lazyCpus = this.faults.memo(() => readCpus(this));
-    this.lazyTasks = this.faults.memo(() => readTasks(this));
-    installExcludedPageJudge(this);
+  /** Closes the dump's files and drops what was read. What is asked of the kernel afterwards fails. */
+  close(): void {
+    this.forget();
+    this.dump.close();
   }
 
   get symbols(): SymbolTable {
-    return this.lazySymbols();
+    return this.once(this.rungs.symbols);
   }
 
   /** Types of the kernel; a type that only modules define is found in theirs. */
   get types(): TypeSource {
-    return this.sessionTypes;
-  }
-
-  /** BTF of the kernel, or null where the dump has none that can be read. */
-  get btf(): BtfTypes | null {
-    return this.sessionTypes.base;
+    return this.names;
   }
 
   get modules(): readonly Module[] {
-    return this.lazyModules();
+    return this.once(this.rungs.modules);
   }
 
   get cpus(): Cpus {
-    return this.lazyCpus();
+    return this.once(this.rungs.cpus);
   }
 
   get tasks(): TaskTable {
-    return this.lazyTasks();
+    return this.once(this.rungs.tasks);
+  }
+
+  /** Debug information of the kernel itself (null) or of one of its modules, best first. */
+  debugInfo(module: Module | null): readonly DebugInfo[] {
+    return this.kept(module ?? this.rungs.debugInfo, () => this.rungs.debugInfo(this, module));
   }
 
   /** Virtual address of a symbol. @throws NotFoundError */
@@ -137,7 +152,7 @@ export class Kernel implements ObjectContext {
    * it has not does not make every module's symbols be read.
    */
   ownSymbol(name: string): KernelSymbol | null {
-    return this.symbols.kernel?.find(name) ?? null;
+    return this.symbols.own(name);
   }
 
   /** A variable of the kernel itself, or null where it has none of that name (or nobody knows its type). */
@@ -147,22 +162,31 @@ export class Kernel implements ObjectContext {
     return type === null ? null : this.object(type, symbol!.address);
   }
 
-  /** C type of a global or per-CPU variable: from BTF where it has it, else from the table of well-known ones. */
+  /** C type of a global or per-CPU variable, or null. An array declared without a length is as long as its symbol. */
   variableType(name: string): Type | null {
-    const own = this.sessionTypes.variable(name) ?? declaredType(this.types, name);
-    const type = own ?? (this.symbols.find(name)?.module == null ? null : this.sessionTypes.moduleVariable(name));
-    // an array of unknown length takes what the symbol's size leaves room for
-    if (type?.kind === 'array' && type.length === 0) {
+    const type = this.declaredType(name);
+    if (type?.kind !== 'array' || type.length > 0) return type;
+    let sized = this.sizedTypes.get(name);
+    if (sized === undefined) {
       const size = this.symbols.find(name)?.size ?? 0;
       const element = sizeOf(type.element);
-      return element > 0 ? { ...type, length: Math.floor(size / element) } : type;
+      sized = element > 0 ? { ...type, length: Math.floor(size / element) } : type;
+      this.sizedTypes.set(name, sized);
     }
-    return type;
+    return sized;
   }
 
-  /** Prototype of a function of the kernel or of a module; null where BTF has none. */
-  functionType(name: string): Type | null {
-    return this.sessionTypes.functionType(name);
+  /** As `variableType`, as it is declared: an array declared without a length has length 0. */
+  declaredType(name: string): Type | null {
+    const own = this.names.variable(name, null);
+    if (own !== null) return own;
+    const module = this.symbols.find(name)?.module ?? null;
+    return module === null ? null : this.names.variable(name, module);
+  }
+
+  /** Prototype of a function of the kernel or of a module; null where none is known. */
+  functionType(name: string): FunctionType | null {
+    return this.names.function(name);
   }
 
   /** One CPU's copy of a per-CPU variable. @throws NotFoundError, MemoryFault */
@@ -177,11 +201,20 @@ export class Kernel implements ObjectContext {
     return offsetBy(this.address(name), this.perCpuOffset(cpu));
   }
 
-  /** What one CPU adds to a per-CPU address to reach its own copy, in bytes. @throws NotFoundError, MemoryFault */
+  /**
+   * What a CPU adds to the address of a per-CPU variable (or to a `__percpu` pointer) to reach its own copy, in bytes:
+   * per_cpu_offset() of include/linux/percpu.h.
+   * @throws NotFoundError where an SMP kernel's __per_cpu_offset is not known; MemoryFault
+   */
   perCpuOffset(cpu: number): bigint {
     let offset = this.perCpuOffsets.get(cpu);
     if (offset === undefined) {
-      offset = perCpuOffset(this, cpu);
+      if (!Number.isInteger(cpu) || cpu < 0 || cpu >= maxCpus) {
+        throw new FormatError('CPU number', `${cpu} is out of range`);
+      }
+      const offsets = this.ownSymbol('__per_cpu_offset');
+      // without CONFIG_SMP there is one copy, at the symbol
+      offset = offsets === null ? 0n : this.space.u64(offsetBy(offsets.address, cpu * 8));
       this.perCpuOffsets.set(cpu, offset);
     }
     return offset;
@@ -192,27 +225,22 @@ export class Kernel implements ObjectContext {
     return this.symbols.at(address);
   }
 
-  private get sessionTypes(): SessionTypes {
-    return this.lazyTypes();
+  private get names(): DebugNames {
+    return this.once(openNames);
   }
 
-  private openSymbols(): SymbolTable {
-    const kernel = this.faults.attempt(
-      'kallsyms',
-      () => Kallsyms.open(this.space, this.vmcoreinfo, this.arch.symbolSearch),
-      null,
-    );
-    this.arch.useSymbols((name) => kernel?.find(name)?.address ?? null);
-    return new SymbolTable(kernel, () => this.faults.attempt('module symbols', () => moduleSymbols(this), []));
+  private kept<T>(key: unknown, read: () => T): T {
+    let value = this.known.get(key);
+    if (value === undefined) {
+      value = this.faults.memo(read);
+      this.known.set(key, value);
+    }
+    return value() as T;
   }
+}
 
-  private openBtf(): BtfTypes {
-    // scripts/link-vmlinux.sh and include/asm-generic/vmlinux.lds.h (BTF_SECTION), since 5.2
-    const start = this.ownSymbol('__start_BTF')?.address;
-    const stop = this.ownSymbol('__stop_BTF')?.address;
-    if (start === undefined || stop === undefined) throw new NotFoundError('symbol', '__start_BTF');
-    const size = stop - start;
-    if (size <= 0n || size > maxBtf) throw new FormatError('BTF', `0x${size.toString(16)} bytes between its symbols`);
-    return new BtfTypes(this.space.read(start, Number(size)));
-  }
+function openNames(kernel: Kernel): DebugNames {
+  return new DebugNames(kernel.debugInfo(null), () =>
+    kernel.modules.map((module) => ({ module: module.name, infos: kernel.debugInfo(module) })),
+  );
 }

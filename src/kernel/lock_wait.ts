@@ -1,7 +1,7 @@
 // A task that waits for a lock, as all kinds of locks tell it.
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import type { Kernel } from './kernel.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** `spinlock` and `rwlock` are those of PREEMPT_RT, which sleep. */
 export type LockKind = 'mutex' | 'rwsem' | 'semaphore' | 'rtmutex' | 'spinlock' | 'rwlock';

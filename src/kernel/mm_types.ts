@@ -6,7 +6,7 @@ import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { mapleEntries } from './maple_tree.ts';
 import { rbEntries } from './rbtree.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /**
  * The virtual memory of a process.

@@ -1,7 +1,7 @@
 // kernel/panic.c: which CPU and task brought the kernel down, and what taints it.
 
 import type { Kernel } from './kernel.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 export interface CrashedCpu {
   readonly cpu: number;

@@ -7,13 +7,5 @@ import type { Kernel } from './kernel.ts';
  * @param read throws for what cannot be had at all; that is not kept, and the next call tries again
  */
 export function perKernel<T>(read: (kernel: Kernel) => T): (kernel: Kernel) => T {
-  const known = new WeakMap<Kernel, () => T>();
-  return (kernel) => {
-    let value = known.get(kernel);
-    if (value === undefined) {
-      value = kernel.faults.memo(() => read(kernel));
-      known.set(kernel, value);
-    }
-    return value();
-  };
+  return (kernel) => kernel.once(read);
 }

@@ -4,7 +4,7 @@ import type { VirtAddr } from '../base/address.ts';
 import { type InquestError, MemoryFault } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
 import { logText } from './printk_record.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** Longest arguments that are read, in bytes. */
 const maxLength = 2 * 1024 * 1024;

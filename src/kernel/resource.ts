@@ -1,5 +1,5 @@
 // include/uapi/asm-generic/resource.h: resource limits of a process.
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** RLIMIT_* in order of their numbers, without the prefix; the same on x86_64 and arm64. */
 const limitNames = [

@@ -7,7 +7,7 @@ import { findMember } from '../debuginfo/type.ts';
 import { type Frame, frameName } from './backtrace.ts';
 import type { Kernel } from './kernel.ts';
 import { heldForReading, type LockKind, type LockWait, namedOwner } from './lock_wait.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** A lock of PREEMPT_RT, and where in it the rt_mutex is. */
 interface RtLock {

@@ -14,7 +14,7 @@ import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
 import { rbEntries } from './rbtree.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** A task on a run queue. */
 export interface QueuedTask {

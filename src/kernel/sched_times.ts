@@ -1,7 +1,7 @@
 // How long tasks have run, and when they last did. All in nanoseconds.
 
 import type { Kernel } from './kernel.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 export interface TaskTimes {
   /** CLOCK_MONOTONIC when the task was made. */

@@ -5,7 +5,7 @@ import type { CommandContext } from '../commands/context.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import { loadAverages } from '../kernel/loadavg.ts';
 import { taints } from '../kernel/panic.ts';
-import type { Task } from '../kernel/sched.ts';
+import type { Task } from '../kernel/task.ts';
 import { crashTime, readClocks } from '../kernel/timekeeping.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { totalRamPages } from '../kernel/vmstat.ts';

@@ -10,7 +10,7 @@ import type { LockWait } from '../kernel/lock_wait.ts';
 import { type CrashedCpu, type CrashedTask, crashedCpu, crashedTask } from '../kernel/panic.ts';
 import { logAsText, logTimestamp, readLog } from '../kernel/printk.ts';
 import type { LogRecord } from '../kernel/printk_record.ts';
-import type { Task } from '../kernel/sched.ts';
+import type { Task } from '../kernel/task.ts';
 import type { Incident } from '../oops/incident.ts';
 import { findIncidents } from '../oops/scanner.ts';
 import { withNoReturnCalls } from './cross_check.ts';

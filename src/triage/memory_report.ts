@@ -1,8 +1,9 @@
 // Where memory went, for deaths by lack of it.
 
-import { residentCounters, type Task } from '../kernel/sched.ts';
+import { residentCounters } from '../kernel/sched.ts';
 import { readTmpfs } from '../kernel/shmem_fs.ts';
 import { slabCaches } from '../kernel/slab_cache.ts';
+import type { Task } from '../kernel/task.ts';
 import { type MemoryUse, memoryUse } from '../kernel/vmstat.ts';
 import type { MemoryReport } from './analysis.ts';
 import type { Facts } from './facts.ts';

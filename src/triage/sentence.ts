@@ -2,7 +2,7 @@
 import { assertNever } from '../base/errors.ts';
 import { count, hex } from '../base/text.ts';
 import { type LockWait, lockChain } from '../kernel/lock_wait.ts';
-import type { Task } from '../kernel/sched.ts';
+import type { Task } from '../kernel/task.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 import type { Place } from './analysis.ts';
 import type { Facts } from './facts.ts';

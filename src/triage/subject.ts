@@ -1,7 +1,7 @@
 // Whom a death is about: the task, the CPU, and the frames of its stack that may be to blame.
 import { type Frame, frameName } from '../kernel/backtrace.ts';
 import { lockChain } from '../kernel/lock_wait.ts';
-import type { Task } from '../kernel/sched.ts';
+import type { Task } from '../kernel/task.ts';
 import { functionName } from '../oops/frames.ts';
 import type { Incident } from '../oops/incident.ts';
 import type { ReportKind } from '../oops/kinds.ts';

@@ -2,7 +2,7 @@
 // panicking CPU's stack in frames; where both speak, they are held against each other.
 import { hex16 } from '../base/text.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
-import type { Task } from '../kernel/sched.ts';
+import type { Task } from '../kernel/task.ts';
 import { functionName } from '../oops/frames.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import type { Analysis, Place } from './analysis.ts';

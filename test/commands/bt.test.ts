@@ -127,9 +127,8 @@ describe('whose stack', () => {
 
   test('where the task that panicked cannot be read, what its CPU ran is shown all the same', () => {
     const { dying, run, problems } = scene();
-    const { tasks } = dying.session;
-    const stack = tasks.byPid(7)!.object.member('stack').bigint();
-    tasks.active = () => null;
+    const stack = dying.tasks.byPid(7)!.object.member('stack').bigint();
+    dying.lose(7);
     dying.define('cpu_current_top_of_stack', 0xffff_8881_0000_2000n, 8);
     dying.space.words(dying.perCpuAddress('cpu_current_top_of_stack', 1), stack + 0x4000n);
     const text = run();

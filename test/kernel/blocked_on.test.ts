@@ -5,7 +5,7 @@ import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { backtracer } from '../../src/kernel/backtrace.ts';
 import { lockWait } from '../../src/kernel/blocked_on.ts';
 import { type LockWait, lockChain } from '../../src/kernel/lock_wait.ts';
-import type { Task } from '../../src/kernel/sched.ts';
+import type { Task } from '../../src/kernel/task.ts';
 import { DyingKernel, type StackItem } from '../support/dying_kernel.ts';
 
 /** Locks whose list of waiters has its head in the lock: before 7.1. */

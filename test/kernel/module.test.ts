@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
-import { moduleSymbols } from '../../src/kernel/module.ts';
+import { moduleSymbols } from '../../src/kernel/module_symbols.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 
 const common = `

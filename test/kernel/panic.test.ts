@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NotFoundError } from '../../src/base/errors.ts';
+import { parseDeclared } from '../../src/debuginfo/variables.ts';
 import { cpuNote } from '../../src/kernel/backtrace.ts';
 import { crashedCpu, crashedTask, taints } from '../../src/kernel/panic.ts';
 import { readCpus } from '../../src/kernel/percpu.ts';
-import { parseDeclared } from '../../src/kernel/variables.ts';
 import { DyingArm64 } from '../support/dying_arm64.ts';
 import { DyingKernel } from '../support/dying_kernel.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
@@ -47,7 +47,7 @@ describe('the CPU that panicked', () => {
     const dying = DyingKernel.make();
     dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), ['machine_kexec', 'panic']);
     assert.equal(crashedTask(dying.session)!.task.pid, 7);
-    dying.session.tasks.active = () => null;
+    dying.lose(7);
     assert.equal(crashedTask(dying.session), null);
   });
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
-import { parentPid, type TaskTable, taskMemory } from '../../src/kernel/sched.ts';
+import { parentPid, taskMemory } from '../../src/kernel/sched.ts';
+import type { TaskTable } from '../../src/kernel/task.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 import { linkTasks, machine, newTask, taskTypes } from '../support/task_writer.ts';
 

@@ -9,7 +9,7 @@ import { errorData, runCommand } from '../../src/commands/run.ts';
 import { interpretUnknown } from '../../src/commands/session/fallback.ts';
 import type { Dump } from '../../src/dump/dump.ts';
 import { pageCensus } from '../../src/kernel/excluded_pages.ts';
-import { Kernel } from '../../src/kernel/kernel.ts';
+import { openKernel } from '../../src/kernel/open_kernel.ts';
 import { renderReport } from '../../src/report/render.ts';
 import { analyse } from '../../src/triage/analyse.ts';
 
@@ -106,7 +106,7 @@ export function exercise(dump: Dump, commands: readonly string[] = commandLines)
     }
   };
   attempt('facts of the dump', () => JSON.stringify(dump.info));
-  const kernel = attempt('open', () => new Kernel(dump));
+  const kernel = attempt('open', () => openKernel(dump));
   if (kernel === null) return problems;
   const context = attempt('context', () => new CommandContext(kernel, commandTable));
   if (context === null) return problems;

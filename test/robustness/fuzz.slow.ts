@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { InquestError } from '../../src/base/errors.ts';
 import type { Dump } from '../../src/dump/dump.ts';
 import { openDump } from '../../src/dump/open.ts';
-import { Kernel } from '../../src/kernel/kernel.ts';
+import { openKernel } from '../../src/kernel/open_kernel.ts';
 import { alterPage, alterWords, pagesRead, targetsOf } from './alter.ts';
 import { AlteredMemory, withMemory } from './altered_memory.ts';
 import { checkText, commandLines, exercise, type Problem, stackOf } from './exercise.ts';
@@ -188,7 +188,7 @@ const runners: Record<Kind, (dumpPath: string, scratch: string) => Runner> = {
   },
   words: (dumpPath) => {
     const dump = openDump([dumpPath]);
-    const kernel = new Kernel(dump);
+    const kernel = openKernel(dump);
     const targets = targetsOf(kernel);
     return (seed, commands) => {
       const memory = new AlteredMemory(dump.memory);

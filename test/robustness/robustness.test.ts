@@ -10,7 +10,8 @@ import { physAddr, virtAddr } from '../../src/base/address.ts';
 import { InquestError } from '../../src/base/errors.ts';
 import type { Dump } from '../../src/dump/dump.ts';
 import { openDump } from '../../src/dump/open.ts';
-import { Kernel } from '../../src/kernel/kernel.ts';
+import type { Kernel } from '../../src/kernel/kernel.ts';
+import { openKernel } from '../../src/kernel/open_kernel.ts';
 import { flatten } from '../support/dump_writers/flattened.ts';
 import { openBytes, tempDirectory } from '../support/dump_writers/temp_files.ts';
 import { alterPage, alterWords, pagesRead, targetsOf } from './alter.ts';
@@ -99,7 +100,7 @@ test('a real dump whose lists and tables loop: what does not hang from them is s
 }, (t) => {
   const dump = openDump([sample]);
   t.after(() => dump.close());
-  const good = new Kernel(dump);
+  const good = openKernel(dump);
   const first = good.variable('init_task').member('tasks').member('next').pointer();
   const module = good.variable('modules').member('next').pointer();
   const ring = good.space.pointer(good.address('prb'));
@@ -130,7 +131,7 @@ test('a real dump whose lists and tables loop: what does not hang from them is s
     new DataView(bytes.buffer).setBigUint64(0, value, true);
     memory.write(physical, bytes);
     none(exercise(withMemory(dump, memory), ['ps', 'mod', 'log', 'bt']), name);
-    check(new Kernel(withMemory(dump, memory)));
+    check(openKernel(withMemory(dump, memory)));
   }
 });
 
@@ -141,7 +142,7 @@ test('a real dump, broken in a few ways', { skip: !existsSync(sample) }, (t) => 
 });
 
 function breakStructures(dump: Dump, cases: number): void {
-  const kernel = new Kernel(dump);
+  const kernel = openKernel(dump);
   const targets = targetsOf(kernel);
   const pfns = pagesRead(dump, (memory) => exercise(withMemory(dump, memory), []));
   for (let seed = 0; seed < cases; seed++) {

@@ -7,7 +7,6 @@
 //
 // A function's record lies at the start of its frame of 32 bytes. What an exception interrupts has made none if the
 // next item is another function (`frob+0x10`, called by `vfs_write`); if it is the same one, it has.
-import type { Architecture } from '../../src/arch/architecture.ts';
 import type { Registers } from '../../src/arch/registers.ts';
 import { virtAddr } from '../../src/base/address.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
@@ -35,7 +34,7 @@ export const user: Exception = exception('el0t_64_sync', 0x40_1000n, {
 
 export class DyingArm64 extends DyingKernel {
   static override make({ types = '', ...options }: DyingOptions = {}): DyingArm64 {
-    const kernel = DyingKernel.makeWith((declarations) => new DyingArm64(declarations), {
+    const kernel = DyingKernel.makeWith((declarations) => new DyingArm64(declarations, arm64Over), {
       ...options,
       types: `struct pt_regs {
           u64 regs[31]; u64 sp; u64 pc; u64 pstate; u64 orig_x0; int syscallno; u32 unused2;
@@ -47,8 +46,6 @@ export class DyingArm64 extends DyingKernel {
     });
     return kernel as DyingArm64;
   }
-
-  override readonly arch: Architecture = arm64Over(this.space, { executableAt: DyingKernel.isText });
 
   /**
    * Makes a CPU run a task, with this on its stack; the first item is where the CPU was when it was stopped. What comes

@@ -14,15 +14,16 @@ import { ptRegsNames } from '../../src/arch/x86_64/registers.ts';
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
-import type { KernelSymbol, SymbolPlace } from '../../src/debuginfo/symbol.ts';
+import type { KernelSymbol } from '../../src/debuginfo/symbol.ts';
+import { type ModuleSymbols, SymbolTable } from '../../src/debuginfo/symbol_table.ts';
 import type { CpuNote } from '../../src/dump/dump.ts';
 import type { Module } from '../../src/kernel/module.ts';
-import { perCpuOffset } from '../../src/kernel/percpu.ts';
 import { Facts } from '../../src/triage/facts.ts';
 import { writeOrc } from './orc_writer.ts';
 import { ringbufferTypes, writeRingbuffer } from './printk_writer.ts';
 import { x86Over } from './synthetic_architecture.ts';
-import { SyntheticKernel } from './synthetic_kernel.ts';
+import { SyntheticKernel, syntheticDump } from './synthetic_kernel.ts';
+import type { SyntheticSpace } from './synthetic_memory.ts';
 import { linkTasks, machine, newTask, type TaskOptions } from './task_writer.ts';
 
 const text = 0xffff_ffff_8100_0000n;
@@ -62,18 +63,35 @@ export interface DyingOptions {
 }
 
 export class DyingKernel extends SyntheticKernel {
-  readonly notes: CpuNote[] = [];
+  readonly notes: CpuNote[];
   /** Its modules; their functions are in the kernel's text all the same. */
-  readonly loaded: Module[] = [];
-  readonly context = new CommandContext(this.session);
-  override readonly arch: Architecture = x86Over(this.space, { executableAt: DyingKernel.isText });
-  private readonly functions: KernelSymbol[] = [];
+  readonly loaded: Module[];
+  readonly context = new CommandContext(this);
+  private readonly functions: KernelSymbol[];
   /** Bytes of locals in each function's frame; none unless words followed it on a stack. */
   private readonly frameSizes = new Map<string, number>();
   private readonly madeTasks: KernelObject[] = [];
   private nextStack = stacks;
   private perCpuPointers = 0;
   private lazyFacts: Facts | null = null;
+
+  constructor(
+    declarations: string,
+    archOver: (space: SyntheticSpace, options: { executableAt(at: bigint): boolean }) => Architecture = x86Over,
+  ) {
+    const notes: CpuNote[] = [];
+    const loaded: Module[] = [];
+    const functions: KernelSymbol[] = [];
+    super(declarations, '', ({ space, symbols }) => ({
+      dump: syntheticDump(space, { cpus: notes }),
+      arch: archOver(space, { executableAt: (at) => at >= text && at < text + textSize }),
+      modules: () => loaded,
+      symbols: () => new SymbolTable(symbols, () => functionsOfModules(functions)),
+    }));
+    this.notes = notes;
+    this.loaded = loaded;
+    this.functions = functions;
+  }
 
   static make(options: DyingOptions = {}): DyingKernel {
     return DyingKernel.makeWith((declarations) => new DyingKernel(declarations), options);
@@ -105,73 +123,6 @@ export class DyingKernel extends SyntheticKernel {
     return kernel;
   }
 
-  /** @param at a virtual address */
-  protected static isText(at: bigint): boolean {
-    return at >= text && at < text + textSize;
-  }
-
-  override get dump() {
-    return {
-      memory: this.space.memory,
-      info: {
-        files: ['vmcore'],
-        format: 'kdump',
-        description: 'kdump-compressed v6, zlib',
-        compression: 'zlib',
-        fileSize: 4096,
-        warnings: [],
-        level: 31,
-        complete: true,
-        pages: { total: 1, present: 1, lost: 0 },
-      },
-      notes: { vmcoreinfo: null, cpus: this.notes, eraseInfo: null, all: [] },
-    };
-  }
-
-  override get modules(): readonly Module[] {
-    return this.loaded;
-  }
-
-  override get symbols() {
-    const data = super.symbols;
-    const { functions } = this;
-    const find = (name: string) => functions.find((f) => f.name === name) ?? data.find(name);
-    const ordered = () => [...functions, ...data.all()].sort((a, b) => (a.address < b.address ? -1 : 1));
-    return {
-      all: ordered,
-      find,
-      next: (address: VirtAddr) => ordered().find((symbol) => symbol.address > address) ?? null,
-      previous: (address: VirtAddr) => ordered().findLast((symbol) => symbol.address < address) ?? null,
-      search: (part: string) => ordered().filter(({ name }) => name.includes(part)),
-      ofModule: () => null,
-      findAll: (name: string) => [find(name)].filter((symbol) => symbol !== null),
-      at: (address: VirtAddr) => this.place(address),
-      kernel: { find },
-    };
-  }
-
-  override place(address: VirtAddr): SymbolPlace | null {
-    if (address < text || address >= text + textSize) return super.place(address);
-    const symbol = this.functions[Number((address - text) / functionSize)];
-    return symbol === undefined ? null : { symbol, offset: Number(address - symbol.address) };
-  }
-
-  override ownSymbol(name: string): KernelSymbol | null {
-    return this.functions.find((f) => f.name === name && f.module === null) ?? super.ownSymbol(name);
-  }
-
-  override address(name: string): VirtAddr {
-    return this.ownSymbol(name)?.address ?? super.address(name);
-  }
-
-  perCpuAddress(name: string, cpu: number): VirtAddr {
-    return virtAddr(this.address(name) + perCpuOffset(this.session, cpu));
-  }
-
-  functionType(): null {
-    return null;
-  }
-
   /** Address of a function, or of a place in one: `frob`, `frob+0x10`, `frob[widget]`. Made when first named. */
   at(place: string): VirtAddr {
     const [, name, offset, module] = /^([\w.]+)(?:\+(0x[0-9a-f]+))?(?:\[([^\]]+)\])?$/.exec(place)!;
@@ -180,6 +131,8 @@ export class DyingKernel extends SyntheticKernel {
       const address = virtAddr(text + BigInt(this.functions.length) * functionSize);
       symbol = { name: name!, address, type: 't', size: Number(functionSize), module: module ?? null };
       this.functions.push(symbol);
+      if (symbol.module === null) this.ownSymbols.add(symbol);
+      this.forget();
       this.space.write(address + 0x4en, Uint8Array.of(0xff, 0xd0)); // call *%rax
     }
     return virtAddr(symbol.address + BigInt(offset ?? 0));
@@ -252,6 +205,13 @@ export class DyingKernel extends SyntheticKernel {
     this.set(task, 'thread.sp', sp - 48n);
   }
 
+  /** Leaves a task's task_struct out of the dump; its stack is still there, and its CPU's runqueue points to it. */
+  lose(pid: number): void {
+    const task = this.madeTasks.find((made) => made.member('pid').number() === pid)!;
+    this.space.exclude(task.address);
+    this.forget();
+  }
+
   /** What triage asks. Nothing may be changed after this was first used. */
   get facts(): Facts {
     if (this.lazyFacts === null) {
@@ -322,4 +282,14 @@ export class DyingKernel extends SyntheticKernel {
     }
     return sp;
   }
+}
+
+/** The functions that are of modules, each in a range of its own. */
+function functionsOfModules(functions: readonly KernelSymbol[]): ModuleSymbols[] {
+  return functions
+    .filter(({ module }) => module !== null)
+    .map((symbol) => ({
+      module: { name: symbol.module!, ranges: [{ start: symbol.address, size: symbol.size }] },
+      symbols: [symbol],
+    }));
 }

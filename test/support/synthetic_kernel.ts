@@ -1,141 +1,75 @@
-// A dead kernel made by a test: types from C declarations, symbols, and memory written member by member. It has
-// what walkers of kernel structures ask a session for; nothing of it comes from a dump.
+// A dead kernel made by a test: types from C declarations, symbols, and memory written member by member, put as rungs
+// into the real class. Nothing of it comes from a dump.
 //
 //   const kernel = new SyntheticKernel('struct list_head { struct list_head *next, *prev; };');
 //   const head = kernel.allocate('struct list_head', 'modules');       // a symbol, too
 //   kernel.set(head, 'next', head.address);
-//   readModules(kernel.session)
-import type { Architecture } from '../../src/arch/architecture.ts';
+//   readModules(kernel)
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
-import { NotFoundError } from '../../src/base/errors.ts';
-import { WorkSlot } from '../../src/base/work.ts';
-import { KernelObject, type ObjectContext } from '../../src/debuginfo/object.ts';
-import type { KernelSymbol, SymbolPlace } from '../../src/debuginfo/symbol.ts';
-import { type MemberPlace, memberOf, sizeOf, strip, type Type, type TypeSource } from '../../src/debuginfo/type.ts';
-import type { CpuNote } from '../../src/dump/dump.ts';
+import type { DebugInfoKind } from '../../src/debuginfo/debug_info.ts';
+import { KernelObject } from '../../src/debuginfo/object.ts';
+import { SymbolTable } from '../../src/debuginfo/symbol_table.ts';
+import { type MemberPlace, memberOf, sizeOf, strip, type Type } from '../../src/debuginfo/type.ts';
+import { wellKnownVariables } from '../../src/debuginfo/variables.ts';
+import type { CpuNote, Dump, DumpInfo } from '../../src/dump/dump.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
-import { FaultLog } from '../../src/kernel/faults.ts';
-import type { Kernel } from '../../src/kernel/kernel.ts';
-import { type Module, readModules } from '../../src/kernel/module.ts';
-import { type Cpus, perCpuOffset, readCpus } from '../../src/kernel/percpu.ts';
-import { readTasks, type TaskTable } from '../../src/kernel/sched.ts';
-import { declaredType } from '../../src/kernel/variables.ts';
+import { Kernel, type Rungs } from '../../src/kernel/kernel.ts';
+import { readModules } from '../../src/kernel/module_list.ts';
+import { moduleSymbols } from '../../src/kernel/module_symbols.ts';
+import { debugInfoOpener } from '../../src/kernel/open_kernel.ts';
+import { readCpus } from '../../src/kernel/percpu.ts';
+import { readTasks } from '../../src/kernel/sched.ts';
 import { parseCTypes } from './c_types.ts';
 import { x86Over } from './synthetic_architecture.ts';
 import { SyntheticSpace } from './synthetic_memory.ts';
+import { SyntheticSymbols } from './synthetic_symbols.ts';
 
 /** Where objects are made: a page for each, so that a test can leave out one without the others. */
 const heapStart = 0xffff_8880_0000_0000n;
 
-export class SyntheticKernel implements ObjectContext {
-  readonly space = new SyntheticSpace();
-  readonly arch: Architecture = x86Over(this.space);
-  readonly types: TypeSource;
-  readonly faults = new FaultLog();
-  readonly work = new WorkSlot();
-  readonly vmcoreinfo: Vmcoreinfo;
-  readonly btf = null;
-  private readonly symbolTable = new Map<string, KernelSymbol>();
-  private readonly variableTypes = new Map<string, Type>();
-  private next = heapStart;
-  private readonly lazyModules = this.faults.memo(() => readModules(this.session));
-  private readonly lazyCpus = this.faults.memo(() => readCpus(this.session));
-  private readonly lazyTasks = this.faults.memo(() => readTasks(this.session));
+/** What a synthetic kernel's rungs are made of. */
+export interface SyntheticParts {
+  readonly space: SyntheticSpace;
+  /** The kernel's own symbols. */
+  readonly symbols: SyntheticSymbols;
+}
 
-  /** @param declarations C declarations of the types; @param vmcoreinfo text of VMCOREINFO */
-  constructor(declarations: string, vmcoreinfo = '') {
-    this.types = parseCTypes(declarations);
-    this.vmcoreinfo = new Vmcoreinfo(vmcoreinfo);
+export class SyntheticKernel extends Kernel {
+  declare readonly space: SyntheticSpace;
+  protected readonly ownSymbols: SyntheticSymbols;
+  private readonly variableTypes: Map<string, Type>;
+  private next = heapStart;
+
+  /**
+   * @param declarations C declarations of the types
+   * @param vmcoreinfo text of VMCOREINFO
+   * @param rungs what is to be another way than by default
+   */
+  constructor(declarations: string, vmcoreinfo = '', rungs: (parts: SyntheticParts) => Partial<Rungs> = () => ({})) {
+    const space = new SyntheticSpace();
+    const symbols = new SyntheticSymbols();
+    const variables = new Map<string, Type>();
+    super({
+      dump: syntheticDump(space),
+      vmcoreinfo: new Vmcoreinfo(vmcoreinfo),
+      vmcoreinfoFromMemory: false,
+      arch: x86Over(space),
+      space,
+      live: false,
+      symbols: (kernel) => new SymbolTable(symbols, () => moduleSymbols(kernel)),
+      debugInfo: debugInfoOpener([declared(declarations, variables), wellKnownVariables]),
+      modules: (kernel) => (kernel.ownSymbol('modules') === null ? [] : readModules(kernel)),
+      cpus: readCpus,
+      tasks: readTasks,
+      ...rungs({ space, symbols }),
+    });
+    this.ownSymbols = symbols;
+    this.variableTypes = variables;
   }
 
   /** Itself, as what walkers take. */
   get session(): Kernel {
-    return this as unknown as Kernel;
-  }
-
-  get dump() {
-    return {
-      memory: this.space.memory,
-      info: {
-        files: ['vmcore'],
-        level: 31,
-        complete: true,
-        pages: { total: 1, present: 1, lost: 0 },
-      },
-      notes: { vmcoreinfo: null, cpus: [] as readonly CpuNote[], eraseInfo: null, all: [] },
-    };
-  }
-
-  get modules(): readonly Module[] {
-    return this.lazyModules();
-  }
-
-  get cpus(): Cpus {
-    return this.lazyCpus();
-  }
-
-  get tasks(): TaskTable {
-    return this.lazyTasks();
-  }
-
-  get symbols() {
-    const { symbolTable } = this;
-    return {
-      find: (name: string): KernelSymbol | null => symbolTable.get(name) ?? null,
-      all: (): Iterable<KernelSymbol> => symbolTable.values(),
-    };
-  }
-
-  place(address: VirtAddr): SymbolPlace | null {
-    for (const symbol of this.symbolTable.values()) {
-      if (address >= symbol.address && address < symbol.address + BigInt(Math.max(1, symbol.size))) {
-        return { symbol, offset: Number(address - symbol.address) };
-      }
-    }
-    return null;
-  }
-
-  type(name: string): Type {
-    const found = this.types.find(name);
-    if (found === null) throw new NotFoundError('type', name);
-    return found;
-  }
-
-  object(type: Type | string, address: VirtAddr): KernelObject {
-    return KernelObject.at(this, type, address);
-  }
-
-  ownSymbol(name: string): KernelSymbol | null {
-    return this.symbolTable.get(name) ?? null;
-  }
-
-  address(symbol: string): VirtAddr {
-    const found = this.symbolTable.get(symbol);
-    if (found === undefined) throw new NotFoundError('symbol', symbol);
-    return found.address;
-  }
-
-  variableType(name: string): Type | null {
-    return this.variableTypes.get(name) ?? declaredType(this.types, name);
-  }
-
-  variable(name: string): KernelObject {
-    const address = this.address(name);
-    const type = this.variableType(name);
-    if (type === null) throw new NotFoundError('type of variable', name);
-    return this.object(type, address);
-  }
-
-  optionalVariable(name: string): KernelObject | null {
-    return this.symbolTable.has(name) ? this.variable(name) : null;
-  }
-
-  perCpu(name: string, cpu: number): KernelObject {
-    return this.object(this.variableType(name)!, virtAddr(this.address(name) + this.perCpuOffset(cpu)));
-  }
-
-  perCpuOffset(cpu: number): bigint {
-    return perCpuOffset(this.session, cpu);
+    return this;
   }
 
   /** Zeroed memory for a type, on pages of its own. @param symbol makes it a variable of that name, too */
@@ -156,8 +90,9 @@ export class SyntheticKernel implements ObjectContext {
 
   /** Makes a symbol. */
   define(name: string, address: bigint, size = 8, type?: Type): void {
-    this.symbolTable.set(name, { name, address: virtAddr(address), type: 'D', size, module: null });
+    this.ownSymbols.replace({ name, address: virtAddr(address), type: 'D', size, module: null });
     if (type !== undefined) this.variableTypes.set(name, type);
+    this.forget();
   }
 
   /** Writes a member: a number, an object (a pointer to it), or text (into an array of char). */
@@ -188,4 +123,53 @@ export class SyntheticKernel implements ObjectContext {
     for (let i = 0; i < size; i++) bytes[i] = Number((word >> BigInt(i * 8)) & 0xffn);
     this.space.write(address, bytes);
   }
+}
+
+/** The types of a test's declarations, with the variables that it made. */
+function declared(declarations: string, variables: ReadonlyMap<string, Type>): DebugInfoKind {
+  const types = parseCTypes(declarations);
+  return {
+    name: 'declarations',
+    open: ({ module }) =>
+      module !== null
+        ? null
+        : {
+            origin: 'declarations',
+            types,
+            variable: (name) => variables.get(name) ?? null,
+            function: () => null,
+            code: null,
+          },
+  };
+}
+
+/** A dump of nothing but memory, and what a test adds. */
+export function syntheticDump(
+  { memory }: SyntheticSpace,
+  { info = {}, cpus = [] }: { readonly info?: Partial<DumpInfo>; readonly cpus?: readonly CpuNote[] } = {},
+): Dump {
+  return {
+    description: { files: ['vmcore'] },
+    memory,
+    info: {
+      files: ['vmcore'],
+      fileSize: 4096,
+      format: 'kdump',
+      description: 'kdump-compressed v6, zlib',
+      flattened: false,
+      split: 1,
+      version: 6,
+      compression: 'zlib',
+      level: 31,
+      machine: 'x86_64',
+      utsname: null,
+      headerTime: null,
+      pages: { total: 1, present: 1, lost: 0 },
+      complete: true,
+      warnings: [],
+      ...info,
+    },
+    notes: { vmcoreinfo: null, cpus, eraseInfo: null, all: [] },
+    close: () => {},
+  };
 }

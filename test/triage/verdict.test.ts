@@ -219,14 +219,11 @@ describe('without a log, the stack tells the kind and the code to blame', () => 
 
   test('the task that panicked is missing from the dump: its CPU is named, and the code is still found', () => {
     const dying = death({ code: load, stack: [...oops, 'exc_page_fault', fault('frob+0x10'), ...write.slice(1)] });
-    const [task] = dying.session.tasks.all.filter(({ pid }) => pid === 7);
-    dying.session.tasks.active = (cpu) => (cpu === 1 ? null : task!);
+    const stack = dying.tasks.byPid(7)!.object.member('stack').bigint();
+    dying.lose(7);
     // where its stack is, the CPU's own account tells
     dying.define('cpu_current_top_of_stack', 0xffff_8881_0000_2000n, 8);
-    dying.space.words(
-      dying.perCpuAddress('cpu_current_top_of_stack', 1),
-      task!.object.member('stack').bigint() + 0x4000n,
-    );
+    dying.space.words(dying.perCpuAddress('cpu_current_top_of_stack', 1), stack + 0x4000n);
     const { panic: told } = verdict(dying);
     assert.deepEqual([told.kind, told.rip?.symbol, told.cpu, told.pid], ['null-pointer', 'frob', 1, null]);
     assert.match(told.message, / in frob\+0x10 \[widget\], run by CPU 1\.$/);
@@ -260,7 +257,7 @@ describe('the log', () => {
 
   test('where the panicking task cannot be read, the log says who it was', () => {
     const dying = death({ log: nullLog, code: load, stack: nullStack });
-    dying.session.tasks.active = () => null;
+    dying.lose(7);
     const { panic: told } = verdict(dying);
     assert.deepEqual([told.kind, told.pid, told.comm, told.culprit], ['null-pointer', 7, 'sh', null]);
   });

@@ -4,7 +4,7 @@ import type { VirtAddr } from '../../base/address.ts';
 import { assertNever, UsageError } from '../../base/errors.ts';
 import { escapeLine, hex16 } from '../../base/text.ts';
 import { crashedTask } from '../../kernel/panic.ts';
-import type { Task, TaskState } from '../../kernel/sched.ts';
+import type { Task, TaskState } from '../../kernel/task.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseCpus } from '../context.ts';
 import { flag, type Options, optional, valued, values } from '../params.ts';

@@ -6,7 +6,7 @@ import { escapeTerminal } from '../../base/text.ts';
 import { memberText, type ValueStyle, valueText } from '../../debuginfo/c_value.ts';
 import { findMember } from '../../debuginfo/type.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import type { Task } from '../../kernel/sched.ts';
+import type { Task } from '../../kernel/task.ts';
 import { defineStream } from '../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
 import { flag, repeated, rest, values } from '../params.ts';

@@ -7,7 +7,6 @@ import { KernelObject } from '../../debuginfo/object.ts';
 import { strip, type Type } from '../../debuginfo/type.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
 import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
-import { declaredType } from '../../kernel/variables.ts';
 import { cpusOf, splitCpuSpec } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -126,7 +125,7 @@ function unknownType(expression: string): UsageError {
 function asDeclared(context: CommandContext, object: KernelObject, name: string | null): KernelObject {
   const type = strip(object.type);
   if (name === null || type.kind !== 'array' || !isChar(type.element)) return object;
-  const declared = declaredType(context.kernel.types, name);
+  const declared = context.kernel.declaredType(name);
   return declared?.kind === 'array' && declared.length === 0
     ? KernelObject.at(object.context, declared, object.address)
     : object;

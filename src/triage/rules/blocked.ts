@@ -1,7 +1,7 @@
 // Blocked tasks: who waits for which lock, who holds it, and whether they wait for each other.
 import { count, hex16 } from '../../base/text.ts';
 import { type LockWait, lockChain } from '../../kernel/lock_wait.ts';
-import type { Task } from '../../kernel/sched.ts';
+import type { Task } from '../../kernel/task.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';

@@ -5,7 +5,7 @@ import { escapeTerminal, hex16 } from '../../../base/text.ts';
 import { type Backtrace, backtracer, type Frame } from '../../../kernel/backtrace.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
-import type { Task } from '../../../kernel/sched.ts';
+import type { Task } from '../../../kernel/task.ts';
 import { type Answer, defineStream, noItems } from '../../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';

@@ -3,7 +3,7 @@ import { escapeLine, hex } from '../../../base/text.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { isUnreadable, processArguments } from '../../../kernel/process_arguments.ts';
 import { type ResourceLimit, resourceLimits } from '../../../kernel/resource.ts';
-import type { Task } from '../../../kernel/sched.ts';
+import type { Task } from '../../../kernel/task.ts';
 import { type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 
 export interface Arguments {

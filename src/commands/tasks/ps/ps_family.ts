@@ -2,7 +2,7 @@
 import { FormatError } from '../../../base/errors.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { listEntries } from '../../../kernel/list.ts';
-import type { Task } from '../../../kernel/sched.ts';
+import type { Task } from '../../../kernel/task.ts';
 import { type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 
 export interface Family {

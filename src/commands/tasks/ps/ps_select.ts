@@ -1,7 +1,7 @@
 // Which tasks `ps` shows.
 import { UsageError } from '../../../base/errors.ts';
 import { escapeLine } from '../../../base/text.ts';
-import type { Task } from '../../../kernel/sched.ts';
+import type { Task } from '../../../kernel/task.ts';
 import type { CommandContext } from '../../context.ts';
 import { parseHex } from '../../context.ts';
 import type { ValueKind } from '../../params.ts';

@@ -6,7 +6,8 @@ import type { VirtAddr } from '../../../base/address.ts';
 import { escapeLine, hex16 } from '../../../base/text.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { presentPages } from '../../../kernel/mmzone.ts';
-import { parentPid, type Task, type TaskState, taskMemory } from '../../../kernel/sched.ts';
+import { parentPid, taskMemory } from '../../../kernel/sched.ts';
+import type { Task, TaskState } from '../../../kernel/task.ts';
 import { policyName } from './ps_select.ts';
 
 export interface TaskRow {

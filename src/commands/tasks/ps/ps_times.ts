@@ -1,8 +1,8 @@
 // `ps -t`, `-l` and `-m`: how long tasks ran, and when they last did.
 
 import type { Kernel } from '../../../kernel/kernel.ts';
-import type { Task, TaskState } from '../../../kernel/sched.ts';
 import { lastRun, runqueueClock, taskTimes } from '../../../kernel/sched_times.ts';
+import type { Task, TaskState } from '../../../kernel/task.ts';
 import { readClocks } from '../../../kernel/timekeeping.ts';
 import { type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { duration } from '../../system/time_text.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { declaredType } from '../../src/kernel/variables.ts';
+import { declaredType } from '../../src/debuginfo/variables.ts';
 import { parseCTypes } from '../support/c_types.ts';
 
 test('a per-CPU variable has its type where BTF lists none: kernels made with pahole 1.18 to 1.21', () => {

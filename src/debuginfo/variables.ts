@@ -1,8 +1,9 @@
 // Types of the kernel's global variables. BTF has only per-CPU ones on most kernels (all of them where
 // pahole encoded global variables, 6.13 and later), so the well-known others are declared here. A name
 // that a kernel does not have costs nothing.
-import type { Type, TypeSource } from '../debuginfo/type.ts';
+import type { DebugInfo, DebugInfoKind } from './debug_info.ts';
 import { perCpuVariables } from './percpu_variables.ts';
+import type { Type, TypeSource } from './type.ts';
 
 const declared: Record<string, string> = {
   init_task: 'struct task_struct',
@@ -439,6 +440,21 @@ const declared: Record<string, string> = {
   x86_hyper_type: 'enum x86_hypervisor_type',
   x86_init: 'struct x86_init_ops',
   x86_platform: 'struct x86_platform_ops',
+};
+
+/** The table as debug information of the kernel: it knows variables, by types that other debug information has. */
+export const wellKnownVariables: DebugInfoKind = {
+  name: 'well-known variables',
+  open({ module, types }): DebugInfo | null {
+    if (module !== null) return null;
+    return {
+      origin: 'well-known variables',
+      types: { find: () => null, all: () => [] },
+      variable: (name) => declaredType(types, name),
+      function: () => null,
+      code: null,
+    };
+  },
 };
 
 /**

@@ -1,0 +1,118 @@
+// include/linux/module.h: the loaded modules, with their memory.
+import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
+import { FormatError } from '../base/errors.ts';
+import type { KernelObject } from '../debuginfo/object.ts';
+import type { Kernel } from './kernel.ts';
+import { listEntries } from './list.ts';
+import type { Module, ModuleRange } from './module.ts';
+
+/** Most modules believed. */
+const maxModules = 65_536;
+
+/** Letters of `struct module.taints`, which has the bits of tainted_mask that modules set (kernel/panic.c: taint_flags). */
+const moduleTaints: readonly (readonly [bit: number, letter: string])[] = [
+  [0, 'P'],
+  [12, 'O'],
+  [1, 'F'],
+  [10, 'C'],
+  [13, 'E'],
+  [15, 'K'],
+  [16, 'X'],
+  [18, 'N'],
+];
+
+/** Loaded modules in the order of /proc/modules: newest first. A corrupt list gives those before the damage. */
+export function readModules(kernel: Kernel): readonly Module[] {
+  const modules: Module[] = [];
+  let found = 0;
+  kernel.faults.attempt(
+    'module list',
+    () => {
+      for (const object of listEntries(kernel.variable('modules'), kernel.type('struct module'), 'list')) {
+        if (++found > maxModules) throw new FormatError('module list', `more than ${maxModules} modules`);
+        kernel.faults.attempt(
+          'module',
+          () => {
+            const module = readModule(kernel, object);
+            if (module !== null) modules.push(module);
+          },
+          undefined,
+        );
+      }
+    },
+    undefined,
+  );
+  return modules;
+}
+
+function readModule(kernel: Kernel, object: KernelObject): Module | null {
+  const state = object.member('state').enumName();
+  if (state === 'MODULE_STATE_UNFORMED') return null; // /proc/modules does not show it either
+  const ranges = moduleRanges(object);
+  const taints = object.member('taints').bigint();
+  // read when asked for: whoever wants symbols only must not be told of users that cannot be read
+  const usedBy = kernel.faults.memo(() =>
+    object.has('source_list') ? kernel.faults.attempt('module users', () => users(object), []) : [],
+  );
+  return {
+    object,
+    name: object.member('name').string(),
+    base: ranges[0]?.start ?? virtAddr(0n),
+    size: ranges.reduce((sum, range) => sum + range.size, 0),
+    ranges,
+    state: state === 'MODULE_STATE_COMING' ? 'Loading' : state === 'MODULE_STATE_GOING' ? 'Unloading' : 'Live',
+    // MODULE_REF_BASE: the count starts at 1 (kernel/module/main.c, since 3.19)
+    refcount: object.has('refcnt') ? Math.max(0, object.member('refcnt.counter').number() - 1) : null,
+    get usedBy() {
+      return usedBy();
+    },
+    taints: moduleTaints
+      .filter(([bit]) => (taints >> BigInt(bit)) & 1n)
+      .map(([, letter]) => letter)
+      .join(''),
+  };
+}
+
+function users(object: KernelObject): string[] {
+  const names: string[] = [];
+  for (const use of listEntries(object.member('source_list'), 'struct module_use', 'source_list')) {
+    names.push(use.member('source').member('name').string());
+  }
+  return names;
+}
+
+function moduleRanges(object: KernelObject): ModuleRange[] {
+  const ranges: ModuleRange[] = [];
+  const add = (name: string, start: VirtAddr, size: number): void => {
+    if (start !== 0n && size > 0) ranges.push({ name, start, size });
+  };
+  const mem = object.optional('mem');
+  if (mem !== null) {
+    // since ac3b43283923 ("module: replace module_layout with module_memory"), 6.4
+    const kinds = object.context.types.find('enum mod_mem_type');
+    let i = 0;
+    for (const range of mem.elements(32)) {
+      const kind = kinds?.kind === 'enum' ? kinds.values.find((v) => v.value === BigInt(i))?.name : undefined;
+      add(
+        (kind ?? `mem${i}`).replace(/^MOD_/, '').toLowerCase(),
+        range.member('base').pointer(),
+        range.member('size').number(),
+      );
+      i++;
+    }
+    return ranges;
+  }
+  for (const name of ['core', 'data', 'init']) {
+    const layout = object.optional(`${name}_layout`); // 4.5 to 6.3
+    if (layout !== null) {
+      const base = layout.member('base').pointer();
+      const size = layout.member('size').number();
+      const text = Math.min(size, layout.member('text_size').number());
+      add(`${name}_text`, base, text);
+      add(`${name}_data`, offsetBy(base, text), size - text);
+    } else if (object.has(`module_${name}`)) {
+      add(name, object.member(`module_${name}`).pointer(), object.member(`${name}_size`).number());
+    }
+  }
+  return ranges;
+}

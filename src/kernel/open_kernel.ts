@@ -1,0 +1,80 @@
+// The ladder, climbed: from an opened dump to its kernel. Only what everything stands on is read at once, the rest when
+// first asked for.
+import { openArchitecture } from '../arch/architectures.ts';
+import type { DebugInfo, DebugInfoKind } from '../debuginfo/debug_info.ts';
+import { debugInfoKinds } from '../debuginfo/debug_sources.ts';
+import { Kallsyms } from '../debuginfo/kallsyms.ts';
+import { SymbolTable } from '../debuginfo/symbol_table.ts';
+import type { Dump } from '../dump/dump.ts';
+import { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
+import { findVmcoreinfo } from '../dump/vmcoreinfo_search.ts';
+import { installExcludedPageJudge } from './excluded_pages.ts';
+import { Kernel } from './kernel.ts';
+import type { Module } from './module.ts';
+import { readModules } from './module_list.ts';
+import { moduleSymbols } from './module_symbols.ts';
+import { readCpus } from './percpu.ts';
+import { readTasks } from './sched.ts';
+
+/**
+ * The kernel in a dump.
+ * @param kinds the kinds of debug information to look for, best first
+ * @throws FormatError when not even the kernel's page tables can be found; UnsupportedError for an
+ *   architecture whose memory cannot be translated
+ */
+export function openKernel(dump: Dump, kinds: readonly DebugInfoKind[] = debugInfoKinds): Kernel {
+  const found = dump.notes.vmcoreinfo === null ? findVmcoreinfo(dump.memory) : null;
+  const vmcoreinfo = new Vmcoreinfo(dump.notes.vmcoreinfo ?? found ?? '');
+  const arch = openArchitecture(dump, vmcoreinfo);
+  const kernel = new Kernel({
+    dump,
+    vmcoreinfo,
+    vmcoreinfoFromMemory: found !== null,
+    arch,
+    space: arch.space,
+    live: false,
+    symbols: openSymbols,
+    debugInfo: debugInfoOpener(kinds),
+    modules: readModules,
+    cpus: readCpus,
+    tasks: readTasks,
+  });
+  installExcludedPageJudge(kernel);
+  return kernel;
+}
+
+function openSymbols(kernel: Kernel): SymbolTable {
+  const { arch, faults, space, vmcoreinfo } = kernel;
+  const own = faults.attempt('kallsyms', () => Kallsyms.open(space, vmcoreinfo, arch.symbolSearch), null);
+  arch.useSymbols((name) => own?.find(name)?.address ?? null);
+  return new SymbolTable(own, () => faults.attempt('module symbols', () => moduleSymbols(kernel), []));
+}
+
+/** Opens each kind that there is; one that cannot be opened is a fault. */
+export function debugInfoOpener(
+  kinds: readonly DebugInfoKind[],
+): (kernel: Kernel, module: Module | null) => readonly DebugInfo[] {
+  const ofKernel = new Map<DebugInfoKind, DebugInfo>();
+  return (kernel, module) => {
+    if (module !== null) kernel.debugInfo(null);
+    const infos: DebugInfo[] = [];
+    for (const kind of kinds) {
+      const info = kernel.faults.attempt(
+        module === null ? kind.name : `types of module ${module.name}`,
+        () =>
+          kind.open({
+            module,
+            space: kernel.space,
+            symbol: (name) => kernel.ownSymbol(name)?.address ?? null,
+            base: module === null ? null : (ofKernel.get(kind) ?? null),
+            types: { find: (name) => kernel.types.find(name), all: () => kernel.types.all() },
+          }),
+        null,
+      );
+      if (info === null) continue;
+      if (module === null) ofKernel.set(kind, info);
+      infos.push(info);
+    }
+    return infos;
+  };
+}
