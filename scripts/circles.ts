@@ -30,7 +30,7 @@ function shortestWay(graph: ReadonlyMap<string, readonly string[]>, start: strin
       for (const to of graph.get(node) ?? []) {
         if (to === end) {
           const way = [end, node];
-          for (let at = node; at !== start; ) way.push((at = cameFrom.get(at)!));
+          for (let at = cameFrom.get(node); at !== undefined; at = cameFrom.get(at)) way.push(at);
           return way.reverse();
         }
         if (to === start || cameFrom.has(to)) continue;
