@@ -8,12 +8,12 @@ import { type PhysAddr, physAddr, pfn as toPfn, type VirtAddr, virtAddr } from '
 import { MemoryFault } from '../../src/base/errors.ts';
 import type { DumpFormat } from '../../src/dump/dump.ts';
 import type { PagedMemory } from '../../src/dump/paged_memory.ts';
-import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
 import { installExcludedPageJudge, pageCensus } from '../../src/kernel/excluded_pages.ts';
-import { FaultLog } from '../../src/kernel/faults.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { pageTypeIs } from '../../src/kernel/page_flags.ts';
 import { pagewiseMemory } from '../support/pagewise_memory.ts';
+import { x86Over } from '../support/synthetic_architecture.ts';
+import { SyntheticKernel, syntheticDump } from '../support/synthetic_kernel.ts';
 
 const directMap = 0xff11_0000_0000_0000n;
 /** Frames of: the roots of mem_section, a root, the page structures (256 of 64 bytes), and those under test. */
@@ -65,7 +65,10 @@ class Machine {
       },
       ramRanges: () => [{ start: physAddr(0), end: physAddr(frames * 4096) }],
     });
-    const vmcoreinfo = new Vmcoreinfo(
+    const space = new DirectMap(this.memory, 'kernel');
+    const pages = { total: frames, present: frames, lost: 0 };
+    this.kernel = new SyntheticKernel(
+      '',
       [
         `SYMBOL(mem_section)=${this.virtual(rootsFrame).toString(16)}`,
         'LENGTH(mem_section)=4',
@@ -88,17 +91,11 @@ class Machine {
         `NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)=${hugetlb | 0}`,
         'LENGTH(zone.free_area)=11',
       ].join('\n'),
+      () => ({ dump: syntheticDump(this.memory, { info: { level, format, pages } }), space, arch: x86Over(space) }),
     );
     this.u64(rootsFrame * 4096, this.virtual(sectionsFrame));
     this.u64(sectionsFrame * 4096, this.virtual(structsFrame) | 3n); // present, has a memory map
     for (let frame = 0; frame < frames; frame++) this.page(frame, {});
-    this.kernel = {
-      dump: { memory: this.memory, info: { level, format, pages: { total: frames, present: frames } } },
-      space: new DirectMap(this.memory, 'kernel'),
-      vmcoreinfo,
-      faults: new FaultLog(),
-      symbols: { find: () => null },
-    } as unknown as Kernel;
     installExcludedPageJudge(this.kernel);
   }
 

@@ -4,13 +4,9 @@ import { describe, test } from 'node:test';
 import { AddressSpace } from '../../src/arch/address_space.ts';
 import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { MemoryFault } from '../../src/base/errors.ts';
-import { KernelObject } from '../../src/debuginfo/object.ts';
-import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
-import { FaultLog } from '../../src/kernel/faults.ts';
-import type { Kernel } from '../../src/kernel/kernel.ts';
 import { slabAt, slabCacheOf } from '../../src/kernel/slab.ts';
-import { parseCTypes } from '../support/c_types.ts';
 import { x86Over } from '../support/synthetic_architecture.ts';
+import { SyntheticKernel, syntheticDump } from '../support/synthetic_kernel.ts';
 import { SyntheticMemory } from '../support/synthetic_memory.ts';
 
 const directMap = 0xff11_0000_0000_0000n;
@@ -38,17 +34,11 @@ function machine(declarations: string, markSlab: (memory: SyntheticMemory, page:
   memory.writeU64(8 * 4096, at(8) + 64n); // kmem_cache.name
   memory.write(8 * 4096 + 64, Buffer.from('dentry\0'));
   const space = new DirectMap(memory, 'kernel');
-  const types = parseCTypes(declarations);
-  const kernel = {
-    arch: x86Over(space, { levels: 5 }),
-    space,
-    types,
-    faults: new FaultLog(),
-    vmcoreinfo: new Vmcoreinfo(
-      `SYMBOL(mem_section)=${at(1).toString(16)}\nLENGTH(mem_section)=4\nSIZE(mem_section)=16\nOFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=20\nSIZE(page)=64\nOFFSET(page.flags)=0\nOFFSET(page.compound_head)=8\nOFFSET(page.mapping)=24\nOFFSET(page.private)=40\nOFFSET(page._mapcount)=48\nNUMBER(PG_lru)=5\nNUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-129\n${info}`,
-    ),
-    object: (type: string, address: VirtAddr) => KernelObject.at({ space, types }, type, address),
-  } as unknown as Kernel;
+  const kernel = new SyntheticKernel(
+    declarations,
+    `SYMBOL(mem_section)=${at(1).toString(16)}\nLENGTH(mem_section)=4\nSIZE(mem_section)=16\nOFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=20\nSIZE(page)=64\nOFFSET(page.flags)=0\nOFFSET(page.compound_head)=8\nOFFSET(page.mapping)=24\nOFFSET(page.private)=40\nOFFSET(page._mapcount)=48\nNUMBER(PG_lru)=5\nNUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-129\n${info}`,
+    () => ({ dump: syntheticDump(memory), space, arch: x86Over(space, { levels: 5 }) }),
+  );
   return { kernel, memory, at, page };
 }
 

@@ -83,7 +83,7 @@ export class DyingKernel extends SyntheticKernel {
     const loaded: Module[] = [];
     const functions: KernelSymbol[] = [];
     super(declarations, '', ({ space, symbols }) => ({
-      dump: syntheticDump(space, { cpus: notes }),
+      dump: syntheticDump(space.memory, { cpus: notes }),
       arch: archOver(space, { executableAt: (at) => at >= text && at < text + textSize }),
       modules: () => loaded,
       symbols: () => new SymbolTable(symbols, () => functionsOfModules(functions)),

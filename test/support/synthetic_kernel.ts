@@ -11,7 +11,7 @@ import { KernelObject } from '../../src/debuginfo/object.ts';
 import { SymbolTable } from '../../src/debuginfo/symbol_table.ts';
 import { type MemberPlace, memberOf, sizeOf, strip, type Type } from '../../src/debuginfo/type.ts';
 import { wellKnownVariables } from '../../src/debuginfo/variables.ts';
-import type { CpuNote, Dump, DumpInfo } from '../../src/dump/dump.ts';
+import type { CpuNote, Dump, DumpInfo, PhysicalMemory } from '../../src/dump/dump.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
 import { Kernel, type Rungs } from '../../src/kernel/kernel.ts';
 import { readModules } from '../../src/kernel/module_list.ts';
@@ -50,7 +50,7 @@ export class SyntheticKernel extends Kernel {
     const symbols = new SyntheticSymbols();
     const variables = new Map<string, Type>();
     super({
-      dump: syntheticDump(space),
+      dump: syntheticDump(space.memory),
       vmcoreinfo: new Vmcoreinfo(vmcoreinfo),
       vmcoreinfoFromMemory: false,
       arch: x86Over(space),
@@ -145,7 +145,7 @@ function declared(declarations: string, variables: ReadonlyMap<string, Type>): D
 
 /** A dump of nothing but memory, and what a test adds. */
 export function syntheticDump(
-  { memory }: SyntheticSpace,
+  memory: PhysicalMemory,
   { info = {}, cpus = [] }: { readonly info?: Partial<DumpInfo>; readonly cpus?: readonly CpuNote[] } = {},
 ): Dump {
   return {
