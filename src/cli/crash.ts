@@ -1,9 +1,11 @@
 // `inquest crash`: the shell, run by hand, by -c, or by a file of commands.
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Worker } from 'node:worker_threads';
 import { CommandContext } from '../commands/context.ts';
 import { commandTable } from '../commands/registry.ts';
 import { ShellSession } from '../shell/session.ts';
+import type { CrashWorkerData } from './crash_worker.ts';
 import { openNamedKernel } from './open.ts';
 import { standardOutput, writeError, writeOut } from './output.ts';
 
@@ -12,63 +14,37 @@ export interface CrashOptions {
   readonly input: string | null;
   readonly commands: readonly string[];
   readonly json: boolean;
+  /** Where the program of the thread is that runs commands for a terminal. */
+  readonly worker: URL;
 }
 
-/** Runs the shell. @returns the exit status: 1 if a command failed, when they came from -c or -i */
+/** Runs the shell. @returns the exit status: 1 if a command failed, when they came from -c, -i or a pipe */
 export async function runCrash(files: readonly string[], options: CrashOptions): Promise<number> {
   const script = options.input === null ? null : readFileSync(options.input, 'utf8');
-  const kernel = openNamedKernel(files);
+  const given = [...options.commands, ...(script?.split('\n') ?? [])];
+  const isScript = script !== null || options.commands.length > 0;
+  if (!isScript && process.stdin.isTTY === true) {
+    await byHand(files, options);
+    return 0;
+  }
+  // a whole process does not pay for a thread
   const session = new ShellSession(
-    new CommandContext(kernel, commandTable),
+    new CommandContext(openNamedKernel(files), commandTable),
     { ...standardOutput, warn: writeError },
     options,
   );
-
-  const lines = [...options.commands, ...(script?.split('\n') ?? [])];
-  if (script !== null || options.commands.length > 0) {
-    for (const line of lines) if (!(await session.run(line))) break;
-    return session.failed ? 1 : 0;
+  for await (const line of isScript ? given : createInterface({ input: createReadStream('', { fd: 0 }) })) {
+    if (!(await session.run(line))) break;
   }
-  const interactive = process.stdin.isTTY === true;
-  if (interactive && !options.silent) {
-    await session.run('sys');
-    await session.run('set');
-    writeOut('\nType "help" for the commands, "quit" to leave.\n');
-  }
-  await readCommands(session, interactive);
-  return interactive || !session.failed ? 0 : 1;
+  return session.failed ? 1 : 0;
 }
 
-/** Reads command lines until the end of input, `exit`, or a second interrupt at an empty prompt. */
-function readCommands(session: ShellSession, interactive: boolean): Promise<void> {
-  const lines = createInterface({
-    input: process.stdin,
-    output: interactive ? process.stdout : undefined,
-    prompt: 'crash> ',
-  });
-  return new Promise((resolve) => {
-    // one line at a time, in order: a pipe's end is waited for
-    let turn: Promise<boolean> = Promise.resolve(true);
-    lines.on('close', () => {
-      if (interactive) writeOut('\n');
-      void turn.then(() => resolve());
-    });
-    lines.on('SIGINT', () => {
-      if (lines.line === '') lines.close();
-      else {
-        writeOut('^C\n');
-        lines.write(null, { ctrl: true, name: 'u' });
-        lines.prompt();
-      }
-    });
-    lines.on('line', (line) => {
-      turn = turn.then(async (goOn) => {
-        const open = goOn && (await session.run(line));
-        if (!open) lines.close();
-        else if (interactive) lines.prompt();
-        return open;
-      });
-    });
-    if (interactive) lines.prompt();
-  });
+async function byHand(files: readonly string[], { silent, json, worker }: CrashOptions): Promise<void> {
+  const { Terminal } = await import('../shell/terminal.ts');
+  const threads = await import('node:worker_threads');
+  const start = (memory: SharedArrayBuffer): Worker =>
+    new threads.Worker(worker, { workerData: { files, json, memory } satisfies CrashWorkerData });
+  const terminal = new Terminal({ start, first: silent ? [] : ['sys', 'set'], say: writeOut });
+  if (!silent) writeOut('Type "help" for the commands, "quit" to leave.\n\n');
+  await terminal.run();
 }

@@ -69,6 +69,7 @@ Examples:
           input: options.input ?? null,
           commands: options.command,
           json: options.json ?? false,
+          worker: new URL(import.meta.url.endsWith('.ts') ? './crash_worker.ts' : './crash_worker.js', import.meta.url),
         });
       },
     );

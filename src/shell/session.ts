@@ -40,6 +40,15 @@ export interface SessionOutput extends Sink {
   warn(text: string): void;
 }
 
+export interface SessionOptions {
+  /** A line of JSON for each command. */
+  readonly json: boolean;
+  /** What watches the commands. */
+  readonly work?: Work;
+  /** Told when the session begins and ends to wait for others: a child, a slow reader. */
+  readonly outside?: (isOutside: boolean) => void;
+}
+
 export class ShellSession {
   readonly context: CommandContext;
   /** True once a command has failed. */
@@ -47,13 +56,14 @@ export class ShellSession {
   private readonly json: boolean;
   private readonly output: SessionOutput;
   private readonly work: Work;
+  private readonly outside: (isOutside: boolean) => void;
 
-  /** @param options `work`: what watches the commands; `json`: a line of JSON for each command */
-  constructor(context: CommandContext, output: SessionOutput, options: { json: boolean; work?: Work }) {
+  constructor(context: CommandContext, output: SessionOutput, options: SessionOptions) {
     this.context = context;
     this.output = output;
     this.json = options.json;
     this.work = options.work ?? unwatched;
+    this.outside = options.outside ?? (() => {});
   }
 
   /** Runs one line. False when the line asks to leave, or nobody reads the output any more. Errors are printed. */
@@ -64,7 +74,7 @@ export class ShellSession {
         case 'empty':
           return true;
         case 'system':
-          this.system(parsed.command);
+          await this.waiting(() => this.system(parsed.command));
           return true;
         case 'source':
           return await this.source(parsed.path, depth);
@@ -94,7 +104,7 @@ export class ShellSession {
         try {
           outcome = this.collect(command, args, pipe, line);
         } finally {
-          await pipe.close();
+          await this.waiting(() => pipe.close());
         }
         return this.finish(command, outcome);
       }
@@ -112,7 +122,26 @@ export class ShellSession {
   }
 
   private collect(command: Command, args: readonly string[], sink: Sink, line: string): Outcome {
-    return runCommand(command, this.context, args, sink, { json: this.json, line, work: this.work });
+    const patient: Sink = {
+      write: (text) => {
+        this.outside(true);
+        try {
+          return sink.write(text);
+        } finally {
+          this.outside(false);
+        }
+      },
+    };
+    return runCommand(command, this.context, args, patient, { json: this.json, line, work: this.work });
+  }
+
+  private async waiting(work: () => Promise<void> | void): Promise<void> {
+    this.outside(true);
+    try {
+      await work();
+    } finally {
+      this.outside(false);
+    }
   }
 
   /** Says what could not be read or done. */

@@ -1,0 +1,35 @@
+// The thread in which the commands of a shell run that is used by hand (src/shell/terminal.ts has the other side).
+import { parentPort, workerData } from 'node:worker_threads';
+import { CancellableWork } from '../base/work.ts';
+import { CommandContext } from '../commands/context.ts';
+import { commandTable } from '../commands/registry.ts';
+import { ShellSession } from '../shell/session.ts';
+import { type FromWorker, shared, type ToWorker } from '../shell/terminal.ts';
+import { openNamedKernel } from './open.ts';
+import { standardOutput, writeError } from './output.ts';
+
+/** What the thread is started with. */
+export interface CrashWorkerData {
+  readonly files: readonly string[];
+  readonly json: boolean;
+  readonly memory: SharedArrayBuffer;
+}
+
+const { files, json, memory } = workerData as CrashWorkerData;
+const port = parentPort!;
+const words = new Int32Array(memory);
+const session = new ShellSession(
+  new CommandContext(openNamedKernel(files), commandTable),
+  { ...standardOutput, warn: writeError },
+  {
+    json,
+    work: new CancellableWork(words.subarray(shared.cancel, shared.cancel + 1)),
+    outside: (isOutside) => Atomics.store(words, shared.outside, isOutside ? 1 : 0),
+  },
+);
+// one line at a time, in order
+let turn: Promise<void> = Promise.resolve();
+port.on('message', ({ run }: ToWorker) => {
+  turn = turn.then(async () => port.postMessage({ goOn: await session.run(run) } satisfies FromWorker));
+});
+port.postMessage({ goOn: true } satisfies FromWorker);
