@@ -29,7 +29,8 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
   }
   // a whole process does not pay for a thread
   const session = new ShellSession(
-    new CommandContext(openNamedKernel(files), commandTable),
+    new CommandContext(openNamedKernel(files)),
+    commandTable(),
     { ...standardOutput, warn: writeError },
     options,
   );

@@ -19,7 +19,8 @@ const { files, json, memory } = workerData as CrashWorkerData;
 const port = parentPort!;
 const words = new Int32Array(memory);
 const session = new ShellSession(
-  new CommandContext(openNamedKernel(files), commandTable),
+  new CommandContext(openNamedKernel(files)),
+  commandTable(),
   { ...standardOutput, warn: writeError },
   {
     json,

@@ -5,20 +5,16 @@ import { escapeLine, hex16 } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { crashedTask } from '../kernel/panic.ts';
 import type { Task } from '../kernel/task.ts';
-import type { Command } from './command.ts';
 import type { Style } from './style.ts';
 
 export class CommandContext {
   readonly kernel: Kernel;
-  /** The commands of this session by name: what `help` explains and `foreach` runs. */
-  readonly commands: ReadonlyMap<string, Command>;
   /** Radix of values that commands print without `-x` or `-d`: `set radix`. */
   radix: 10 | 16 = 10;
   private chosen: Task | null = null;
 
-  constructor(kernel: Kernel, commands: ReadonlyMap<string, Command> = new Map()) {
+  constructor(kernel: Kernel) {
     this.kernel = kernel;
-    this.commands = commands;
   }
 
   /** How commands show values. */

@@ -3,7 +3,7 @@ import { dis } from './code/dis.ts';
 import { sym } from './code/sym.ts';
 import type { Command } from './command.ts';
 import { rd } from './memory/rd.ts';
-import { help } from './session/help.ts';
+import { helpOn } from './session/help.ts';
 import { set } from './session/set.ts';
 import { log } from './system/log.ts';
 import { mod } from './system/mod.ts';
@@ -15,12 +15,11 @@ import { list } from './types/list.ts';
 import { p } from './types/p.ts';
 import { pointerTo, struct, union } from './types/struct.ts';
 
-/** By name; typed, so that `call(context, commands.bt, { all: true })` knows its options and its data. */
-export const commands = {
+/** Those that stand alone. */
+const alone = {
   '*': pointerTo,
   bt,
   dis,
-  help,
   list,
   log,
   mod,
@@ -35,5 +34,12 @@ export const commands = {
   union,
 } as const;
 
-/** The same for those who take any: `new CommandContext(kernel, commandTable)`. */
-export const commandTable: ReadonlyMap<string, Command> = new Map<string, Command>(Object.entries(commands));
+/** The commands of a session by name. @param more further ones; one of a known name takes its place */
+export function commandTable(more: readonly Command[] = []): ReadonlyMap<string, Command> {
+  const table = new Map<string, Command>(Object.entries(alone));
+  for (const command of [helpOn(table), ...more]) table.set(command.name, command);
+  return table;
+}
+
+/** By name; typed, so that `call(context, commands.bt, { all: true })` knows its options and its data. */
+export const commands = { ...alone, help: helpOn(commandTable()) } as const;

@@ -51,6 +51,7 @@ export interface SessionOptions {
 
 export class ShellSession {
   readonly context: CommandContext;
+  private readonly commands: ReadonlyMap<string, Command>;
   /** True once a command has failed. */
   failed = false;
   private readonly json: boolean;
@@ -58,8 +59,15 @@ export class ShellSession {
   private readonly work: Work;
   private readonly outside: (isOutside: boolean) => void;
 
-  constructor(context: CommandContext, output: SessionOutput, options: SessionOptions) {
+  /** @param commands by name */
+  constructor(
+    context: CommandContext,
+    commands: ReadonlyMap<string, Command>,
+    output: SessionOutput,
+    options: SessionOptions,
+  ) {
     this.context = context;
+    this.commands = commands;
     this.output = output;
     this.json = options.json;
     this.work = options.work ?? unwatched;
@@ -91,7 +99,7 @@ export class ShellSession {
   private async command(line: string, given: readonly string[], target: OutputTarget): Promise<boolean> {
     const { name, args } = this.resolve(given);
     if (name === 'exit') return false;
-    const command = this.context.commands.get(name);
+    const command = this.commands.get(name);
     if (command === undefined) throw new NotFoundError('command', name);
     switch (target.kind) {
       case 'stdout': {
@@ -163,7 +171,7 @@ export class ShellSession {
     const alias = Object.hasOwn(aliases, first) ? aliases[first]! : [first];
     const name = alias[0]!;
     const args = [...alias.slice(1), ...rest];
-    if (name === 'exit' || this.context.commands.has(name)) return { name, args };
+    if (name === 'exit' || this.commands.has(name)) return { name, args };
     return interpretUnknown(this.context, words) ?? { name, args };
   }
 

@@ -91,10 +91,12 @@ export class Terminal {
         done(null);
       };
       const clear = (): void => {
-        if (lines.line === '') return leave();
-        this.options.say('^C\n');
-        lines.write(null, { ctrl: true, name: 'u' });
-        lines.prompt();
+        if (lines.line === '') leave();
+        else {
+          this.options.say('^C\n');
+          lines.write(null, { ctrl: true, name: 'u' });
+          lines.prompt();
+        }
       };
       lines.on('line', done);
       lines.on('close', leave);

@@ -5,6 +5,8 @@ import { gather } from '../commands/run.ts';
 import type { Evidence } from './analysis.ts';
 import type { Facts } from './facts.ts';
 
+const table = commandTable();
+
 /** Most lines of one command that a report shows. */
 const maxLines = 40;
 
@@ -31,7 +33,7 @@ export function commandOutput(facts: Facts, line: string): string | null {
 
 function run(facts: Facts, line: string): string | null {
   const [name = '', ...args] = line.split(' ');
-  const found = commandTable.get(name);
+  const found = table.get(name);
   if (found === undefined) return null;
   try {
     return gather(found, facts.context, args).text;

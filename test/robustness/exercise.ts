@@ -108,7 +108,7 @@ export function exercise(dump: Dump, commands: readonly string[] = commandLines)
   attempt('facts of the dump', () => JSON.stringify(dump.info));
   const kernel = attempt('open', () => openKernel(dump));
   if (kernel === null) return problems;
-  const context = attempt('context', () => new CommandContext(kernel, commandTable));
+  const context = attempt('context', () => new CommandContext(kernel));
   if (context === null) return problems;
   checkReport(context, problems);
   attempt('info', () => kernel.faults.collect(() => pageCensus(kernel)));
@@ -141,7 +141,7 @@ function checkReport(context: CommandContext, problems: Problem[]): void {
 /** The command that a line stands for, as the shell finds it. */
 function resolve(context: CommandContext, line: string): [name: string, words: readonly string[]] {
   const [first = '', ...rest] = line.split(' ');
-  if (commandTable.has(first)) return [first, rest];
+  if (commandTable().has(first)) return [first, rest];
   const meant = first.startsWith('*') ? { name: '*', args: [first.slice(1), ...rest] } : null;
   const { name, args } = meant ?? interpretUnknown(context, [first, ...rest]) ?? { name: first, args: rest };
   return [name, args];
@@ -158,7 +158,7 @@ function checkCommands(context: CommandContext, lines: readonly string[], proble
         },
       };
       const [name, words] = resolve(context, line);
-      const command = commandTable.get(name);
+      const command = commandTable().get(name);
       if (command === undefined) continue; // the dump lost what the word would have meant
       const { faults, error } = runCommand(command, context, words, sink, { json, line });
       const warnings = [...faults.map(({ message }) => message), ...(error === null ? [] : [errorData(error).message])];

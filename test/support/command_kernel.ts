@@ -2,12 +2,11 @@
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import type { Command } from '../../src/commands/command.ts';
 import { CommandContext } from '../../src/commands/context.ts';
-import { commandTable } from '../../src/commands/registry.ts';
 import { type CommandOutput, run } from './run_command.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';
 
 export class CommandKernel extends SyntheticKernel {
-  readonly context = new CommandContext(this, commandTable);
+  readonly context = new CommandContext(this);
 
   /** @param perCpu what each CPU adds to a per-CPU address */
   constructor(declarations: string, perCpu: readonly bigint[] = []) {

@@ -39,7 +39,7 @@ function oops(module = 'widget'): DyingKernel {
 function shell(dying: DyingKernel, command: string): string {
   const [line = '', ...filters] = command.split(' | ');
   const [name = '', ...args] = line.split(' ');
-  const { text } = runCommand(commandTable.get(name)!, dying.context, args);
+  const { text } = runCommand(commandTable().get(name)!, dying.context, args);
   if (filters.length === 0) return text.replace(/\n+$/, '');
   const run = spawnSync('sh', ['-c', filters.join(' | ')], { input: text, encoding: 'utf8' });
   assert.equal(run.stderr, '', command);

@@ -1,7 +1,6 @@
 // help: what commands there are, and what each does. The pages are made of what the commands declare.
 import { assertNever, NotFoundError, UsageError } from '../../base/errors.ts';
 import { type Command, defineCommand } from '../command.ts';
-import type { CommandContext } from '../context.ts';
 import { type Kind, type Param, rest, valued, values } from '../params.ts';
 import { pageText, usageForms } from '../usage.ts';
 import { topics } from './help_topics.ts';
@@ -37,27 +36,30 @@ export type HelpData =
   | { readonly kind: 'commands'; readonly commands: readonly CommandEntry[] }
   | { readonly kind: 'topic'; readonly topic: string; readonly text: string };
 
-export const help = defineCommand({
-  name: 'help',
-  help: {
-    summary: 'what commands there are, and what each does',
-    usage: ['[command]...', 'all', 'input', 'output', '-k word'],
-    description: `Lists the commands, or explains those named: "help all" every one, "help input" how command lines are
+/** The `help` command over these commands, itself among them. */
+export function helpOn(commands: ReadonlyMap<string, Command>) {
+  return defineCommand({
+    name: 'help',
+    help: {
+      summary: 'what commands there are, and what each does',
+      usage: ['[command]...', 'all', 'input', 'output', '-k word'],
+      description: `Lists the commands, or explains those named: "help all" every one, "help input" how command lines are
 written, "help output" where output goes and how to read it.`,
-    examples: [
-      ['help bt', 'what bt can show'],
-      ['help -k mutex', 'which commands have to do with mutexes'],
-    ],
-  },
-  params: {
-    word: valued('k', 'word', values.word, 'the commands whose help has this word'),
-    commands: rest('command', values.command),
-  },
-  collect: (context, { word, commands: names }) => collectHelp(context, word, names),
-  render: renderHelp,
-});
+      examples: [
+        ['help bt', 'what bt can show'],
+        ['help -k mutex', 'which commands have to do with mutexes'],
+      ],
+    },
+    params: {
+      word: valued('k', 'word', values.word, 'the commands whose help has this word'),
+      commands: rest('command', values.command),
+    },
+    collect: (_context, { word, commands: names }) => collectHelp(commands, word, names),
+    render: renderHelp,
+  });
+}
 
-function collectHelp({ commands }: CommandContext, word: string | null, names: readonly string[]): HelpData {
+function collectHelp(commands: ReadonlyMap<string, Command>, word: string | null, names: readonly string[]): HelpData {
   const all = [...commands.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const summary = ({ name, help }: Command) => ({ name, summary: help.summary });
   if (word !== null) {
