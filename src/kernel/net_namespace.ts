@@ -2,7 +2,7 @@
 import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 /** The `struct net` of every network namespace, the first one first. A list that breaks off is a fault. */
 export function networkNamespaces(kernel: Kernel): KernelObject[] {

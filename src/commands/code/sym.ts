@@ -64,7 +64,7 @@ name are all shown. The letter is nm(1)'s: t text, d data, b bss, r read-only; c
   failed: (_head, { missing }) => missing > 0,
 });
 
-interface SymTail {
+export interface SymTail {
   /** Nothing was found. */
   readonly empty: boolean;
   /** Arguments that are no symbol and no address of one. */
