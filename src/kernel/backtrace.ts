@@ -1,4 +1,5 @@
 // Backtraces of tasks: the architecture's unwinder with the kernel's symbols and unwind tables.
+
 import type { Registers } from '../arch/registers.ts';
 import type { Stack } from '../arch/stacks.ts';
 import { type FrameKind, lostTrace, type StackTrace, type Unwinder } from '../arch/unwinder.ts';
@@ -9,6 +10,7 @@ import type { SymbolPlace } from '../debuginfo/symbol.ts';
 import type { CpuNote } from '../dump/dump.ts';
 import type { Kernel } from './kernel.ts';
 import { kernelView } from './kernel_view.ts';
+import { perKernel } from './per_kernel.ts';
 import type { Task } from './task.ts';
 
 /** One frame, with the function that it is in. */
@@ -143,39 +145,23 @@ export function cpuNote(kernel: Kernel, cpu: number): CpuNote | null {
 }
 
 /** struct mod_arch_specific (arch/x86/include/asm/module.h): where each module's unwind tables lie. */
-function moduleOrcSections(kernel: Kernel): readonly OrcSection[] {
-  let sections = orcSections.get(kernel);
-  if (sections === undefined) {
-    const found: OrcSection[] = [];
-    for (const { object, name, ranges } of kernel.modules) {
-      kernel.faults.attempt(
-        `unwind tables of module ${name}`,
-        () => {
-          const count = object.optional('arch.num_orcs')?.number() ?? 0;
-          if (count === 0) return;
-          const text = ranges.map(({ start, size }) => ({ start, end: offsetBy(start, size) }));
-          const ips = object.member('arch.orc_unwind_ip').pointer();
-          found.push({ ips, entries: object.member('arch.orc_unwind').pointer(), count, text });
-        },
-        undefined,
-      );
-    }
-    sections = found;
-    orcSections.set(kernel, sections);
+const moduleOrcSections = perKernel((kernel): readonly OrcSection[] => {
+  const sections: OrcSection[] = [];
+  for (const { object, name, ranges } of kernel.modules) {
+    kernel.faults.attempt(
+      `unwind tables of module ${name}`,
+      () => {
+        const count = object.optional('arch.num_orcs')?.number() ?? 0;
+        if (count === 0) return;
+        const text = ranges.map(({ start, size }) => ({ start, end: offsetBy(start, size) }));
+        const ips = object.member('arch.orc_unwind_ip').pointer();
+        sections.push({ ips, entries: object.member('arch.orc_unwind').pointer(), count, text });
+      },
+      undefined,
+    );
   }
   return sections;
-}
-
-const orcSections = new WeakMap<Kernel, readonly OrcSection[]>();
-
-const backtracers = new WeakMap<Kernel, Backtracer>();
+});
 
 /** The one backtracer of a kernel. */
-export function backtracer(kernel: Kernel): Backtracer {
-  let known = backtracers.get(kernel);
-  if (known === undefined) {
-    known = new Backtracer(kernel);
-    backtracers.set(kernel, known);
-  }
-  return known;
-}
+export const backtracer = perKernel((kernel) => new Backtracer(kernel));

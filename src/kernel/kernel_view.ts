@@ -1,9 +1,9 @@
-// What src/arch asks of a kernel, answered from the session.
+// What src/arch asks of a kernel.
 import type { KernelView } from '../arch/kernel_view.ts';
 import type { VirtAddr } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import { findMember, sizeOf } from '../debuginfo/type.ts';
-import type { Kernel } from './kernel.ts';
+import { perKernel } from './per_kernel.ts';
 
 /** The answers to a question that may fail: null then, as the interface wants it. Bugs are thrown on. */
 function orNull<T>(work: () => T | null): T | null {
@@ -15,7 +15,7 @@ function orNull<T>(work: () => T | null): T | null {
   }
 }
 
-export function kernelView(kernel: Kernel): KernelView {
+export const kernelView = perKernel((kernel): KernelView => {
   const { symbols } = kernel;
   const address = (name: string): VirtAddr | null => kernel.ownSymbol(name)?.address ?? null;
   const text = (
@@ -28,15 +28,16 @@ export function kernelView(kernel: Kernel): KernelView {
     .map(([first, last]) => ({ start: address(first), end: address(last) }))
     .filter((range): range is { start: VirtAddr; end: VirtAddr } => range.start !== null && range.end !== null);
   const inKernelText = (at: bigint): boolean => text.some(({ start, end }) => at >= start && at < end);
+  const inModuleText = (at: bigint): boolean => moduleText(kernel).some(({ start, end }) => at >= start && at < end);
 
   return {
     space: kernel.space,
     symbol: address,
     functionAt: (at) => {
-      const symbol = inKernelText(at) || inModuleText(kernel, at) ? symbols.at(at)?.symbol : undefined;
+      const symbol = inKernelText(at) || inModuleText(at) ? symbols.at(at)?.symbol : undefined;
       return symbol === undefined ? null : { name: symbol.name, start: symbol.address };
     },
-    isText: (at) => inKernelText(at) || inModuleText(kernel, at) || kernel.arch.space.isExecutable(at), // BPF, trampolines
+    isText: (at) => inKernelText(at) || inModuleText(at) || kernel.arch.space.isExecutable(at), // BPF, trampolines
     perCpu: (name, cpu) => (kernel.ownSymbol(name) === null ? null : orNull(() => kernel.perCpuAddress(name, cpu))),
     offsetOf: (type, member) =>
       orNull(() => {
@@ -52,13 +53,13 @@ export function kernelView(kernel: Kernel): KernelView {
         return place === null ? null : sizeOf(place.type);
       }),
   };
-}
+});
 
 /** Text of modules. Kernels before 4.5 do not tell text apart: there it is all of a module's memory. */
-function inModuleText(kernel: Kernel, at: bigint): boolean {
-  return kernel.modules.some((module) =>
-    module.ranges.some(
-      ({ name, start, size }) => /text|^(core|init)$/.test(name) && at >= start && at < start + BigInt(size),
-    ),
-  );
-}
+const moduleText = perKernel((kernel) =>
+  kernel.modules.flatMap(({ ranges }) =>
+    ranges
+      .filter(({ name }) => /text|^(core|init)$/.test(name))
+      .map(({ start, size }) => ({ start, end: start + BigInt(size) })),
+  ),
+);

@@ -2,11 +2,13 @@
 // spinlocks and rwlocks are made of an rt_mutex, too:
 //
 //   struct mutex { rtmutex }      struct rw_semaphore { rwbase { readers; rtmutex } }      struct spinlock { lock }
+
 import { offsetBy } from '../base/address.ts';
 import { findMember } from '../debuginfo/type.ts';
 import { type Frame, frameName } from './backtrace.ts';
 import type { Kernel } from './kernel.ts';
 import { heldForReading, type LockKind, type LockWait, namedOwner } from './lock_wait.ts';
+import { perKernel } from './per_kernel.ts';
 import type { Task } from './task.ts';
 
 /** A lock of PREEMPT_RT, and where in it the rt_mutex is. */
@@ -94,14 +96,9 @@ function rwHolder(
   return { ...holder, ...(holder.owner === null ? {} : { held: 'for writing' }) };
 }
 
-const rtWaiters = new WeakMap<Kernel, Map<bigint, Task[]>>();
-
 /** The tasks that wait for each RT mutex, most urgent first, as they are served. */
-function rtMutexWaiters(kernel: Kernel): Map<bigint, Task[]> {
-  let byLock = rtWaiters.get(kernel);
-  if (byLock !== undefined) return byLock;
-  byLock = new Map();
-  rtWaiters.set(kernel, byLock);
+const rtMutexWaiters = perKernel((kernel): ReadonlyMap<bigint, readonly Task[]> => {
+  const byLock = new Map<bigint, Task[]>();
   for (const task of kernel.tasks.all) {
     const waiter = task.object.optional('pi_blocked_on');
     if (waiter === null || waiter.isNull) continue;
@@ -111,4 +108,4 @@ function rtMutexWaiters(kernel: Kernel): Map<bigint, Task[]> {
   const priority = (task: Task): number => task.object.optional('prio')?.number() ?? 0;
   for (const tasks of byLock.values()) tasks.sort((a, b) => priority(a) - priority(b));
   return byLock;
-}
+});

@@ -1,10 +1,12 @@
 // include/linux/sched.h: the tasks of the dead machine, and who ran where.
+
 import { threadSize as stackSize } from '../arch/stacks.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { kernelView } from './kernel_view.ts';
+import { perKernel } from './per_kernel.ts';
 import type { Task, TaskState, TaskTable } from './task.ts';
 import { findTasks } from './task_list.ts';
 
@@ -168,17 +170,8 @@ export function taskStack(kernel: Kernel, task: Task): { start: VirtAddr; size: 
   return start === 0n ? null : { start, size: threadSize(kernel) };
 }
 
-const threadSizes = new WeakMap<Kernel, number>();
-
 /** THREAD_SIZE: bytes of a task's kernel stack. */
-export function threadSize(kernel: Kernel): number {
-  let size = threadSizes.get(kernel);
-  if (size === undefined) {
-    size = stackSize(kernelView(kernel));
-    threadSizes.set(kernel, size);
-  }
-  return size;
-}
+export const threadSize = perKernel((kernel) => stackSize(kernelView(kernel)));
 
 /** The parent as getppid() tells it: real_parent's tgid. 0 where there is none. */
 export function parentPid(task: Task): number {

@@ -1,12 +1,14 @@
 // mm/slab.h: which slab cache an address belongs to.
 //
 //   address -> page frame -> struct page (of the compound page's head) -- a slab? --> slab_cache -> its name
+
 import { pfn, type VirtAddr } from '../base/address.ts';
 import { InquestError, NotFoundError } from '../base/errors.ts';
 import { findMember } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { memoryModel } from './memory_model.ts';
 import { PageDescriptors } from './page_flags.ts';
+import { perKernel } from './per_kernel.ts';
 
 /** The slab that an address lies in. */
 export interface SlabPlace {
@@ -26,15 +28,10 @@ export function slabCacheOf(kernel: Kernel, address: VirtAddr): string | null {
 export function slabAt(kernel: Kernel, address: VirtAddr): SlabPlace | null {
   // slab memory is mapped in the kernel's half alone
   if (!kernel.arch.isKernelAddress(address)) return null;
-  let finder = finders.get(kernel);
-  if (finder === undefined) {
-    finder = new SlabFinder(kernel);
-    finders.set(kernel, finder);
-  }
-  return finder.at(address);
+  return slabFinder(kernel).at(address);
 }
 
-const finders = new WeakMap<Kernel, SlabFinder>();
+const slabFinder = perKernel((kernel) => new SlabFinder(kernel));
 
 class SlabFinder {
   private readonly kernel: Kernel;

@@ -3,9 +3,11 @@
 //   on its slab's free list            --> free
 //   on the list of the CPU that allocates from the slab, in a CPU's sheaf, in a node's barn --> free, there
 //   on none of them                    --> allocated, unless a list that it could be on cannot be followed
+
 import type { VirtAddr } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
+import { perKernel } from './per_kernel.ts';
 import { slabAt } from './slab.ts';
 import { type SlabCache, slabCacheAt } from './slab_cache.ts';
 import { type CpuSlabs, type FreeList, type Sheaf, type Slab, slub } from './slub.ts';
@@ -51,15 +53,12 @@ export interface CacheHolders {
   readonly sheaves: readonly Sheaf[];
 }
 
-const holders = new WeakMap<Kernel, Map<bigint, () => CacheHolders>>();
+/** By the address of the cache. */
+const holders = perKernel(() => new Map<bigint, () => CacheHolders>());
 
 /** What CPUs and sheaves have of a cache, read once. @throws NotFoundError where the kernel has no SLUB */
 export function cacheHolders(kernel: Kernel, cache: SlabCache): CacheHolders {
-  let known = holders.get(kernel);
-  if (known === undefined) {
-    known = new Map();
-    holders.set(kernel, known);
-  }
+  const known = holders(kernel);
   let read = known.get(cache.address);
   if (read === undefined) {
     const reader = slub(kernel);

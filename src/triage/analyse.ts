@@ -45,7 +45,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults'> {
   const facts = new Facts(context);
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
-  const memory = verdict.kind === 'out-of-memory' ? memoryReport(facts) : null;
+  const memory = verdict.kind === 'out-of-memory' ? memoryReport(facts.kernel) : null;
   const what = [...faultFindings(facts, verdict), ...lockupFindings(facts, verdict)];
   return {
     dump: dumpFacts(facts),

@@ -1,12 +1,13 @@
 // Where memory went, for deaths by lack of it.
 
+import type { Kernel } from '../kernel/kernel.ts';
+import { perKernel } from '../kernel/per_kernel.ts';
 import { residentCounters } from '../kernel/sched.ts';
 import { readTmpfs } from '../kernel/shmem_fs.ts';
 import { slabCaches } from '../kernel/slab_cache.ts';
 import type { Task } from '../kernel/task.ts';
 import { type MemoryUse, memoryUse } from '../kernel/vmstat.ts';
 import type { MemoryReport } from './analysis.ts';
-import type { Facts } from './facts.ts';
 import { label, mebibytes } from './words.ts';
 
 type UseKind = Exclude<keyof MemoryUse, 'total'>;
@@ -53,20 +54,12 @@ export function countersOf(name: string): readonly string[] {
   return uses.find((use) => use.name === name)?.counters ?? [];
 }
 
-const reports = new WeakMap<Facts, MemoryReport | null>();
-
 /** Where memory went, from the kernel's own counters; null where they cannot be read. */
-export function memoryReport(facts: Facts): MemoryReport | null {
-  let report = reports.get(facts);
-  if (report === undefined) {
-    report = facts.kernel.faults.attempt('memory use', () => readReport(facts), null);
-    reports.set(facts, report);
-  }
-  return report;
-}
+export const memoryReport = perKernel((kernel): MemoryReport | null =>
+  kernel.faults.attempt('memory use', () => readReport(kernel), null),
+);
 
-function readReport(facts: Facts): MemoryReport {
-  const { kernel } = facts;
+function readReport(kernel: Kernel): MemoryReport {
   const page = kernel.dump.memory.pageSize;
   const use = memoryUse(kernel);
   const rows: { name: string; bytes: number }[] = [];
@@ -83,7 +76,7 @@ function readReport(facts: Facts): MemoryReport {
   return {
     total,
     uses: rows.sort((a, b) => b.bytes - a.bytes),
-    tasks: largestProcesses(facts, 10).map(({ task, rssPages }) => ({
+    tasks: largestProcesses(kernel, 10).map(({ task, rssPages }) => ({
       pid: task.pid,
       comm: task.comm,
       rss: rssPages * page,
@@ -107,8 +100,7 @@ function readReport(facts: Facts): MemoryReport {
 }
 
 /** The processes with the most resident pages, largest first. Tasks that share their memory count once. */
-export function largestProcesses(facts: Facts, limit: number): { task: Task; rssPages: number }[] {
-  const { kernel } = facts;
+export function largestProcesses(kernel: Kernel, limit: number): { task: Task; rssPages: number }[] {
   const found = new Map<bigint, { task: Task; rssPages: number }>();
   for (const task of kernel.tasks.all) {
     if (task.kernelThread) continue;
@@ -158,7 +150,7 @@ function takenBy(memory: MemoryReport, name: string): string {
 }
 
 /** The largest notable use of memory; null where none is, or the counters cannot be read. */
-export function largestUse(facts: Facts): MemoryUseOf | null {
-  const memory = memoryReport(facts);
+export function largestUse(kernel: Kernel): MemoryUseOf | null {
+  const memory = memoryReport(kernel);
   return memory === null ? null : (notableUses(memory)[0] ?? null);
 }

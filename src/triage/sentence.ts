@@ -225,9 +225,9 @@ function outOfMemorySentence(facts: Facts): string {
   const page = kernel.dump.memory.pageSize;
   const asked = death?.task ?? facts.crashed?.task ?? null;
   const start = `Memory ran out${asked === null ? '' : ` when ${label(asked)} asked for more`}`;
-  const use = largestUse(facts);
+  const use = largestUse(kernel);
   if (use !== null) return `${start}: ${useWords(use)}.`;
-  const largest = largestProcesses(facts, 1)[0];
+  const largest = largestProcesses(kernel, 1)[0];
   if (largest === undefined) return `${start}.`;
   return `${start}. The largest process was ${label(largest.task)} with ${mebibytes(largest.rssPages * page)}.`;
 }
