@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDump } from '../src/dump/open.ts';
+import { measureMemory } from './memory.ts';
 import { measureParts } from './parts.ts';
 import { type Measurement, measure } from './processes.ts';
 import { crash, drgn, inquest, type Place } from './programs.ts';
@@ -72,7 +73,7 @@ for (const command of values.commands.split(',')) {
 printTable(['command', 'program', 'wall ms', 'cpu ms', 'MiB', 'ratio', 'of cpu', 'bar'], rows);
 
 console.log('\nParts, in one process, warm: processor time');
-const parts = measureParts(dump);
+const parts = [...measureParts(dump), ...measureMemory()];
 printTable(
   ['what', 'takes', 'bar'],
   parts.map(({ what, value, bar }) => [what, value, bar === null ? '' : `${bar.text}: ${verdict(bar.holds)}`]),

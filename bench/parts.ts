@@ -64,7 +64,7 @@ export function measureParts(path: string): Part[] {
 }
 
 /** Seconds of processor time, the least of some runs: a busy machine disturbs that least. */
-function timeOf(job: () => unknown): number {
+export function timeOf(job: () => unknown): number {
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < repeats; i++) {
     const start = process.cpuUsage();

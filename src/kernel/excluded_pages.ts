@@ -5,17 +5,17 @@
 //   missing page -- its struct page says free, cache, user and the level has that bit ----> excluded
 //                -- else (slab, stack, reserved, kernel image, ...) ----------------------> zeroes
 import { type Pfn, pfn as toPfn } from '../base/address.ts';
-import { InquestError, MemoryFault } from '../base/errors.ts';
+import { assertNever, InquestError, MemoryFault } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';
 import type { Kernel } from './kernel.ts';
 import { memoryModel } from './memory_model.ts';
-import { PageDescriptors, type PageUse } from './page_flags.ts';
+import { PageFrames, type PageUse, pageUse } from './page_kind.ts';
 
 /** makedumpfile's -d: what it leaves out. */
 const level = { zero: 1, cache: 2, privateCache: 4, user: 8, free: 16 } as const;
 
-/** Judgements kept: one a page that was asked for and missing. */
-const maxJudged = 1 << 20;
+/** Page frames of which the use is kept, a word each. */
+const maxKnown = 1 << 20;
 
 /**
  * Lets the dump's memory tell zero-filled pages from excluded ones. Works from VMCOREINFO and the page
@@ -26,32 +26,70 @@ export function installExcludedPageJudge(kernel: Kernel): void {
   // a container that does not tell its level may have been written at any
   const dumpLevel = info.level ?? 31;
   if ((dumpLevel & level.zero) === 0) return;
-  const judged = new Map<Pfn, boolean>();
-  let descriptors: PageDescriptors | null | undefined;
+  let uses: FrameUses | null | undefined;
   let keepsZeroes: boolean | undefined;
   let image: readonly Frames[] | undefined;
   // Reading a struct page may meet a missing page itself: that one is then not judged, but unreadable.
   let judging = false;
   memory.setExcludedPageJudge((pfn) => {
     if (judging) return false;
-    const known = judged.get(pfn);
-    if (known !== undefined) return known;
     judging = true;
     try {
-      descriptors ??= openDescriptors(kernel);
-      const use = descriptors?.use(pfn) ?? null;
+      uses ??= FrameUses.open(kernel);
+      const use = uses?.of(pfn) ?? null;
       if (use === null) image ??= kernelImage(kernel);
       const notTaken =
-        use === null ? image!.some(({ start, end }) => pfn >= start && pfn < end) : !takenByLevel(use, dumpLevel);
+        use === null
+          ? image!.some(({ start, end }) => pfn >= start && pfn < end)
+          : !takenByLevel(use, dumpLevel) && !uses!.mayBeTakenForUser(pfn, dumpLevel);
       if (notTaken) keepsZeroes ??= holdsZeroPages(kernel.dump);
-      const zero = notTaken && keepsZeroes === false;
-      if (judged.size >= maxJudged) judged.clear();
-      judged.set(pfn, zero);
-      return zero;
+      return notTaken && keepsZeroes === false;
     } finally {
       judging = false;
     }
   });
+}
+
+/** What page frames were used for: looked up a page of `struct page`s at a time, and kept. */
+class FrameUses {
+  private readonly frames: PageFrames;
+  private readonly atOnce: number;
+  private readonly known = new Map<number, Uint16Array>();
+
+  private constructor(frames: PageFrames, pageSize: number) {
+    this.frames = frames;
+    this.atOnce = Math.max(1, Math.floor(pageSize / frames.model.pageStructSize));
+  }
+
+  /** Null where VMCOREINFO does not tell enough. */
+  static open(kernel: Kernel): FrameUses | null {
+    const model = memoryModel(kernel);
+    const frames = model === null ? null : PageFrames.open(kernel.space, model, kernel.vmcoreinfo, null);
+    return frames === null ? null : new FrameUses(frames, kernel.space.memory.pageSize);
+  }
+
+  /** Null where the `struct page` cannot be read. */
+  of(pfn: Pfn): PageUse | null {
+    const within = pfn % this.atOnce;
+    const first = pfn - within;
+    let words = this.known.get(first);
+    if (words === undefined) {
+      words = this.frames.classify(toPfn(first), this.atOnce);
+      if (this.known.size * this.atOnce >= maxKnown) this.known.clear();
+      this.known.set(first, words);
+    }
+    const use = pageUse(words[within]!);
+    return use.kind === 'none' ? null : use;
+  }
+
+  /**
+   * Whether some makedumpfile takes a page for a process's that is not. It looks at the mapping of slabs, which have
+   * something else there; and of tail pages, where it does not know the kernel's compound pages (1.7.8 and 7.0's
+   * compound_info).
+   */
+  mayBeTakenForUser(pfn: Pfn, dumpLevel: number): boolean {
+    return (dumpLevel & level.user) !== 0 && this.frames.looksAnonymous(pfn);
+  }
 }
 
 /** Missing pages counted at most: more would take longer than anyone waits for a summary. */
@@ -102,26 +140,28 @@ function holdsZeroPages(dump: Dump): boolean {
   return false;
 }
 
-function openDescriptors(kernel: Kernel): PageDescriptors | null {
-  const model = memoryModel(kernel);
-  return model === null ? null : PageDescriptors.open(kernel.space, model, kernel.vmcoreinfo);
-}
-
 /** Whether makedumpfile leaves a page of this use out at a level, whatever it holds. */
 function takenByLevel(use: PageUse, dumpLevel: number): boolean {
-  switch (use) {
+  if (use.poisoned) return true;
+  switch (use.kind) {
     case 'free':
       return (dumpLevel & level.free) !== 0;
     case 'cache':
-      return (dumpLevel & (level.cache | level.privateCache)) !== 0;
-    case 'private-cache':
-      return (dumpLevel & level.privateCache) !== 0;
-    case 'user':
+      return (dumpLevel & (use.private ? level.privateCache : level.cache | level.privateCache)) !== 0;
+    case 'anonymous':
+    case 'hugetlb':
       return (dumpLevel & level.user) !== 0;
-    case 'unusable':
+    case 'offline':
+    case 'unaccepted':
       return true;
+    case 'none':
+    case 'slab':
+    case 'table':
+    case 'reserved':
     case 'kernel':
       return false;
+    default:
+      return assertNever(use.kind);
   }
 }
 

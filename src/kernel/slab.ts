@@ -6,8 +6,7 @@ import { pfn, type VirtAddr } from '../base/address.ts';
 import { InquestError, NotFoundError } from '../base/errors.ts';
 import { findMember } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
-import { memoryModel } from './memory_model.ts';
-import { PageDescriptors } from './page_flags.ts';
+import { type PageFrames, pageFrames } from './page_kind.ts';
 import { perKernel } from './per_kernel.ts';
 
 /** The slab that an address lies in. */
@@ -35,15 +34,14 @@ const slabFinder = perKernel((kernel) => new SlabFinder(kernel));
 
 class SlabFinder {
   private readonly kernel: Kernel;
-  private readonly descriptors: PageDescriptors | null;
+  private readonly frames: PageFrames | null;
   /** Offset of slab_cache in the slab; null where the types do not tell. */
   private readonly cacheOffset: number | null;
   private readonly names = new Map<bigint, string | null>();
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
-    const model = memoryModel(kernel);
-    this.descriptors = model === null ? null : PageDescriptors.open(kernel.space, model, kernel.vmcoreinfo);
+    this.frames = pageFrames(kernel);
     // struct slab split off struct page, with the same place in memory, in 5.17 (d122019bf061)
     const type = kernel.types.find('struct slab') ?? kernel.types.find('struct page');
     const place = type === null ? null : findMember(type, 'slab_cache');
@@ -51,11 +49,11 @@ class SlabFinder {
   }
 
   at(address: VirtAddr): SlabPlace | null {
-    if (this.descriptors === null || this.cacheOffset === null) return null;
+    if (this.frames === null || this.cacheOffset === null) return null;
     const { space } = this.kernel;
     try {
       const physical = space.translate(address);
-      const slab = this.descriptors.slabPage(pfn(Math.floor(physical / space.memory.pageSize)));
+      const slab = this.frames.slabPage(pfn(Math.floor(physical / space.memory.pageSize)));
       if (slab === null) return null;
       const cache = space.pointer((slab + BigInt(this.cacheOffset)) as VirtAddr);
       const name = this.nameOf(cache);

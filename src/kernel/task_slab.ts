@@ -1,12 +1,15 @@
 // kernel/fork.c: task_structs come from a slab cache of their own. Where the links between tasks are broken, its
 // slabs still have the tasks; and tasks that are gone, which must be told from the living.
-import { offsetBy, pfn, type VirtAddr } from '../base/address.ts';
+import { offsetBy, pfn, virtAddr } from '../base/address.ts';
 import { FormatError, MemoryFault } from '../base/errors.ts';
+import { Layout, type Rows } from '../debuginfo/layout.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import { findMember } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { memoryModel } from './memory_model.ts';
 
+/** `struct page`s read at a time. */
+const atOnce = 1024;
 /** Most page frames whose `struct page` is looked at: 16 GiB of memory, a second or two. */
 const maxFrames = 4 * 1024 * 1024;
 const EXIT_DEAD = 0x10;
@@ -33,18 +36,20 @@ export function* tasksInSlabs(kernel: Kernel, known: KernelObject): Generator<Ke
 
   const directMap = known.address - BigInt(space.translate(known.address));
   const [low, high] = [Number(cache.address & 0xffff_ffffn), Number(cache.address >> 32n)];
-  const atOnce = Math.floor(memory.pageSize / model.pageStructSize);
-  for (let first = 0; first < memory.maxPfn; first += atOnce) {
-    const structs = model.pageStruct(pfn(first));
-    if (structs === null) continue;
-    const { bytes } = space.readUpTo(structs, atOnce * model.pageStructSize);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let at = place.bitOffset / 8, frame = first; at + 8 <= bytes.length; at += model.pageStructSize, frame++) {
-      if (view.getUint32(at, true) !== low || view.getUint32(at + 4, true) !== high) continue;
-      const slab = (directMap + BigInt(frame) * BigInt(memory.pageSize)) as VirtAddr;
-      for (let i = 0; i < perSlab; i++) {
-        const task = kernel.object(known.type, offsetBy(slab, i * size));
-        if (isAlive(task)) yield task;
+  const layout = new Layout('struct slab', model.pageStructSize, { cache: place.bitOffset / 8 });
+  let rows: Rows<'cache'> | null = null;
+  for (const { first, count, base } of model.runs(pfn(0), pfn(memory.maxPfn))) {
+    for (let done = 0; done < count; done += atOnce) {
+      const frame = first + done;
+      const structs = offsetBy(base, BigInt(frame) * BigInt(layout.size));
+      rows = layout.read(space, structs, Math.min(atOnce, count - done), rows);
+      for (let row = 0, at = rows.at.cache; row < rows.count; row++, at += rows.stride) {
+        if (rows.words[at] !== low || rows.words[at + 1] !== high) continue;
+        const slab = virtAddr(directMap + BigInt(frame + row) * BigInt(memory.pageSize));
+        for (let i = 0; i < perSlab; i++) {
+          const task = kernel.object(known.type, offsetBy(slab, i * size));
+          if (isAlive(task)) yield task;
+        }
       }
     }
   }

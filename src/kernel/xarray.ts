@@ -7,8 +7,9 @@
 // or a sibling or retry mark below 4096). Before 01e99fecc11a (4.20) 01 marked a node, and 10 an exceptional entry.
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
+import { layout } from '../debuginfo/layout.ts';
 import type { KernelObject, ObjectContext } from '../debuginfo/object.ts';
-import { offsetOf, sizeOf, strip } from '../debuginfo/type.ts';
+import { sizeOf, strip } from '../debuginfo/type.ts';
 import type { FaultLog } from './faults.ts';
 
 export interface XarrayEntry {
@@ -42,8 +43,7 @@ export function* xarrayEntriesBelow(context: ObjectContext, head: VirtAddr, faul
   if (nodeType === null) throw new NotFoundError('type', 'struct xa_node');
   const old = newNode === null;
   const nodeTag = old ? 1n : 2n;
-  const slots = offsetOf(nodeType, 'slots');
-  const shiftAt = offsetOf(nodeType, 'shift');
+  const nodeLayout = layout(nodeType, { shift: 'shift', slots: 'slots' });
   const slotCount = slotsOf(nodeType);
   const bits = Math.log2(slotCount);
   let visited = 0;
@@ -56,25 +56,25 @@ export function* xarrayEntriesBelow(context: ObjectContext, head: VirtAddr, faul
       'xarray node',
       () => {
         if (++visited > maxNodes) throw new FormatError('xarray', `more than ${maxNodes} nodes`);
-        const shift = context.space.u8(offsetBy(address, shiftAt));
+        const node = nodeLayout.read(context.space, address, 1);
+        if (node.fault !== null) throw node.fault;
+        const shift = (node.words[nodeLayout.at.shift]! >>> nodeLayout.shift.shift) & 0xff;
         // each level down covers fewer indices, so no chain of nodes is endless
         if (shift >= below || shift % bits !== 0) throw new FormatError('xarray node', `shift ${shift} below ${below}`);
-        return { shift, bytes: context.space.read(offsetBy(address, slots), slotCount * 8) };
+        return { shift, slot: (i: number) => node.u64(0, nodeLayout.at.slots + 2 * i) as VirtAddr };
       },
       null,
     );
     if (node === null) return;
-    const view = new DataView(node.bytes.buffer);
-    const slotAt = (i: number) => view.getBigUint64(i * 8, true) as VirtAddr;
     for (let i = 0; i < slotCount; i++) {
-      const slot = slotAt(i);
+      const slot = node.slot(i);
       if (slot === 0n) continue;
       const index = start + i * 2 ** node.shift;
       if (isNode(slot)) {
         if (node.shift > 0) yield* walk(slot, index, node.shift, `${position}/${i}`);
       } else if (old || (slot & 3n) !== 2n) {
         let end = i + 1;
-        while (end < slotCount && isSibling(slotAt(end))) end++;
+        while (end < slotCount && isSibling(node.slot(end))) end++;
         yield { index, entry: slot, count: (end - i) * 2 ** node.shift, node: position, slot: i };
       }
     }

@@ -10,7 +10,6 @@ import type { DumpFormat } from '../../src/dump/dump.ts';
 import type { PagedMemory } from '../../src/dump/paged_memory.ts';
 import { installExcludedPageJudge, pageCensus } from '../../src/kernel/excluded_pages.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import { pageTypeIs } from '../../src/kernel/page_flags.ts';
 import { pagewiseMemory } from '../support/pagewise_memory.ts';
 import { x86Over } from '../support/synthetic_architecture.ts';
 import { SyntheticKernel, syntheticDump } from '../support/synthetic_kernel.ts';
@@ -225,18 +224,4 @@ test('the census counts both', () => {
   const machine = new Machine();
   for (let frame = 128; frame < frames; frame++) machine.page(frame, { mapping: 1n });
   assert.deepEqual(pageCensus(machine.kernel), { zero: 128 - 16, excluded: 128 });
-});
-
-test('page types in all their encodings', () => {
-  // before 4.18: the value itself
-  assert.equal(pageTypeIs(0xffff_ff80, 0xffff_ff80), true);
-  // to 6.11: a cleared bit
-  assert.equal(pageTypeIs(0xffff_ff7f, 0xffff_ff7f), true);
-  assert.equal(pageTypeIs(0xffff_fe7f, 0xffff_ff7f), true);
-  assert.equal(pageTypeIs(0xffff_ffff, 0xffff_ff7f), false);
-  assert.equal(pageTypeIs(3, 0xffff_ff7f), false);
-  // since 6.12: the top byte
-  assert.equal(pageTypeIs(0xf500_0007, slab), true);
-  assert.equal(pageTypeIs(0xf400_0007, slab), false);
-  assert.equal(pageTypeIs(0xffff_ffff, slab), false);
 });
