@@ -9,6 +9,7 @@
 
 import { escapeJson } from '../base/text.ts';
 import type { Collected } from '../kernel/faults.ts';
+import type { Task } from '../kernel/task.ts';
 import type { CommandContext } from './context.ts';
 import { completeOptions, type Options, type Params } from './params.ts';
 import type { Style } from './style.ts';
@@ -52,6 +53,10 @@ export interface Command<P extends Params = Params, Head = unknown, Item = unkno
     item(item: Item, view: View<P>, head: Head, index: number): string;
     tail(tail: Tail, view: View<P>, head: Head): string;
   };
+  /** True for a command about tasks, which `foreach` may run. */
+  readonly aboutTasks: boolean;
+  /** The options to run it for one task. */
+  forTask(options: Options<P>, task: Task): Options<P>;
   /** True when the command did not do what was asked, though it says why in its data (`sym nosuch`). */
   failed(head: Head, tail: Tail): boolean;
 }
@@ -66,6 +71,8 @@ export function defineCommand<P extends Params, Data>(definition: {
   readonly params: P;
   collect(context: CommandContext, options: Options<P>): Data;
   render(data: Data, view: View<P>): string;
+  /** As `Command.forTask`; without it, the tasks of a parameter called `tasks` are replaced. */
+  forTask?(options: Options<P>, task: Task): Options<P>;
   failed?(data: Data): boolean;
 }): WholeCommand<P, Data> {
   const { name, help, params } = definition;
@@ -76,6 +83,7 @@ export function defineCommand<P extends Params, Data>(definition: {
     items: null,
     collect: (context, options) => ({ head: definition.collect(context, options), items: nothing() }),
     text: { head: (data, view) => definition.render(data, view), item: () => '', tail: () => '' },
+    ...forTasks(params, definition.forTask),
     failed: (data) => definition.failed?.(data) ?? false,
   };
 }
@@ -93,13 +101,26 @@ export function defineStream<P extends Params, Head, Item, Tail>(definition: {
     item(item: Item, view: View<P>, head: Head, index: number): string;
     tail?(tail: Tail, view: View<P>, head: Head): string;
   };
+  /** As `Command.forTask`; without it, the tasks of a parameter called `tasks` are replaced. */
+  forTask?(options: Options<P>, task: Task): Options<P>;
   failed?(head: Head, tail: Tail): boolean;
 }): Command<P, Head, Item, Tail> {
   const { text } = definition;
   return {
     ...definition,
     text: { head: () => '', tail: () => '', ...text },
+    ...forTasks(definition.params, definition.forTask),
     failed: (head, tail) => definition.failed?.(head, tail) ?? false,
+  };
+}
+
+function forTasks<P extends Params>(
+  params: P,
+  own?: Command<P>['forTask'],
+): Pick<Command<P>, 'aboutTasks' | 'forTask'> {
+  return {
+    aboutTasks: own !== undefined || params['tasks']?.kind === 'task',
+    forTask: own ?? ((options, task) => ({ ...options, tasks: [task] })),
   };
 }
 
@@ -114,15 +135,17 @@ export function* noItems<Item, Tail>(tail: Tail, items: readonly Item[] = []): G
   return tail;
 }
 
-/** All of a command's data, as `--json` prints it. */
-export type DataOf<C> =
-  C extends Command<infer _P, infer Head, infer Item, infer Tail> ? Gathered<Head, Item, Tail> : never;
-
 /** The data of a command, gathered. */
 export interface Gathered<Head, Item, Tail> {
   readonly head: Head;
   readonly items: readonly Item[];
   readonly tail: Tail;
+}
+
+/** Gathered data as `--json` prints it: `{...head, [items]: [...], ...tail}`. */
+export function asOne(command: Command, { head, items, tail }: Gathered<unknown, unknown, unknown>): unknown {
+  if (command.items === null) return head;
+  return { ...(head as object | null), [command.items]: items, ...(tail as object | null) };
 }
 
 /**

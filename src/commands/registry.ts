@@ -1,8 +1,11 @@
 // Every command of the crash shell. One line a command; aliases are the shell's.
+import { ascii } from './code/ascii.ts';
 import { dis } from './code/dis.ts';
+import { evaluate } from './code/eval.ts';
 import { sym } from './code/sym.ts';
 import type { Command } from './command.ts';
 import { rd } from './memory/rd.ts';
+import { foreachOver } from './session/foreach.ts';
 import { helpOn } from './session/help.ts';
 import { set } from './session/set.ts';
 import { log } from './system/log.ts';
@@ -18,8 +21,10 @@ import { pointerTo, struct, union } from './types/struct.ts';
 /** Those that stand alone. */
 const alone = {
   '*': pointerTo,
+  ascii,
   bt,
   dis,
+  eval: evaluate,
   list,
   log,
   mod,
@@ -37,9 +42,13 @@ const alone = {
 /** The commands of a session by name. @param more further ones; one of a known name takes its place */
 export function commandTable(more: readonly Command[] = []): ReadonlyMap<string, Command> {
   const table = new Map<string, Command>(Object.entries(alone));
-  for (const command of [helpOn(table), ...more]) table.set(command.name, command);
+  for (const command of [helpOn(table), foreachOver(table), ...more]) table.set(command.name, command);
   return table;
 }
 
 /** By name; typed, so that `call(context, commands.bt, { all: true })` knows its options and its data. */
-export const commands = { ...alone, help: helpOn(commandTable()) } as const;
+export const commands = {
+  ...alone,
+  foreach: foreachOver(commandTable()),
+  help: helpOn(commandTable()),
+} as const;

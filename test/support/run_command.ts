@@ -1,5 +1,5 @@
 // A command run on words, as tests want it: its data in one piece as `--json` prints it, its text, its faults.
-import type { Command } from '../../src/commands/command.ts';
+import { asOne, type Command } from '../../src/commands/command.ts';
 import type { CommandContext } from '../../src/commands/context.ts';
 import { gather } from '../../src/commands/run.ts';
 import type { Fault } from '../../src/kernel/faults.ts';
@@ -12,6 +12,5 @@ export interface CommandOutput {
 
 export function run(command: Command, context: CommandContext, words: readonly string[]): CommandOutput {
   const { head, items, tail, text, faults } = gather(command, context, words);
-  if (command.items === null) return { data: head, text, faults };
-  return { data: { ...(head as object), [command.items]: items, ...(tail as object) }, text, faults };
+  return { data: asOne(command, { head, items, tail }), text, faults };
 }

@@ -62,6 +62,7 @@ Variables: a name alone shows it, with a value changes it.
     ],
   },
   params,
+  forTask: (options, task) => ({ ...options, name: `0x${task.address.toString(16)}` }),
   collect: collectSet,
   render: renderSet,
 });

@@ -2,10 +2,10 @@
 import { assertNever, UsageError } from '../../../base/errors.ts';
 import { defineCommand } from '../../command.ts';
 import type { CommandContext } from '../../context.ts';
-import { flag, type Options, rest, valued, values } from '../../params.ts';
+import { flag, type Options, valued, values } from '../../params.ts';
 import { type Arguments, argumentsOf, type Limits, limitsOf, renderArguments, renderLimits } from './ps_details.ts';
 import { type Family, families, type Relation, renderFamilies } from './ps_family.ts';
-import { selectTasks, taskWords } from './ps_select.ts';
+import { selectTasks, taskArguments } from './ps_select.ts';
 import {
   countStates,
   renderStates,
@@ -69,7 +69,7 @@ const params = {
   cpus: valued('C', 'cpus', values.cpus, 'with -l and -m: apart for each of these CPUs (1,3,5-7 or a)', what),
   arguments: mode('a', 'arguments and environment, from user memory, which most dumps leave out'),
   limits: mode('r', 'resource limits'),
-  tasks: rest('pid|task|name', taskWords),
+  tasks: taskArguments,
 };
 
 export type PsOptions = Options<typeof params>;

@@ -1,0 +1,141 @@
+// foreach: commands run for each of many tasks.
+import { InquestError, messageOf, UsageError } from '../../base/errors.ts';
+import { escapeLine, escapeTerminal } from '../../base/text.ts';
+import type { Task, TaskState } from '../../kernel/task.ts';
+import { type Answer, asOne, type Command, call, defineStream, drawn, type Gathered } from '../command.ts';
+import { type CommandContext, type TaskLabel, taskLabel } from '../context.ts';
+import { type Params, parseParams, text } from '../params.ts';
+import { tasksByWord } from '../task_words.ts';
+
+/** One command as it was asked for. Drawing its data needs its options, which are not data. */
+interface Invocation {
+  readonly command: Command;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+const invocations: unique symbol = Symbol('invocations');
+const gathered: unique symbol = Symbol('gathered');
+
+export interface ForeachHead {
+  readonly commands: readonly string[];
+  readonly [invocations]: readonly Invocation[];
+}
+
+/** What one command said of one task. */
+export interface ForeachItem {
+  readonly task: TaskLabel;
+  /** Position in the head's list of commands. */
+  readonly command: number;
+  /** Its data, as its own `--json` prints it; null where it failed. */
+  readonly data: unknown;
+  readonly [gathered]: Gathered<unknown, unknown, unknown> | null;
+  /** Why it failed. */
+  readonly problem: string | null;
+}
+
+const states: readonly TaskState[] = ['RU', 'IN', 'UN', 'ST', 'ZO', 'TR', 'SW', 'DE', 'WA', 'PA', 'ID', 'NE'];
+
+/** The `foreach` command over these commands. */
+export function foreachOver(commands: ReadonlyMap<string, Command>) {
+  return defineStream({
+    name: 'foreach',
+    help: {
+      summary: 'commands run for each of many tasks',
+      usage: ['[pid|task|name|user|gleader|kernel|active|STATE]... command [options] [command [options]]...'],
+      description: `Runs commands for every task, or for those chosen. Choices may be mixed:
+
+  pid, task, name, 'pattern'   these tasks; \\name where the name is also a command or a choice
+  user, kernel                 processes of users; kernel threads
+  gleader                      leaders of thread groups: one task a process
+  active                       what each CPU was running
+  RU IN UN ST ZO TR DE PA ...  tasks in one of these states
+
+Commands that can be run: those whose arguments are tasks. The options behind a command are its own.`,
+      examples: [
+        ['foreach bt', 'every stack'],
+        ['foreach UN bt | grep -c mutex_lock', 'who waits uninterruptibly, and for mutexes'],
+        ['foreach user gleader files', 'the open files of every process'],
+      ],
+    },
+    params: { words: text('choices and commands', 'word') },
+    items: 'results',
+    collect: (context, { words }) => collectForeach(context, commands, words),
+    text: {
+      item({ command, [gathered]: data, problem }, view, head, index) {
+        const { command: one, options } = head[invocations][command]!;
+        const body =
+          data === null ? `${one.name}: ${escapeTerminal(problem ?? '')}\n` : drawn(one, data, { ...view, options });
+        return body === '' ? '' : `${index > 0 ? '\n' : ''}${body}`;
+      },
+    },
+  });
+}
+
+function collectForeach(
+  context: CommandContext,
+  commands: ReadonlyMap<string, Command>,
+  words: readonly string[],
+): Answer<ForeachHead, ForeachItem, null> {
+  const first = words.findIndex((word) => commands.has(word));
+  if (first < 0) throw new UsageError(words.length === 0 ? '' : 'no command is named');
+  const chosen = chooseTasks(context, words.slice(0, first));
+  const asked = splitCommands(commands, words.slice(first)).map(([command, rest]): Invocation => {
+    if (!command.aboutTasks) throw new UsageError(`${command.name} is not for tasks`);
+    return { command, options: parseParams<Params>(command.params, rest, context) };
+  });
+  function* results(): Generator<ForeachItem, null> {
+    for (const [done, task] of chosen.entries()) {
+      context.kernel.work.progress(done, chosen.length);
+      for (const [number, { command, options }] of asked.entries()) {
+        const label = { task: taskLabel(task), command: number };
+        try {
+          const { value } = call(context, command, command.forTask(options, task));
+          yield { ...label, data: asOne(command, value), [gathered]: value, problem: null };
+        } catch (error) {
+          if (!(error instanceof InquestError)) throw error;
+          yield { ...label, data: null, [gathered]: null, problem: messageOf(error) };
+        }
+      }
+    }
+    return null;
+  }
+  return { head: { commands: asked.map(({ command }) => command.name), [invocations]: asked }, items: results() };
+}
+
+/** Commands with the words behind each. */
+function splitCommands(
+  commands: ReadonlyMap<string, Command>,
+  words: readonly string[],
+): [command: Command, words: string[]][] {
+  const found: [Command, string[]][] = [];
+  for (const word of words) {
+    const command = commands.get(word);
+    if (command?.aboutTasks === true) found.push([command, []]);
+    else if (found.length === 0) throw new UsageError(`${escapeLine(word)} is not for tasks`);
+    else found.at(-1)![1].push(word);
+  }
+  return found;
+}
+
+/** Tasks that any of the words names, of the kinds and in one of the states that others name. */
+function chooseTasks(context: CommandContext, words: readonly string[]): readonly Task[] {
+  const named: Task[] = [];
+  const wantedStates = new Set<string>();
+  const kinds = new Set<string>();
+  for (const word of words) {
+    if (['user', 'kernel', 'gleader', 'active'].includes(word)) kinds.add(word);
+    else if (states.includes(word as TaskState)) wantedStates.add(word);
+    else named.push(...tasksByWord(context, word));
+  }
+  const { all } = context.kernel.tasks;
+  const from = words.length > kinds.size + wantedStates.size ? new Set(named) : null;
+  return all.filter(
+    (task) =>
+      (from === null || from.has(task)) &&
+      (wantedStates.size === 0 || wantedStates.has(task.state)) &&
+      (!kinds.has('user') || !task.kernelThread) &&
+      (!kinds.has('kernel') || task.kernelThread) &&
+      (!kinds.has('gleader') || task.pid === task.tgid) &&
+      (!kinds.has('active') || task.active),
+  );
+}
