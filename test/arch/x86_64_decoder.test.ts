@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { workOut } from '../../src/arch/decoder.ts';
 import { x86Decoder } from '../../src/arch/x86_64/decoder.ts';
 import { virtAddr } from '../../src/base/address.ts';
 
@@ -99,5 +100,68 @@ describe('x86_64 machine code as text', () => {
         assert.equal(next, at + BigInt(bytes.length));
       }),
     );
+  });
+});
+
+describe('operands', () => {
+  const decode = (hex: string) =>
+    [...x86Decoder.decode(Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex')), at)][0]!;
+  const memory = { kind: 'memory', index: null, scale: 1, extend: null, segment: null, address: null } as const;
+
+  test('a load: what is written, and the memory read, with its width', () => {
+    const { mnemonic, operands, reads, writes } = decode('4c 8b 97 40 02 00 00');
+    assert.equal(mnemonic, 'mov');
+    assert.deepEqual(operands, [
+      { kind: 'register', name: 'r10', width: 8, access: 'write' },
+      { ...memory, base: 'rdi', displacement: 0x240n, width: 8, access: 'read' },
+    ]);
+    assert.deepEqual([reads, writes], [['rdi'], ['r10']]);
+  });
+
+  test('parts of registers are told by the whole register, with the bytes that are meant', () => {
+    const [result, source] = decode('8a 07').operands;
+    assert.deepEqual(result, { kind: 'register', name: 'rax', width: 1, access: 'write' });
+    assert.deepEqual(source, { ...memory, base: 'rdi', displacement: 0n, width: 1, access: 'read' });
+  });
+
+  test('index and scale; an address that is computed touches no memory', () => {
+    const [, operand] = decode('48 8d 04 b7').operands;
+    assert.deepEqual(operand, {
+      ...memory,
+      base: 'rdi',
+      index: 'rsi',
+      scale: 4,
+      displacement: 0n,
+      width: 0,
+      access: 'none',
+    });
+    assert.ok(operand?.kind === 'memory');
+    assert.equal(workOut(operand, { rdi: 0xffff_ffff_ffff_fff8n, rsi: 4n })?.address, 8n);
+  });
+
+  test('memory relative to the instruction has its address; a per-cpu variable has none before its segment is known', () => {
+    const [relative] = decode('ff 15 0a 00 00 00').operands;
+    assert.ok(relative?.kind === 'memory');
+    assert.deepEqual([relative.base, relative.address], [null, at + 16n]);
+    const [, perCpu] = decode('65 48 8b 04 25 c0 fb 01 00').operands;
+    assert.ok(perCpu?.kind === 'memory');
+    assert.deepEqual([perCpu.segment, perCpu.address], ['gs', 0x1fbc0n]);
+    assert.equal(workOut(perCpu, {}), null);
+  });
+
+  test('string instructions: both memories, and the registers that they move', () => {
+    const { operands, writes } = decode('f3 a4');
+    assert.deepEqual(
+      operands.map((operand) => operand.kind === 'memory' && [operand.base, operand.access]),
+      [
+        ['rdi', 'write'],
+        ['rsi', 'read'],
+      ],
+    );
+    assert.deepEqual([...writes].sort(), ['rcx', 'rdi', 'rsi']);
+  });
+
+  test('what is no instruction has no operands', () => {
+    assert.deepEqual([decode('06').flow, decode('06').operands], ['invalid', []]);
   });
 });

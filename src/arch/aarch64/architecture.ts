@@ -10,6 +10,7 @@ import type { KernelView } from '../kernel_view.ts';
 import type { EntryMeaning, PageTableLevel } from '../page_walk.ts';
 import type { Frame } from '../unwinder.ts';
 import { isBugTrap, isCall, word } from './code.ts';
+import { arm64Decoder } from './decoder.ts';
 import { Arm64KernelSpace, type Arm64Layout, Arm64UserSpace, arm64LayoutFromVmcoreinfo } from './kernel_space.ts';
 import { describeEntry } from './paging.ts';
 import { findRegions } from './regions.ts';
@@ -33,7 +34,7 @@ export const aarch64: Machine = {
 export class Arm64Architecture implements Architecture {
   readonly name = 'aarch64';
   readonly registers = arm64RegisterSet;
-  readonly decoder = null;
+  readonly decoder = arm64Decoder;
   readonly backtraces: BacktraceManner = { interruptedFrames: true, userFrames: true };
   readonly notes: readonly string[] = [];
   readonly symbolSearch = null;
