@@ -2,10 +2,11 @@
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';
 
-/** What a test's kernel has besides: members of tasks and of their memory, and types for them. */
+/** What a test's kernel has besides: members of tasks, of their memory and their signals, and types for them. */
 export interface MoreTypes {
   readonly task?: string;
   readonly mm?: string;
+  readonly signal?: string;
   readonly types?: string;
 }
 
@@ -35,7 +36,7 @@ export function taskTypes(
       ${more.mm ?? ''}
     };
     struct rlimit { unsigned long rlim_cur; unsigned long rlim_max; };
-    struct signal_struct { struct list_head thread_head; struct rlimit rlim[16]; };
+    struct signal_struct { struct list_head thread_head; struct rlimit rlim[16]; ${more.signal ?? ''} };
     struct pid { int count; struct hlist_head tasks[4]; };
     struct xa_node {
       u8 shift; u8 offset; u8 count; u8 nr_values; struct xa_node *parent; void *array; struct list_head private_list;
