@@ -4,7 +4,12 @@ import { dis } from './code/dis.ts';
 import { evaluate } from './code/eval.ts';
 import { sym } from './code/sym.ts';
 import type { Command } from './command.ts';
+import { btop, ptob } from './memory/btop.ts';
+import { pte } from './memory/pte.ts';
+import { ptov } from './memory/ptov.ts';
 import { rd } from './memory/rd.ts';
+import { swap } from './memory/swap.ts';
+import { vtop } from './memory/vtop.ts';
 import { foreachOver } from './session/foreach.ts';
 import { helpOn } from './session/help.ts';
 import { set } from './session/set.ts';
@@ -23,6 +28,7 @@ const alone = {
   '*': pointerTo,
   ascii,
   bt,
+  btop,
   dis,
   eval: evaluate,
   list,
@@ -30,13 +36,18 @@ const alone = {
   mod,
   p,
   ps,
+  pte,
+  ptob,
+  ptov,
   rd,
   set,
   struct,
+  swap,
   sym,
   sys,
   task,
   union,
+  vtop,
 } as const;
 
 /** The commands of a session by name. @param more further ones; one of a known name takes its place */

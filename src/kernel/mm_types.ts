@@ -1,5 +1,5 @@
 // include/linux/mm_types.h: the memory of a process.
-import type { AddressSpace } from '../arch/address_space.ts';
+import type { MappedSpace } from '../arch/kernel_space.ts';
 import type { VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
@@ -12,14 +12,14 @@ import type { Task } from './task.ts';
  * The virtual memory of a process.
  * @throws NotFoundError for a kernel thread, or a process that has given its memory up; MemoryFault
  */
-export function userMemory(kernel: Kernel, task: Task): AddressSpace {
+export function userMemory(kernel: Kernel, task: Task): MappedSpace {
   const mm = task.object.member('mm');
   if (mm.isNull) throw new NotFoundError('user memory', `of PID ${task.pid}`, 'it has none');
   return addressSpaceOf(kernel, mm.deref());
 }
 
 /** The virtual memory of a `struct mm_struct`. @throws MemoryFault */
-export function addressSpaceOf(kernel: Kernel, mm: KernelObject): AddressSpace {
+export function addressSpaceOf(kernel: Kernel, mm: KernelObject): MappedSpace {
   return kernel.arch.userSpace(kernel.space.translate(mm.member('pgd').pointer()));
 }
 
@@ -84,6 +84,14 @@ export function* vmAreas(kernel: Kernel, mm: KernelObject): Generator<VmArea> {
     const area = read(object);
     if (area !== null && area.start > last) yield area;
   }
+}
+
+/** The VMA of a `struct mm_struct` that a user address lies in; null for none. @throws as `vmAreas` */
+export function vmAreaAround(kernel: Kernel, mm: KernelObject, address: VirtAddr): VmArea | null {
+  for (const area of vmAreas(kernel, mm)) {
+    if (area.end > address) return area.start <= address ? area : null;
+  }
+  return null;
 }
 
 /** @throws MemoryFault; FormatError for a range that ends before it starts */

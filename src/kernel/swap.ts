@@ -1,7 +1,9 @@
 // include/linux/swap.h: swap areas, and how much of each is used.
 import type { VirtAddr } from '../base/address.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
+import { openFile } from './fs.ts';
 import type { Kernel } from './kernel.ts';
+import { perKernel } from './per_kernel.ts';
 
 /** A swap area: a partition, a file or a zram device. */
 export interface SwapArea {
@@ -30,7 +32,7 @@ const SWP_WRITEOK = 2n;
 const SWP_BLKDEV = 64n;
 
 /** Every swap area in use; an area that cannot be read costs itself. @throws NotFoundError, MemoryFault */
-export function swapAreas(kernel: Kernel): SwapArea[] {
+export const swapAreas = perKernel((kernel): readonly SwapArea[] => {
   const table = kernel.optionalVariable('swap_info');
   if (table === null) return []; // no CONFIG_SWAP
   const areas: SwapArea[] = [];
@@ -46,7 +48,7 @@ export function swapAreas(kernel: Kernel): SwapArea[] {
     );
   }
   return areas;
-}
+});
 
 function readArea(entry: KernelObject, type: number): SwapArea | null {
   if (entry.isNull) return null;
@@ -76,4 +78,15 @@ function usedPages(area: KernelObject, pages: number): number {
   if (atomic === null) return area.member('inuse_pages').number();
   const used = Number(atomic.bigint() & ~(1n << 62n));
   return used > pages && used >= 2 ** 30 ? used - 2 ** 30 : used;
+}
+
+/** Path of a swap area's file or device, by the area's number; null where it is not known. */
+export function swapFileName(kernel: Kernel, type: number): string | null {
+  const area = kernel.faults.attempt('swap areas', () => swapAreas(kernel), []).find((one) => one.type === type);
+  if (area === undefined) return null;
+  return kernel.faults.attempt(
+    'name of a swap area',
+    () => openFile(kernel, area.file.address).path?.path ?? null,
+    null,
+  );
 }
