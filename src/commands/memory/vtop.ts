@@ -12,7 +12,7 @@ import { swapFileName } from '../../kernel/swap.ts';
 import type { Task } from '../../kernel/task.ts';
 import { addressArgument } from '../address.ts';
 import { defineCommand } from '../command.ts';
-import { type TaskLabel, taskLabel } from '../context.ts';
+import { type TaskLabel, taskHeader, taskLabel } from '../context.ts';
 import { flag, rest, type ValueKind, valued, values } from '../params.ts';
 import {
   type EntryData,
@@ -77,6 +77,7 @@ A page that is not there may be swapped out: then the swap area and the offset (
     user: flag('u', "user addresses, of the current task's memory", { excludes: ['k'] }),
     kernel: flag('k', 'kernel addresses'),
     tasks: valued('c', 'pid|task', oneTask, 'user addresses, of this task'),
+    header: flag('H', 'with a line that names the task, as foreach does'),
     addresses: rest('address', values.place),
   },
   collect(context, { user, kernel: isKernel, tasks, addresses }): VtopData {
@@ -100,10 +101,14 @@ A page that is not there may be swapped out: then the swap area and the offset (
       physicalDigits: hex(maxPfn * pageSize).length,
     };
   },
-  render: ({ tasks, physicalDigits }) =>
+  render: ({ tasks, physicalDigits }, { options }) =>
     tasks
-      .map(({ translations }) => translations.map((one) => translationText(one, physicalDigits)).join('\n'))
+      .map(({ task, translations }) => {
+        const header = options.header && task !== null ? `${taskHeader(task)}\n` : '';
+        return header + translations.map((one) => translationText(one, physicalDigits)).join('\n');
+      })
       .join('\n'),
+  forTask: (options, task) => ({ ...options, tasks: [task], header: true }),
 });
 
 function ofKernel(kernel: Kernel, address: VirtAddr): Translation {
