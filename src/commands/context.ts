@@ -4,14 +4,17 @@ import { NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeLine, hex16 } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { crashedTask } from '../kernel/panic.ts';
-import type { Task } from '../kernel/task.ts';
+import { type Task, type TaskTable, withActive } from '../kernel/task.ts';
 import type { Style } from './style.ts';
 
 export class CommandContext {
   readonly kernel: Kernel;
   /** Radix of values that commands print without `-x` or `-d`: `set radix`. */
   radix: 10 | 16 = 10;
-  private chosen: Task | null = null;
+  private chosen: VirtAddr | null = null;
+  /** Tasks that the user declared to be what their CPUs ran: addresses by CPU. */
+  private readonly declared = new Map<number, VirtAddr>();
+  private declaredTasks: { readonly base: TaskTable; readonly tasks: TaskTable } | null = null;
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -24,7 +27,9 @@ export class CommandContext {
 
   /** The task that task commands use when none is named: at first the one that crashed. @throws NotFoundError */
   get task(): Task {
-    const task = this.chosen ?? crashedTask(this.kernel)?.task ?? this.kernel.tasks.all[0];
+    const { tasks } = this;
+    const chosen = this.chosen === null ? null : tasks.byAddress(this.chosen);
+    const task = chosen ?? crashedTask(this.kernel, tasks)?.task ?? tasks.all[0];
     if (task === undefined) throw new NotFoundError('task', 'any', 'the task list cannot be read');
     return task;
   }
@@ -35,7 +40,21 @@ export class CommandContext {
   }
 
   set task(task: Task) {
-    this.chosen = task;
+    this.chosen = task.address;
+  }
+
+  /** The kernel's tasks, with those active that the user declared to be: commands ask this, not the kernel. */
+  get tasks(): TaskTable {
+    const base = this.kernel.tasks;
+    if (this.declared.size === 0) return base;
+    if (this.declaredTasks?.base !== base) this.declaredTasks = { base, tasks: withActive(base, this.declared) };
+    return this.declaredTasks.tasks;
+  }
+
+  /** Takes a task for the one that its CPU ran, in this context alone. */
+  declareActive(task: Task): void {
+    this.declared.set(task.cpu, task.address);
+    this.declaredTasks = null;
   }
 
   /**
@@ -44,7 +63,7 @@ export class CommandContext {
    * @throws UsageError if it is neither
    */
   taskByWord(word: string): Task {
-    const { tasks } = this.kernel;
+    const { tasks } = this;
     if (/^\d{1,10}$/.test(word)) {
       const task = tasks.byPid(Number(word));
       if (task !== null) return task;

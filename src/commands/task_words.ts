@@ -6,7 +6,7 @@ import { type CommandContext, parseHex } from './context.ts';
 
 /** Tasks by pid, task address, command name, or pattern over command names in '...'. @throws UsageError for none */
 export function tasksByWord(context: CommandContext, word: string): Task[] {
-  const { tasks } = context.kernel;
+  const { tasks } = context;
   const pattern = /^'(.*)'$/.exec(word);
   if (pattern !== null) {
     const regex = compilePattern(pattern[1]!);

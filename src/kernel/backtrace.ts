@@ -44,12 +44,16 @@ export function frameName(frame: Frame): string {
   return frame.place?.symbol.name ?? '';
 }
 
+/** Backtraces kept: a report asks for the same few again and again, `foreach bt` for each of 100,000 once. */
+const maxTraces = 1024;
+
 /** Makes backtraces of one kernel. */
 export class Backtracer {
   private readonly kernel: Kernel;
   /** The machine's unwinder, for what lies on stacks besides frames. */
   readonly unwinder: Unwinder;
-  private readonly traces = new Map<bigint, Backtrace>();
+  /** The last backtraces made, by task; of active and of other tasks, since what was active may be declared. */
+  private readonly traces = { active: new Map<bigint, Backtrace>(), sleeping: new Map<bigint, Backtrace>() };
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -58,10 +62,12 @@ export class Backtracer {
 
   /** A task's stack: from where it was switched away or, if a CPU ran it, from where that CPU was stopped. */
   of(task: Task): Backtrace {
-    let trace = this.traces.get(task.address);
+    const traces = task.active ? this.traces.active : this.traces.sleeping;
+    let trace = traces.get(task.address);
     if (trace === undefined) {
       trace = this.named(this.trace(task));
-      this.traces.set(task.address, trace);
+      if (traces.size >= maxTraces) traces.clear();
+      traces.set(task.address, trace);
     }
     return trace;
   }

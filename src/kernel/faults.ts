@@ -35,6 +35,8 @@ export class FaultCollector {
   dropped = 0;
   private readonly log: FaultLog;
   private readonly seen = new Set<string>();
+  /** The values that are computed once whose faults this has. */
+  private readonly retold = new Set<Collected<unknown>>();
 
   constructor(log: FaultLog) {
     this.log = log;
@@ -51,6 +53,15 @@ export class FaultCollector {
     if (this.seen.size < maxSeen) this.seen.add(key);
     if (this.faults.length < maxFaults) this.faults.push(fault);
     else this.dropped++;
+  }
+
+  /** The faults of a value that is computed once. @param heard true if they were added one by one, as they were met */
+  retell(known: Collected<unknown>, heard: boolean): void {
+    if (this.retold.has(known)) return;
+    this.retold.add(known);
+    if (heard) return;
+    for (const fault of known.faults) this.add(fault);
+    this.dropped += known.dropped;
   }
 }
 
@@ -104,12 +115,16 @@ export class FaultLog {
   memo<T>(work: () => T): () => T {
     let known: Collected<T> | null = null;
     return () => {
-      if (known === null) {
-        known = this.collect(work);
-        if (this.collectors.length === 0) for (const fault of known.faults) this.uncollected.add(fault);
-      } else for (const fault of known.faults) this.add(fault);
+      const isNew = known === null;
+      known ??= this.collect(work);
+      if (known.faults.length > 0) this.retell(known, isNew);
       return known.value;
     };
+  }
+
+  private retell(known: Collected<unknown>, isNew: boolean): void {
+    if (this.collectors.length === 0) this.uncollected.retell(known, false);
+    else for (const collector of this.collectors) collector.retell(known, isNew);
   }
 
   private add(fault: Fault): void {

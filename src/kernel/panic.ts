@@ -1,7 +1,7 @@
 // kernel/panic.c: which CPU and task brought the kernel down, and what taints it.
 
 import type { Kernel } from './kernel.ts';
-import type { Task } from './task.ts';
+import type { Task, TaskTable } from './task.ts';
 
 export interface CrashedCpu {
   readonly cpu: number;
@@ -23,10 +23,13 @@ export function crashedCpu(kernel: Kernel): CrashedCpu | null {
   return null;
 }
 
-/** The task that was running on the CPU that panicked; null when that is not known, or the task cannot be read. */
-export function crashedTask(kernel: Kernel): CrashedTask | null {
+/**
+ * The task that was running on the CPU that panicked; null when that is not known, or the task cannot be read.
+ * @param tasks what tells who ran where, if not the kernel itself
+ */
+export function crashedTask(kernel: Kernel, tasks: TaskTable = kernel.tasks): CrashedTask | null {
   const crashed = crashedCpu(kernel);
-  const task = crashed === null ? null : kernel.tasks.active(crashed.cpu);
+  const task = crashed === null ? null : tasks.active(crashed.cpu);
   return crashed === null || task === null ? null : { ...crashed, task };
 }
 

@@ -87,12 +87,6 @@ export function readTasks(kernel: Kernel): TaskTable {
     byAddress: (address) => byAddress.get(address) ?? null,
     active: (cpu) => byAddress.get(activeByCpu.get(cpu) ?? 0n) ?? null,
     activeAddress: (cpu) => (activeByCpu.get(cpu) as VirtAddr | undefined) ?? null,
-    setActive(task) {
-      const before = byAddress.get(activeByCpu.get(task.cpu) ?? 0n);
-      if (before !== undefined) (before as { active: boolean }).active = false;
-      (task as { active: boolean }).active = true;
-      activeByCpu.set(task.cpu, task.address);
-    },
   };
 }
 

@@ -41,6 +41,34 @@ export interface TaskTable {
   active(cpu: number): Task | null;
   /** Virtual address of that task's task_struct, which may be known where the task itself cannot be read. */
   activeAddress(cpu: number): VirtAddr | null;
-  /** Declares a task to be the one that its CPU ran: for dumps whose runqueues cannot be trusted. */
-  setActive(task: Task): void;
+}
+
+/**
+ * A table in which other tasks are taken for those that CPUs ran: for dumps whose runqueues cannot be trusted.
+ * @param chosen addresses of tasks by CPU
+ */
+export function withActive(table: TaskTable, chosen: ReadonlyMap<number, VirtAddr>): TaskTable {
+  const changed = new Map<VirtAddr, Task>();
+  for (const cpu of chosen.keys()) {
+    const before = table.active(cpu);
+    if (before !== null) changed.set(before.address, { ...before, active: false });
+  }
+  for (const address of chosen.values()) {
+    const task = table.byAddress(address);
+    if (task !== null) changed.set(address, { ...task, active: true });
+  }
+  const now = <T extends Task | null>(task: T): T | Task =>
+    task === null ? task : (changed.get(task.address) ?? task);
+  const activeAddress = (cpu: number): VirtAddr | null => chosen.get(cpu) ?? table.activeAddress(cpu);
+  return {
+    all: table.all.map(now),
+    byPid: (pid) => now(table.byPid(pid)),
+    byAddress: (address) => now(table.byAddress(address)),
+    threads: (tgid) => table.threads(tgid).map(now),
+    active(cpu) {
+      const address = activeAddress(cpu);
+      return address === null ? null : now(table.byAddress(address));
+    },
+    activeAddress,
+  };
 }

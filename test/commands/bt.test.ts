@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../../src/base/errors.ts';
+import { CommandContext } from '../../src/commands/context.ts';
+import { set } from '../../src/commands/session/set.ts';
 import { bt } from '../../src/commands/tasks/bt/bt.ts';
 import { DyingKernel, exception, user } from '../support/dying_kernel.ts';
 import { assertGolden } from '../support/golden.ts';
@@ -135,6 +137,21 @@ describe('whose stack', () => {
     assert.match(text, /^PID: \? .*CPU: 1 .*COMMAND: "\?"\n #0 \[[0-9a-f]+\] machine_kexec/);
     assert.match(text, /exception RIP: spin\+34/);
     assert.match(problems().join(), /task/);
+  });
+});
+
+describe('set -a', () => {
+  test('a task declared active is shown as one, though its stack was shown before; in this context alone', () => {
+    const { dying, run: inFirst } = scene();
+    const other = new CommandContext(dying);
+    const frames = (text: string): string[] => [...text.matchAll(/^ *#\d+ \[[0-9a-f]+\] (\w+)/gm)].map((m) => m[1]!);
+    assert.deepEqual(frames(inFirst('12')).slice(0, 2), ['__schedule', 'schedule']);
+    run(set, dying.context, ['-a', '12']);
+    // where its CPU was is not in the dump: whatever is found, it is not where it was switched away
+    assert.notDeepEqual(frames(inFirst('12')).slice(0, 2), ['__schedule', 'schedule']);
+    assert.deepEqual([pids(inFirst('-c', '0')), pids(run(bt, other, ['-c', '0']).text)], [['12'], ['9']]);
+    assert.deepEqual(frames(run(bt, other, ['12']).text).slice(0, 2), ['__schedule', 'schedule']);
+    assert.equal(dying.tasks.active(0)?.pid, 9);
   });
 });
 

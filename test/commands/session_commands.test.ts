@@ -41,9 +41,11 @@ describe('set', () => {
   test('-a declares another task to be what its CPU ran', () => {
     const { context, kernel } = twoTasks();
     run(set, context, ['-a', '1']);
-    assert.equal(kernel.tasks.active(0)?.pid, 1);
-    assert.equal(kernel.tasks.byPid(1)?.active, true);
-    assert.equal(kernel.tasks.all[0]?.active, false);
+    assert.equal(context.tasks.active(0)?.pid, 1);
+    assert.equal(context.tasks.byPid(1)?.active, true);
+    assert.equal(context.tasks.all[0]?.active, false);
+    assert.equal(kernel.tasks.active(0)?.pid, 0, 'the kernel says what it said');
+    assert.equal(new CommandContext(kernel).tasks.byPid(1)?.active, false, 'and so do other contexts');
   });
 
   test('radix is shown and changed', () => {

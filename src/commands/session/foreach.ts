@@ -127,7 +127,7 @@ function chooseTasks(context: CommandContext, words: readonly string[]): readonl
     else if (states.includes(word as TaskState)) wantedStates.add(word);
     else named.push(...tasksByWord(context, word));
   }
-  const { all } = context.kernel.tasks;
+  const { all } = context.tasks;
   const from = words.length > kinds.size + wantedStates.size ? new Set(named) : null;
   return all.filter(
     (task) =>

@@ -73,17 +73,17 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
 
   if (spec !== null) {
     const [cpu] = parseCpus(context, /^\d+$/.test(spec) ? spec : '');
-    const task = context.kernel.tasks.active(cpu!);
+    const task = context.tasks.active(cpu!);
     if (task === null) throw new UsageError(`the task that CPU ${cpu} was running is not known`);
     context.task = task;
     return { kind: 'task', task: contextTask(context), silent: true };
   }
   if (active !== null) {
-    context.kernel.tasks.setActive(active);
+    context.declareActive(active);
     return { kind: 'task', task: contextTask(context), silent: true };
   }
   if (options.panicked) {
-    const crashed = crashedTask(context.kernel);
+    const crashed = crashedTask(context.kernel, context.tasks);
     if (crashed === null) throw new UsageError('no task panicked, as far as the dump tells');
     context.task = crashed.task;
   } else if (first !== null) {
@@ -107,7 +107,7 @@ function contextTask(context: CommandContext): ContextTask {
     cpu: task.cpu,
     state: task.state,
     active: task.active,
-    panicked: crashedTask(kernel)?.task === task,
+    panicked: crashedTask(kernel, context.tasks)?.task.address === task.address,
   };
 }
 

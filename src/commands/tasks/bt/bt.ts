@@ -3,7 +3,6 @@ import { offsetBy, type VirtAddr, virtAddr } from '../../../base/address.ts';
 import { NotFoundError, UsageError } from '../../../base/errors.ts';
 import { escapeTerminal, hex16 } from '../../../base/text.ts';
 import { type Backtrace, backtracer, type Frame } from '../../../kernel/backtrace.ts';
-import type { Kernel } from '../../../kernel/kernel.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
 import type { Task } from '../../../kernel/task.ts';
 import { type Answer, defineStream, noItems } from '../../command.ts';
@@ -197,7 +196,7 @@ function pickTasks(context: CommandContext, want: BtOptions): Target[] {
   const { kernel } = context;
   if (want.all || want.cpus !== null) {
     const cpus = want.cpus ?? kernel.cpus.running;
-    return cpus.map((cpu) => kernel.tasks.active(cpu) ?? { unreadable: cpu });
+    return cpus.map((cpu) => context.tasks.active(cpu) ?? { unreadable: cpu });
   }
   const crashed = crashedCpu(kernel);
   // the task that panicked may be missing from the dump; what its CPU ran is on the stack all the same
@@ -205,14 +204,14 @@ function pickTasks(context: CommandContext, want: BtOptions): Target[] {
     want.tasks.length === 0 &&
     crashed !== null &&
     (want.panicked || !context.hasChosenTask) &&
-    kernel.tasks.active(crashed.cpu) === null
+    context.tasks.active(crashed.cpu) === null
   ) {
     return [{ unreadable: crashed.cpu }];
   }
-  const named = want.tasks.length > 0 ? want.tasks : [want.panicked ? panicTask(kernel) : context.task];
+  const named = want.tasks.length > 0 ? want.tasks : [want.panicked ? panicTask(context) : context.task];
   if (!want.threads) return [...named];
   return named.flatMap((task) =>
-    kernel.tasks.all
+    context.tasks.all
       .filter((t) => t.tgid === task.tgid && !t.idle)
       .sort((a, b) => Number(b.pid === b.tgid) - Number(a.pid === a.tgid)),
   );
@@ -221,7 +220,7 @@ function pickTasks(context: CommandContext, want: BtOptions): Target[] {
 /** What a CPU ran, where its task cannot be read: the task's name and pid are not known then. */
 function cpuTrace(context: CommandContext, cpu: number, words: 'plain' | 'symbolic' | null): TaskTrace {
   const { kernel } = context;
-  const task = kernel.tasks.activeAddress(cpu);
+  const task = context.tasks.activeAddress(cpu);
   kernel.faults.record(
     `CPU ${cpu}`,
     new NotFoundError('task', `that CPU ${cpu} ran`, 'its task_struct cannot be read'),
@@ -231,8 +230,8 @@ function cpuTrace(context: CommandContext, cpu: number, words: 'plain' | 'symbol
   return { kind: 'task', ...label, ...frames, stackContent: null };
 }
 
-function panicTask(kernel: Kernel): Task {
-  const crashed = crashedTask(kernel);
+function panicTask(context: CommandContext): Task {
+  const crashed = crashedTask(context.kernel, context.tasks);
   if (crashed === null) throw new NotFoundError('task', 'that panicked', 'nothing in memory says that the kernel did');
   return crashed.task;
 }
@@ -244,7 +243,7 @@ function* interruptStacks(context: CommandContext, chosen: readonly number[] | n
   const rank = (stack: string): number => (stackOrder.includes(stack) ? stackOrder.indexOf(stack) : stackOrder.length);
   for (const irq of [true, false]) {
     for (const cpu of chosen ?? kernel.cpus.running) {
-      const task = kernel.tasks.active(cpu);
+      const task = context.tasks.active(cpu);
       if (task === null) continue;
       const stacks = tracer
         .stacks(task)

@@ -114,7 +114,7 @@ function collectPs(context: CommandContext, options: PsOptions): PsData {
   // threads of a process are asked for once, not once for each of them
   const all = options.tasks.length === 0;
   const subjects = relation === 'threads' && all ? tasks.filter((t) => t.pid === t.tgid) : tasks;
-  if (relation !== null) return { kind: relation, tasks: families(kernel, subjects, relation) };
+  if (relation !== null) return { kind: relation, tasks: families(context, subjects, relation) };
   if (options.states) return { kind: 'states', states: countStates(tasks) };
   if (options.times) return { kind: 'times', tasks: runTimes(kernel, tasks) };
   if (options.arguments) return { kind: 'arguments', tasks: argumentsOf(kernel, tasks) };

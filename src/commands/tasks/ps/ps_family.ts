@@ -1,9 +1,8 @@
 // `ps -p`, `-c` and `-g`: ancestors, children and threads of tasks.
 import { FormatError } from '../../../base/errors.ts';
-import type { Kernel } from '../../../kernel/kernel.ts';
 import { listEntries } from '../../../kernel/list.ts';
 import type { Task } from '../../../kernel/task.ts';
-import { type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
+import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 
 export interface Family {
   readonly task: TaskLabel;
@@ -13,13 +12,13 @@ export interface Family {
 
 export type Relation = 'ancestors' | 'children' | 'threads';
 
-export function families(kernel: Kernel, tasks: readonly Task[], relation: Relation): Family[] {
+export function families(context: CommandContext, tasks: readonly Task[], relation: Relation): Family[] {
   return tasks.map((task) => {
     const relatives: Task[] = [];
-    kernel.faults.attempt(
+    context.kernel.faults.attempt(
       `${relation} of pid ${task.pid}`,
       () => {
-        for (const relative of related(kernel, task, relation)) relatives.push(relative);
+        for (const relative of related(context, task, relation)) relatives.push(relative);
       },
       undefined,
     );
@@ -28,7 +27,7 @@ export function families(kernel: Kernel, tasks: readonly Task[], relation: Relat
   });
 }
 
-function* related(kernel: Kernel, task: Task, relation: Relation): Generator<Task> {
+function* related(context: CommandContext, task: Task, relation: Relation): Generator<Task> {
   switch (relation) {
     case 'ancestors': {
       const seen = new Set<Task>();
@@ -36,7 +35,7 @@ function* related(kernel: Kernel, task: Task, relation: Relation): Generator<Tas
         seen.add(at);
         yield at;
         const parent: bigint = at.object.member('real_parent').pointer();
-        const next: Task | null = kernel.tasks.byAddress(parent as typeof at.address);
+        const next: Task | null = context.tasks.byAddress(parent as typeof at.address);
         if (next === null && parent !== 0n) {
           throw new FormatError(`parent of pid ${at.pid}`, `${parent.toString(16)} is no known task`);
         }
@@ -46,12 +45,12 @@ function* related(kernel: Kernel, task: Task, relation: Relation): Generator<Tas
     }
     case 'children':
       for (const child of listEntries(task.object.member('children'), task.object.type, 'sibling')) {
-        const known = kernel.tasks.byAddress(child.address);
+        const known = context.tasks.byAddress(child.address);
         if (known !== null) yield known;
       }
       return;
     case 'threads':
-      for (const thread of task.idle ? [] : kernel.tasks.threads(task.tgid)) {
+      for (const thread of task.idle ? [] : context.tasks.threads(task.tgid)) {
         if (thread !== task) yield thread;
       }
       return;

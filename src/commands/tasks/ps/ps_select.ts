@@ -34,7 +34,7 @@ export const taskArguments: Param<readonly Task[]> = {
 
 /** Tasks that the options and arguments ask for, in the order of the arguments, each once. @throws UsageError */
 export function selectTasks(context: CommandContext, choice: TaskChoice): Task[] {
-  const { tasks } = context.kernel;
+  const { tasks } = context;
   const chosen = choice.tasks.length > 0 ? choice.tasks : tasks.all;
   const policy = choice.policy === null ? null : parsePolicies(choice.policy);
   return chosen.filter(
