@@ -78,6 +78,16 @@ export class FaultLog {
     return { value, faults: collector.faults, dropped: collector.dropped };
   }
 
+  /** As `collect`, of work that is a question whose failure is an answer: nobody around it is told of its faults. */
+  apart<T>(work: () => T): Collected<T> {
+    const around = this.collectors.splice(0);
+    try {
+      return this.collect(work);
+    } finally {
+      this.collectors.push(...around);
+    }
+  }
+
   /** For work that is done in steps. */
   collector(): FaultCollector {
     return new FaultCollector(this);

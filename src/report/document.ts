@@ -245,7 +245,9 @@ function missing(analysis: Analysis): Block[] {
   if (notes.length > 0) blocks.push({ kind: 'heading', text: 'Notes' }, { kind: 'list', items: notes });
   if (analysis.faults.length > 0) {
     blocks.push({ kind: 'heading', text: 'What could not be read' });
-    blocks.push({ kind: 'list', items: analysis.faults.map((f) => `${f.what}: ${f.message}`) });
+    const items = analysis.faults.map((f) => `${f.what}: ${f.message}`);
+    if (analysis.droppedFaults > 0) items.push(`... ${analysis.droppedFaults} more`);
+    blocks.push({ kind: 'list', items });
   }
   return blocks;
 }

@@ -37,11 +37,11 @@ const codeAfter = 5;
 
 /** Analyses a dump. Reads what it can; what could not be read is in `faults`. Throws nothing for a bad dump. */
 export function analyse(context: CommandContext): Analysis {
-  const { value, faults } = context.kernel.faults.collect(() => collect(context));
-  return { ...value, faults };
+  const { value, faults, dropped } = context.kernel.faults.collect(() => collect(context));
+  return { ...value, faults, droppedFaults: dropped };
 }
 
-function collect(context: CommandContext): Omit<Analysis, 'faults'> {
+function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFaults'> {
   const facts = new Facts(context);
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);

@@ -2,6 +2,7 @@
 //
 // Addresses are hexadecimal text without 0x, as crash(8) and the kernel print them, so that they can be
 // pasted into the shell as they are.
+import type { Fault } from '../kernel/faults.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 
 /** Output of one command, and why it is worth reading. */
@@ -12,6 +13,8 @@ export interface Evidence {
   readonly output: string;
   /** What in it is relevant. */
   readonly why: string;
+  /** What the command could not read; among the analysis's `faults`, too. */
+  readonly faults: readonly Fault[];
 }
 
 /** - `certain`: read from structures that agree; `likely`: one source; `possible`: a pattern that fits. */
@@ -185,11 +188,7 @@ export interface Analysis {
   readonly settings: readonly { readonly name: string; readonly value: string | null; readonly meaning: string }[];
   /** Where the log and memory disagree. */
   readonly disagreements: readonly string[];
-  readonly faults: readonly {
-    readonly what: string;
-    readonly code: string;
-    readonly reason: string | null;
-    readonly address: string | null;
-    readonly message: string;
-  }[];
+  readonly faults: readonly Fault[];
+  /** How many different faults came after those. */
+  readonly droppedFaults: number;
 }

@@ -17,13 +17,13 @@ const maxLines = 40;
  */
 export function evidence(facts: Facts, command: string, why: string): Evidence | null {
   const [line = '', ...filters] = command.split(' | ');
-  const text = commandOutput(facts, line);
+  const { value: text, faults } = facts.kernel.faults.collect(() => commandOutput(facts, line));
   if (text === null) return null;
   let lines = text.replace(/\n+$/, '').split('\n');
   for (const filter of filters) lines = filterLines(lines, filter);
   if (lines.length === 0 || (lines.length === 1 && lines[0] === '')) return null;
   if (lines.length > maxLines) lines = [...lines.slice(0, maxLines), `... ${lines.length - maxLines} more lines`];
-  return { command, output: lines.join('\n'), why };
+  return { command, output: lines.join('\n'), why, faults };
 }
 
 /** What a command line without filters prints; null if it fails. Run once, however often it is asked for. */

@@ -45,7 +45,7 @@ export class Facts {
   readonly crashedCpu: CrashedCpu | null;
   private readonly cpuTraces = new Map<number, Backtrace>();
   private readonly waits = new Map<bigint, LockWait | null>();
-  private readonly outputs = new Map<string, string | null>();
+  private readonly outputs = new Map<string, () => string | null>();
 
   constructor(context: CommandContext) {
     this.context = context;
@@ -62,13 +62,14 @@ export class Facts {
     this.death = death === null ? null : withNoReturnCalls(this.kernel, death);
   }
 
-  /** What a command printed: run once, however many findings show it. */
+  /** What a command printed: run once, however many findings show it; each is told of its faults. */
   output(line: string, run: () => string | null): string | null {
-    const known = this.outputs.get(line);
-    if (known !== undefined) return known;
-    const text = run();
-    this.outputs.set(line, text);
-    return text;
+    let output = this.outputs.get(line);
+    if (output === undefined) {
+      output = this.kernel.faults.memo(run);
+      this.outputs.set(line, output);
+    }
+    return output();
   }
 
   /** The backtrace of a task; empty where it cannot be made. */

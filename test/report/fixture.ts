@@ -93,7 +93,7 @@ export const analysis: Analysis = {
       title: 'The instruction at frob+0x1c [widget] reads address 240: a NULL pointer',
       explanation: 'Its address is made of registers: rdx is 0.',
       confidence: 'certain',
-      evidence: [{ command: 'bt', output: '```\n#0 frob', why: 'Where the exception came.' }],
+      evidence: [{ command: 'bt', output: '```\n#0 frob', why: 'Where the exception came.', faults: [] }],
     },
   ],
   tasks: [
@@ -151,4 +151,5 @@ export const analysis: Analysis = {
       message: 'kernel address ff00: excluded',
     },
   ],
+  droppedFaults: 3,
 };

@@ -151,6 +151,22 @@ function withoutCut(text: string, like = text): string {
         .join('\n');
 }
 
+test('what a command could not read is with the evidence that shows it, each time, and with the analysis', () => {
+  const dying = oops();
+  dying.space.exclude(dying.tasks.byPid(7)!.object.member('stack').bigint());
+  const { facts } = dying;
+  const { value, faults } = facts.kernel.faults.collect(() => [
+    evidence(facts, 'bt -r', 'the stack'),
+    evidence(facts, 'bt -r | head -3', 'its end'),
+  ]);
+  for (const shown of value)
+    assert.deepEqual(
+      shown!.faults.map(({ reason }) => reason),
+      ['excluded'],
+    );
+  assert.deepEqual(faults, value[0]!.faults);
+});
+
 describe('filters', () => {
   const show = (command: string): Evidence | null => evidence(oops().facts, command, 'x');
 

@@ -41,7 +41,7 @@ export function outOfMemoryFindings(facts: Facts, verdict: Verdict, memory: Memo
 function counterEvidence(facts: Facts, name: string): Evidence | null {
   for (const counter of countersOf(name)) {
     // which of them this kernel has is nobody's fault
-    const shown = facts.kernel.faults.collect(() => evidence(facts, `p -d ${counter}`, counterMeaning(counter))).value;
+    const shown = facts.kernel.faults.apart(() => evidence(facts, `p -d ${counter}`, counterMeaning(counter))).value;
     if (shown !== null) return shown;
   }
   return null;
