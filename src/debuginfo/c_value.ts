@@ -1,143 +1,106 @@
-// Values of C types as text, laid out as gdb prints them for crash(8)'s `struct`, `p` and `list -s`:
+// Values of C types, read whole: a tree that holds nothing of the memory any more. How it looks as text is in
+// c_value_text.ts, as data in c_value_data.ts.
 //
-//   {                                 members one a line, nested ones two columns further in
-//     next = 0xffffffffc04b50c8 <__this_module+8>,
-//     pid_links = {{
-//         next = 0x0                  an array's elements count as a level
-//       }, {
-//         next = 0x0
-//       }},
-//     comm = "init\000\000..."        a char array whole, less one last NUL
-//   }
-//
-// Memory is read piece by piece, so that a page that is not in the dump costs the values on it and no
-// others; those are `<unavailable>`, as gdb has it for what a trace did not collect.
+// Memory is read piece by piece, so that a page that is not in the dump costs the values on it and no others.
 import type { AddressSpace } from '../arch/address_space.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { assertNever, FormatError, type MemoryFault } from '../base/errors.ts';
 import { typeText } from './c_declaration.ts';
-import { charLiteral, stringLiteral } from './c_string.ts';
 import type { KernelObject } from './object.ts';
-import { type EnumType, findMember, type IntType, type Member, sizeOf, strip, type Type } from './type.ts';
+import { type EnumType, type IntType, type Member, sizeOf, strip, type Type } from './type.ts';
 
-/** How values are shown. */
-export interface ValueStyle {
-  /** Radix of integers. Pointers are always hexadecimal, enums and strings always text. */
-  readonly radix: 10 | 16;
+/** A pointer, or a place, with what it means. */
+export interface CPointer {
+  readonly address: VirtAddr;
+  /** `schedule+4`; null where it is no place that has a name. */
+  readonly symbol: string | null;
+  /** Of a char pointer that is not null: what it points to. */
+  readonly text: CText | null;
+}
+
+/** Characters in memory. */
+export interface CText {
+  readonly bytes: Uint8Array;
+  /** - `nul`: ends there   - `more`: goes on   - `lost`: the next byte, at `bytes.length`, cannot be read */
+  readonly end: 'nul' | 'more' | 'lost';
+  readonly address: VirtAddr;
+}
+
+/** One value with everything in it. */
+export type CValue =
+  | { readonly kind: 'struct'; readonly members: readonly { readonly name: string; readonly value: CValue }[] }
+  /** The first elements; `length` is the array's own. */
+  | { readonly kind: 'array'; readonly elements: readonly CValue[]; readonly length: number }
+  /** A char array: its first bytes; `length` without one last NUL. */
+  | { readonly kind: 'chars'; readonly bytes: Uint8Array; readonly length: number }
+  /** An array without a length: where it starts. */
+  | ({ readonly kind: 'open-array' } & CPointer)
+  | ({ readonly kind: 'pointer' } & CPointer)
+  | ({ readonly kind: 'function'; readonly type: string } & CPointer)
+  /** `bitSize` is 0 for what is no bit field. */
+  | { readonly kind: 'int'; readonly type: IntType; readonly value: bigint; readonly bitSize: number }
+  | { readonly kind: 'enum'; readonly type: EnumType; readonly value: bigint }
+  /** The bits of a floating point number. */
+  | { readonly kind: 'float'; readonly bits: bigint; readonly size: number }
+  /** It cannot be read. */
+  | { readonly kind: 'unavailable' }
+  | { readonly kind: 'void' | 'incomplete' }
+  /** Too deep, or too much. */
+  | { readonly kind: 'cut' };
+
+/** How values are read. */
+export interface ValueReading {
   /** What an address means: `schedule+4`, or null. Asked for every pointer that is not null. */
   readonly symbolize: (address: VirtAddr) => string | null;
-  /** Most elements of an array, most characters of a string (crash's `print_max`); 256 unless told. */
-  readonly maxElements?: number;
   /** Told of memory that could not be read, once for each page of it. */
   readonly onFault?: (fault: MemoryFault) => void;
 }
 
-const defaultMaxElements = 256;
 const maxDepth = 48;
-/** Most characters of one value. */
-const maxText = 16 * 1024 * 1024;
-const unavailable = '<unavailable>';
+/** Most values read as one. */
+const maxValues = 200_000;
+/** Most elements of an array, and most characters of one. */
+const maxElements = 16_384;
+const maxChars = 65_536;
+/** Most characters of what a pointer points to. */
+const maxString = 256;
 
-/**
- * A value without its name: `{...}`, `1`, `0xffffffff81234560 <schedule>`.
- * @throws MemoryFault when not a byte of it can be read
- */
-export function valueText(object: KernelObject, style: ValueStyle): string {
-  return new ValuePrinter(object.context.space, style).object(object, 0);
+/** Reads a value. Pointers are not followed, but those to characters. @throws MemoryFault when not a byte can be read */
+export function readValue(object: KernelObject, reading: ValueReading): CValue {
+  return new ValueReader(object.context.space, reading).object(object);
 }
 
-/** A value as `p` prints it: with the type before a pointer, `(struct task_struct *) 0x...`. @throws as `valueText` */
-export function printText(object: KernelObject, style: ValueStyle): string {
-  const text = valueText(object, style);
-  return strip(object.type).kind === 'pointer' && !isPlainCharPointer(object.type)
-    ? `(${typeText(object.type)}) ${text}`
-    : text;
-}
-
-/**
- * A member as crash's `struct NAME.MEMBER ADDRESS` prints it: `  pid = 0,`. A comma follows unless it is the
- * last in its struct, and members of anonymous structs stand as deep as in the whole, both as if the line
- * were cut out of the whole. Null when the type has no such member.
- * @param path `pid`, `se.vruntime`, `pid_links[1]`
- * @throws MemoryFault when nothing of it can be read
- */
-export function memberText(object: KernelObject, path: string, style: ValueStyle): string | null {
-  if (findMember(object.type, path) === null) return null;
-  const member = object.member(path);
-  const { depth, last } = whereIs(object.type, path);
-  const text = new ValuePrinter(object.context.space, style).object(member, depth);
-  return `${'  '.repeat(depth)}${path} = ${text}${last ? '' : ','}`;
-}
-
-/** Nesting of a member in its struct (1: direct), and whether it is the last of the braces it stands in. */
-function whereIs(type: Type, path: string): { depth: number; last: boolean } {
-  const steps = path.split('.');
-  const step = steps.at(-1)!;
-  if (step.includes('[')) return { depth: 1, last: false };
-  const holder = steps.length === 1 ? type : findMember(type, steps.slice(0, -1).join('.'))!.type;
-  const found = search(holder, step, 1);
-  return { depth: steps.length === 1 ? found.depth : 1, last: found.last };
-}
-
-function search(type: Type, name: string, depth: number): { depth: number; last: boolean; found: boolean } {
-  const t = strip(type);
-  if ((t.kind === 'struct' || t.kind === 'union') && depth < maxDepth) {
-    for (const [i, member] of t.members.entries()) {
-      if (member.name === name) return { depth, last: i === t.members.length - 1, found: true };
-      if (member.name !== '') continue;
-      const inner = search(member.type, name, depth + 1);
-      if (inner.found) return inner;
-    }
-  }
-  return { depth: 1, last: false, found: false };
-}
-
-class ValuePrinter {
+class ValueReader {
   private readonly space: AddressSpace;
-  private readonly style: ValueStyle;
-  private readonly max: number;
+  private readonly reading: ValueReading;
   private readonly pieces = new Map<VirtAddr, { bytes: Uint8Array; fault: MemoryFault | null }>();
-  private length = 0;
+  private values = 0;
   private read = 0;
   private readonly faults = new Set<MemoryFault>();
 
-  constructor(space: AddressSpace, style: ValueStyle) {
+  constructor(space: AddressSpace, reading: ValueReading) {
     this.space = space;
-    this.style = style;
-    this.max = style.maxElements ?? defaultMaxElements;
+    this.reading = reading;
+  }
+
+  object(object: KernelObject): CValue {
+    if (!object.isInMemory) return this.scalar(object.type, object.bigint(), 0);
+    const value = this.at(object.type, object.address, object.bitOffset, object.bitSize, 0);
+    const [fault] = this.faults;
+    if (this.read === 0 && fault !== undefined) throw fault;
+    return value;
   }
 
   /** @param depth levels of braces around it */
-  object(object: KernelObject, depth: number): string {
-    if (!object.isInMemory) return this.scalar(object.type, object.bigint(), 0);
-    const text = this.at(object.type, object.address, object.bitOffset, object.bitSize, depth);
-    const [fault] = this.faults;
-    if (this.read === 0 && fault !== undefined) throw fault;
-    return text;
-  }
-
-  private at(type: Type, address: VirtAddr, bitOffset: number, bitSize: number, depth: number): string {
-    if (depth > maxDepth || this.length > maxText) return '...';
-    const text = this.text(strip(type), type, address, bitOffset, bitSize, depth);
-    this.length += text.length;
-    return text;
-  }
-
-  private text(
-    t: ReturnType<typeof strip>,
-    type: Type,
-    address: VirtAddr,
-    bitOffset: number,
-    bitSize: number,
-    depth: number,
-  ): string {
+  private at(type: Type, address: VirtAddr, bitOffset: number, bitSize: number, depth: number): CValue {
+    if (depth > maxDepth || ++this.values > maxValues) return { kind: 'cut' };
+    const t = strip(type);
     switch (t.kind) {
       case 'void':
-        return 'void';
       case 'incomplete':
-        return '<incomplete type>';
+        return { kind: t.kind };
       case 'function':
-        return `{${typeText(t)}} ${this.pointer(address)}`;
+        return { ...this.pointer(address, null), kind: 'function', type: typeText(t) };
       case 'struct':
       case 'union':
         return this.struct(t.members, address, depth);
@@ -147,9 +110,9 @@ class ValuePrinter {
       case 'enum':
       case 'pointer':
       case 'float': {
-        const raw = this.bits(address, bitOffset, bitSize > 0 ? bitSize : t.size * 8);
-        if (raw === null) return unavailable;
         const width = bitSize > 0 ? bitSize : t.size * 8;
+        const raw = this.bits(address, bitOffset, width);
+        if (raw === null) return { kind: 'unavailable' };
         const signed = (t.kind === 'int' || t.kind === 'enum') && t.signed;
         return this.scalar(type, signed ? BigInt.asIntN(width, raw) : raw, bitSize);
       }
@@ -158,102 +121,79 @@ class ValuePrinter {
     }
   }
 
-  private struct(members: readonly Member[], address: VirtAddr, depth: number): string {
-    if (members.length === 0) return '{<No data fields>}';
-    const indent = '  '.repeat(depth + 1);
-    const lines: string[] = [];
-    for (const { name, type, bitOffset, bitSize } of members) {
-      const at = offsetBy(address, Math.floor(bitOffset / 8));
-      const value = this.at(type, at, bitOffset % 8, bitSize, depth + 1);
-      lines.push(`${indent}${name === '' ? '' : `${name} = `}${value}`);
-      if (this.length > maxText) break;
-    }
-    return `{\n${lines.join(',\n')}\n${'  '.repeat(depth)}}`;
+  private struct(members: readonly Member[], address: VirtAddr, depth: number): CValue {
+    return {
+      kind: 'struct',
+      members: members.map(({ name, type, bitOffset, bitSize }) => {
+        const at = offsetBy(address, Math.floor(bitOffset / 8));
+        return { name, value: this.at(type, at, bitOffset % 8, bitSize, depth + 1) };
+      }),
+    };
   }
 
-  private array(element: Type, length: number, address: VirtAddr, depth: number): string {
+  private array(element: Type, length: number, address: VirtAddr, depth: number): CValue {
     const size = sizeOf(element);
-    // An array without a length is shown as a pointer to where it starts.
-    if (length === 0 || size === 0)
-      return `${this.pointer(address)}${isChar(element) ? ` ${this.string(address)}` : ''}`;
-    if (isChar(element)) return this.charArray(address, length);
-    const shown = Math.min(length, this.max);
-    const values: string[] = [];
-    for (let i = 0; i < shown && this.length <= maxText; i++) {
-      values.push(this.at(element, offsetBy(address, i * size), 0, 0, depth + 1));
+    if (length === 0 || size === 0) {
+      return { ...this.pointer(address, isChar(element) ? address : null), kind: 'open-array' };
     }
-    return `{${values.join(', ')}${shown < length ? '...' : ''}}`;
+    if (isChar(element)) return this.chars(address, length);
+    const elements: CValue[] = [];
+    for (let i = 0; i < Math.min(length, maxElements); i++) {
+      const value = this.at(element, offsetBy(address, i * size), 0, 0, depth + 1);
+      elements.push(value);
+      if (value.kind === 'cut') break;
+    }
+    return { kind: 'array', elements, length };
   }
 
-  private charArray(address: VirtAddr, length: number): string {
+  private chars(address: VirtAddr, length: number): CValue {
     const last = this.bytes(offsetBy(address, length - 1), 1);
     const whole = last?.[0] === 0 ? length - 1 : length;
-    const shown = Math.min(whole, this.max);
-    const bytes = this.bytes(address, shown);
-    if (bytes === null) return unavailable;
-    return `${stringLiteral(bytes)}${shown < whole ? '...' : ''}`;
+    const bytes = this.bytes(address, Math.min(whole, maxChars));
+    return bytes === null ? { kind: 'unavailable' } : { kind: 'chars', bytes, length: whole };
   }
 
   /** What a char pointer points to, up to a NUL. */
-  private string(address: VirtAddr): string {
+  private string(address: VirtAddr): CText {
     const pageSize = this.space.memory.pageSize;
     const parts: Uint8Array[] = [];
     let length = 0;
-    while (length < this.max) {
+    const done = (end: CText['end']): CText => ({ bytes: concat(parts), end, address });
+    while (length < maxString) {
       const at = offsetBy(address, length);
-      const room = Math.min(this.max - length, pageSize - Number(at & BigInt(pageSize - 1)));
+      const room = Math.min(maxString - length, pageSize - Number(at & BigInt(pageSize - 1)));
       const bytes = this.bytes(at, room);
-      if (bytes === null) {
-        const error = `<error: Cannot access memory at address 0x${at.toString(16)}>`;
-        return length === 0 ? error : `${stringLiteral(Buffer.concat(parts))}${error}`;
-      }
+      if (bytes === null) return done('lost');
       const nul = bytes.indexOf(0);
       parts.push(nul < 0 ? bytes : bytes.subarray(0, nul));
-      if (nul >= 0) return stringLiteral(Buffer.concat(parts));
+      if (nul >= 0) return done('nul');
       length += bytes.length;
     }
-    return `${stringLiteral(Buffer.concat(parts))}...`;
+    return done('more');
   }
 
-  private scalar(type: Type, value: bigint, bitSize: number): string {
+  private scalar(type: Type, value: bigint, bitSize: number): CValue {
     const t = strip(type);
     switch (t.kind) {
       case 'pointer': {
         const address = virtAddr(value);
-        return isChar(t.target) && address !== 0n
-          ? `${this.pointer(address)} ${this.string(address)}`
-          : this.pointer(address);
+        return { ...this.pointer(address, isChar(t.target) && address !== 0n ? address : null), kind: 'pointer' };
       }
       case 'enum':
-        return enumValue(t, value);
+        return { kind: 'enum', type: t, value };
       case 'float':
-        return floatText(value, t.size);
+        return { kind: 'float', bits: value, size: t.size };
       case 'int':
-        return this.int(t, value, bitSize);
+        return { kind: 'int', type: t, value, bitSize };
       default:
-        return this.pointer(virtAddr(value));
+        return { ...this.pointer(virtAddr(value), null), kind: 'pointer' };
     }
   }
 
-  private int(type: IntType, value: bigint, bitSize: number): string {
-    if (this.style.radix === 16) {
-      return `0x${BigInt.asUintN(bitSize > 0 ? bitSize : type.size * 8, value).toString(16)}`;
-    }
-    switch (type.encoding) {
-      case 'bool':
-        return value === 0n ? 'false' : value === 1n ? 'true' : String(value);
-      case 'char':
-        return `${value} ${charLiteral(value)}`;
-      case 'integer':
-        return String(value);
-      default:
-        return assertNever(type.encoding);
-    }
-  }
-
-  private pointer(address: VirtAddr): string {
-    const symbol = address === 0n ? null : this.style.symbolize(address);
-    return `0x${address.toString(16)}${symbol === null ? '' : ` <${symbol}>`}`;
+  /** @param text where characters are to be read, or null */
+  private pointer(address: VirtAddr, text: VirtAddr | null): CPointer {
+    const symbol = address === 0n ? null : this.reading.symbolize(address);
+    return { address, symbol, text: text === null ? null : this.string(text) };
   }
 
   /** `width` bits as an unsigned number, or null if they cannot be read. */
@@ -296,7 +236,7 @@ class ValuePrinter {
   private note(fault: MemoryFault | null): void {
     if (fault === null || this.faults.has(fault)) return;
     this.faults.add(fault);
-    this.style.onFault?.(fault);
+    this.reading.onFault?.(fault);
   }
 }
 
@@ -305,55 +245,12 @@ function isChar(type: Type): boolean {
   return t.kind === 'int' && t.encoding === 'char' && t.size === 1;
 }
 
-/** `char *` itself, of which gdb does not tell the type; `unsigned char *` and names for `char *` it does. */
-function isPlainCharPointer(type: Type): boolean {
-  let t = type;
-  while (t.kind === 'const' || t.kind === 'volatile' || t.kind === 'restrict') t = t.target;
-  if (t.kind !== 'pointer') return false;
-  let target = t.target;
-  while (target.kind === 'const' || target.kind === 'volatile' || target.kind === 'restrict') target = target.target;
-  return target.kind === 'int' && target.name === 'char';
-}
-
-/** The enumerator's name; flags as `(A | B)`; else the number. */
-function enumValue(type: EnumType, value: bigint): string {
-  const exact = type.values.find((e) => e.value === value);
-  if (exact !== undefined) return exact.name;
-  if (!isFlags(type) || value < 0n) return String(value);
-  if (value === 0n) return '0';
-  const names: string[] = [];
-  let rest = value;
-  for (const e of type.values) {
-    if (e.value === 0n || (rest & e.value) === 0n) continue;
-    names.push(e.name);
-    rest &= ~e.value;
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
   }
-  if (rest !== 0n) names.push(`unknown: 0x${rest.toString(16)}`);
-  return `(${names.join(' | ')})`;
-}
-
-/** True for an enum whose values are flags: runs of bits, none in two values. */
-function isFlags(type: EnumType): boolean {
-  let seen = 0n;
-  for (const { value } of type.values) {
-    if (value < 0n) return false;
-    if (value === 0n) continue;
-    const run = value / (value & -value) + 1n;
-    if ((run & (run - 1n)) !== 0n || (seen & value) !== 0n) return false;
-    seen |= value;
-  }
-  return type.values.length > 0;
-}
-
-/** As C's `%.17g` and `%.9g`. Sizes that are not IEEE's come as their bits. */
-function floatText(bits: bigint, size: number): string {
-  if (size !== 4 && size !== 8) return `0x${bits.toString(16)}`;
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, BigInt.asUintN(64, bits), true);
-  const value = size === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true);
-  if (Number.isNaN(value)) return 'nan';
-  if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
-  const [mantissa = '', exponent] = value.toPrecision(size === 4 ? 9 : 17).split('e');
-  const short = mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa;
-  return exponent === undefined ? short : `${short}e${exponent.replace(/^([+-])(\d)$/, '$10$2')}`;
+  return all;
 }

@@ -5,13 +5,25 @@ import { virtAddr } from '../../src/base/address.ts';
 import { MemoryFault } from '../../src/base/errors.ts';
 import { BtfTypes } from '../../src/debuginfo/btf.ts';
 import { charLiteral, stringLiteral } from '../../src/debuginfo/c_string.ts';
-import { memberText, printText, type ValueStyle, valueText } from '../../src/debuginfo/c_value.ts';
+import { readValue, type ValueReading } from '../../src/debuginfo/c_value.ts';
+import * as draw from '../../src/debuginfo/c_value_text.ts';
 import { KernelObject } from '../../src/debuginfo/object.ts';
-import type { Type } from '../../src/debuginfo/type.ts';
+import { findMember, type Type } from '../../src/debuginfo/type.ts';
 import { BtfWriter } from '../support/btf_writer.ts';
 import { SyntheticSpace } from '../support/synthetic_memory.ts';
 
 const base = 0xffff_8880_0000_0000n;
+
+/** How values are read and shown. */
+type ValueStyle = ValueReading & draw.ValueStyle;
+
+const valueText = (object: KernelObject, style: ValueStyle): string => draw.valueText(readValue(object, style), style);
+const printText = (object: KernelObject, style: ValueStyle): string =>
+  draw.printText(object.type, readValue(object, style), style);
+const memberText = (object: KernelObject, path: string, style: ValueStyle): string | null =>
+  findMember(object.type, path) === null
+    ? null
+    : draw.memberText(object.type, path, readValue(object.member(path), style), style);
 
 function types(): BtfTypes {
   const btf = new BtfWriter();

@@ -3,27 +3,34 @@
 import type { VirtAddr } from '../../base/address.ts';
 import { messageOf } from '../../base/errors.ts';
 import { escapeTerminal } from '../../base/text.ts';
-import { memberText, type ValueStyle, valueText } from '../../debuginfo/c_value.ts';
-import { findMember } from '../../debuginfo/type.ts';
+import { type CValue, readValue, type ValueReading } from '../../debuginfo/c_value.ts';
+import { type ValueData, valueData } from '../../debuginfo/c_value_data.ts';
+import { memberText, type ValueStyle, valueText } from '../../debuginfo/c_value_text.ts';
+import { findMember, type Type } from '../../debuginfo/type.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { Task } from '../../kernel/task.ts';
 import { defineStream } from '../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
 import { flag, repeated, rest, values } from '../params.ts';
+import { drawing } from '../types/struct_value.ts';
+import { valueReading } from '../types/value_reading.ts';
 
 export interface TaskStruct {
   /** `task_struct` or `thread_info`. */
   readonly type: string;
   readonly address: VirtAddr;
-  /** Its value as C; null if it cannot be read. */
-  readonly value: string | null;
+  /** null if it cannot be read. */
+  readonly value: ValueData;
+  readonly [drawing]: CValue | null;
 }
 
 export interface TaskMember {
   readonly path: string;
-  /** `  pid = 1,`; null if neither struct has such a member, or it cannot be read. */
-  readonly text: string | null;
+  /** null if neither struct has such a member, or it cannot be read: `problem` says which. */
+  readonly value: ValueData;
   readonly problem: string | null;
+  /** The struct that has it. */
+  readonly [drawing]: { readonly holder: Type; readonly value: CValue } | null;
 }
 
 export interface TaskReport {
@@ -64,28 +71,26 @@ may be given more than once`,
       context,
       options.tasks.length === 0 ? [context.task] : options.tasks,
       options.members.flatMap(({ value }) => value.split(',').filter((path) => path !== '')),
-      options.hex ? 16 : options.decimal ? 10 : context.radix,
     ),
   }),
-  text: { item: (report, _view, _head, index) => `${index > 0 ? '\n' : ''}${renderReport(report)}` },
+  text: {
+    item: (report, { options, radix }, _head, index) =>
+      `${index > 0 ? '\n' : ''}${renderReport(report, { radix: options.hex ? 16 : options.decimal ? 10 : radix })}`,
+  },
 });
 
 function* reports(
-  { kernel }: CommandContext,
+  context: CommandContext,
   tasks: readonly Task[],
   members: readonly string[],
-  radix: 10 | 16,
 ): Generator<TaskReport, null> {
-  const style: ValueStyle = {
-    radix,
-    symbolize: (address) => symbolic(kernel, address),
-    onFault: (fault) => kernel.faults.record('task', fault),
-  };
+  const { kernel } = context;
+  const reading = valueReading(context);
   for (const task of tasks) {
     yield {
       task: taskLabel(task),
-      structs: members.length > 0 ? [] : structsOf(kernel, task, style),
-      members: members.map((path) => memberOf(kernel, task, path, style)),
+      structs: members.length > 0 ? [] : structsOf(kernel, task, reading),
+      members: members.map((path) => memberOf(kernel, task, path, reading)),
     };
   }
   return null;
@@ -104,45 +109,45 @@ function taskObjects(kernel: Kernel, task: Task) {
   return info === null ? [task.object] : [task.object, info];
 }
 
-function structsOf(kernel: Kernel, task: Task, style: ValueStyle): TaskStruct[] {
+function structsOf(kernel: Kernel, task: Task, reading: ValueReading): TaskStruct[] {
   return taskObjects(kernel, task).map((object, i) => {
     const type = i === 0 ? 'task_struct' : 'thread_info';
-    const value = kernel.faults.attempt(type, () => valueText(object, style), null);
-    return { type, address: object.address, value };
+    const value = kernel.faults.attempt(type, () => readValue(object, reading), null);
+    return {
+      type,
+      address: object.address,
+      get value() {
+        return value === null ? null : valueData(value);
+      },
+      [drawing]: value,
+    };
   });
 }
 
-function memberOf(kernel: Kernel, task: Task, path: string, style: ValueStyle): TaskMember {
+function memberOf(kernel: Kernel, task: Task, path: string, reading: ValueReading): TaskMember {
   const object = taskObjects(kernel, task).find(({ type }) => findMember(type, path) !== null);
-  if (object === undefined) {
-    return { path, text: null, problem: `invalid data structure member reference: ${path}` };
+  const lost = (problem: string): TaskMember => ({ path, value: null, problem, [drawing]: null });
+  if (object === undefined) return lost(`invalid data structure member reference: ${path}`);
+  try {
+    const value = readValue(object.member(path), reading);
+    return { path, value: valueData(value), problem: null, [drawing]: { holder: object.type, value } };
+  } catch (error) {
+    kernel.faults.record(path, error);
+    return lost(messageOf(error));
   }
-  const problems: string[] = [];
-  const text = kernel.faults.attempt(
-    path,
-    () => {
-      try {
-        return memberText(object, path, style);
-      } catch (error) {
-        problems.push(messageOf(error));
-        throw error;
-      }
-    },
-    null,
-  );
-  return { path, text, problem: problems[0] ?? null };
 }
 
-/** `symbol` or `symbol+offset`, decimal as gdb has it. */
-function symbolic(kernel: Kernel, address: VirtAddr): string | null {
-  const place = kernel.place(address);
-  return place === null ? null : `${place.symbol.name}${place.offset === 0 ? '' : `+${place.offset}`}`;
-}
-
-function renderReport({ task, structs, members }: TaskReport): string {
-  const texts = structs.map(({ type, value }) => `struct ${type} ${escapeTerminal(value ?? '(cannot be read)')}\n`);
-  const lines = members.map(({ text, problem }) =>
-    escapeTerminal(text === null ? `task: ${problem ?? 'cannot be read'}\n` : `${text}\n`),
+function renderReport({ task, structs, members }: TaskReport, style: ValueStyle): string {
+  const texts = structs.map(({ type, [drawing]: value }) => {
+    const text = value === null ? '(cannot be read)' : escapeTerminal(valueText(value, style));
+    return `struct ${type} ${text}\n`;
+  });
+  const lines = members.map(({ path, problem, [drawing]: drawn }) =>
+    escapeTerminal(
+      drawn === null
+        ? `task: ${problem ?? 'cannot be read'}\n`
+        : `${memberText(drawn.holder, path, drawn.value, style)}\n`,
+    ),
   );
   return `${taskHeader(task)}\n${texts.join('\n')}${lines.join('')}`;
 }

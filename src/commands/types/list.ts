@@ -1,10 +1,9 @@
 // list: linked lists of any make.
 import { offsetBy, type VirtAddr } from '../../base/address.ts';
 import { FormatError, MemoryFault, NotFoundError, UsageError } from '../../base/errors.ts';
-import { escapeTerminal, hex } from '../../base/text.ts';
-import { memberText, valueText } from '../../debuginfo/c_value.ts';
+import { hex } from '../../base/text.ts';
+import type { ValueReading } from '../../debuginfo/c_value.ts';
 import { KernelObject } from '../../debuginfo/object.ts';
-import { strip } from '../../debuginfo/type.ts';
 import { addressArgument } from '../address.ts';
 import { type Answer, defineStream } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
@@ -12,9 +11,8 @@ import { flag, type Options, radixOf, radixParams, repeated, rest, valued, value
 import { evaluateAddress } from './expression.ts';
 import { type ListEnd, type Loop, type WalkEnd, walkList } from './list_walk.ts';
 import { offsetArgument, type StructSpec, splitStructSpec, structSpec } from './struct_spec.ts';
-import { asText, eachMember, type StructStyle, type StructValue, structValue, typeTitle } from './struct_value.ts';
-import { valueData } from './value_data.ts';
-import { valueStyle } from './value_style.ts';
+import { type StructValue, structText, structValue } from './struct_value.ts';
+import { valueReading } from './value_reading.ts';
 
 export interface ListEntry {
   /** Of the struct; of the link itself with `-l` and without an offset. */
@@ -25,6 +23,8 @@ export interface ListEntry {
 
 export interface ListHead {
   readonly start: VirtAddr;
+  /** Of the numbers in structs. */
+  readonly radix: 10 | 16;
 }
 
 /** How the list ended. */
@@ -85,8 +85,8 @@ offset (0 unless given).`,
   items: 'entries',
   collect: collectList,
   text: {
-    item: ({ address, structs }) =>
-      `${hex(address)}\n${(structs ?? []).map((struct) => struct?.[asText] ?? '').join('')}`,
+    item: ({ address, structs }, _view, { radix }) =>
+      `${hex(address)}\n${(structs ?? []).map((struct) => (struct === null ? '' : structText(struct, radix))).join('')}`,
     tail: ({ count }) => (count === 0 ? '(empty)\n' : ''),
   },
 });
@@ -127,7 +127,7 @@ function collectList(context: CommandContext, options: ListOptions): Answer<List
     isEnd: (link) => end !== null && (link === end || offsetBy(link, -inStruct) === end),
     brent: options.brent,
   });
-  const style: StructStyle = { ...valueStyle(context, radixOf(context, options)), show: 'values' };
+  const reading = valueReading(context);
   function* entries(): Generator<ListEntry, ListTail> {
     let count = 0;
     for (;;) {
@@ -139,11 +139,11 @@ function collectList(context: CommandContext, options: ListOptions): Answer<List
       count++;
       const address = offsetBy(next.value, -inStruct);
       const object = offsetBy(address, -within);
-      const structs = shown.length === 0 ? null : shown.map((one) => show(context, one, object, style));
+      const structs = shown.length === 0 ? null : shown.map((one) => show(context, one, object, reading));
       yield { address, structs };
     }
   }
-  return { head: { start }, items: entries() };
+  return { head: { start, radix: radixOf(context, options) }, items: entries() };
 }
 
 /** Of the words that are no options, one is the start, and another may be the offset, in either order. */
@@ -197,41 +197,13 @@ function show(
   context: CommandContext,
   { spec, plain }: Shown,
   address: VirtAddr,
-  style: StructStyle,
+  reading: ValueReading,
 ): StructValue | null {
   const object = KernelObject.at(context.kernel, spec.type, address);
   try {
-    if (!plain || spec.members.length === 0) return structValue(object, spec, style);
-    const value = Object.fromEntries(spec.members.map((path) => [path, valueData(object.member(path))]));
-    const text = eachMember(spec.members, (path) => plainMember(object, path, style)).join('');
-    return { type: typeTitle(spec), address, value, [asText]: escapeTerminal(text) };
+    return structValue(object, spec, plain ? 'plain' : 'values', reading);
   } catch (error) {
     if (!(error instanceof MemoryFault)) throw error;
-    if (plain) context.kernel.faults.record(typeTitle(spec), error);
-    return null; // (other values have recorded it)
+    return null; // (reading has recorded it)
   }
-}
-
-/** A member as `-S` shows it: unsigned numbers and strings, without what gdb adds. */
-function plainMember(object: KernelObject, path: string, style: StructStyle): string {
-  const member = object.member(path);
-  const type = strip(member.type);
-  const line = (value: string): string => `  ${path} = ${value}\n`;
-  if (type.kind === 'pointer') {
-    const address = member.pointer();
-    const target = strip(type.target);
-    if (target.kind !== 'int' || target.encoding !== 'char') return line(`0x${hex(address)}`);
-    const text = valueText(member, style);
-    const quote = text.indexOf('"');
-    return line(`0x${hex(address)}${quote < 0 ? '' : `  ${text.slice(quote)}`}`);
-  }
-  if (type.kind === 'array') {
-    const element = strip(type.element);
-    if (element.kind === 'int' && element.encoding === 'char') return line(`"${escapeTerminal(member.string())}"`);
-  }
-  if (type.kind === 'int' && [1, 2, 4, 8].includes(type.size) && member.bitSize === 0) {
-    const value = BigInt.asUintN(type.size * 8, member.bigint());
-    return line(style.radix === 16 ? `0x${hex(value)}` : String(value));
-  }
-  return `${memberText(object, path, style) ?? ''}\n`;
 }

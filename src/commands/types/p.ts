@@ -2,7 +2,9 @@
 import { FormatError, NotFoundError, UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
 import { declare, typeText } from '../../debuginfo/c_declaration.ts';
-import { printText } from '../../debuginfo/c_value.ts';
+import { type CValue, readValue } from '../../debuginfo/c_value.ts';
+import { type ValueData, valueData } from '../../debuginfo/c_value_data.ts';
+import { printText } from '../../debuginfo/c_value_text.ts';
 import { KernelObject } from '../../debuginfo/object.ts';
 import { strip, type Type } from '../../debuginfo/type.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
@@ -12,15 +14,22 @@ import { defineCommand } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, radixOf, radixParams, text } from '../params.ts';
 import { evaluateText, symbolType } from './expression.ts';
-import { asText } from './struct_value.ts';
-import { type ValueData, valueData } from './value_data.ts';
-import { objectsIn, valueStyle } from './value_style.ts';
+import { drawing } from './struct_value.ts';
+import { objectsIn, valueReading } from './value_reading.ts';
 
 export interface PrintedValue {
   /** CPU whose copy this is; null unless CPUs were asked for. */
   readonly cpu: number | null;
+  /** Counts what a session printed, as gdb does: `$1`. */
+  readonly number: number;
   readonly value: ValueData;
-  readonly [asText]: string;
+  /** What the text is made from besides. */
+  readonly [drawing]: {
+    readonly type: Type;
+    readonly value: CValue;
+    readonly leader: string;
+    readonly radix: 10 | 16;
+  };
 }
 
 export type PrintData =
@@ -143,18 +152,26 @@ function printed(
   radix: 10 | 16,
   cpu: number | null,
 ): PrintedValue {
-  const text = printText(object, valueStyle(context, radix));
-  // crash(8) puts what begins with a brace and goes on behind it on a line of its own
-  const gap = leader !== '' && /^\{./.test(text) ? '\n ' : '';
+  const value = readValue(object, valueReading(context));
   return {
     cpu,
-    value: valueData(object),
-    [asText]: escapeTerminal(`${leader}$${nextNumber(context)} = ${gap}${text}\n`),
+    number: nextNumber(context),
+    get value() {
+      return valueData(value);
+    },
+    [drawing]: { type: object.type, value, leader, radix },
   };
 }
 
+function printedText({ number, [drawing]: { type, value, leader, radix } }: PrintedValue): string {
+  const text = printText(type, value, { radix });
+  // crash(8) puts what begins with a brace and goes on behind it on a line of its own
+  const gap = leader !== '' && /^\{./.test(text) ? '\n ' : '';
+  return escapeTerminal(`${leader}$${number} = ${gap}${text}\n`);
+}
+
 function renderPrint(data: PrintData): string {
-  if (data.kind === 'values') return data.values.map((value) => value[asText]).join('');
+  if (data.kind === 'values') return data.values.map(printedText).join('');
   const copies = data.copies.map(({ cpu, address }) => `  [${cpu}]: ${hex(address)}\n`).join('');
   return `PER-CPU DATA TYPE:\n  ${data.declaration ?? `(unknown type) ${escapeTerminal(data.name)}`};\nPER-CPU ADDRESSES:\n${copies}`;
 }

@@ -5,7 +5,7 @@ import { MemoryFault, UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
 import { definition } from '../../debuginfo/c_declaration.ts';
 import { KernelObject } from '../../debuginfo/object.ts';
-import { sizeOf } from '../../debuginfo/type.ts';
+import { sizeOf, type Type } from '../../debuginfo/type.ts';
 import { fileSpace } from '../../kernel/file_space.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
 import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
@@ -17,16 +17,17 @@ import { readWords, type WordRow, wordRowsText } from '../memory/memory_words.ts
 import { flag, type Options, optional, radixOf, radixParams, required, valued, values } from '../params.ts';
 import { offsetArgument, type StructKind, type StructSpec, structSpec } from './struct_spec.ts';
 import {
-  asText,
   definitionText,
+  drawing,
   type MemberData,
   membersData,
-  type StructStyle,
+  type StructShow,
   type StructValue,
+  structText,
   structValue,
   typeTitle,
 } from './struct_value.ts';
-import { objectsIn, valueStyle } from './value_style.ts';
+import { objectsIn, valueReading } from './value_reading.ts';
 
 /** Memory as words: `-r`. */
 export interface RawObject {
@@ -42,9 +43,14 @@ export type StructHead =
       /** Bytes. */
       readonly size: number;
       readonly members: readonly MemberData[];
-      readonly [asText]: string;
+      readonly [drawing]: DefinitionDrawing;
     }
-  | { readonly kind: 'objects' };
+  | { readonly kind: 'objects'; readonly radix: 10 | 16 };
+
+/** The types of a definition, which its text is made from. */
+type DefinitionDrawing =
+  | { readonly spec: StructSpec; readonly offsets: boolean; readonly radix: 10 | 16 }
+  | { readonly other: Type };
 
 /** One object. */
 export interface StructItem {
@@ -103,10 +109,10 @@ function structCommand(name: string, kind: StructKind, summary: string, examples
     items: 'objects',
     collect: (context, options) => collectStruct(context, options, kind),
     text: {
-      head: (head) => (head.kind === 'definition' ? head[asText] : ''),
-      item({ cpu, start, index, object }) {
+      head: (head) => (head.kind === 'definition' ? definitionOf(head[drawing]) : ''),
+      item({ cpu, start, index, object }, _view, head) {
         const header = cpu === null || index > 0 ? '' : `[${cpu}]: ${hex(start)}\n`;
-        return `${header}${index > 0 ? '\n' : ''}${renderObject(object)}`;
+        return `${header}${index > 0 ? '\n' : ''}${renderObject(object, head.kind === 'objects' ? head.radix : 10)}`;
       },
     },
   });
@@ -144,35 +150,31 @@ function collectStruct(
     const other = kind === 'any' ? otherDefinition(context, what) : null;
     if (other !== null) return { head: other, items: noItems(null) };
     const spec = structSpec(context, what, kind);
-    const text = definitionText(spec, options.offsets ? { radix } : null, radix);
     const head: StructHead = {
       kind: 'definition',
       type: typeTitle(spec),
       size: sizeOf(spec.type),
       members: membersData(spec),
-      [asText]: escapeTerminal(text),
+      [drawing]: { spec, offsets: options.offsets, radix },
     };
     return { head, items: noItems(null) };
   }
   const spec = structSpec(context, what, kind);
   const total = options.count ?? options.number ?? 1;
   const back = options.back === null ? 0 : offsetArgument(context, options.back);
-  const style: StructStyle = {
-    ...valueStyle(context, radix),
-    show: options.offsets ? 'addresses' : options.targets ? 'targets' : 'values',
-  };
+  const show = options.offsets ? 'addresses' : options.targets ? 'targets' : 'values';
   const places = startAddresses(context, options, where);
   function* objects(): Generator<StructItem, null> {
     for (const { cpu, address } of places) {
       const start = offsetBy(address, -back);
       let index = 0;
-      for (const object of objectsAt(context, options, spec, start, total, style)) {
+      for (const object of objectsAt(context, options, spec, start, total, show)) {
         yield { cpu, start, index: index++, object };
       }
     }
     return null;
   }
-  return { head: { kind: 'objects' }, items: objects() };
+  return { head: { kind: 'objects', radix }, items: objects() };
 }
 
 function startAddresses(
@@ -204,18 +206,19 @@ function* objectsAt(
   spec: StructSpec,
   address: VirtAddr,
   total: number,
-  style: StructStyle,
+  show: StructShow,
 ): Generator<StructValue | RawObject> {
   const size = sizeOf(spec.type);
   const space = chooseSpace(context, options, address);
   const objects = objectsIn(context, space);
+  const reading = valueReading(context);
   const first = total < 0 ? total + 1 : 0;
   for (let i = 0; i < Math.abs(total); i++) {
     context.kernel.work.charge('nodes', 1);
     const at = elementAddress(address, first + i, size);
     try {
       if (options.raw) yield rawObject(context, space, spec, at);
-      else yield structValue(KernelObject.at(objects, spec.type, at), spec, style);
+      else yield structValue(KernelObject.at(objects, spec.type, at), spec, show, reading);
     } catch (error) {
       // the first that cannot be read at all is the command's error; of more, the rest is shown
       if (!(error instanceof MemoryFault) || i === 0) throw error;
@@ -256,12 +259,18 @@ function otherDefinition(context: CommandContext, what: string): StructHead | nu
     type: type.kind === 'enum' ? `enum ${type.name}` : type.name,
     size: sizeOf(type),
     members: [],
-    [asText]: escapeTerminal(`${definition(type)}\n`),
+    [drawing]: { other: type },
   };
 }
 
-function renderObject(object: StructValue | RawObject): string {
-  if (!('rows' in object)) return object[asText];
+function definitionOf(drawn: DefinitionDrawing): string {
+  if ('other' in drawn) return escapeTerminal(`${definition(drawn.other)}\n`);
+  const { spec, offsets, radix } = drawn;
+  return escapeTerminal(definitionText(spec, offsets ? { radix } : null, radix));
+}
+
+function renderObject(object: StructValue | RawObject, radix: 10 | 16): string {
+  if (!('rows' in object)) return structText(object, radix);
   const last = object.rows[0];
   const size = last === undefined ? 64 : (((last.ascii.length / last.words.length) * 8) as 8 | 16 | 32 | 64);
   return wordRowsText(object.rows, { size, show: 'hex', ascii: true });

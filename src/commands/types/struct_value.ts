@@ -1,44 +1,107 @@
-// One object as `struct`, `union`, `*` and `list -s` show it, as data and as text. The text is made while the
-// memory is at hand; it is no part of the data.
-
+// One object as `struct`, `union`, `*`, `list -s` and `tree -s` show it: read as data, and drawn from that.
 import { MemoryFault, NotFoundError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
 import { declare, definition, memberDefinition } from '../../debuginfo/c_declaration.ts';
-import { memberText, type ValueStyle, valueText } from '../../debuginfo/c_value.ts';
+import { type CText, type CValue, readValue, type ValueReading } from '../../debuginfo/c_value.ts';
+import { type ValueData, valueData } from '../../debuginfo/c_value_data.ts';
+import { charsText, memberText, type ValueStyle, valueText } from '../../debuginfo/c_value_text.ts';
 import type { KernelObject } from '../../debuginfo/object.ts';
-import { memberOf, sizeOf, strip, type Type } from '../../debuginfo/type.ts';
+import { memberOf, offsetOf, sizeOf, strip, type Type } from '../../debuginfo/type.ts';
 import type { StructSpec } from './struct_spec.ts';
-import { type ValueData, valueData } from './value_data.ts';
 
-/** Rendered text beside data, safe for a terminal: a symbol, so that JSON leaves it out. */
-export const asText: unique symbol = Symbol('text');
+/** What drawing needs besides the data: types, and values with theirs. A symbol, so that JSON leaves it out. */
+export const drawing: unique symbol = Symbol('drawing');
 
 export interface StructValue {
   readonly type: string;
   readonly address: bigint;
-  /** Members asked for by path; all of them otherwise. */
-  readonly value: { readonly [member: string]: ValueData } | ValueData;
-  readonly [asText]: string;
+  /** Members asked for by path; all of them otherwise. With `-o` the members' addresses. */
+  readonly value: ValueData;
+  readonly [drawing]: Drawing;
 }
 
-/** How objects are shown: values, addresses of members (`-o`), or with what pointers point to (`-p`). */
-export interface StructStyle extends ValueStyle {
-  readonly show: 'values' | 'addresses' | 'targets';
+/** What is shown of an object. */
+type Drawing =
+  | { readonly kind: 'whole'; readonly spec: StructSpec; readonly value: CValue }
+  | { readonly kind: 'members'; readonly spec: StructSpec; readonly members: readonly MemberValue[] }
+  | { readonly kind: 'plain'; readonly spec: StructSpec; readonly members: readonly MemberValue[] }
+  | { readonly kind: 'addresses'; readonly spec: StructSpec; readonly address: bigint }
+  | { readonly kind: 'targets'; readonly spec: StructSpec; readonly members: readonly TargetValue[] };
+
+interface MemberValue {
+  readonly path: string;
+  readonly type: Type;
+  readonly value: CValue;
 }
 
-/** @throws MemoryFault when nothing of the object can be read */
-export function structValue(object: KernelObject, spec: StructSpec, style: StructStyle): StructValue {
-  const { members } = spec;
-  const value =
-    members.length === 0
-      ? valueData(object)
-      : Object.fromEntries(members.map((path) => [path, valueData(object.member(path))]));
+/** A member and, if it is a pointer, what it points to. */
+interface TargetValue extends MemberValue {
+  readonly target:
+    | { readonly kind: 'none' | 'null' | 'unknown' | 'lost' }
+    | { readonly kind: 'text'; readonly text: CText }
+    /** A function, or something that has a name. */
+    | { readonly kind: 'place'; readonly symbol: string | null }
+    | { readonly kind: 'value'; readonly symbol: string | null; readonly value: CValue };
+}
+
+/** - `values`   - `plain`: numbers and strings alone (`-S`)   - `addresses` of members (`-o`)   - `targets` (`-p`) */
+export type StructShow = 'values' | 'plain' | 'addresses' | 'targets';
+
+/** Reads an object. @throws MemoryFault when nothing of it can be read */
+export function structValue(
+  object: KernelObject,
+  spec: StructSpec,
+  show: StructShow,
+  reading: ValueReading,
+): StructValue {
+  const title = { type: typeTitle(spec), address: object.address };
+  const drawn = draw(object, spec, show, reading);
   return {
-    type: typeTitle(spec),
-    address: object.address,
-    value,
-    [asText]: escapeTerminal(valueLines(object, spec, style)),
+    ...title,
+    get value() {
+      return dataOf(drawn);
+    },
+    [drawing]: drawn,
   };
+}
+
+function draw(object: KernelObject, spec: StructSpec, show: StructShow, reading: ValueReading): Drawing {
+  switch (show) {
+    case 'addresses':
+      return { kind: 'addresses', spec, address: object.address };
+    case 'targets':
+      return { kind: 'targets', spec, members: eachMember(paths(spec), (path) => withTarget(object, path, reading)) };
+    case 'values':
+    case 'plain':
+      if (spec.members.length === 0) return { kind: 'whole', spec, value: readValue(object, reading) };
+      return {
+        kind: show === 'plain' ? 'plain' : 'members',
+        spec,
+        members: eachMember(spec.members, (path) => memberValue(object, path, reading)),
+      };
+  }
+}
+
+function memberValue(object: KernelObject, path: string, reading: ValueReading): MemberValue {
+  const member = object.member(path);
+  return { path, type: member.type, value: readValue(member, reading) };
+}
+
+function dataOf(drawn: Drawing): ValueData {
+  switch (drawn.kind) {
+    case 'whole':
+      return valueData(drawn.value);
+    case 'members':
+    case 'plain':
+    case 'targets':
+      return Object.fromEntries(drawn.members.map(({ path, value }) => [path, valueData(value)]));
+    case 'addresses': {
+      const { spec, address } = drawn;
+      return Object.fromEntries(
+        paths(spec).map((path) => [path, address + BigInt(Math.floor(offsetOf(spec.type, path)))]),
+      );
+    }
+  }
 }
 
 /** `struct list_head`, `struct atomic_t` for what a typedef names. */
@@ -46,65 +109,127 @@ export function typeTitle({ compound, name }: StructSpec): string {
   return `${compound.kind} ${name}`;
 }
 
-function valueLines(object: KernelObject, spec: StructSpec, style: StructStyle): string {
-  switch (style.show) {
-    case 'addresses':
-      return definitionText(spec, { radix: style.radix, address: object.address }, style.radix);
-    case 'targets': {
-      const lines = eachMember(paths(spec), (path) => withTarget(object, path, style));
-      return spec.members.length > 0 ? lines.join('') : `${typeTitle(spec)} {\n${lines.join('')}}\n`;
-    }
-    case 'values':
-      if (spec.members.length === 0) return `${typeTitle(spec)} ${valueText(object, style)}\n`;
-      return eachMember(spec.members, (path) => `${memberText(object, path, style) ?? ''}\n`).join('');
-  }
-}
-
-/** Lines of members. One that cannot be read says so, unless all are such. @throws MemoryFault the first one's */
-export function eachMember(members: readonly string[], line: (path: string) => string): string[] {
+/** Members. One that cannot be read is told as such, unless all are. @throws MemoryFault the first one's */
+function eachMember<T extends MemberValue>(members: readonly string[], read: (path: string) => T): (T | LostMember)[] {
   let first: MemoryFault | null = null;
   let lost = 0;
-  const lines = members.map((path) => {
+  const found = members.map((path) => {
     try {
-      return line(path);
+      return read(path);
     } catch (error) {
       if (!(error instanceof MemoryFault)) throw error;
       first ??= error;
       lost++;
-      return `  ${path} = <unavailable>,\n`;
+      return { path, type: { kind: 'void' }, value: { kind: 'unavailable' }, target: { kind: 'none' } } as const;
     }
   });
   if (first !== null && lost === members.length) throw first;
-  return lines;
+  return found;
 }
+
+type LostMember = MemberValue & { readonly target: { readonly kind: 'none' } };
 
 function paths({ members, compound }: StructSpec): readonly string[] {
   return members.length > 0 ? members : compound.members.filter(({ name }) => name !== '').map(({ name }) => name);
 }
 
-/** A member and, if it is a pointer, what it points to. */
-function withTarget(object: KernelObject, path: string, style: ValueStyle): string {
+function withTarget(object: KernelObject, path: string, reading: ValueReading): TargetValue {
   const member = object.member(path);
   const type = strip(member.type);
-  if (type.kind !== 'pointer') return `${memberText(object, path, style) ?? ''}\n`;
-  const address = member.pointer();
-  const line = `  ${declare(member.type, path)} = 0x${hex(address)}\n`;
-  if (address === 0n) return `${line}  -> NULL\n`;
+  const value = readValue(member, reading);
+  const read = { path, type: member.type, value };
+  if (type.kind !== 'pointer' || value.kind !== 'pointer') return { ...read, target: { kind: 'none' } };
+  const { address, symbol, text } = value;
+  if (address === 0n) return { ...read, target: { kind: 'null' } };
+  if (text !== null) return { ...read, target: { kind: 'text', text } };
   const target = strip(type.target);
-  if (target.kind === 'int' && target.encoding === 'char') {
-    const text = valueText(member, style);
-    const quote = text.indexOf('"');
-    return `${line}  -> ${quote < 0 ? '(not accessible)' : text.slice(quote)}\n`;
+  if (target.kind === 'function') return { ...read, target: { kind: 'place', symbol } };
+  if (target.kind === 'void' || target.kind === 'incomplete') {
+    return { ...read, target: symbol === null ? { kind: 'unknown' } : { kind: 'place', symbol } };
   }
-  const symbol = style.symbolize(address);
-  const name = symbol === null ? '' : `<${symbol}>`;
-  if (target.kind === 'function' || target.kind === 'void' || target.kind === 'incomplete') {
-    const unknown = target.kind === 'function' ? '' : '(unknown target type)';
-    return `${line}  -> ${name === '' ? unknown : name}\n`;
+  if (!object.context.space.isReadable(address)) return { ...read, target: { kind: 'lost' } };
+  return { ...read, target: { kind: 'value', symbol, value: readValue(member.deref(), reading) } };
+}
+
+/** An object as text, safe for a terminal. */
+export function structText({ [drawing]: drawn }: StructValue, radix: 10 | 16): string {
+  return escapeTerminal(drawnText(drawn, { radix }));
+}
+
+function drawnText(drawn: Drawing, style: ValueStyle): string {
+  const { spec } = drawn;
+  switch (drawn.kind) {
+    case 'whole':
+      return `${typeTitle(spec)} ${valueText(drawn.value, style)}\n`;
+    case 'members':
+      return drawn.members.map((member) => memberLine(spec, member, style)).join('');
+    case 'plain':
+      return drawn.members.map((member) => plainLine(spec, member, style)).join('');
+    case 'addresses':
+      return definitionText(spec, { radix: style.radix, address: drawn.address }, style.radix);
+    case 'targets': {
+      const lines = drawn.members.map((member) => targetLines(spec, member, style)).join('');
+      return spec.members.length > 0 ? lines : `${typeTitle(spec)} {\n${lines}}\n`;
+    }
   }
-  if (!object.context.space.isReadable(address)) return `${line}  -> (not accessible)\n`;
-  const text = valueText(member.deref(), style).replaceAll('\n', '\n     ');
-  return `${line}  -> ${name === '' ? '' : `${name} `}${text}\n`;
+}
+
+function memberLine(spec: StructSpec, { path, value }: MemberValue, style: ValueStyle): string {
+  if (value.kind === 'unavailable') return `  ${path} = <unavailable>,\n`;
+  return `${memberText(spec.type, path, value, style)}\n`;
+}
+
+function targetLines(spec: StructSpec, member: TargetValue, style: ValueStyle): string {
+  const { path, type, value, target } = member;
+  if (target.kind === 'none' || value.kind !== 'pointer') return memberLine(spec, member, style);
+  const name = 'symbol' in target && target.symbol !== null ? `<${target.symbol}>` : '';
+  const line = `  ${declare(type, path)} = 0x${hex(value.address)}\n`;
+  switch (target.kind) {
+    case 'null':
+      return `${line}  -> NULL\n`;
+    case 'text':
+      return `${line}  -> ${isLost(target.text) ? '(not accessible)' : charsText(target.text)}\n`;
+    case 'place':
+      return `${line}  -> ${name}\n`;
+    case 'unknown':
+      return `${line}  -> (unknown target type)\n`;
+    case 'lost':
+      return `${line}  -> (not accessible)\n`;
+    case 'value': {
+      const text = valueText(target.value, style).replaceAll('\n', '\n     ');
+      return `${line}  -> ${name === '' ? '' : `${name} `}${text}\n`;
+    }
+  }
+}
+
+function isLost({ bytes, end }: CText): boolean {
+  return end === 'lost' && bytes.length === 0;
+}
+
+/** A member as `-S` shows it: unsigned numbers and strings, without what gdb adds. */
+function plainLine(spec: StructSpec, member: MemberValue, style: ValueStyle): string {
+  const { path, value } = member;
+  const line = (text: string): string => `  ${path} = ${text}\n`;
+  switch (value.kind) {
+    case 'pointer': {
+      const { address, text } = value;
+      return line(`0x${hex(address)}${text === null || isLost(text) ? '' : `  ${charsText(text)}`}`);
+    }
+    case 'chars': {
+      const nul = value.bytes.indexOf(0);
+      const bytes = nul < 0 ? value.bytes : value.bytes.subarray(0, nul);
+      return line(`"${Buffer.from(bytes).toString('latin1')}"`);
+    }
+    case 'int':
+      if (value.bitSize > 0 || ![1, 2, 4, 8].includes(value.type.size)) return memberLine(spec, member, style);
+      return line(unsignedText(BigInt.asUintN(value.type.size * 8, value.value), style.radix));
+    default:
+      return memberLine(spec, member, style);
+  }
+}
+
+function unsignedText(value: bigint, radix: 10 | 16): string {
+  return radix === 16 ? `0x${hex(value)}` : String(value);
 }
 
 /** A type's definition, or those of its members asked for. */

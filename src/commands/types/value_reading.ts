@@ -1,16 +1,14 @@
-// How the commands of a session show C values: in its radix, pointers with their symbols, and what cannot be
-// read recorded as a fault.
+// How the commands of a session read C values: pointers with their symbols, and what cannot be read as faults.
 import type { AddressSpace } from '../../arch/address_space.ts';
 import type { VirtAddr } from '../../base/address.ts';
-import type { ValueStyle } from '../../debuginfo/c_value.ts';
+import type { ValueReading } from '../../debuginfo/c_value.ts';
 import type { ObjectContext } from '../../debuginfo/object.ts';
 import { formatPlace } from '../../debuginfo/symbol_table.ts';
 import type { CommandContext } from '../context.ts';
 
-export function valueStyle(context: CommandContext, radix: 10 | 16): ValueStyle {
+export function valueReading(context: CommandContext): ValueReading {
   const { kernel } = context;
   return {
-    radix,
     symbolize: (address) => symbolize(context, address),
     onFault: (fault) => kernel.faults.record('value', fault),
   };
