@@ -3,7 +3,7 @@
 import { Access } from './access.ts';
 import { Context } from './context.ts';
 import { type Frame, hexadecimal, parseFrame } from './frames.ts';
-import { asGuilty, findGuilty } from './guilty.ts';
+import { asGuilty, findBlame } from './guilty.ts';
 import type { Headline } from './headlines.ts';
 import { hintsFor } from './hints.ts';
 import { addNote, addTask, type Incident, maxText, type OpenIncident, taskRef } from './incident.ts';
@@ -88,6 +88,8 @@ export class Draft {
   /** Dashed lines still to come of a trace buffer that is being dumped. */
   private ftrace = 0;
   private corrected = false;
+  /** The line that says what the address on the next line is. */
+  private asideAt = -1;
 
   constructor(headline: Headline, line: LogLine, details: readonly string[]) {
     this.headline = headline;
@@ -245,12 +247,22 @@ export class Draft {
   private read(text: string, line: LogLine): boolean {
     if (text === '') return false;
     if (this.ftrace > 0 && line.number - this.lastNumber <= 2) {
-      // the buffer stands between two dashed lines, and may be long
+      // the buffer stands between two dashed lines, and may be long; or it is empty
       if (/^-{20,}\s*$/.test(text)) this.ftrace--;
+      else if (/^\s{1,8}\(ftrace buffer empty\)/.test(text)) this.ftrace = 0;
       return true;
     }
     if (text.startsWith('Dumping ftrace buffer:')) {
       this.ftrace = 2;
+      return true;
+    }
+    if (this.asideAt === line.number - 1) {
+      this.asideAt = -1;
+      if (/^\s{0,8}\[<|^\s{0,8}[A-Za-z_][\w.]{0,200}\+0x/.test(text)) return true;
+    }
+    if (/^(?:Preemption disabled|(?:hardirqs|softirqs) last .{0,40}) at:\s*$/.test(text)) {
+      // a place, not the first frame of a trace
+      this.asideAt = line.number;
       return true;
     }
     const c = text.charCodeAt(0);
@@ -336,10 +348,10 @@ export class Draft {
       if (frame !== null) first.push(frame);
     }
     if (incident.instruction !== null && usesInstruction(incident.kind)) first.push(incident.instruction);
-    const guilty = findGuilty(first, main, incident.kind);
+    const { guilty, others } = findBlame(first, main, incident.kind);
     incident.guilty = guilty === null ? null : asGuilty(guilty);
     incident.hints = hintsFor(incident);
-    writeTitle(incident, headline, this.access.what);
+    writeTitle(incident, headline, this.access.what, others);
     incident.corruptedReason = this.mixed ?? damageOf(incident, headline, cut && open);
     incident.corrupted = incident.corruptedReason !== null;
     incident.severity = severityOf(incident, headline.corrected === true || this.corrected);

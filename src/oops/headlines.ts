@@ -113,7 +113,7 @@ const rules: readonly Rule[] = [
     make: () => ({ kind: 'bad-page-fault', title: 'BUG: unable to handle kernel paging request in %F' }),
   },
   {
-    pattern: /^kernel tried to (?:execute|exec|access) /i,
+    pattern: /^kernel (?:tried to (?:execute|exec|access)|attempted to (?:read|write|access|execute)) /i,
     make: () => ({ kind: 'bad-page-fault', role: 'lead', title: '' }),
   },
   {
@@ -185,6 +185,17 @@ const rules: readonly Rule[] = [
     },
   },
   {
+    // the unwinder's own: arch/x86/kernel/unwind_{frame,orc}.c
+    pattern:
+      /^WARNING: (kernel stack (?:frame pointer|regs)) at .{1,80} in .{1,64}:\d{1,10} has bad (?:value|'\w{1,8}' value)/,
+    make: (m) => ({ kind: 'WARN', title: `WARNING: ${m[1]} has bad value`, traceless: true }),
+  },
+  {
+    pattern:
+      /^WARNING: ((?:can't (?:access|dereference) (?:iret )?registers|stack going in the wrong direction\?|stack recursion on stack type \d|unrecognized kernel stack return address|(?:bad|missing|unknown) (?:sp|SP|R1\d|regs?|ip|BP)\b.{0,24}?)) ?(?:at|for|\d|\S{8,20} at) /,
+    make: (m) => ({ kind: 'WARN', title: `WARNING: ${m[1]!.replace(/[? ]?\d?$/, '')}`, traceless: true }),
+  },
+  {
     pattern:
       /^WARNING: (?:CPU: (\d{1,5}) )?(?:PID: (\d{1,10}) )?at (\S{1,300}?:\d{1,7})?(?: ?([A-Za-z_][\w.$]{0,255}(?:\+0x[0-9a-f]{1,8}\/0x[0-9a-f]{1,8})?(?: \[[\w-]{1,64}[^\]]{0,48}\])?))?(?:\(\))?/,
     make: (m) => ({
@@ -247,6 +258,10 @@ const rules: readonly Rule[] = [
       title: 'BUG: sleeping function called from invalid context in %F',
       file: m[1],
     }),
+  },
+  {
+    pattern: /^bad: scheduling from the idle thread!/,
+    make: () => ({ kind: 'atomic-sleep', title: 'bad: scheduling from the idle thread in %F' }),
   },
   {
     pattern: /^(?:BUG: |bad: )?scheduling (?:while|in) atomic(?:: (.{1,64})\/(\d{1,10})\/(?:0x)?[0-9a-f]{1,8})?/,
@@ -395,6 +410,25 @@ const rules: readonly Rule[] = [
     }),
   },
   {
+    // fs/super.c: generic_shutdown_super()
+    pattern: /^VFS: Busy inodes after unmount of /,
+    make: () => ({ kind: 'BUG', title: 'VFS: Busy inodes after unmount (use-after-free)', traceless: true }),
+  },
+  {
+    // fs/open.c: filp_close()
+    pattern: /^VFS: Close: file count is (?:zero|0)/,
+    make: () => ({ kind: 'BUG', title: 'VFS: Close: file count is zero (use-after-free)', traceless: true }),
+  },
+  {
+    pattern: /^sysfs: cannot create duplicate filename /,
+    make: () => ({ kind: 'WARN', title: 'sysfs: cannot create duplicate filename in %F', strong: false }),
+  },
+  {
+    pattern:
+      /^XFS \(.{1,40}\): Internal error (\S{1,80}) at line \d{1,7} of file (\S{1,200})\. {1,4}Caller (\S{1,200})/,
+    make: (m) => ({ kind: 'filesystem', title: 'XFS: internal error in %F', file: m[2], frame: m[3] }),
+  },
+  {
     pattern: /^BUG: Dentry .{1,200} still in use \(-?\d{1,10}\) \[unmount of (\S{1,40})/,
     make: (m) => ({ kind: 'BUG', title: `BUG: Dentry still in use [unmount of ${m[1]}] in %F` }),
   },
@@ -405,6 +439,22 @@ const rules: readonly Rule[] = [
   {
     pattern: /^BUG:? ([\w:.+@/-]{1,80}) \((?:Not tainted|Tainted:?[^)]{0,60})\): (.{1,120}?)\s*$/,
     make: (m) => ({ kind: 'slab-corruption', title: `BUG ${m[1]}: ${m[2]} in %F` }),
+  },
+  {
+    pattern: /^slab error in (?:\w{1,80})\(\): cache [`'](\S{1,80})': (.{1,120})$/,
+    make: (m) => ({ kind: 'slab-corruption', title: `slab error in ${m[1]}: ${stable(m[2]!)} in %F`, strong: false }),
+  },
+  {
+    pattern: /^kmem_cache_destroy \S{1,80}: Slab cache still has objects/,
+    make: () => ({ kind: 'slab-corruption', title: 'kmem_cache_destroy: objects remain in %F', strong: false }),
+  },
+  {
+    pattern: /^(?:pagealloc|page_poison(?:ing)?): (single bit error|memory corruption)/,
+    make: (m) => ({ kind: 'bad-page-state', title: `pagealloc: ${m[1]} in %F`, strong: false }),
+  },
+  {
+    pattern: /^\S{1,80}\.[ch]:\d{1,7}: bad (p[mu4g]d) \S{1,40}\(/,
+    make: (m) => ({ kind: 'bad-page-state', title: `bad ${m[1]}`, traceless: true }),
   },
   {
     pattern: /^Slab corruption\b.{0,20}?: (\S{1,80}) start=/,
@@ -474,6 +524,10 @@ const rules: readonly Rule[] = [
       corrected: m[1]!.startsWith('Correct'),
       traceless: true,
     }),
+  },
+  {
+    pattern: /^BERT: Error records from previous boot/,
+    make: () => ({ kind: 'hardware-error', title: 'Hardware error of the previous boot', traceless: true }),
   },
   {
     pattern: /^(?:Uhhuh\. )?NMI received for unknown reason [0-9a-f]{2}(?: on CPU (\d{1,5}))?/,

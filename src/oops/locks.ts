@@ -12,7 +12,7 @@ export class Locks {
   private readonly incident: OpenIncident;
   private readonly traces: Traces;
   /** Whether the report is about a lock being taken; in others the locks are only those held. */
-  private readonly aboutLock: boolean;
+  private aboutLock: boolean;
   private holder: TaskRef | null = null;
   /** The lock being taken is known; what follows are locks already held. */
   private acquired = false;
@@ -34,6 +34,7 @@ export class Locks {
     const lock = lockLine.exec(text);
     if (lock !== null && incident.locks.length < maxLocks)
       incident.locks.push({ task: this.holder, name: lock[1]!, at: lock[2]! });
+    if (text.includes(' is freeing memory ')) this.aboutLock = false; // who freed it is on the stack, who locked it is not to blame
     const at = this.aboutLock && text.includes('at: ') ? atFunction.exec(text)?.[1] : undefined;
     if (at !== undefined) {
       // the function that was called, not what was inlined into it

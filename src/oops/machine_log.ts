@@ -24,6 +24,30 @@ interface Stream {
   cut: boolean;
 }
 
+/** Lines within which a kernel prints its command line, which tells a crash kernel from another. */
+const commandLineWithin = 200;
+
+const orderlyEnd =
+  /reboot: |Restarting system|Rebooting|Power down|System halted|Starting new kernel|kexec|systemd-shutdow|Reached target .{0,40}(?:Shutdown|Reboot|Power|Halt)|going down|Requesting system|Resetting|Kernel logging \(proc\) stopped|exiting on signal|Received SIGTERM|sending all processes|U-Boot SPL|Decompressing Linux/i;
+
+/** Whether a running kernel's messages end in the text, and nothing says that it was to end. */
+function endedSuddenly(text: string): boolean {
+  const stamps = [...text.matchAll(/^(?:<\d{1,3}>)?\[\s{0,8}(\d{1,10})\.\d{6}\]/gm)];
+  // with an early console a kernel may print its first messages twice
+  return Number(stamps.at(-1)?.[1] ?? 0) >= 10 && !orderlyEnd.test(text);
+}
+
+/** What the rest of a report is of whose beginning is missing, if the line may be such a rest's first. */
+function headlineOfRest(text: string): Headline | undefined {
+  const rest = (kind: IncidentKind, title: string): Headline => ({ kind, role: 'start', title, strong: false });
+  if (/^(?:RIP: 00(?:10|18|08):|pc : |Call [Tt]race:)/.test(text)) return rest('unknown', 'kernel oops in %F');
+  if (/^"echo 0 > \/proc\/sys\/kernel\/hung_task_timeout_secs"/.test(text))
+    return rest('hung-task', 'INFO: task hung in %F');
+  if (/^(?:INFO: )?Allocated in \S{1,200} age=\d/.test(text))
+    return rest('slab-corruption', 'BUG: slab object damaged');
+  return undefined;
+}
+
 export class MachineLog {
   private readonly streams = new Map<string, Stream>();
   private drafts: Draft[] = [];
@@ -40,10 +64,14 @@ export class MachineLog {
   private diedAloud = false;
   private diedRelease: string | undefined;
   private serious = false;
+  /** The first message of a kernel that nobody started, until it is known not to be a crash kernel's. */
+  private silentDeath: { line: LogLine; release: string | undefined } | undefined;
 
   /** Whether a report is open, so that every line matters. */
   get active(): boolean {
-    return this.drafts.length > 0 || this.orphan !== undefined || this.pendingLeads > 0;
+    return (
+      this.drafts.length > 0 || this.orphan !== undefined || this.pendingLeads > 0 || this.silentDeath !== undefined
+    );
   }
 
   /** The incidents that are complete by now; each is given once. */
@@ -73,14 +101,21 @@ export class MachineLog {
     return stream;
   }
 
-  /** Reads the next message. */
-  line(line: LogLine): void {
+  /**
+   * Reads the next message.
+   * @param before the text that stood before it, if it is a kernel's first message
+   */
+  line(line: LogLine, before: string): void {
     const { text } = line;
     const suspicious = words.occursIn(text);
     const boot =
       suspicious && text.includes('Linux version') ? /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text) : null;
     if (boot !== null) {
       this.closeAll(-1, true);
+      this.reportSilentDeath();
+      // a logger stops before the kernel says that it was told to reboot: only a console shows a silent death
+      const first = line.host === undefined && (line.timestamp ?? 1) < 0.5;
+      if (!this.serious && first && endedSuddenly(before)) this.silentDeath = { line, release: this.release };
       this.diedAloud = this.serious;
       this.diedRelease = this.release;
       this.serious = false;
@@ -113,22 +148,32 @@ export class MachineLog {
   /** A crash kernel starts, and the kernel before it has not said why: it died without a word. */
   private captureKernel(line: LogLine): void {
     const silent = !this.diedAloud;
+    this.silentDeath = undefined;
     this.afterBoot = false;
     this.diedAloud = false;
     this.capture = true;
     if (!silent) return;
-    const headline: Headline = {
-      kind: 'unknown',
-      role: 'start',
-      title: 'kernel died without a message: its crash kernel started',
-      strong: true,
-      traceless: true,
-      fatal: true,
-    };
-    const at = this.bootLine ?? line;
-    const draft = new Draft(headline, { ...at, timestamp: undefined }, []);
-    draft.incident.kernelRelease = this.diedRelease ?? null;
-    draft.extendTo({ ...line, timestamp: undefined });
+    this.reportUnsaid(
+      'kernel died without a message: its crash kernel started',
+      this.bootLine ?? line,
+      line,
+      this.diedRelease,
+    );
+  }
+
+  /** Another kernel started, and neither an incident nor a reboot that was asked for explains it. */
+  private reportSilentDeath(): void {
+    const death = this.silentDeath;
+    if (death === undefined) return;
+    this.silentDeath = undefined;
+    this.reportUnsaid('kernel died without a message: another kernel started', death.line, death.line, death.release);
+  }
+
+  private reportUnsaid(title: string, first: LogLine, last: LogLine, release: string | undefined): void {
+    const headline: Headline = { kind: 'unknown', role: 'start', title, strong: true, traceless: true, fatal: true };
+    const draft = new Draft(headline, { ...first, timestamp: undefined }, []);
+    draft.incident.kernelRelease = release ?? null;
+    draft.extendTo({ ...last, timestamp: undefined });
     this.drafts.push(draft);
     this.close(draft, false, false);
   }
@@ -321,12 +366,12 @@ export class MachineLog {
     return asker.add(line);
   }
 
-  /** Registers and traces whose headline is missing: an incident only if the end says that it was one. */
+  /** Registers and traces whose headline is missing: an incident only if a later line says that it was one. */
   private orphanLine(line: LogLine, stream: Stream): void {
     const { text } = line;
     if (this.orphan === undefined) {
-      if (!/^(?:RIP: 00(?:10|18|08):|pc : |Call [Tt]race:)/.test(text) || this.drafts.length > 0) return;
-      const headline: Headline = { kind: 'unknown', role: 'start', title: 'kernel oops in %F', strong: false };
+      const headline = this.drafts.length > 0 ? undefined : headlineOfRest(text);
+      if (headline === undefined) return;
       const draft = new Draft(headline, line, []);
       draft.add(line);
       this.orphan = { draft, until: line.number + 120 };
@@ -334,12 +379,17 @@ export class MachineLog {
     }
     const { draft } = this.orphan;
     draft.add(line);
-    if (/^---\[ end trace/.test(text) && draft.incident.instruction !== null) {
-      draft.confirm();
-      this.drafts.push(draft);
-      stream.current = draft;
-      this.orphan = undefined;
-    }
+    const proven =
+      draft.kind === 'unknown'
+        ? /^---\[ end trace/.test(text) && draft.incident.instruction !== null
+        : draft.kind === 'hung-task'
+          ? draft.hasTrace
+          : /^(?:INFO: )?(?:Slab 0x|Object 0x|Object [0-9a-f]{8,16}: )/.test(text);
+    if (!proven) return;
+    draft.confirm();
+    this.drafts.push(draft);
+    stream.current = draft;
+    this.orphan = undefined;
   }
 
   // ---- endings
@@ -354,6 +404,8 @@ export class MachineLog {
         this.countLeads();
       }
     }
+    if (this.silentDeath !== undefined && number - this.silentDeath.line.number > commandLineWithin)
+      this.reportSilentDeath();
     if (this.orphan !== undefined && number > this.orphan.until) this.orphan = undefined;
     for (const draft of this.drafts) {
       const idle = number - draft.lastNumber;
@@ -364,6 +416,7 @@ export class MachineLog {
   /** The text is over at line `number`. */
   end(number: number): void {
     this.closeAll(number, false);
+    this.reportSilentDeath();
   }
 
   /** @param cutAt the line at which the text ends; -1: it goes on */

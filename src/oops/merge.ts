@@ -119,6 +119,9 @@ export function continues(draft: Draft, headline: Headline, line: LogLine): 'sam
       return !draft.hasTrace && near && (/^BUG: memory leak/.test(incident.message) || headline.traceless === true)
         ? 'same'
         : undefined;
+    case 'BUG':
+      // `VFS: Busy inodes after unmount` and the BUG() that some kernels add
+      return adjacent && !/kernel BUG/i.test(incident.message) ? 'same' : undefined;
     case 'bad-rss-counter':
     case 'netdev-unregister':
     case 'workqueue-lockup':

@@ -15,6 +15,8 @@ import { RecordReader } from './records.ts';
 /** Longest line that is looked at, in bytes; the rest of a longer one is passed over. */
 const maxLine = 16 * 1024;
 const sliceSize = 1 << 20;
+/** How much of the text before a kernel's first message is looked at, in bytes. */
+const lookBack = 4096;
 /** Machines whose open reports are kept apart in one text. */
 const maxMachines = 64;
 
@@ -24,10 +26,14 @@ export class LogScanner {
   private readonly machines = new Map<string, MachineLog>();
   private lastHost = '';
   private carry: Buffer = Buffer.alloc(0);
+  /** The end of what was read before `carry`. */
+  private tail: Buffer = Buffer.alloc(0);
   /** Offset in the input of the first byte of `carry`. */
   private offset = 0;
   private lineNumber = 0;
   private skippingLongLine = false;
+  /** What stood before the last kernel's first message. */
+  private beforeBoot = '';
   private done: Incident[] = [];
 
   /** Reads more text. Returns the incidents that are complete by now. */
@@ -102,13 +108,22 @@ export class LogScanner {
       this.offset = base + bytes.length;
       return;
     }
+    this.tail = Buffer.from(end >= lookBack ? bytes.subarray(end - lookBack, end) : this.before(bytes, end));
     this.carry = Buffer.from(bytes.subarray(end));
     this.offset = base + end;
+  }
+
+  /** The text before `bytes[at]`, as far back as it is kept. */
+  private before(bytes: Buffer, at: number): Buffer {
+    if (at >= lookBack) return bytes.subarray(at - lookBack, at);
+    const all = Buffer.concat([this.tail, bytes.subarray(0, at)]);
+    return all.subarray(Math.max(0, all.length - lookBack));
   }
 
   private rawLine(bytes: Buffer, from: number, to: number, offset: number): void {
     const end = Math.min(to, from + maxLine);
     const raw = bytes.toString('utf8', from, bytes[end - 1] === 13 ? end - 1 : end);
+    if (raw.includes('Linux version ')) this.beforeBoot = this.before(bytes, from).toString('latin1');
     for (const line of this.records.read(raw, offset, offset + (to - from), this.lineNumber)) this.ordered(line);
   }
 
@@ -117,7 +132,7 @@ export class LogScanner {
   }
 
   private line(line: LogLine): void {
-    if (!line.foreign) this.machine(line).line(line);
+    if (!line.foreign) this.machine(line).line(line, this.beforeBoot);
     for (const machine of this.machines.values()) if (machine.active) machine.expire(line.number);
   }
 

@@ -6,8 +6,14 @@ import type { OpenIncident } from './incident.ts';
 /**
  * Sets `title` and `altTitles`.
  * @param access what a sanitizer says was done: `Read`, `write`, ...
+ * @param others functions that the same bug may be called by
  */
-export function writeTitle(incident: OpenIncident, headline: Headline, access: string | undefined): void {
+export function writeTitle(
+  incident: OpenIncident,
+  headline: Headline,
+  access: string | undefined,
+  others: readonly string[],
+): void {
   const guilty = incident.guilty?.function;
   const fill = (template: string): string =>
     guilty === undefined ? template.replace(/ in %F$/, '') : template.replace('%F', guilty);
@@ -79,48 +85,12 @@ export function writeTitle(incident: OpenIncident, headline: Headline, access: s
     const name = functionName(frame.replace(/\+0x.*$/, '').replace(/ \[.*$/, ''));
     if (name !== guilty && /^[A-Za-z_]\w*$/.test(name)) alternatives.push(template.replace('%F', name));
   }
-  const anchor = anchorOf(incident);
-  if (anchor !== undefined && anchor !== guilty && template.includes('%F'))
-    alternatives.push(template.replace('%F', anchor));
+  if (template.includes('%F')) for (const name of others) alternatives.push(template.replace('%F', name));
   if (incident.panic !== null && headline.role !== 'panic')
     alternatives.push(`kernel panic: ${stable(incident.panic)}`);
   incident.altTitles = [...new Set(alternatives)].filter(
     (title) => title !== incident.title && title !== '' && !title.includes('%F'),
   );
-}
-
-/**
- * A stall is seen at a random place of the loop, deep in the trace. Further out stands what it always goes through: the
- * system call, work item or thread function; and many hangs are one: everybody waits for RCU or for the rtnl lock.
- */
-function anchorOf(incident: OpenIncident): string | undefined {
-  const main = incident.traces.filter((trace) => trace.purpose === 'main');
-  const names = main.flatMap((trace) =>
-    trace.frames
-      .filter((frame) => frame.reliable && frame.symbol !== null)
-      .map((frame) => functionName(frame.symbol ?? '')),
-  );
-  if (incident.kind === 'hung-task') {
-    const waits = names.find((name) => /^synchronize_(?:rcu|srcu|net|sched)|^rtnl_lock/.test(name));
-    return waits === undefined ? undefined : waits.startsWith('rtnl') ? 'rtnl_lock' : 'synchronize_rcu';
-  }
-  if (
-    incident.kind !== 'soft-lockup' &&
-    incident.kind !== 'rcu-stall' &&
-    incident.kind !== 'hard-lockup' &&
-    incident.kind !== 'stack-overflow'
-  )
-    return undefined;
-  const at = names.findLastIndex((name) =>
-    /^(?:do_syscall_\w+|do_fast_syscall_\w+|x64_sys_call|invoke_syscall|process_one_work|kthread|call_timer_fn|__do_softirq|handle_softirqs)$/.test(
-      name,
-    ),
-  );
-  const first = names.findIndex((name) =>
-    /^(?:do_syscall_\w+|do_fast_syscall_\w+|x64_sys_call|invoke_syscall|process_one_work|kthread)$/.test(name),
-  );
-  const before = names[(first >= 0 ? first : at) - 1];
-  return before?.replace(/^__(?:x64|ia32|arm64|se|do)_(?:compat_)?sys_/, 'sys_').replace(/^__sys_/, 'sys_');
 }
 
 function oomTitle(incident: OpenIncident, headline: Headline): string {

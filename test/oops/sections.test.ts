@@ -46,7 +46,7 @@ test('a stall is about the CPU that it names, though another one reports it', ()
   assert.equal(incident!.cpu, 1);
   assert.equal(incident!.task!.comm, 'task1');
   assert.equal(incident!.instruction!.symbol, 'spin');
-  assert.equal(incident!.guilty!.function, 'spin');
+  assert.equal(incident!.guilty!.function, 'spin_caller');
   assert.deepEqual(
     incident!.traces.map((trace) => trace.purpose),
     ['main', 'other-cpu'],

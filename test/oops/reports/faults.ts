@@ -24,7 +24,7 @@ export const faults: readonly Text[] = [
     'ext4_ext_insert_extent',
     (v) =>
       v.fault(
-        'dead000000000110'.slice(v.arch === 'arm' ? 8 : 0),
+        v.arch === 'arm' ? 'dead0110' : 'dead000000000110',
         'ext4_ext_insert_extent',
         'ext4_ext_insert_extent ext4_ext_map_blocks ext4_map_blocks _ext4_get_block ext4_write_begin generic_perform_write ext4_buffered_write_iter @write',
       ),
@@ -288,8 +288,8 @@ export const faults: readonly Text[] = [
   ...texts('int3', ['5.4', '6.1'], 'trap', 'text_poke_bp_victim', (v) =>
     v.die([], 'int3: 0000', 'text_poke_bp_victim', 'text_poke_bp_victim @write'),
   ),
-  ...texts('alignment', ['5.15'], 'trap', 'cmpxchg_user', (v) =>
-    v.die([], 'alignment check: 0000', 'cmpxchg_user', 'cmpxchg_user @futex'),
+  ...texts('alignment', ['5.15'], 'trap', 'robust_list_x', (v) =>
+    v.die([], 'alignment check: 0000', 'robust_list_x', 'robust_list_x @futex'),
   ),
   ...texts('control-protection', ['6.1', '6.12'], 'cfi', 'shstk_victim', (v) =>
     v.die(
@@ -412,16 +412,10 @@ export const faults: readonly Text[] = [
       [`list_del corruption, ${v.data('e')}->next is LIST_POISON1 (dead000000000100)`],
     ),
   ),
-  ...texts('bug-list-add', ['5.10', '6.6'], 'list-corruption', 'wait_for_key_construction_x', (v) =>
-    v.bug(
-      'lib/list_debug.c:29',
-      '__list_add_valid',
-      '__list_add list_add_tail wait_for_key_construction_x @keyctl',
-      {},
-      [
-        `list_add corruption. prev->next should be next (${v.data('a')}), but was ${v.data('b')}. (prev=${v.data('c')}).`,
-      ],
-    ),
+  ...texts('bug-list-add', ['5.10', '6.6'], 'list-corruption', 'construct_key_x', (v) =>
+    v.bug('lib/list_debug.c:29', '__list_add_valid', '__list_add list_add_tail construct_key_x @keyctl', {}, [
+      `list_add corruption. prev->next should be next (${v.data('a')}), but was ${v.data('b')}. (prev=${v.data('c')}).`,
+    ]),
   ),
   ...texts('bug-list-work', ['5.4', '6.1'], 'list-corruption', 'ath9k_htc_txep', (v) =>
     v.bug(

@@ -33,8 +33,8 @@ export const hangs: readonly Text[] = [
   ...texts('rcu-self-arm64', ['5.15 arm64', '6.6 arm64'], 'rcu-stall', 'hns3_nic_service_x|hclge_reset_loop', (v) =>
     v.rcuSelf('hclge_reset_loop', 'hclge_reset_loop hns3_nic_service_x @work', { comm: 'kworker/1:1', pid: 71 }),
   ),
-  ...texts('rcu-self-softirq', ['4.19', '5.15', '6.6'], 'rcu-stall', 'ip6_rcv_x|nf_ct_scan_x', (v) =>
-    v.rcuSelf('nf_ct_scan_x', '<IRQ> nf_ct_scan_x nf_hook_slow ip6_rcv_x @rxnet'),
+  ...texts('rcu-self-softirq', ['4.19', '5.15', '6.6'], 'rcu-stall', 'ipvs_in_x|nf_ct_scan_x', (v) =>
+    v.rcuSelf('nf_ct_scan_x', '<IRQ> nf_ct_scan_x nf_hook_slow ipvs_in_x @rxnet'),
   ),
   ...texts(
     'rcu-other',
@@ -186,8 +186,8 @@ export const hangs: readonly Text[] = [
       '__schedule schedule schedule_preempt_disabled __mutex_lock mutex_lock_nested nbd_ioctl blkdev_ioctl @ioctl',
     ),
   ),
-  ...texts('hung-rwsem', ['4.14', '5.4', '6.6'], 'hung-task', 'iterate_supers_x', (v) =>
-    v.hung('__schedule schedule rwsem_down_read_slowpath down_read iterate_supers_x ksys_sync_x @sync'),
+  ...texts('hung-rwsem', ['4.14', '5.4', '6.6'], 'hung-task', 'iterate_supers', (v) =>
+    v.hung('__schedule schedule rwsem_down_read_slowpath down_read iterate_supers ksys_sync_x @sync'),
   ),
   ...texts('hung-io', ['4.14', '5.10', '6.6'], 'hung-task', 'ext4_bread_x', (v) =>
     v.hung(

@@ -37,7 +37,7 @@ export const locks: readonly Text[] = [
         'ieee80211_scan_x',
       ),
   ),
-  ...texts('circular-flush', ['4.14', '5.10', '6.6'], 'lockdep', 'ocfs2_shutdown_local_alloc|__flush_work', (v) =>
+  ...texts('circular-flush', ['5.4', '5.10', '6.6'], 'lockdep', 'ocfs2_shutdown_local_alloc|__flush_work', (v) =>
     v.circular(
       v.version < 500 ? 'flush_work' : '__flush_work',
       '__flush_work flush_work ocfs2_shutdown_local_alloc ocfs2_dismount_volume @umount',
@@ -156,7 +156,7 @@ export const locks: readonly Text[] = [
       'dump_stack print_bad_irq_dependency check_irq_usage check_prev_add __lock_acquire lock_acquire _raw_spin_lock io_poll_add_x aio_poll_x @io_uring',
     ),
   ]),
-  ...texts('unlock-balance', ['4.4', '4.14', '5.4', '6.6'], 'lockdep', 'rxrpc_recvmsg|release_sock', (v) => [
+  ...texts('unlock-balance', ['4.4', '4.14', '5.4', '6.6'], 'lockdep', 'rxrpc_recvmsg', (v) => [
     ...(v.version < 412
       ? ['=====================================', '[ BUG: bad unlock balance detected! ]']
       : ['=====================================', 'WARNING: bad unlock balance detected!']),
@@ -212,20 +212,20 @@ export const locks: readonly Text[] = [
       'dump_stack register_lock_class __lock_acquire lock_acquire del_timer_sync __cancel_work_timer cancel_delayed_work_sync brcmf_detach_x @usbgone @work',
     ),
   ]),
-  ...texts('wait-context', ['5.15', '6.6'], 'lockdep', 'kcov_remote_x', (v) => [
+  ...texts('wait-context', ['5.15', '6.6'], 'lockdep', 'usbmon_read_x', (v) => [
     '=============================',
     '[ BUG: Invalid wait context ]',
     `${v.release}.0 #1 Not tainted`,
     '-----------------------------',
     'sh/1395 is trying to lock:',
-    `${v.data('a')} (&s->seq){....}-{3:3}, at: ${v.symbol('kcov_remote_x')}`,
+    `${v.data('a')} (&s->seq){....}-{3:3}, at: ${v.symbol('usbmon_read_x')}`,
     'other info that might help us debug this:',
     'context-{5:5}',
     '1 lock held by sh/1395:',
     ` #0: ${v.data('b')} (&h->lock){....}-{2:2}, at: ${v.symbol('holder_fn')}`,
     'stack backtrace:',
     ...v.context(),
-    ...v.trace('dump_stack __lock_acquire.cold lock_acquire _raw_spin_lock kcov_remote_x @write'),
+    ...v.trace('dump_stack __lock_acquire.cold lock_acquire _raw_spin_lock usbmon_read_x @write'),
   ]),
   ...texts('nested', ['4.14', '6.1'], 'lockdep', 'ttm_bo_x', (v) => [
     '==================================',

@@ -357,7 +357,7 @@ export const sanitizers: readonly Text[] = [
   ...texts('dput-uaf', ['4.14', '5.10'], 'kasan', 'rpc_rmdir_depopulate', (v) =>
     v.kasan('use-after-free Read 4', 'dput', 'dput rpc_rmdir_depopulate rpc_remove_client_dir @umount'),
   ),
-  ...texts('iput-uaf', ['5.15', '6.6'], 'kasan', 'iput|ntfs_put_super', (v) =>
+  ...texts('iput-uaf', ['5.15', '6.6'], 'kasan', 'iput', (v) =>
     v.kasan('use-after-free Read 8', 'iput', 'iput ntfs_put_super generic_shutdown_super kill_block_super @umount'),
   ),
   ...texts('rhashtable-uaf', ['4.19', '6.1'], 'kasan', 'tipc_sk_lookup', (v) =>
@@ -415,11 +415,11 @@ export const sanitizers: readonly Text[] = [
   ...texts('work-item-uaf', ['4.14', '5.15', '6.6'], 'kasan', 'process_one_work', (v) =>
     v.kasan('use-after-free Read 8', 'process_one_work', '@work'),
   ),
-  ...texts('vsnprintf', ['4.14', '5.15'], 'kasan', 'ext4_error_inode_x', (v) =>
+  ...texts('vsnprintf', ['4.14', '5.15'], 'kasan', 'ext4_check_inode_x', (v) =>
     v.kasan(
       'slab-out-of-bounds Read 1',
       'string',
-      'string vsnprintf vscnprintf vprintk_store vprintk_emit vprintk_default _printk ext4_error_inode_x ext4_iget @stat',
+      'string vsnprintf vscnprintf vprintk_store vprintk_emit vprintk_default _printk ext4_check_inode_x ext4_iget @stat',
     ),
   ),
   ...texts('nla', ['5.4', '6.1'], 'kasan', 'nl802154_dump_x', (v) =>
@@ -450,12 +450,12 @@ export const sanitizers: readonly Text[] = [
     kmsan(v, 'uninit-value', 'ip6table_mangle_hook', 'ip6table_mangle_hook nf_hook_slow @sendto'),
   ),
   // ---- KCSAN
-  ...texts('kcsan', ['5.10', '6.1'], 'kcsan', 'tick_do_update_x', (v) =>
+  ...texts('kcsan', ['5.10', '6.1'], 'kcsan', 'vtime_update_x', (v) =>
     kcsan(
       v,
-      'tick_do_update_x',
+      'vtime_update_x',
       'tick_read_x',
-      'tick_do_update_x tick_nohz_update @hrtimer',
+      'vtime_update_x vtime_nohz_update @hrtimer',
       'tick_read_x ktime_user @read',
     ),
   ),

@@ -232,7 +232,7 @@ export const warnings: readonly Text[] = [
   ...texts('kthread-create', ['5.10'], 'WARN', 'dvb_start_x', (v) =>
     v.warn('kernel/kthread.c:75', 'kthread_stop', 'dvb_start_x @open'),
   ),
-  ...texts('irq-warn', ['4.14', '6.1'], 'WARN', 'free_irq|uart_shutdown_x', (v) =>
+  ...texts('irq-warn', ['4.14', '6.1'], 'WARN', 'free_irq', (v) =>
     v.warn(
       'kernel/irq/manage.c:1925',
       'free_irq',
@@ -254,11 +254,11 @@ export const warnings: readonly Text[] = [
       'do not call blocking ops when !TASK_RUNNING; state=1 set at [<ffffffff81000000>] prepare_to_wait+0x1/0x20',
     ),
   ),
-  ...texts('mutex-owner-warn', ['4.9'], 'WARN', 'debug_mutex_user_x', (v) =>
+  ...texts('mutex-owner-warn', ['4.9'], 'WARN', 'w1_search_x', (v) =>
     v.warn(
       'kernel/locking/mutex-debug.c:80',
       'debug_mutex_unlock',
-      '__mutex_unlock_slowpath mutex_unlock debug_mutex_user_x @write',
+      '__mutex_unlock_slowpath mutex_unlock w1_search_x @write',
       'DEBUG_LOCKS_WARN_ON(lock->owner != current)',
     ),
   ),
@@ -270,7 +270,7 @@ export const warnings: readonly Text[] = [
       'percpu ref (css_release) <= 0 (-1) after switching to atomic',
     ),
   ),
-  ...texts('skb-warn', ['4.14', '5.15', '6.6'], 'WARN', 'skb_try_coalesce|ip6_append_x', (v) =>
+  ...texts('skb-warn', ['4.14', '5.15', '6.6'], 'WARN', 'skb_try_coalesce', (v) =>
     v.warn('net/core/skbuff.c:5278', 'skb_try_coalesce', 'ip6_append_x @sendto'),
   ),
   ...texts('copy-warn', ['4.19', '6.1'], 'WARN', 'bpf_test_x', (v) =>
@@ -309,8 +309,8 @@ export const warnings: readonly Text[] = [
   ...texts('chain-warn', ['5.4', '6.1'], 'WARN', 'notifier_user_x', (v) =>
     v.warn('kernel/notifier.c:28', 'notifier_chain_register', 'raw_notifier_chain_register notifier_user_x @insmod'),
   ),
-  ...texts('cpu-hotplug', ['5.4'], 'WARN', 'static_key_user_x', (v) =>
-    v.warn('kernel/jump_label.c:200', 'static_key_slow_inc', 'static_key_user_x @setsockopt'),
+  ...texts('cpu-hotplug', ['5.4'], 'WARN', 'sctp_option_x', (v) =>
+    v.warn('kernel/jump_label.c:200', 'static_key_slow_inc', 'sctp_option_x @setsockopt'),
   ),
   ...texts('once-thread', ['6.1', '6.19'], 'WARN', 'nft_setelem_x', (v) =>
     v.warn('net/netfilter/nf_tables_api.c:6000', 'nft_setelem_x', 'nf_tables_commit_x nfnetlink_rcv_batch @netlink'),
