@@ -5,14 +5,8 @@
 import { assertNever, FormatError, NotFoundError, UsageError } from '../base/errors.ts';
 import { integerTypes } from './c_base_type.ts';
 import { typeText } from './c_declaration.ts';
-import {
-  type BinaryOperator,
-  type Expression,
-  parseExpression,
-  parseTypeName,
-  type TypeNames,
-  type UnaryOperator,
-} from './c_expression_parser.ts';
+import { type BinaryOperator, type Expression, parseExpression, type UnaryOperator } from './c_expression_parser.ts';
+import { parseTypeName, type TypeNames } from './c_type_parser.ts';
 import { KernelObject, type ObjectContext } from './object.ts';
 import { type IntType, type PointerType, sizeOf, strip, type Type } from './type.ts';
 

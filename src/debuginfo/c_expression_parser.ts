@@ -1,8 +1,9 @@
 // C expressions as trees: a parser by operator precedence. Which names are types it asks as it goes, since
 // C cannot be parsed without knowing them.
-import { NotFoundError, UsageError } from '../base/errors.ts';
-import { baseTypeName, integerTypes, isBaseTypeWord } from './c_base_type.ts';
-import { type Token, tokens } from './c_expression_lexer.ts';
+import { UsageError } from '../base/errors.ts';
+import { integerTypes } from './c_base_type.ts';
+import { tokens } from './c_lexer.ts';
+import { CTypeParser, type TypeNames } from './c_type_parser.ts';
 import type { Type } from './type.ts';
 
 export type UnaryOperator = '+' | '-' | '!' | '~' | '*' | '&';
@@ -45,14 +46,6 @@ export type Expression =
   | { readonly kind: 'sizeof'; readonly operand: Expression }
   | { readonly kind: 'sizeof-type'; readonly type: Type };
 
-/** What the parser asks about names. */
-export interface TypeNames {
-  /** The type of a name that stands alone (a typedef, or a tag that nothing else has), or null. */
-  typeOfName(name: string): Type | null;
-  /** `struct x`, `union x`, `enum x`, or null. */
-  tagged(name: string): Type | null;
-}
-
 /** C's precedences; `@` (gdb: so many elements from here on) stands where gdb has it. */
 const precedences: Readonly<Record<string, number>> = {
   ',': 1,
@@ -78,7 +71,6 @@ const precedences: Readonly<Record<string, number>> = {
   '%': 13,
 };
 const unaryPrecedence = 14;
-const maxDepth = 200;
 
 /** @throws UsageError for what is no C expression; NotFoundError for a type that is not there */
 export function parseExpression(text: string, names: TypeNames): Expression {
@@ -88,29 +80,7 @@ export function parseExpression(text: string, names: TypeNames): Expression {
   return result;
 }
 
-/** The type that `struct page *`, `unsigned long`, `u32 [4]` names. @throws UsageError, NotFoundError as `parseExpression` */
-export function parseTypeName(text: string, names: TypeNames): Type {
-  const parser = new Parser(tokens(text), names);
-  const result = parser.typeName();
-  parser.end();
-  return result;
-}
-
-class Parser {
-  private readonly tokens: readonly Token[];
-  private readonly names: TypeNames;
-  private next = 0;
-  private depth = 0;
-
-  constructor(tokens: readonly Token[], names: TypeNames) {
-    this.tokens = tokens;
-    this.names = names;
-  }
-
-  end(): void {
-    if (this.token.kind !== 'end') throw this.unexpected();
-  }
-
+class Parser extends CTypeParser {
   expression(minimum: number): Expression {
     this.deeper();
     let left = this.unary();
@@ -223,156 +193,6 @@ class Parser {
     }
     this.next--;
     throw this.unexpected('a value');
-  }
-
-  /** A type as casts and `sizeof` have it: base, then pointers, arrays and functions without a name. */
-  typeName(): Type {
-    this.deeper();
-    const type = this.abstractDeclarator(this.baseType());
-    this.depth--;
-    return type;
-  }
-
-  private baseType(): Type {
-    const qualifiers: ('const' | 'volatile')[] = [];
-    const words: string[] = [];
-    let type: Type | null = null;
-    for (;;) {
-      const { token } = this;
-      if (token.kind !== 'name' || token.quoted) break;
-      const { text } = token;
-      if (text === 'const' || text === 'volatile') qualifiers.push(text);
-      else if (type === null && isBaseTypeWord(text)) words.push(text);
-      else if (type !== null || words.length > 0) break;
-      else if (text === 'struct' || text === 'union' || text === 'enum') type = this.tagged(text);
-      else type = this.named(text);
-      this.next++;
-    }
-    if (words.length > 0) {
-      const name = baseTypeName(words.join(' '));
-      type = integerTypes.get(name) ?? this.names.typeOfName(name);
-      if (type === null) throw new NotFoundError('type', name);
-    }
-    if (type === null) throw this.unexpected('a type');
-    for (const kind of new Set(qualifiers)) type = { kind, target: type };
-    return type;
-  }
-
-  private tagged(tag: string): Type {
-    const token = this.tokens[this.next + 1];
-    if (token?.kind !== 'name') {
-      this.next++;
-      throw this.unexpected(`the name of a ${tag}`);
-    }
-    this.next++;
-    const type = this.names.tagged(`${tag} ${token.text}`);
-    if (type === null) throw new NotFoundError('type', `${tag} ${token.text}`);
-    return type;
-  }
-
-  private named(name: string): Type {
-    if (name === 'void') return { kind: 'void' };
-    const type = integerTypes.get(name) ?? this.names.typeOfName(name);
-    if (type === null) throw new NotFoundError('type', name);
-    return type;
-  }
-
-  private abstractDeclarator(base: Type): Type {
-    let type = base;
-    while (this.take('*')) {
-      type = { kind: 'pointer', size: 8, target: type };
-      for (; this.isName('const') || this.isName('volatile') || this.isName('restrict'); this.next++) {
-        type = { kind: this.token.text as 'const' | 'volatile' | 'restrict', target: type };
-      }
-    }
-    // `(*)(int)`, `(*)[4]`: the stars apply to what follows the parentheses.
-    let stars = 0;
-    if (this.isOperator('(') && this.isOperator('*', 1)) {
-      this.next++;
-      while (this.take('*')) stars++;
-      this.expect(')');
-    }
-    type = this.suffixes(type);
-    for (; stars > 0; stars--) type = { kind: 'pointer', size: 8, target: type };
-    return type;
-  }
-
-  private suffixes(element: Type): Type {
-    if (this.take('(')) {
-      const parameters: { name: string; type: Type }[] = [];
-      let variadic = false;
-      while (!this.take(')')) {
-        if (this.take('...')) variadic = true;
-        else parameters.push({ name: '', type: this.typeName() });
-        if (!this.isOperator(')')) this.expect(',');
-      }
-      const none = parameters.length === 1 && parameters[0]!.type.kind === 'void';
-      return { kind: 'function', returns: element, parameters: none ? [] : parameters, variadic };
-    }
-    if (!this.take('[')) return element;
-    const { token } = this;
-    let length = 0;
-    if (token.kind === 'number') {
-      if (token.value > 0x7fff_ffffn) throw new UsageError(`array length is too large: ${token.text}`);
-      length = Number(token.value);
-      this.next++;
-    }
-    this.expect(']');
-    return { kind: 'array', element: this.suffixes(element), length };
-  }
-
-  private isTypeAt(index: number): boolean {
-    const token = this.tokens[index];
-    if (token?.kind !== 'name' || token.quoted) return false;
-    switch (token.text) {
-      case 'struct':
-      case 'union':
-      case 'enum':
-      case 'const':
-      case 'volatile':
-      case 'void':
-        return true;
-      default:
-        return isBaseTypeWord(token.text) || integerTypes.has(token.text) || this.names.typeOfName(token.text) !== null;
-    }
-  }
-
-  private get token(): Token {
-    return this.tokens[Math.min(this.next, this.tokens.length - 1)]!;
-  }
-
-  private isOperator(text: string, ahead = 0): boolean {
-    const token = this.tokens[this.next + ahead];
-    return token?.kind === 'operator' && token.text === text;
-  }
-
-  private isName(text: string): boolean {
-    return this.token.kind === 'name' && this.token.text === text;
-  }
-
-  private take(text: string): boolean {
-    if (!this.isOperator(text)) return false;
-    this.next++;
-    return true;
-  }
-
-  private expect(text: string): void {
-    if (!this.take(text)) throw this.unexpected(text);
-  }
-
-  private deeper(): void {
-    if (++this.depth > maxDepth) throw new UsageError('expression is nested too deep');
-  }
-
-  private unexpected(wanted?: string): UsageError {
-    const { token } = this;
-    if (token.kind === 'operator' && /^[^=!<>]*=$|^(<<|>>)=$/.test(token.text)) {
-      return new UsageError('a dump cannot be changed: no assignments');
-    }
-    const found = token.kind === 'end' ? token.text : `\`${token.text}'`;
-    return new UsageError(
-      `${wanted === undefined ? '' : `expected ${wanted}, found `}${wanted === undefined ? `unexpected ${found}` : found}`,
-    );
   }
 }
 

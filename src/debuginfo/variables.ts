@@ -1,11 +1,13 @@
 // Types of the kernel's global variables. BTF has only per-CPU ones on most kernels (all of them where
 // pahole encoded global variables, 6.13 and later), so the well-known others are declared here. A name
 // that a kernel does not have costs nothing.
+import { parseTypeName } from './c_type_parser.ts';
 import type { DebugInfo, DebugInfoKind } from './debug_info.ts';
 import { perCpuVariables } from './percpu_variables.ts';
-import type { Type, TypeSource } from './type.ts';
+import { strip, type Type, type TypeSource } from './type.ts';
 
-const declared: Record<string, string> = {
+/** C type by name; an array without a length is as long as its symbol. */
+export const wellKnownTypes: Readonly<Record<string, string>> = {
   init_task: 'struct task_struct',
   init_mm: 'struct mm_struct',
   init_uts_ns: 'struct uts_namespace',
@@ -461,7 +463,7 @@ export const wellKnownVariables: DebugInfoKind = {
  * The declared type of a well-known variable, or null. Arrays declared without a length get length 0.
  */
 export function declaredType(types: TypeSource, name: string): Type | null {
-  const table = [declared, perCpuVariables].find((table) => Object.hasOwn(table, name));
+  const table = [wellKnownTypes, perCpuVariables].find((table) => Object.hasOwn(table, name));
   const text = table?.[name] ?? null;
   return text === null ? null : parseDeclared(types, text);
 }
@@ -512,19 +514,22 @@ function knownType(name: string): Type | null {
   return Object.hasOwn(knownTypes, name) ? knownTypes[name]! : null;
 }
 
-/** A type written as `struct x`, `u64`, `char *[]`, `const char[]`, `unsigned long[3]`; null if the kernel has no such type. */
-export function parseDeclared(types: TypeSource, text: string): Type | null {
-  const match = /^(.*?)\s*(\**)\s*(?:\[(\d*)\])?$/.exec(text.trim());
-  if (match === null) return null;
-  const [, qualified, stars, length] = match;
-  const [, qualifier, base] = /^(?:(const|volatile) )?(.*)$/.exec(qualified!)!;
-  let type: Type | null = base === 'void' ? { kind: 'void' } : (types.find(base!) ?? knownType(base!));
-  if (type === null) {
-    // a pointer to a type that the kernel's types lack is still a pointer
-    if (stars === '') return null;
-    type = { kind: 'void' };
-  }
-  if (qualifier === 'const' || qualifier === 'volatile') type = { kind: qualifier, target: type };
-  for (let i = 0; i < stars!.length; i++) type = { kind: 'pointer', size: 8, target: type };
-  return length === undefined ? type : { kind: 'array', element: type, length: Number(length === '' ? 0 : length) };
+/**
+ * A type as the table has it: `struct x`, `u64`, `char *[]`, `const char[]`, `unsigned long[3]`. Null if this kernel has
+ * no such type; a pointer to a type that it lacks is still a pointer.
+ */
+function parseDeclared(types: TypeSource, text: string): Type | null {
+  const named = (name: string): Type => types.find(name) ?? knownType(name) ?? unknownType(name);
+  const type = parseTypeName(text, { typeOfName: named, tagged: named });
+  return isIncomplete(type) ? null : type;
+}
+
+function unknownType(name: string): Type {
+  const [, tag = 'struct', bare = name] = /^(struct|union|enum) (.*)$/.exec(name) ?? [];
+  return { kind: 'incomplete', tag: tag as 'struct' | 'union' | 'enum', name: bare };
+}
+
+function isIncomplete(type: Type): boolean {
+  const t = strip(type);
+  return t.kind === 'incomplete' || (t.kind === 'array' && isIncomplete(t.element));
 }

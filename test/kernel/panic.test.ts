@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NotFoundError } from '../../src/base/errors.ts';
-import { parseDeclared } from '../../src/debuginfo/variables.ts';
 import { cpuNote } from '../../src/kernel/backtrace.ts';
 import { crashedCpu, crashedTask, taints } from '../../src/kernel/panic.ts';
 import { readCpus } from '../../src/kernel/percpu.ts';
@@ -111,15 +110,6 @@ describe('a kernel without BTF', () => {
     };
     const three = [0, 1, 2];
     assert.deepEqual(readCpus(kernel.session), { possible: three, present: three, online: three, running: three });
-  });
-
-  test('knows no type that could differ from kernel to kernel', () => {
-    const { types } = new SyntheticKernel('');
-    for (const name of ['struct task_struct', 'struct list_head', 'cpumask_t', 'pid_t[', 'enum system_states']) {
-      assert.equal(parseDeclared(types, name), null, name);
-    }
-    assert.equal(parseDeclared(types, 'unsigned long[3]')?.kind, 'array');
-    assert.equal(parseDeclared(types, 'struct task_struct *')?.kind, 'pointer');
   });
 });
 

@@ -5,93 +5,85 @@
 //     struct task { int pid; char comm[16]; unsigned on_rq : 2; struct list_head tasks; };
 //   `)
 //
-// Laid out as gcc does on x86_64. Base types are those of the kernel (u8 ... u64, long, char, bool).
-import type { EnumType, IntType, Member, Type, TypeSource } from '../../src/debuginfo/type.ts';
+// The product's parser reads the types; what is between braces is read, and laid out as gcc does on x86_64, here.
+import { integerTypes } from '../../src/debuginfo/c_base_type.ts';
+import { tokens } from '../../src/debuginfo/c_lexer.ts';
+import { CTypeParser } from '../../src/debuginfo/c_type_parser.ts';
+import type { EnumType, Member, Type, TypeSource } from '../../src/debuginfo/type.ts';
 import { sizeOf, strip } from '../../src/debuginfo/type.ts';
 
-const int = (name: string, size: number, signed: boolean, encoding: IntType['encoding'] = 'integer'): IntType => ({
+const int = (name: string, size: number, signed: boolean): Type => ({
   kind: 'int',
   name,
   size,
   signed,
-  encoding,
+  encoding: 'integer',
 });
 
-const baseTypes: readonly IntType[] = [
-  int('char', 1, true, 'char'),
-  int('bool', 1, false, 'bool'),
-  int('u8', 1, false),
-  int('u16', 2, false),
-  int('u32', 4, false),
-  int('u64', 8, false),
-  int('s64', 8, true),
-  int('short', 2, true),
-  int('int', 4, true),
-  int('unsigned int', 4, false),
-  int('unsigned', 4, false),
-  int('long', 8, true),
-  int('unsigned long', 8, false),
-  int('pid_t', 4, true),
+/** Types of the kernel that have no definition here, beside C's own. */
+const kernelTypes: readonly (readonly [name: string, type: Type])[] = [
+  ['bool', integerTypes.get('_Bool')!],
+  ...(['u8', 'u16', 'u32', 'u64'] as const).map((name, i) => [name, int(name, 2 ** i, false)] as const),
+  ['s64', int('s64', 8, true)],
+  ['pid_t', int('pid_t', 4, true)],
 ];
 
 /** Types of the declarations, by name as the kernel's are found. */
 export function parseCTypes(source: string): TypeSource {
-  return new Parser(source).parse();
+  return new DeclarationParser(source).declarations();
 }
 
-class Parser {
-  private readonly tokens: string[];
-  private at = 0;
-  private readonly named = new Map<string, Type>(baseTypes.map((type) => [type.name, type]));
+class DeclarationParser extends CTypeParser {
+  private readonly known: Map<string, Type>;
 
   constructor(source: string) {
-    this.tokens = source.replace(/\/\/.*$/gm, '').match(/\w+|[{}()[\];:,*=]/g) ?? [];
+    const known = new Map<string, Type>([...integerTypes, ...kernelTypes]);
+    const find = (name: string): Type | null => known.get(name) ?? null;
+    super(tokens(source.replace(/\/\/.*$/gm, '')), { typeOfName: find, tagged: find });
+    this.known = known;
   }
 
-  parse(): TypeSource {
-    while (this.at < this.tokens.length) {
-      if (this.accept('typedef')) {
-        const target = this.type();
-        const name = this.next();
-        this.named.set(name, { kind: 'typedef', name, target });
-      } else this.type();
+  declarations(): TypeSource {
+    while (this.token.kind !== 'end') {
+      const isTypedef = this.isName('typedef');
+      if (isTypedef) this.next++;
+      const base = this.baseType();
+      if (isTypedef) {
+        const { name, type } = this.declarator(base, true);
+        this.known.set(name, { kind: 'typedef', name, target: type });
+      }
       this.expect(';');
     }
-    const { named } = this;
+    const { known } = this;
+    return { find: (name) => known.get(name) ?? known.get(`struct ${name}`) ?? null, all: () => known.values() };
+  }
+
+  /** What follows `struct`, `union` or `enum`; ends on its last word. */
+  protected override tagged(tag: 'struct' | 'union' | 'enum'): Type {
+    this.next++;
+    const { token } = this;
+    const name = token.kind === 'name' ? token.text : '';
+    if (name === '') this.next--;
+    if (!this.isOperator('{', 1)) return this.known.get(`${tag} ${name}`) ?? this.declaredLater(tag, name);
+    this.next += 2;
+    const type = tag === 'enum' ? this.enumeration(name) : this.compound(tag, name);
+    if (name !== '') this.known.set(`${tag} ${name}`, type);
+    return type;
+  }
+
+  /** What is declared later is looked up when asked for. */
+  private declaredLater(tag: 'struct' | 'union' | 'enum', name: string): Type {
+    const { known } = this;
     return {
-      find: (name) => named.get(name) ?? named.get(`struct ${name}`) ?? null,
-      all: () => named.values(),
+      kind: 'typedef',
+      name,
+      get target(): Type {
+        return known.get(`${tag} ${name}`) ?? { kind: 'incomplete', tag, name };
+      },
     };
   }
 
-  private type(): Type {
-    this.accept('const');
-    const word = this.next();
-    if (word === 'void') return { kind: 'void' };
-    if (word === 'struct' || word === 'union') return this.compound(word);
-    if (word === 'enum') return this.enumeration();
-    const long = word === 'unsigned' && /^(int|long)$/.test(this.tokens[this.at] ?? '');
-    const name = long ? `unsigned ${this.next()}` : word;
-    const found = this.named.get(name);
-    if (found === undefined) throw new Error(`no such type: ${name}`);
-    return found;
-  }
-
-  private compound(kind: 'struct' | 'union'): Type {
-    const name = this.tokens[this.at] === '{' ? '' : this.next();
-    if (!this.accept('{')) {
-      const known = this.named.get(`${kind} ${name}`);
-      if (known !== undefined) return known;
-      // what is declared later is looked up when asked for
-      const { named } = this;
-      return {
-        kind: 'typedef',
-        name,
-        get target(): Type {
-          return named.get(`${kind} ${name}`) ?? { kind: 'incomplete', tag: kind, name };
-        },
-      };
-    }
+  private compound(kind: 'struct' | 'union', name: string): Type {
     const members: Member[] = [];
     let bits = 0;
     let largest = 1;
@@ -108,66 +100,34 @@ class Parser {
       size = Math.max(size, Math.ceil(bits / 8));
       members.push({ name: member, type, bitOffset: start, bitSize });
     };
-    while (!this.accept('}')) {
-      const base = this.type();
-      if (this.accept(';')) {
-        place('', base, 0); // an anonymous struct or union
-        continue;
-      }
+    while (!this.isOperator('}')) {
+      const base = this.baseType();
       do {
-        const { name: member, type } = this.declarator(base);
-        place(member, type, this.accept(':') ? Number(this.next()) : 0);
-      } while (this.accept(','));
+        const { name: member, type } = this.declarator(base, true);
+        place(member, type, this.take(':') ? this.number() : 0);
+      } while (this.take(','));
       this.expect(';');
     }
-    const type: Type = { kind, name, size: Math.ceil(size / largest) * largest, members };
-    if (name !== '') this.named.set(`${kind} ${name}`, type);
-    return type;
+    return { kind, name, size: Math.ceil(size / largest) * largest, members };
   }
 
-  private declarator(base: Type): { name: string; type: Type } {
-    let type = base;
-    while (this.accept('*')) type = { kind: 'pointer', size: 8, target: type };
-    const name = this.next();
-    const lengths: number[] = [];
-    while (this.accept('[')) {
-      lengths.push(this.tokens[this.at] === ']' ? 0 : Number(this.next()));
-      this.expect(']');
-    }
-    for (const length of lengths.reverse()) type = { kind: 'array', element: type, length };
-    return { name, type };
-  }
-
-  private enumeration(): Type {
-    const name = this.tokens[this.at] === '{' ? '' : this.next();
-    if (!this.accept('{')) return this.named.get(`enum ${name}`)!;
+  private enumeration(name: string): EnumType {
     const values: { name: string; value: bigint }[] = [];
-    while (!this.accept('}')) {
-      const enumerator = this.next();
-      const value = this.accept('=') ? BigInt(this.next()) : (values.at(-1)?.value ?? -1n) + 1n;
+    while (!this.isOperator('}')) {
+      const enumerator = this.token.text;
+      this.next++;
+      const value = this.take('=') ? BigInt(this.number()) : (values.at(-1)?.value ?? -1n) + 1n;
       values.push({ name: enumerator, value });
-      this.accept(',');
+      if (!this.isOperator('}')) this.expect(',');
     }
-    const type: EnumType = { kind: 'enum', name, size: 4, signed: false, values };
-    this.named.set(`enum ${name}`, type);
-    return type;
+    return { kind: 'enum', name, size: 4, signed: false, values };
   }
 
-  private next(): string {
-    const token = this.tokens[this.at++];
-    if (token === undefined) throw new Error('C declarations end in the middle');
-    return token;
-  }
-
-  private accept(token: string): boolean {
-    if (this.tokens[this.at] !== token) return false;
-    this.at++;
-    return true;
-  }
-
-  private expect(token: string): void {
-    const found = this.next();
-    if (found !== token) throw new Error(`expected ${token}, found ${found} at token ${this.at}`);
+  private number(): number {
+    const { token } = this;
+    if (token.kind !== 'number') throw this.unexpected('a number');
+    this.next++;
+    return Number(token.value);
   }
 }
 

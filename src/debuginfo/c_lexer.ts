@@ -1,4 +1,4 @@
-// C expressions cut into words. Single quotes hold a character, or, as in gdb, a symbol's name that C
+// C text cut into words. Single quotes hold a character, or, as in gdb, a symbol's name that C
 // could not spell: 'level.3'.
 import { UsageError } from '../base/errors.ts';
 
@@ -18,7 +18,7 @@ export type Token =
 const maxLength = 16 * 1024;
 /** Longest first. */
 const operators =
-  '<<= >>= ... -> ++ -- << >> <= >= == != && || += -= *= /= %= &= |= ^= :: ( ) [ ] { } . , ? : ~ ! @ + - * / % & | ^ < > ='.split(
+  '<<= >>= ... -> ++ -- << >> <= >= == != && || += -= *= /= %= &= |= ^= :: ( ) [ ] { } . , ; ? : ~ ! @ + - * / % & | ^ < > ='.split(
     ' ',
   );
 const escapes: Readonly<Record<string, number>> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, e: 27 };
