@@ -18,10 +18,10 @@ export class Tally {
   }
 
   /** A difference that has a cause outside the program under test. */
-  moved(why: string): void {
-    this.compared++;
-    this.explained++;
-    this.reasons.set(why, (this.reasons.get(why) ?? 0) + 1);
+  moved(why: string, count = 1): void {
+    this.compared += count;
+    this.explained += count;
+    this.reasons.set(why, (this.reasons.get(why) ?? 0) + count);
   }
 
   fault(what: string): void {

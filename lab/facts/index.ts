@@ -8,6 +8,7 @@ import { modules, moduleUsers } from './modules.ts';
 import { mounts } from './mounts.ts';
 import { devices, sockets } from './network.ts';
 import { outOfMemory } from './out_of_memory.ts';
+import { pageFrames } from './page_frames.ts';
 import { files, mappings } from './processes_insides.ts';
 import { limits, memory, processArguments, startTimes } from './ps_options.ts';
 import { stacks } from './stacks.ts';
@@ -38,6 +39,7 @@ export const facts: readonly Fact[] = [
   symbols,
   totals,
   slabs,
+  pageFrames,
   mounts,
   files,
   mappings,

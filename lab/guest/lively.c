@@ -3,6 +3,7 @@
  *
  *   lively              threads of several names, files, pipes, sockets, timers, mappings
  *   lively sockets N    N listening, N connected TCP pairs, N unix stream pairs, N UDP sockets
+ *   lively pages        memory of every kind: huge, shared, locked, broken
  *   lively block N      N threads and N child processes that wait for /proc/perish's mutex
  */
 #include <arpa/inet.h>
@@ -156,6 +157,54 @@ static void one_of_each(void)
 		_exit(3); /* nobody waits for it: a zombie */
 }
 
+static char *memory(size_t size, int flags, int fd)
+{
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+
+	if (at == MAP_FAILED) {
+		perror("lively: pages");
+		return NULL;
+	}
+	return at;
+}
+
+static char *filled(char *at, size_t size)
+{
+	return at ? memset(at, 7, size) : NULL;
+}
+
+/* What a kernel does not have, it is told of and goes without. */
+static void every_kind_of_page(void)
+{
+	const size_t huge = 2 << 20;
+	int shared = memfd_create("lively-pages", 0);
+	char *at;
+
+	filled(memory(2 * huge, MAP_PRIVATE | MAP_HUGETLB, -1), 2 * huge);
+	/* transparent huge pages: whole ones, and one of which a part is given back */
+	if ((at = memory(6 * huge, MAP_PRIVATE, -1))) {
+		at += huge - (unsigned long)at % huge;
+		madvise(at, 4 * huge, 14 /* MADV_HUGEPAGE */);
+		filled(at, 4 * huge);
+		munmap(at + huge / 2, 65536);
+		if (fork() == 0)
+			for (;;)
+				pause(); /* maps them, too */
+	}
+	if (!ftruncate(shared, 3 << 20))
+		filled(memory(3 << 20, MAP_SHARED, shared), 3 << 20);
+	if (filled(at = memory(1 << 20, MAP_PRIVATE, -1), 1 << 20))
+		mlock(at, 1 << 20);
+	/* pages taken out of use: softly, and by a process that dies of it */
+	if (filled(at = memory(65536, MAP_PRIVATE, -1), 65536) && madvise(at + 8192, 4096, 101 /* MADV_SOFT_OFFLINE */))
+		perror("lively: soft offline");
+	if (fork() == 0) {
+		if (filled(at = memory(65536, MAP_PRIVATE, -1), 65536))
+			madvise(at + 4096, 4096, 100 /* MADV_HWPOISON */);
+		_exit(0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int count = argc > 2 ? atoi(argv[2]) : 0;
@@ -164,6 +213,8 @@ int main(int argc, char **argv)
 	setrlimit(RLIMIT_NOFILE, &files);
 	if (argc < 2)
 		one_of_each();
+	else if (!strcmp(argv[1], "pages"))
+		every_kind_of_page();
 	else if (!strcmp(argv[1], "sockets"))
 		for (int i = 0; i < count; i++) {
 			connection(listening(20000 + i), 20000 + i);

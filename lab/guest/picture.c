@@ -10,6 +10,7 @@
  *   DIR/addresses                      lines "INTERFACE FAMILY ADDRESS"
  *   DIR/sysctl                         lines "name=value"
  *   DIR/dmesg                          the kernel log, each line with its <level>
+ *   DIR/kpageflags                     lines "FIRST COUNT FLAGS": page frames with the same flags (hexadecimal)
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -225,6 +226,42 @@ static void addresses(void)
 	fclose(list);
 }
 
+/*
+ * The bits of /proc/kpageflags that say what a page is (include/uapi/linux/kernel-page-flags.h): LRU, SLAB, BUDDY, ANON,
+ * SWAPCACHE, SWAPBACKED, COMPOUND_HEAD and _TAIL, HUGE, HWPOISON, NOPAGE, KSM, THP, OFFLINE, ZERO_PAGE, PGTABLE,
+ * RESERVED, PRIVATE. The others change all the time.
+ */
+#define KIND_FLAGS (1ULL << 5 | 1ULL << 7 | 1ULL << 10 | 1ULL << 12 | 1ULL << 13 | 1ULL << 14 | 1ULL << 15 | 1ULL << 16 | \
+	1ULL << 17 | 1ULL << 19 | 1ULL << 20 | 1ULL << 21 | 1ULL << 22 | 1ULL << 23 | 1ULL << 24 | 1ULL << 26 | \
+	1ULL << 32 | 1ULL << 35)
+
+/* Nothing is written before all is read: to write takes pages. */
+static void page_frames(void)
+{
+	static struct { unsigned long long flags; unsigned int first, count; } runs[1 << 17];
+	unsigned int frame = 0, used = 0;
+	int in = open("/proc/kpageflags", O_RDONLY);
+	ssize_t n;
+	FILE *list;
+
+	while (in >= 0 && (n = read(in, buffer, sizeof(buffer))) >= 8)
+		for (unsigned long long *flags = (void *)buffer; n >= 8; n -= 8, flags++, frame++) {
+			if (!used || runs[used - 1].flags != (*flags & KIND_FLAGS)) {
+				if (used == sizeof(runs) / sizeof(runs[0]))
+					return; /* more than was expected: none rather than some */
+				runs[used].flags = *flags & KIND_FLAGS;
+				runs[used++].first = frame;
+			}
+			runs[used - 1].count++;
+		}
+	if (!used || !(list = create("kpageflags")))
+		return;
+	for (unsigned int i = 0; i < used; i++)
+		fprintf(list, "%x %x %llx\n", runs[i].first, runs[i].count, runs[i].flags);
+	fclose(list);
+	close(in);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const slow[] = {
@@ -256,6 +293,8 @@ int main(int argc, char **argv)
 			fwrite(buffer, 1, n, list);
 		fclose(list);
 	}
+	sync();
+	page_frames();
 	sync();
 	return 0;
 }

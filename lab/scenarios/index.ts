@@ -16,6 +16,7 @@ import nmi from './nmi.ts';
 import nmifault from './nmifault.ts';
 import nullWay from './null.ts';
 import oom from './oom.ts';
+import pages from './pages.ts';
 import panic from './panic.ts';
 import rcustall from './rcustall.ts';
 import rwsem from './rwsem.ts';
@@ -36,6 +37,7 @@ export const scenarios: readonly Scenario[] = [
   gpf,
   div,
   bug,
+  pages,
   panic,
   warn,
   atomic,

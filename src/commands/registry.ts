@@ -5,6 +5,7 @@ import { evaluate } from './code/eval.ts';
 import { sym } from './code/sym.ts';
 import type { Command } from './command.ts';
 import { btop, ptob } from './memory/btop.ts';
+import { frames } from './memory/frames.ts';
 import { pte } from './memory/pte.ts';
 import { ptov } from './memory/ptov.ts';
 import { rd } from './memory/rd.ts';
@@ -31,6 +32,7 @@ const alone = {
   btop,
   dis,
   eval: evaluate,
+  frames,
   list,
   log,
   mod,

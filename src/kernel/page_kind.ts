@@ -7,6 +7,7 @@
 // every other frame speaks for itself.
 import type { AddressSpace } from '../arch/address_space.ts';
 import { type Pfn, pfn as toPfn, type VirtAddr, virtAddr } from '../base/address.ts';
+import { unwatched, type Work } from '../base/work.ts';
 import type { Rows } from '../debuginfo/layout.ts';
 import type { TypeSource } from '../debuginfo/type.ts';
 import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
@@ -28,7 +29,8 @@ import { perKernel } from './per_kernel.ts';
  */
 export type PageKind = (typeof pageKinds)[number];
 
-const pageKinds = [
+/** Every kind, `none` first. */
+export const pageKinds = [
   'none',
   'free',
   'slab',
@@ -82,6 +84,17 @@ export function pageUse(word: number): PageUse {
   };
 }
 
+/** Page frames [first, first + count) of one use. Of blocks of order n, each starts at a multiple of 2^n. */
+export interface PageUseRun extends Omit<PageUse, 'tail'> {
+  readonly first: Pfn;
+  readonly count: number;
+}
+
+function runOf(first: number, end: number, word: number): PageUseRun {
+  const { kind, order, compound, private: hasPrivate, poisoned } = pageUse(word);
+  return { first: toPfn(first), count: end - first, kind, order, compound, private: hasPrivate, poisoned };
+}
+
 /** The kind that a word of `PageFrames.classify` says. */
 export function kindOf(word: number): PageKind {
   return pageKinds[word & kindMask]!;
@@ -89,6 +102,8 @@ export function kindOf(word: number): PageKind {
 
 /** `struct page`s read at a time. */
 const windowRows = 4096;
+/** Frames classified at a time for runs: their words take 128 KiB. */
+const runFrames = 65536;
 /** Largest order of a compound page believed: 16 GiB of 4 KiB pages. */
 const maxOrder = 22;
 
@@ -101,6 +116,7 @@ export class PageFrames {
   private readonly space: AddressSpace;
   /** The kinds that have a page type. */
   private readonly typed: readonly { readonly code: number; readonly mask: number; readonly value: number }[];
+  private readonly work: Work;
   private rows: PageRows | null = null;
   private pair: PageRows | null = null;
   // Address of the `struct page` of frame 0 of the run at hand, in halves.
@@ -117,8 +133,9 @@ export class PageFrames {
   private headEnd = 0;
   private headWord = 0;
 
-  private constructor(space: AddressSpace, model: MemoryModel, facts: PageFacts) {
+  private constructor(space: AddressSpace, model: MemoryModel, facts: PageFacts, work: Work) {
     this.space = space;
+    this.work = work;
     this.model = model;
     this.facts = facts;
     const codes = [
@@ -130,10 +147,20 @@ export class PageFrames {
     this.typed = codes.flatMap(([code, test]) => (test === null ? [] : [{ code, ...test }]));
   }
 
-  /** Null where the kernel does not tell enough. @param types null to work from VMCOREINFO alone */
-  static open(space: AddressSpace, model: MemoryModel, info: Vmcoreinfo, types: TypeSource | null): PageFrames | null {
+  /**
+   * Null where the kernel does not tell enough.
+   * @param types null to work from VMCOREINFO alone
+   * @param work charged a node a frame
+   */
+  static open(
+    space: AddressSpace,
+    model: MemoryModel,
+    info: Vmcoreinfo,
+    types: TypeSource | null,
+    work: Work = unwatched,
+  ): PageFrames | null {
     const facts = pageFacts(info, model.pageStructSize, types);
-    return facts === null ? null : new PageFrames(space, model, facts);
+    return facts === null ? null : new PageFrames(space, model, facts, work);
   }
 
   /**
@@ -150,6 +177,23 @@ export class PageFrames {
       else into.fill(OFFLINE, out, out + run.count);
     }
     return into;
+  }
+
+  /** What the page frames [from, to) were used for, as runs: ascending, and with no frame between them. */
+  *runs(from: Pfn, to: Pfn): Generator<PageUseRun> {
+    const words = new Uint16Array(Math.max(0, Math.min(runFrames, to - from)));
+    let open = null as { first: number; word: number } | null;
+    for (let at: number = from; at < to; at += words.length) {
+      const count = Math.min(words.length, to - at);
+      this.classify(toPfn(at), count, words);
+      for (let i = 0; i < count; i++) {
+        const word = words[i]! & ~TAIL;
+        if (word === open?.word) continue;
+        if (open !== null) yield runOf(open.first, at + i, open.word);
+        open = { first: at + i, word };
+      }
+    }
+    if (open !== null) yield runOf(open.first, to, open.word);
   }
 
   /** What one page frame was used for. For many, `classify` takes a hundredth of the time. */
@@ -204,6 +248,7 @@ export class PageFrames {
     for (let done = 0; done < count; done += windowRows) {
       const pfn = first + done;
       const many = Math.min(windowRows, count - done);
+      this.work.charge('nodes', many);
       this.rows = layout.read(this.space, this.pageAt(pfn), many, this.rows);
       this.classifyRows(this.rows, pfn, into, out + done);
     }
@@ -379,5 +424,5 @@ function isMask(low: number, high: number): boolean {
 /** The classifier of a kernel's page frames; null where the kernel does not tell enough. */
 export const pageFrames = perKernel((kernel) => {
   const model = memoryModel(kernel);
-  return model === null ? null : PageFrames.open(kernel.space, model, kernel.vmcoreinfo, kernel.types);
+  return model === null ? null : PageFrames.open(kernel.space, model, kernel.vmcoreinfo, kernel.types, kernel.work);
 });
