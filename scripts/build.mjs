@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 /** Packages that become part of the bundle; their licences go beside it. */
 const bundled = ['commander', 'hysnappy'];
 /** Packages that few runs need, which load them then. */
-const external = ['iced-x86', '@alexaltea/capstone-js', 'zstddec'];
+const external = ['iced-x86', '@alexaltea/capstone-js', 'zstddec', 'xz-decompress'];
 /** Node's modules that few runs need, and that take others with them. */
 const lazy = ['node:child_process', 'node:readline', 'node:crypto'];
 

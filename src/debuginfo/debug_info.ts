@@ -75,6 +75,11 @@ export interface FrameState {
   readonly cfa: VirtAddr | null;
   /** The kernel's own virtual memory. */
   readonly space: AddressSpace;
+  /**
+   * The frame that called this one, and the address there that it returns to: values that a function was called with
+   * are worked out from what its caller still has. Null where that is not known, or not called (interrupted).
+   */
+  readonly caller: { readonly at: VirtAddr; readonly frame: FrameState } | null;
 }
 
 /** Where a variable's value is. */

@@ -1,0 +1,201 @@
+// The DWARF sections of one ELF file, and what is shared by its units. Nothing is read before it is needed, and never
+// a whole section where that can be large.
+//
+//   .debug_info: unit | unit | ...     each a tree of entries, shaped by a table in .debug_abbrev
+//   .debug_aranges, DW_AT_ranges       address -> unit          (code_index.ts)
+//   .debug_line                        address -> file, line    (line_table.ts)
+//   .debug_loclists, .debug_frame      where variables and registers are
+import { FormatError } from '../../base/errors.ts';
+import type { ElfFile } from '../elf/elf_file.ts';
+import { Relocator, type SectionAddress } from '../elf/relocations.ts';
+import type { SectionBytes } from '../elf/section_bytes.ts';
+import { AbbreviationTable } from './abbreviations.ts';
+import type { LinkAddress } from './address.ts';
+import { Cursor } from './cursor.ts';
+import { type Die, dieIn } from './die.ts';
+import type { EntryUnit } from './entry_source.ts';
+import { readUnit, readUnits, type Unit, type UnitFile } from './unit.ts';
+
+/** Bytes of units kept at hand, together. The largest alone may have more. */
+const unitCache = 8 * 1024 * 1024;
+/** Tables of abbreviations kept. */
+const tableCache = 64;
+
+export class DwarfFile implements UnitFile {
+  readonly elf: ElfFile;
+  /** For messages. */
+  readonly what: string;
+  readonly info: SectionBytes;
+  /** What dwz moved out of several files into one that they share; null if there is none, or it is not there. */
+  readonly alternate: DwarfFile | null;
+  private readonly sections = new Map<string, SectionBytes | null>();
+  /** Widths of expressions: kernels that are analysed have 64 bits. */
+  readonly widths = { addressSize: 8, offsetSize: 4 } as const;
+  /** Where a section of a relocatable file was loaded; null for one that was not, and for other files. */
+  readonly addressOf: SectionAddress;
+  private readonly relocator: Relocator | null;
+  private readonly cursors = new Map<Unit, Cursor>();
+  private cursorBytes = 0;
+  private readonly tables = new Map<string, AbbreviationTable>();
+  private readonly starting = new Map<number, Unit>();
+  private known: { units: Unit[]; problem: FormatError | null } | null = null;
+  private signatures: Map<bigint, Unit> | null = null;
+
+  /**
+   * @param addressOf where the sections of a relocatable file were loaded; not asked of other files
+   * @throws FormatError for a file without debug information, or with sections that are cut off
+   */
+  constructor(elf: ElfFile, addressOf: SectionAddress = () => null, alternate: DwarfFile | null = null) {
+    this.elf = elf;
+    this.alternate = alternate;
+    this.addressOf = elf.kind === 'relocatable' ? addressOf : () => null;
+    this.relocator = elf.kind === 'relocatable' ? new Relocator(elf, addressOf) : null;
+    const info = this.section('.debug_info');
+    if (info === null) throw new FormatError(elf.path, 'has no debug information');
+    this.info = info;
+    this.what = info.what;
+  }
+
+  /** True for a file that has DWARF: a stripped one, or one with symbols only, has not. */
+  static isIn(elf: ElfFile): boolean {
+    return elf.sections.some(({ name, fileSize }) => /^\.z?debug_info$/.test(name) && fileSize > 0);
+  }
+
+  /** A section by its name, or null. @throws FormatError for one that is cut off or cannot be unpacked */
+  section(name: string): SectionBytes | null {
+    let content = this.sections.get(name);
+    if (content === undefined) {
+      const found = this.elf.section(name) ?? this.elf.section(name.replace('.debug_', '.zdebug_'));
+      content =
+        found === null || found.fileSize === 0
+          ? null
+          : this.relocator === null
+            ? this.elf.content(found)
+            : this.relocator.content(found);
+      this.sections.set(name, content);
+    }
+    return content;
+  }
+
+  /** @throws FormatError if it is not there */
+  needSection(name: string): SectionBytes {
+    const content = this.section(name);
+    if (content === null) throw new FormatError(this.elf.path, `has no section ${name}`);
+    return content;
+  }
+
+  /** @throws FormatError where dwz's file is not there */
+  needAlternate(): DwarfFile {
+    if (this.alternate === null) throw new FormatError(this.elf.path, 'refers to a file of dwz that is not there');
+    return this.alternate;
+  }
+
+  /** By ascending offset. */
+  get units(): readonly Unit[] {
+    this.known ??= readUnits(this);
+    return this.known.units;
+  }
+
+  /** What is wrong behind the last unit, or null. */
+  get problem(): FormatError | null {
+    this.known ??= readUnits(this);
+    return this.known.problem;
+  }
+
+  /** The unit that begins at an offset of .debug_info, without a look at any other. @throws FormatError */
+  unitStartingAt(offset: number): Unit {
+    let unit = this.starting.get(offset);
+    if (unit === undefined) {
+      unit = readUnit(this, offset);
+      this.starting.set(offset, unit);
+    }
+    return unit;
+  }
+
+  /** The unit that an offset of .debug_info lies in; null outside of all. */
+  unitAt(offset: number): Unit | null {
+    const { units } = this;
+    let low = 0;
+    let high = units.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (units[middle]!.end <= offset) low = middle + 1;
+      else high = middle;
+    }
+    const unit = units[low];
+    return unit !== undefined && unit.offset <= offset ? unit : null;
+  }
+
+  unitOf(offset: number): Unit {
+    const unit = this.unitAt(offset);
+    if (unit === null) throw new FormatError(this.what, `no unit at 0x${offset.toString(16)}`);
+    return unit;
+  }
+
+  /** @throws FormatError */
+  die(offset: number): Die {
+    return dieIn(this, offset);
+  }
+
+  typeUnit(signature: bigint): { unit: Unit; offset: number } {
+    if (this.signatures === null) {
+      this.signatures = new Map();
+      for (const unit of this.units) if (unit.signature !== null) this.signatures.set(unit.signature, unit);
+    }
+    const unit = this.signatures.get(signature);
+    if (unit === undefined) throw new FormatError(this.what, `no type with signature 0x${signature.toString(16)}`);
+    return { unit, offset: unit.offset + unit.typeAt };
+  }
+
+  cursorOf(unit: Unit): Cursor {
+    const known = this.cursors.get(unit);
+    if (known !== undefined) return known;
+    const bytes = this.info.read(unit.offset, unit.end - unit.offset);
+    const cursor = new Cursor(bytes, this.what);
+    this.cursors.set(unit, cursor);
+    this.cursorBytes += bytes.length;
+    for (const [oldest, { bytes: old }] of this.cursors) {
+      if (this.cursorBytes <= unitCache || oldest === unit) break;
+      this.cursors.delete(oldest);
+      this.cursorBytes -= old.length;
+    }
+    return cursor;
+  }
+
+  abbreviationsOf(unit: Unit): AbbreviationTable {
+    const { abbreviationsAt, version, addressSize, offsetSize } = unit;
+    const key = `${abbreviationsAt} ${version} ${addressSize} ${offsetSize}`;
+    let table = this.tables.get(key);
+    if (table === undefined) {
+      table = AbbreviationTable.read(this.needSection('.debug_abbrev'), abbreviationsAt, unit);
+      if (this.tables.size >= tableCache) this.tables.delete(this.tables.keys().next().value!);
+      this.tables.set(key, table);
+    }
+    return table;
+  }
+
+  string(offset: number): string {
+    return this.needSection('.debug_str').text(offset);
+  }
+
+  lineString(offset: number): string {
+    return this.needSection('.debug_line_str').text(offset);
+  }
+
+  indexedString(unit: EntryUnit, index: number): string {
+    // behind a header of 8 bytes (16 in the 64-bit format), where the unit does not say
+    const base = unit.bases.strings ?? (unit.offsetSize === 8 ? 16 : 8);
+    const section = this.needSection('.debug_str_offsets');
+    return this.string(
+      new Cursor(section.read(base + index * unit.offsetSize, unit.offsetSize), section.what).offset(unit.offsetSize),
+    );
+  }
+
+  indexedAddress(unit: EntryUnit, index: number): LinkAddress {
+    const base = unit.bases.addresses ?? 8;
+    const section = this.needSection('.debug_addr');
+    return new Cursor(section.read(base + index * unit.addressSize, unit.addressSize), section.what).address(
+      unit.addressSize,
+    );
+  }
+}

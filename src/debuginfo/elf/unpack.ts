@@ -1,0 +1,116 @@
+// Unpacking gzip, zlib, zstd and xz piece by piece and synchronously, whatever the size: what goes in and comes out is
+// a stream of short pieces.
+import * as zlib from 'node:zlib';
+import { FormatError, messageOf, UnsupportedError } from '../../base/errors.ts';
+import { xzUnpacker } from './unpack_xz.ts';
+import type { Emit, Unpacker } from './unpacker.ts';
+
+export type Packing = 'gzip' | 'zlib' | 'zstd' | 'xz';
+
+/** First bytes of packed files. */
+const starts: readonly (readonly [packing: Packing, magic: readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b, 8]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]],
+];
+
+/** How a file is packed, by its first bytes; null for one that is not. */
+export function packingOf(start: Uint8Array): Packing | null {
+  return starts.find(([, magic]) => magic.every((byte, i) => start[i] === byte))?.[0] ?? null;
+}
+
+/**
+ * Unpacks a stream.
+ * @param what names it in errors
+ * @param limit most bytes that may come out
+ * @returns the bytes that came out
+ * @throws FormatError for a stream that is damaged, cut or larger than the limit; UnsupportedError where the packing
+ *   cannot be undone in this installation
+ */
+export function unpackStream(
+  packing: Packing,
+  what: string,
+  pieces: Iterable<Uint8Array>,
+  emit: Emit,
+  limit: number,
+): number {
+  const unpacker = packing === 'xz' ? xzUnpacker() : new NodeUnpacker(packing);
+  let total = 0;
+  const counted: Emit = (bytes) => {
+    total += bytes.length;
+    if (total > limit) throw new FormatError(what, `unpacks to more than ${limit} bytes`);
+    emit(bytes);
+  };
+  try {
+    for (const piece of pieces) unpacker.push(piece, counted);
+    unpacker.end(counted);
+  } catch (error) {
+    if (error instanceof FormatError) throw error;
+    throw new FormatError(what, `cannot be unpacked (${packing}): ${messageOf(error)}`);
+  }
+  return total;
+}
+
+/** What Node's streams of zlib and zstd have inside, in Node 12 and later (lib/zlib.js, src/node_zlib.cc). */
+interface NativeHandle {
+  writeSync(
+    flush: number,
+    src: Uint8Array,
+    from: number,
+    length: number,
+    dst: Uint8Array,
+    at: number,
+    room: number,
+  ): void;
+  onerror?: (message: string) => void;
+}
+
+const roomSize = 1 << 18;
+const noFlush = 0; // Z_NO_FLUSH, and ZSTD_e_continue
+
+/** Node's decompressors by their native handle: what Node documents is asynchronous, or takes everything at once. */
+class NodeUnpacker implements Unpacker {
+  private readonly handle: NativeHandle;
+  /** After a write: bytes of room left, bytes not read. */
+  private readonly state: Uint32Array;
+  private readonly finish: number;
+  private readonly room = new Uint8Array(roomSize);
+  private problem: string | null = null;
+
+  constructor(packing: 'gzip' | 'zlib' | 'zstd') {
+    const createZstd: typeof zlib.createZstdDecompress | undefined = zlib.createZstdDecompress;
+    if (packing === 'zstd' && createZstd === undefined) throw new UnsupportedError('zstd', 'needs Node 22.15 or later');
+    const stream = packing === 'zstd' ? createZstd!() : packing === 'gzip' ? zlib.createGunzip() : zlib.createInflate();
+    const inside = stream as unknown as { _handle?: NativeHandle; _writeState?: Uint32Array };
+    if (typeof inside._handle?.writeSync !== 'function' || !(inside._writeState instanceof Uint32Array)) {
+      throw new UnsupportedError(packing, 'cannot be unpacked piece by piece with this Node');
+    }
+    this.handle = inside._handle;
+    this.state = inside._writeState;
+    this.finish = packing === 'zstd' ? zlib.constants.ZSTD_e_end : zlib.constants.Z_FINISH;
+    this.handle.onerror = (message) => {
+      this.problem = message;
+    };
+  }
+
+  push(piece: Uint8Array, emit: Emit): void {
+    this.write(noFlush, piece, emit);
+  }
+
+  end(emit: Emit): void {
+    this.write(this.finish, new Uint8Array(0), emit);
+  }
+
+  private write(flush: number, piece: Uint8Array, emit: Emit): void {
+    for (let at = 0; ; ) {
+      const { room } = this;
+      this.handle.writeSync(flush, piece, at, piece.length - at, room, 0, room.length);
+      if (this.problem !== null) throw new Error(this.problem);
+      const written = room.length - this.state[0]!;
+      const read = piece.length - at - this.state[1]!;
+      if (written > 0) emit(room.slice(0, written));
+      at += read;
+      if (written < room.length && (at === piece.length || read === 0)) return; // what is left is behind the stream's end
+    }
+  }
+}
