@@ -177,12 +177,12 @@ export const radixParams = {
   decimal: flag('d', 'numbers in decimal'),
 } as const;
 
-/** The radix by `radixParams`. */
+/** The radix by `radixParams`. @param session what the session shows numbers in: a context, or a renderer's view */
 export function radixOf(
-  context: CommandContext,
+  session: { readonly radix: 10 | 16 },
   options: { readonly hex: boolean; readonly decimal: boolean },
 ): 10 | 16 {
-  return options.hex ? 16 : options.decimal ? 10 : context.radix;
+  return options.hex ? 16 : options.decimal ? 10 : session.radix;
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import type { Task } from '../../kernel/task.ts';
 import { defineStream } from '../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
-import { flag, repeated, rest, values } from '../params.ts';
+import { flag, radixOf, repeated, rest, values } from '../params.ts';
 import { drawing } from '../types/struct_value.ts';
 import { valueReading } from '../types/value_reading.ts';
 
@@ -74,8 +74,8 @@ may be given more than once`,
     ),
   }),
   text: {
-    item: (report, { options, radix }, _head, index) =>
-      `${index > 0 ? '\n' : ''}${renderReport(report, { radix: options.hex ? 16 : options.decimal ? 10 : radix })}`,
+    item: (report, view, _head, index) =>
+      `${index > 0 ? '\n' : ''}${renderReport(report, { radix: radixOf(view, view.options) })}`,
   },
 });
 

@@ -23,8 +23,6 @@ export interface ListEntry {
 
 export interface ListHead {
   readonly start: VirtAddr;
-  /** Of the numbers in structs. */
-  readonly radix: 10 | 16;
 }
 
 /** How the list ended. */
@@ -85,8 +83,11 @@ offset (0 unless given).`,
   items: 'entries',
   collect: collectList,
   text: {
-    item: ({ address, structs }, _view, { radix }) =>
-      `${hex(address)}\n${(structs ?? []).map((struct) => (struct === null ? '' : structText(struct, radix))).join('')}`,
+    item({ address, structs }, view) {
+      const radix = radixOf(view, view.options);
+      const texts = (structs ?? []).map((struct) => (struct === null ? '' : structText(struct, radix)));
+      return `${hex(address)}\n${texts.join('')}`;
+    },
     tail: ({ count }) => (count === 0 ? '(empty)\n' : ''),
   },
 });
@@ -143,7 +144,7 @@ function collectList(context: CommandContext, options: ListOptions): Answer<List
       yield { address, structs };
     }
   }
-  return { head: { start, radix: radixOf(context, options) }, items: entries() };
+  return { head: { start }, items: entries() };
 }
 
 /** Of the words that are no options, one is the start, and another may be the offset, in either order. */

@@ -45,7 +45,7 @@ export type StructHead =
       readonly members: readonly MemberData[];
       readonly [drawing]: DefinitionDrawing;
     }
-  | { readonly kind: 'objects'; readonly radix: 10 | 16 };
+  | { readonly kind: 'objects' };
 
 /** The types of a definition, which its text is made from. */
 type DefinitionDrawing =
@@ -110,9 +110,9 @@ function structCommand(name: string, kind: StructKind, summary: string, examples
     collect: (context, options) => collectStruct(context, options, kind),
     text: {
       head: (head) => (head.kind === 'definition' ? definitionOf(head[drawing]) : ''),
-      item({ cpu, start, index, object }, _view, head) {
+      item({ cpu, start, index, object }, view) {
         const header = cpu === null || index > 0 ? '' : `[${cpu}]: ${hex(start)}\n`;
-        return `${header}${index > 0 ? '\n' : ''}${renderObject(object, head.kind === 'objects' ? head.radix : 10)}`;
+        return `${header}${index > 0 ? '\n' : ''}${renderObject(object, radixOf(view, view.options))}`;
       },
     },
   });
@@ -174,7 +174,7 @@ function collectStruct(
     }
     return null;
   }
-  return { head: { kind: 'objects', radix }, items: objects() };
+  return { head: { kind: 'objects' }, items: objects() };
 }
 
 function startAddresses(
