@@ -107,6 +107,7 @@ function residentMemory(memory: Kernel['dump']['memory'], frames: readonly Pfn[]
     read: (address, into) => into.set(pages[Math.floor(address / pageSize)]!.subarray(0, into.length)),
     setExcludedPageJudge: () => undefined,
     ramRanges: () => [{ start: 0 as never, end: (pages.length * pageSize) as never }],
+    work: memory.work,
     presentRuns: () => [{ first: 0 as Pfn, count: pages.length }],
     scan: (_from, _to, visit) => void visit(0 as Pfn, together),
   };

@@ -167,6 +167,9 @@ export class SymbolTable implements SymbolSource {
           const { name, ranges } = module.module;
           return { name, ranges, symbols: () => (symbols ??= new ArraySymbols(module.symbols)) };
         });
+      } catch (error) {
+        this.modules = null; // stopped in the middle: whoever asks next starts anew
+        throw error;
       } finally {
         this.loading = false;
       }

@@ -1,6 +1,7 @@
 // What every dump reader gives, whatever the container: physical memory, page by page, and notes.
 import type { Pfn, PhysAddr } from '../base/address.ts';
 import type { MemoryFault } from '../base/errors.ts';
+import type { WorkSlot } from '../base/work.ts';
 
 /**
  * What a dump holds for one page frame.
@@ -53,6 +54,8 @@ export interface PhysicalMemory extends BulkMemory {
   readonly pageSize: number;
   /** Highest page frame number that the dump describes, plus one. */
   readonly maxPfn: number;
+  /** What work is under way: everything that reads this memory charges it here, and may be stopped there. */
+  readonly work: WorkSlot;
 
   pageState(pfn: Pfn): PageState;
 

@@ -8,6 +8,7 @@
 // in a Map), and two pages used in turn, such as a page table and what it maps, do not drive each other out.
 import { type Pfn, type PhysAddr, pfn as toPfn } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
+import { WorkSlot } from '../base/work.ts';
 import { InputError } from './byte_source.ts';
 import type { ExcludedPageJudge, PageRun, PageState, PhysicalMemory } from './dump.ts';
 
@@ -51,7 +52,9 @@ const windowBytes = 256 * 1024;
 export class PagedMemory implements PhysicalMemory {
   readonly pageSize: number;
   readonly maxPfn: number;
+  readonly work = new WorkSlot();
   private readonly store: PageStore;
+  private hits = 0;
   /** Number of sets, a power of two, minus one. */
   private readonly setMask: number;
   /** The pfn that each slot holds, NaN for none; slots 2n and 2n + 1 are set n. */
@@ -80,6 +83,9 @@ export class PagedMemory implements PhysicalMemory {
   }
 
   page(pfn: Pfn): Uint8Array {
+    // what loops over cached pages alone must be stoppable, too
+    this.hits = (this.hits + 1) & 0xff;
+    if (this.hits === 0) this.work.charge('bytes', 0);
     const slot = (pfn & this.setMask) * 2;
     if (this.tags[slot] === pfn) return this.views[slot]!;
     if (this.tags[slot + 1] === pfn) {
@@ -91,6 +97,7 @@ export class PagedMemory implements PhysicalMemory {
   }
 
   private miss(pfn: Pfn, slot: number): Uint8Array {
+    this.work.charge('bytes', this.pageSize);
     this.views[slot + 1] ??= this.newView();
     const view = this.views[slot + 1]!;
     this.tags[slot + 1] = Number.NaN; // a load that throws half-way leaves no page behind
@@ -204,6 +211,7 @@ export class PagedMemory implements PhysicalMemory {
   /** As `PageStore.loadRun`, of any number that may be a page frame's. */
   private loadRun(first: Pfn, into: Uint8Array): number {
     if (!this.isFrame(first)) return 0;
+    this.work.charge('bytes', into.length);
     try {
       return this.store.loadRun(first, into);
     } catch (error) {

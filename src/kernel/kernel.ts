@@ -12,7 +12,7 @@ import type { AddressSpace } from '../arch/address_space.ts';
 import type { Architecture } from '../arch/architecture.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
-import { WorkSlot } from '../base/work.ts';
+import type { WorkSlot } from '../base/work.ts';
 import type { DebugInfo } from '../debuginfo/debug_info.ts';
 import { DebugNames } from '../debuginfo/debug_names.ts';
 import { KernelObject, type ObjectContext } from '../debuginfo/object.ts';
@@ -49,8 +49,8 @@ export interface Rungs {
 export class Kernel implements ObjectContext {
   readonly dump: Dump;
   readonly faults = new FaultLog();
-  /** What work is under way, for everything that takes time to charge. */
-  readonly work = new WorkSlot();
+  /** What work is under way, for everything that takes time to charge: the memory's own slot. */
+  readonly work: WorkSlot;
   readonly vmcoreinfo: Vmcoreinfo;
   readonly vmcoreinfoFromMemory: boolean;
   readonly arch: Architecture;
@@ -66,6 +66,7 @@ export class Kernel implements ObjectContext {
   constructor(rungs: Rungs) {
     this.rungs = rungs;
     this.dump = rungs.dump;
+    this.work = rungs.dump.memory.work;
     this.vmcoreinfo = rungs.vmcoreinfo;
     this.vmcoreinfoFromMemory = rungs.vmcoreinfoFromMemory;
     this.arch = rungs.arch;

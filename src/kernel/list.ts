@@ -26,6 +26,7 @@ export function* listNodes(head: KernelObject, direction: 'next' | 'prev' = 'nex
     if (seen.size >= maxEntries)
       throw new FormatError(`list at ${start.toString(16)}`, `more than ${maxEntries} entries`);
     seen.add(node);
+    space.memory.work.charge('nodes', 1);
     yield node;
     node = space.pointer((node + BigInt(step)) as VirtAddr);
   }
@@ -49,6 +50,7 @@ export function* hlistEntries(head: KernelObject, type: Type | string, member: s
       throw new FormatError(`hlist at ${head.address.toString(16)}`, `loops back to ${node.toString(16)}`);
     }
     seen.add(node);
+    head.context.space.memory.work.charge('nodes', 1);
     yield KernelObject.at(head.context, 'struct hlist_node', node).containerOf(type, member);
     node = head.context.space.pointer(node);
   }

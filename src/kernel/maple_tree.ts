@@ -92,6 +92,7 @@ export function* mapleSteps(
         if (seen.size >= maxNodes) throw new FormatError('maple tree', `more than ${maxNodes} nodes`);
         if (depth > maxDepth) throw new FormatError('maple tree', `is deeper than ${maxDepth} nodes`);
         seen.add(address);
+        context.space.memory.work.charge('nodes', 1);
         return reader.read(link, first, last, depth);
       },
       null,

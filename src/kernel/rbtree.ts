@@ -58,6 +58,7 @@ export function* rbNodes(
         if (seen.size >= maxNodes) throw new FormatError('rbtree', `more than ${maxNodes} nodes`);
         if (depth > maxDepth) throw new FormatError('rbtree', `is deeper than ${maxDepth} nodes`);
         seen.add(node.address);
+        space.memory.work.charge('nodes', 1);
         return {
           left: space.pointer(offsetBy(node.address, left)),
           right: space.pointer(offsetBy(node.address, right)),

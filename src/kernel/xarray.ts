@@ -55,6 +55,7 @@ export function* xarrayEntriesBelow(context: ObjectContext, head: VirtAddr, faul
     const node = faults.attempt(
       'xarray node',
       () => {
+        context.space.memory.work.charge('nodes', 1);
         if (++visited > maxNodes) throw new FormatError('xarray', `more than ${maxNodes} nodes`);
         const node = nodeLayout.read(context.space, address, 1);
         if (node.fault !== null) throw node.fault;

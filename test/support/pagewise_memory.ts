@@ -1,10 +1,13 @@
 // Bulk access for memories that tests make: a page at a time, by what is asked of single pages.
+
 import { type Pfn, pfn as toPfn } from '../../src/base/address.ts';
 import { MemoryFault } from '../../src/base/errors.ts';
+import { WorkSlot } from '../../src/base/work.ts';
 import type { BulkMemory, PageRun, PageState } from '../../src/dump/dump.ts';
 import { PagedMemory, type PageStore } from '../../src/dump/paged_memory.ts';
 
 export abstract class PagewiseMemory implements BulkMemory {
+  readonly work = new WorkSlot();
   abstract readonly maxPfn: number;
   abstract pageState(pfn: Pfn): PageState;
   abstract page(pfn: Pfn): Uint8Array;
