@@ -64,6 +64,8 @@ export const pageFrames: Fact = {
   commands: [`frames -l${asJson}`],
   compare(world, [text = ''], tally) {
     const guest = guestRuns(world.picture.text('kpageflags'));
+    // newer kernels (7.2) say nothing of frames without a page, as of many of the kernel's own
+    const tellsHoles = guest.some(({ what }) => what === 'none');
     if (guest.length === 0) return; // a kernel without CONFIG_PROC_PAGE_MONITOR, or an older picture
     const ours = answeredRuns(text);
     let moved = 0;
@@ -75,8 +77,9 @@ export const pageFrames: Fact = {
         const said = own === undefined || own.first > at ? 'nothing' : own.what;
         const until = Math.min(end, own === undefined ? end : own.first > at ? own.first : own.end);
         const count = until - at;
-        if (said === what || (what === 'none' && said === 'offline')) tally.same(count);
-        else if (what === 'none' && said === 'reserved')
+        const isHole = what === 'none' || (what === 'kernel' && !tellsHoles);
+        if (said === what || (isHole && (said === 'offline' || said === 'none'))) tally.same(count);
+        else if (isHole && said === 'reserved')
           tally.moved('no memory: the memory map goes on to the end of its section', count);
         else if (mayBecome(what, said)) {
           moved += count;

@@ -64,6 +64,18 @@ describe('what page frames are used for', () => {
     }
     assert.deepEqual(counts(said(test, ...right.slice(1))), [33, 0, 1], 'frames that are not in the answer');
   });
+  it('takes silence for a hole where the kernel marks none', (test) => {
+    const silent = pictureOf(test, { kpageflags: `0 10 ${bit(32)}\n10 10 0\n` });
+    for (const [kind, expected] of [
+      ['none', [32, 0, 0]],
+      ['offline', [32, 0, 0]],
+      ['reserved', [16, 16, 0]],
+      ['hugetlb', [16, 0, 1]],
+    ] as const) {
+      const tally = compared(pageFrames, silent, [answer(run(0, 16, 'reserved'), run(16, 16, kind))]);
+      assert.deepEqual(counts(tally), expected, kind);
+    }
+  });
   it('does not forgive more than idles away', (test) => {
     const flags = { kpageflags: `0 10000 ${bit(10)}\n` };
     const tally = compared(pageFrames, pictureOf(test, flags), [answer(run(0, 0x1_0000, 'kernel'))]);
