@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pfn } from '../src/base/address.ts';
 import { openDump } from '../src/dump/open.ts';
+import { type SearchPattern, searchMemory } from '../src/dump/search.ts';
 import { openKernel } from '../src/kernel/open_kernel.ts';
 import { kindOf, pageFrames } from '../src/kernel/page_kind.ts';
 import { writeElfCore } from '../test/support/dump_writers/elf_core.ts';
@@ -39,6 +40,21 @@ export function measureMemory(): Part[] {
       !['free', 'slab', 'cache', 'anonymous', 'hugetlb', 'kernel', 'reserved'].every((kind) => found.has(kind as never))
     )
       throw new Error(`the classifier found ${[...found].join(', ')}`);
+    const searched = (pattern: SearchPattern): Part => {
+      const seconds = timeOf(() => [...searchMemory(dump, pattern, { threads: 1 })].length);
+      const rate = mapSize / seconds / 1e9;
+      const what = pattern.kind === 'strings' ? 'a string' : pattern.ignore === 0n ? 'a word' : 'a word under a mask';
+      return {
+        what: `search for ${what}`,
+        value: `${rate.toFixed(1)} GB/s`,
+        bar: { text: 'over 2 GB/s', holds: rate > 2 },
+      };
+    };
+    const searches = [
+      searched({ kind: 'words', size: 8, values: [0xffff_8881_dead_0000n], ignore: 0n }),
+      searched({ kind: 'words', size: 8, values: [0xffff_8881_dead_0000n], ignore: 0xffffn }),
+      searched({ kind: 'strings', strings: [Buffer.from('Kernel panic')] }),
+    ];
     dump.close();
     return [
       {
@@ -46,6 +62,7 @@ export function measureMemory(): Part[] {
         value: `${perFrame.toFixed(1)} ns`,
         bar: { text: 'under 40 ns', holds: perFrame < 40 },
       },
+      ...searches,
     ];
   } finally {
     rmSync(folder, { recursive: true });

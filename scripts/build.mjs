@@ -50,7 +50,12 @@ const out = process.argv[2] ?? 'dist';
 
 rmSync(`${out}/chunks`, { recursive: true, force: true });
 await build({
-  entryPoints: { inquest: 'src/cli/main.ts', crash_worker: 'src/cli/crash_worker.ts', index: 'src/index.ts' },
+  entryPoints: {
+    inquest: 'src/cli/main.ts',
+    crash_worker: 'src/cli/crash_worker.ts',
+    search_worker: 'src/dump/search_worker.ts',
+    index: 'src/index.ts',
+  },
   outdir: out,
   bundle: true,
   splitting: true, // what is imported with import() stays apart and is not loaded before it is used

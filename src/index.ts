@@ -15,6 +15,7 @@ export type { KernelSymbol, SymbolPlace } from './debuginfo/symbol.ts';
 export type { Member, Type, TypeSource } from './debuginfo/type.ts';
 export { findMember, offsetOf, sizeOf, typeName } from './debuginfo/type.ts';
 export type { Dump, DumpInfo, PhysicalMemory } from './dump/dump.ts';
+export { type SearchHit, type SearchOptions, type SearchPattern, searchMemory } from './dump/search.ts';
 export { type Backtrace, backtracer, type Frame } from './kernel/backtrace.ts';
 export { lockWait } from './kernel/blocked_on.ts';
 export type { Fault } from './kernel/faults.ts';

@@ -1,0 +1,145 @@
+// Work done by several threads while the thread that asked for it waits: the core is synchronous, so results are waited
+// for, not awaited.
+//
+//   tasks --> | thread | thread | ... | --> results, in the order of the tasks
+//             each has a port of its own; a word of shared memory counts what was answered
+import { existsSync } from 'node:fs';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads';
+import type { Work } from './work.ts';
+
+/** What a thread is started with. */
+interface Start {
+  readonly port: MessagePort;
+  readonly answered: SharedArrayBuffer;
+  readonly data: unknown;
+}
+
+interface Answer<Result> {
+  readonly id: number;
+  readonly result: Result | null;
+  /** Why there is no result. */
+  readonly problem: string | null;
+}
+
+/** Tasks that each thread has at most: one to work on, and the next. */
+const tasksEach = 2;
+/** Milliseconds between looks at whether the work is still wanted. */
+const lookEvery = 50;
+/** Milliseconds without any answer after which the threads are given up. */
+const patience = 120_000;
+
+/**
+ * Has tasks done by threads and gives their results in the order of the tasks. A few more tasks are taken than results
+ * are, so what is kept does not grow with their number. The threads end with the generator.
+ * @param program what the threads run: it calls `serve`
+ * @param data what `serve` is given, as plain data
+ * @throws Error when a thread fails, or none answers any more; Cancelled
+ */
+export function* inThreads<Task, Result>(
+  program: URL,
+  data: unknown,
+  threads: number,
+  tasks: Iterable<Task>,
+  work: Work,
+): Generator<Result, void, void> {
+  const answered = new SharedArrayBuffer(4);
+  const count = new Int32Array(answered);
+  const workers = Array.from({ length: threads }, () => {
+    const { port1: port, port2 } = new MessageChannel();
+    const worker = new Worker(program, {
+      workerData: { port: port2, answered, data } satisfies Start,
+      transferList: [port2],
+    });
+    worker.unref();
+    port.unref();
+    return { worker, port, busy: 0 };
+  });
+  const results = new Map<number, Result>();
+  const source = tasks[Symbol.iterator]();
+  let given = 0;
+  let next = 0;
+  let isOver = false;
+  try {
+    for (;;) {
+      for (const thread of workers) {
+        while (!isOver && thread.busy < tasksEach && given - next < threads * 2 * tasksEach) {
+          const { value, done } = source.next();
+          if (done === true) isOver = true;
+          else {
+            thread.port.postMessage({ id: given++, task: value });
+            thread.busy++;
+          }
+        }
+      }
+      if (results.has(next)) {
+        const result = results.get(next)!;
+        results.delete(next++);
+        yield result;
+        continue;
+      }
+      if (isOver && next === given) return;
+      const before = Atomics.load(count, 0);
+      let isAny = false;
+      for (const thread of workers) {
+        for (let message = receiveMessageOnPort(thread.port); message; message = receiveMessageOnPort(thread.port)) {
+          const { id, result, problem } = message.message as Answer<Result>;
+          if (problem !== null) throw new Error(problem);
+          results.set(id, result as Result);
+          thread.busy--;
+          isAny = true;
+        }
+      }
+      if (!isAny) waitFor(count, before, work);
+    }
+  } finally {
+    source.return?.();
+    for (const { worker, port } of workers) {
+      port.close();
+      void worker.terminate();
+    }
+  }
+}
+
+/** Waits until a count is no longer what it was. */
+function waitFor(count: Int32Array, before: number, work: Work): void {
+  const deadline = performance.now() + patience;
+  do {
+    work.charge('nodes', 1);
+    if (Atomics.wait(count, 0, before, lookEvery) !== 'timed-out') return;
+  } while (performance.now() < deadline);
+  throw new Error('the threads do not answer');
+}
+
+/**
+ * The other side: what a thread's program calls. Never returns to anything else.
+ * @param prepare makes, of the data that the threads were started with, what does a task
+ */
+export function serve<Data, Task, Result>(
+  prepare: (data: Data) => (task: Task) => { readonly result: Result; readonly transfer?: readonly ArrayBuffer[] },
+): void {
+  const { port, answered, data } = workerData as Start;
+  const count = new Int32Array(answered);
+  const answer = (message: Answer<Result>, transfer: readonly ArrayBuffer[] = []): void => {
+    port.postMessage(message, [...transfer]);
+    Atomics.add(count, 0, 1);
+    Atomics.notify(count, 0);
+  };
+  let perform: ReturnType<typeof prepare> | null = null;
+  port.on('message', ({ id, task }: { id: number; task: Task }) => {
+    try {
+      perform ??= prepare(data as Data);
+      const { result, transfer } = perform(task);
+      answer({ id, result, problem: null }, transfer);
+    } catch (error) {
+      answer({ id, result: null, problem: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    }
+  });
+}
+
+/** Where the program of a thread lies: beside its caller's source, or with the bundle that both are part of. */
+export function threadProgram(name: string, callerUrl: string): URL {
+  const places = [`./${name}.ts`, `./${name}.js`, `../${name}.js`].map((path) => new URL(path, callerUrl));
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined) throw new Error(`${name}: not installed`);
+  return found;
+}
