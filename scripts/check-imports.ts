@@ -13,7 +13,7 @@ const allowed: Record<string, readonly string[]> = {
   commands: ['base', 'dump', 'arch', 'debuginfo', 'kernel'],
   oops: ['base'],
   triage: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'commands', 'oops'],
-  report: ['base', 'triage', 'oops'],
+  report: ['base', 'triage', 'oops', 'commands'],
   shell: ['base', 'commands', 'kernel'],
   cli: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'commands', 'oops', 'triage', 'report', 'shell'],
 };

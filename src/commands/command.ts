@@ -36,6 +36,12 @@ export interface View<P extends Params> extends Style {
   readonly options: Options<P>;
 }
 
+/** A line of output, and what it tells of, for those who point at it: `frame 3`, `instruction ffff…`. */
+export interface Line {
+  readonly text: string;
+  readonly at: string | null;
+}
+
 export interface Command<P extends Params = Params, Head = unknown, Item = unknown, Tail = unknown> {
   readonly name: string;
   readonly help: CommandHelp;
@@ -52,6 +58,8 @@ export interface Command<P extends Params = Params, Head = unknown, Item = unkno
     head(head: Head, view: View<P>): string;
     item(item: Item, view: View<P>, head: Head, index: number): string;
     tail(tail: Tail, view: View<P>, head: Head): string;
+    /** The lines of an item with what each tells of; a command without it has nothing to point at. */
+    lines?(item: Item, view: View<P>, head: Head, index: number): readonly Line[];
   };
   /** True for a command about tasks, which `foreach` may run. */
   readonly aboutTasks: boolean;
@@ -100,6 +108,7 @@ export function defineStream<P extends Params, Head, Item, Tail>(definition: {
     head?(head: Head, view: View<P>): string;
     item(item: Item, view: View<P>, head: Head, index: number): string;
     tail?(tail: Tail, view: View<P>, head: Head): string;
+    lines?(item: Item, view: View<P>, head: Head, index: number): readonly Line[];
   };
   /** As `Command.forTask`; without it, the tasks of a parameter called `tasks` are replaced. */
   forTask?(options: Options<P>, task: Task): Options<P>;

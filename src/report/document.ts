@@ -1,5 +1,6 @@
 // The report as a document: what is said, in which order. How it looks is the renderers' business
 // (text.ts, markdown.ts, html.ts); JSON is the analysis itself.
+import { type ShownOutput, shownLines } from '../commands/shown.ts';
 import type { Analysis, InvolvedTask, Place } from '../triage/analysis.ts';
 
 export type Block =
@@ -84,12 +85,11 @@ function crashedCpu({ stack, code }: Analysis): Block[] {
   const blocks: Block[] = [];
   if (stack !== null) {
     const text = stack.command.includes(' -a') ? 'What the CPUs ran' : 'What the panicking CPU ran';
-    blocks.push({ kind: 'heading', text }, { kind: 'output', ...stack });
+    blocks.push({ kind: 'heading', text }, outputOf(stack));
   }
   if (code !== null) {
-    const { command, lines, after } = code;
-    blocks.push({ kind: 'heading', text: 'Code at that place' }, { kind: 'output', command, lines });
-    if (after !== null) blocks.push({ kind: 'output', ...after });
+    blocks.push({ kind: 'heading', text: 'Code at that place' }, outputOf(code));
+    if (code.after !== null) blocks.push(outputOf(code.after));
   }
   return blocks;
 }
@@ -100,9 +100,8 @@ function findings(analysis: Analysis): Block[] {
   for (const finding of analysis.findings) {
     blocks.push({ kind: 'subheading', text: finding.title, note: finding.confidence });
     if (finding.explanation !== '') blocks.push({ kind: 'paragraph', text: finding.explanation });
-    for (const { command, output, why } of finding.evidence) {
-      blocks.push({ kind: 'paragraph', text: why });
-      blocks.push({ kind: 'output', command, lines: plain(output.replace(/\n$/, '').split('\n')) });
+    for (const evidence of finding.evidence) {
+      blocks.push({ kind: 'paragraph', text: evidence.why }, outputOf(evidence));
     }
   }
   return blocks;
@@ -119,7 +118,7 @@ function involvedTasks(analysis: Analysis): Block[] {
     });
     const lock = lockText(task);
     if (lock !== null) blocks.push({ kind: 'paragraph', text: lock });
-    if (task.stack !== null) blocks.push({ kind: 'output', ...task.stack });
+    if (task.stack !== null) blocks.push(outputOf(task.stack));
   }
   return blocks;
 }
@@ -263,6 +262,11 @@ export function placeText(place: Place): string {
   const offset = place.offset === null || place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`;
   const address = place.address === '' ? '' : ` (${place.address})`;
   return `${place.symbol}${offset}${place.module === null ? '' : ` [${place.module}]`}${address}`;
+}
+
+/** What a command said, drawn by its own renderer. */
+function outputOf(shown: ShownOutput): Block {
+  return { kind: 'output', command: shown.command, lines: shownLines(shown) };
 }
 
 function plain(lines: readonly string[]): { text: string; marked: boolean }[] {

@@ -1,6 +1,6 @@
 // One analysis, four ways to write it.
 import { assertNever } from '../base/errors.ts';
-import { escapeJson } from '../base/text.ts';
+import { toJson } from '../commands/command.ts';
 import type { Analysis } from '../triage/analysis.ts';
 import { reportDocument } from './document.ts';
 import { renderHtml } from './html.ts';
@@ -23,7 +23,7 @@ export function renderReport(
     case 'html':
       return renderHtml(reportDocument(analysis), analysis.panic.title);
     case 'json':
-      return `${escapeJson(JSON.stringify(analysis, null, 2))}\n`;
+      return `${toJson(analysis, 2)}\n`;
     default:
       return assertNever(format);
   }

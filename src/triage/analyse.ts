@@ -1,7 +1,10 @@
 // One death analysed: facts, verdict, findings, and what stands around them.
 import { virtAddr } from '../base/address.ts';
 import { hex16 } from '../base/text.ts';
+import type { InstructionLine } from '../commands/code/dis.ts';
 import type { CommandContext } from '../commands/context.ts';
+import type { ShownOutput } from '../commands/shown.ts';
+import type { BtItem, FrameData } from '../commands/tasks/bt/bt.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import { loadAverages } from '../kernel/loadavg.ts';
 import { taints } from '../kernel/panic.ts';
@@ -11,8 +14,8 @@ import { readUtsname } from '../kernel/utsname.ts';
 import { totalRamPages } from '../kernel/vmstat.ts';
 import { explain, explanationOf } from '../oops/explain.ts';
 import { reportKind } from '../oops/kinds.ts';
-import type { Analysis, BacktraceFrame, InvolvedTask, Place, ShownOutput } from './analysis.ts';
-import { commandOutput, evidence } from './evidence.ts';
+import type { Analysis, BacktraceFrame, InvolvedTask, Place } from './analysis.ts';
+import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { memoryReport } from './memory_report.ts';
 import { placeAt } from './place.ts';
@@ -157,40 +160,46 @@ function frameData(facts: Facts, frame: Frame): BacktraceFrame {
 /** Most lines of one stack that are shown. */
 const maxStackLines = 120;
 
-/** A stack as `bt` prints it. @param at where it went wrong: the lines that tell of it are marked */
+/** A stack as `bt` shows it. @param at where it went wrong: the frames that tell of it are marked */
 function stackOf(facts: Facts, command: string, at: Place | null): ShownOutput | null {
-  const text = commandOutput(facts, command);
-  if (text === null || text.trim() === '') return null;
-  const marks = at === null || at.address === '' ? [] : [` at ${at.address}`];
-  // as `bt` shows what was interrupted and, on some machines, calls: by their own address
-  if (at?.symbol != null && at.offset !== null) marks.push(`[exception RIP: ${at.symbol}+${at.offset}]`);
-  if (at?.symbol != null && at.offset !== null && at.address !== '') {
-    const address = virtAddr(BigInt(`0x${at.address}`));
-    const before = Number(address - facts.kernel.arch.shownAddress({ kind: 'call', address }));
-    if (before > 0 && at.offset >= before) marks.push(`] ${at.symbol}+${at.offset - before} at `);
-  }
-  const lines = text.trimEnd().split('\n');
-  const shown = lines.slice(0, maxStackLines).map((line) => ({
-    text: line,
-    marked: marks.some((mark) => line.includes(mark)),
-  }));
-  if (lines.length > maxStackLines)
-    shown.push({ text: `... ${lines.length - maxStackLines} more lines`, marked: false });
-  return { command, lines: shown };
+  const { arch } = facts.kernel;
+  const address = at === null || at.address === '' ? null : virtAddr(BigInt(`0x${at.address}`));
+  const isThere = ({ address: shown, interrupted }: FrameData): string | null => {
+    if (interrupted !== null && interrupted.symbol === at?.symbol && interrupted.offset === at.offset)
+      return 'exception';
+    if (address === null) return null;
+    // some machines show a call by its own address, not by where it returns to
+    return shown === address || shown === arch.shownAddress({ kind: 'call', address }) ? 'frame' : null;
+  };
+  return shown(facts, command, {
+    limit: maxStackLines,
+    marks: (items) =>
+      (items as readonly BtItem[]).flatMap((item) =>
+        item.kind !== 'task' || at?.symbol == null
+          ? []
+          : item.frames.flatMap((frame) => {
+              const what = isThere(frame);
+              return what === null ? [] : [`${what} ${frame.level}`];
+            }),
+      ),
+  });
 }
 
 /** Instructions around the fault, from the function's start so that they are cut at the right bytes. */
 function codeAround(facts: Facts, { instruction, blamed }: Verdict): Analysis['code'] {
   const place = instruction ?? blamed;
   if (place === null || place.symbol === null || place.address === '') return null;
-  const shown = (command: string, mark: 'first' | 'last'): ShownOutput | null => {
-    const lines = evidence(facts, command, '')?.output.split('\n');
-    if (lines === undefined) return null;
-    const marked = mark === 'first' ? 0 : lines.length - 1;
-    return { command, lines: lines.map((text, i) => ({ text, marked: i === marked })) };
+  const marks = (which: 'first' | 'last') => (items: readonly unknown[]) => {
+    const instructions = items as readonly InstructionLine[];
+    const marked = which === 'first' ? instructions[0] : instructions.at(-1);
+    return marked === undefined ? [] : [`instruction ${marked.address.toString(16)}`];
   };
-  const before = shown(`dis -r ${place.address} | tail -${codeBefore + 1}`, 'last');
-  return before === null ? null : { ...before, after: shown(`dis ${place.address} ${codeAfter + 1}`, 'first') };
+  const before = shown(facts, `dis -r ${place.address}`, {
+    cut: { kind: 'tail', lines: codeBefore + 1 },
+    marks: marks('last'),
+  });
+  if (before === null) return null;
+  return { ...before, after: shown(facts, `dis ${place.address} ${codeAfter + 1}`, { marks: marks('first') }) };
 }
 
 function lastWords(facts: Facts): Analysis['log'] {

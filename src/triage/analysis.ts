@@ -2,15 +2,12 @@
 //
 // Addresses are hexadecimal text without 0x, as crash(8) and the kernel print them, so that they can be
 // pasted into the shell as they are.
+import type { ShownOutput } from '../commands/shown.ts';
 import type { Fault } from '../kernel/faults.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 
-/** Output of one command, and why it is worth reading. */
-export interface Evidence {
-  /** A command line of the crash shell. */
-  readonly command: string;
-  /** What it printed; long outputs are cut to the lines that matter, and say so. */
-  readonly output: string;
+/** What one command says, and why it is worth reading. */
+export interface Evidence extends ShownOutput {
   /** What in it is relevant. */
   readonly why: string;
   /** What the command could not read; among the analysis's `faults`, too. */
@@ -48,12 +45,6 @@ export interface BacktraceFrame extends Place {
   readonly reliable: boolean;
   /** Registers of the interrupted code, for frames of exceptions and interrupts. */
   readonly registers: Readonly<Record<string, string>> | null;
-}
-
-/** What one command of the crash shell printed; `marked` lines are the ones to look at. */
-export interface ShownOutput {
-  readonly command: string;
-  readonly lines: readonly { readonly text: string; readonly marked: boolean }[];
 }
 
 /** A task that takes part in what happened. */

@@ -1,42 +1,60 @@
-// Evidence: commands run for the report, with the lines of their output that matter.
-import { InquestError, UnsupportedError, UsageError } from '../base/errors.ts';
+// Evidence: what commands say, kept as data, cut to what matters.
+import { assertNever, InquestError, UnsupportedError, UsageError } from '../base/errors.ts';
+import { call } from '../commands/command.ts';
+import { parseParams } from '../commands/params.ts';
 import { commandTable } from '../commands/registry.ts';
-import { gather } from '../commands/run.ts';
+import { type Cut, keep, linesOf, type ShownOutput } from '../commands/shown.ts';
+import type { LogItem } from '../commands/system/log.ts';
 import type { Evidence } from './analysis.ts';
-import type { Facts } from './facts.ts';
+import type { CommandAnswer, Facts } from './facts.ts';
 
 const table = commandTable();
 
 /** Most lines of one command that a report shows. */
 const maxLines = 40;
 
+/** What is asked for besides a command line. */
+export interface Wanted {
+  readonly cut?: Cut;
+  /** What to mark, by the command's data. */
+  readonly marks?: (items: readonly unknown[]) => readonly string[];
+  readonly limit?: number;
+}
+
 /**
- * Runs a command line and keeps its output; a line may end in filters, as one would type them:
- * `| head -N`, `| tail -N`, `| grep -F 'text'`, `| grep -F -A5 'text'`. Null if the command fails or prints
- * nothing: then there is nothing to show.
+ * What a command says, or null if it fails or says nothing: then there is nothing to show.
+ * @param line a command line without filters: those that cut it as asked are added for the reader
  */
-export function evidence(facts: Facts, command: string, why: string): Evidence | null {
-  const [line = '', ...filters] = command.split(' | ');
-  const { value: text, faults } = facts.kernel.faults.collect(() => commandOutput(facts, line));
-  if (text === null) return null;
-  let lines = text.replace(/\n+$/, '').split('\n');
-  for (const filter of filters) lines = filterLines(lines, filter);
-  if (lines.length === 0 || (lines.length === 1 && lines[0] === '')) return null;
-  if (lines.length > maxLines) lines = [...lines.slice(0, maxLines), `... ${lines.length - maxLines} more lines`];
-  return { command, output: lines.join('\n'), why, faults };
+export function evidence(facts: Facts, line: string, why: string, wanted: Wanted = {}): Evidence | null {
+  const { value, faults } = facts.kernel.faults.collect(() => shown(facts, line, wanted));
+  return value === null ? null : { ...value, why, faults };
 }
 
-/** What a command line without filters prints; null if it fails. Run once, however often it is asked for. */
-export function commandOutput(facts: Facts, line: string): string | null {
-  return facts.output(line, () => run(facts, line));
+/** As `evidence`, without a reason. */
+export function shown(facts: Facts, line: string, wanted: Wanted = {}): ShownOutput | null {
+  const answer = facts.answer(line, () => run(facts, line));
+  if (answer === null) return null;
+  const { command, gathered, view } = answer;
+  const { cut = { kind: 'all' }, marks, limit = maxLines } = wanted;
+  const lines = linesOf(command, gathered, view);
+  const isEmpty = lines.length === 0 || (cut.kind === 'telling' && !lines.some(({ at }) => at?.startsWith(cut.of)));
+  if (isEmpty) return null;
+  return keep(command, gathered, view, {
+    line: `${line}${filterText(cut)}`,
+    cut,
+    marks: marks?.(gathered.items) ?? [],
+    limit,
+  });
 }
 
-function run(facts: Facts, line: string): string | null {
-  const [name = '', ...args] = line.split(' ');
-  const found = table.get(name);
-  if (found === undefined) return null;
+function run(facts: Facts, line: string): CommandAnswer | null {
+  const [name = '', ...words] = line.split(' ');
+  const command = table.get(name);
+  if (command === undefined) return null;
+  const { context } = facts;
   try {
-    return gather(found, facts.context, args).text;
+    const options = parseParams(command.params, words, context);
+    return { command, gathered: call(context, command, options).value, view: { options, ...context.style } };
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
     // words that mean nothing in this dump are no damage to it
@@ -45,35 +63,56 @@ function run(facts: Facts, line: string): string | null {
   }
 }
 
+/** The filters of the shell that cut as a report does. */
+function filterText(cut: Cut): string {
+  switch (cut.kind) {
+    case 'all':
+      return '';
+    case 'head':
+    case 'tail':
+      return ` | ${cut.kind} -${cut.lines}`;
+    case 'telling':
+      return ` | grep -F '[${cut.of}'`;
+    default:
+      return assertNever(cut);
+  }
+}
+
+/**
+ * The messages of the log that have `text` in them, each with `after` further ones. Null where so little of the text
+ * can stand in quotes that a search for it would find anything.
+ */
+export function logEvidence(facts: Facts, text: string, why: string, after = 0): Evidence | null {
+  const wanted = searchable(text);
+  if (wanted === null) return null;
+  const { value, faults } = facts.kernel.faults.collect(() => facts.answer('log', () => run(facts, 'log')));
+  if (value === null) return null;
+  const { command, gathered, view } = value;
+  const items: LogItem[] = [];
+  let last = -1;
+  for (const [i, item] of (gathered.items as readonly LogItem[]).entries()) {
+    if (item.kind === 'record' && item.text.includes(wanted)) last = i + after;
+    if (i <= last) items.push(item);
+  }
+  if (items.length === 0) return null;
+  const line = `log | grep -F ${after > 0 ? `-A${after} ` : ''}'${wanted}'`;
+  return {
+    ...keep(command, { ...gathered, items }, view, { line, cut: { kind: 'all' }, limit: maxLines }),
+    why,
+    faults,
+  };
+}
+
 /** The evidence that could be had. */
 export function present(...pieces: readonly (Evidence | null)[]): Evidence[] {
   return pieces.filter((piece) => piece !== null);
 }
 
 /**
- * The command that finds `text` in the log, or null where so little of the text can stand in quotes that it would
- * find anything. @param after lines to show behind each line found
+ * The part of a text that a search in the log can be for, or null where too little of it can. Quotes end the text for
+ * the shell, | ends the command for ours, and other than printable ASCII is escaped when printed.
  */
-export function logSearch(text: string, after = 0): string | null {
-  // quotes end the text for the shell, | ends the command for ours, and other than printable ASCII is escaped when printed
+export function searchable(text: string): string | null {
   const plain = /^[^'|\x00-\x1f\x7f-\uffff\\]*/.exec(text)![0].slice(0, 60).trim();
-  return plain.length < 4 ? null : `log | grep -F ${after > 0 ? `-A${after} ` : ''}'${plain}'`;
-}
-
-function filterLines(lines: readonly string[], filter: string): string[] {
-  const slice = /^(head|tail) -(\d+)$/.exec(filter);
-  if (slice !== null) return slice[1] === 'head' ? lines.slice(0, Number(slice[2])) : lines.slice(-Number(slice[2]));
-  const grep = /^grep -F (?:-A(\d+) )?'([^']+)'$/.exec(filter);
-  if (grep === null) throw new Error(`evidence cannot filter by: ${filter}`);
-  const after = Number(grep[1] ?? 0);
-  const shown: string[] = [];
-  let last = -1;
-  for (const [i, text] of lines.entries()) {
-    if (!text.includes(grep[2]!)) continue;
-    if (after > 0 && last >= 0 && i > last + 1) shown.push('--'); // as grep parts its groups
-    const end = Math.min(lines.length - 1, i + after);
-    for (let at = Math.max(i, last + 1); at <= end; at++) shown.push(lines[at]!);
-    last = Math.max(last, end);
-  }
-  return shown;
+  return plain.length < 4 ? null : plain;
 }

@@ -2,7 +2,9 @@
 // why is among the faults.
 import type { Registers } from '../arch/registers.ts';
 import type { VirtAddr } from '../base/address.ts';
+import type { Command, Gathered, View } from '../commands/command.ts';
 import type { CommandContext } from '../commands/context.ts';
+import type { Params } from '../commands/params.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
 import { lockWait } from '../kernel/blocked_on.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -31,6 +33,13 @@ export function instructionAt({ kernel }: Facts, { registers }: ExceptionFrame):
 
 const none: Backtrace = { frames: [], problem: '' };
 
+/** A command with what it gave, and how it is drawn. */
+export interface CommandAnswer {
+  readonly command: Command;
+  readonly gathered: Gathered<unknown, unknown, unknown>;
+  readonly view: View<Params>;
+}
+
 export class Facts {
   readonly context: CommandContext;
   readonly kernel: Kernel;
@@ -45,7 +54,7 @@ export class Facts {
   readonly crashedCpu: CrashedCpu | null;
   private readonly cpuTraces = new Map<number, Backtrace>();
   private readonly waits = new Map<bigint, LockWait | null>();
-  private readonly outputs = new Map<string, () => string | null>();
+  private readonly answers = new Map<string, () => CommandAnswer | null>();
 
   constructor(context: CommandContext) {
     this.context = context;
@@ -62,14 +71,14 @@ export class Facts {
     this.death = death === null ? null : withNoReturnCalls(this.kernel, death);
   }
 
-  /** What a command printed: run once, however many findings show it; each is told of its faults. */
-  output(line: string, run: () => string | null): string | null {
-    let output = this.outputs.get(line);
-    if (output === undefined) {
-      output = this.kernel.faults.memo(run);
-      this.outputs.set(line, output);
+  /** What a command said: run once, however many findings show it; each is told of its faults. */
+  answer(line: string, run: () => CommandAnswer | null): CommandAnswer | null {
+    let answer = this.answers.get(line);
+    if (answer === undefined) {
+      answer = this.kernel.faults.memo(run);
+      this.answers.set(line, answer);
     }
-    return output();
+    return answer();
   }
 
   /** The backtrace of a task; empty where it cannot be made. */

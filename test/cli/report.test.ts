@@ -33,7 +33,7 @@ describe('report --json', () => {
     assert.deepEqual([report.panic.kind, report.kernel.arch, report.dump.format], ['null-pointer', 'x86_64', 'kdump']);
     for (const finding of report.findings) {
       has(finding, 'title', 'evidence', 'confidence');
-      for (const evidence of finding.evidence) has(evidence, 'command', 'output', 'why');
+      for (const evidence of finding.evidence) has(evidence, 'command', 'name', 'data', 'marks', 'why');
     }
     for (const fault of report.faults) has(fault, 'what', 'code', 'message');
     // what could not be read is told, once

@@ -1,5 +1,6 @@
 // An analysis of a death that never was, with something nasty in every text that a dump could hold.
 import type { Analysis, BacktraceFrame } from '../../src/triage/analysis.ts';
+import { outputOf } from '../support/shown.ts';
 
 export const nasty = '<b>\x1b[31m|`x`"\'&*_#\r';
 
@@ -69,31 +70,35 @@ export const analysis: Analysis = {
       registers: { rip: '000000000047b7a0', cs: '0000000000000033' },
     }),
   ],
-  stack: {
-    command: 'bt -s',
-    lines: [
-      { text: `PID: 42       TASK: ff1459ed1bd920c0  CPU: 1    COMMAND: "${nasty}"`, marked: false },
-      { text: ' #0 [ff3efbbfc15b3d98] asm_exc_page_fault+34 at ffffffffa8c00c02', marked: false },
-      { text: '    [exception RIP: frob+28]', marked: true },
-    ],
-  },
+  stack: outputOf('bt -s', [
+    { text: `PID: 42       TASK: ff1459ed1bd920c0  CPU: 1    COMMAND: "${nasty}"`, marked: false },
+    { text: ' #0 [ff3efbbfc15b3d98] asm_exc_page_fault+34 at ffffffffa8c00c02', marked: false },
+    { text: '    [exception RIP: frob+28]', marked: true },
+  ]),
   code: {
-    command: 'dis -r ffffffffc04b300c | tail -9',
-    lines: [
+    ...outputOf('dis -r ffffffffc04b300c | tail -9', [
       { text: '0xffffffffc04b3000 <frob>:\tpush   %rbp', marked: false },
       { text: '0xffffffffc04b300c <frob+12>:\tmov    0x240(%rdx),%eax', marked: true },
-    ],
-    after: {
-      command: 'dis ffffffffc04b300c 6',
-      lines: [{ text: '0xffffffffc04b300c <frob+12>:\tmov    0x240(%rdx),%eax', marked: true }],
-    },
+    ]),
+    after: outputOf('dis ffffffffc04b300c 6', [
+      { text: '0xffffffffc04b300c <frob+12>:\tmov    0x240(%rdx),%eax', marked: true },
+    ]),
   },
   findings: [
     {
       title: 'The instruction at frob+0x1c [widget] reads address 240: a NULL pointer',
       explanation: 'Its address is made of registers: rdx is 0.',
       confidence: 'certain',
-      evidence: [{ command: 'bt', output: '```\n#0 frob', why: 'Where the exception came.', faults: [] }],
+      evidence: [
+        {
+          ...outputOf('bt', [
+            { text: '```', marked: false },
+            { text: '#0 frob', marked: false },
+          ]),
+          why: 'Where the exception came.',
+          faults: [],
+        },
+      ],
     },
   ],
   tasks: [
@@ -113,10 +118,9 @@ export const analysis: Analysis = {
         waiters: 3,
       },
       backtrace: [frame('schedule', 'ffffffffa8a0712a')],
-      stack: {
-        command: 'bt -s ff1459ed1bd92000',
-        lines: [{ text: ' #0 [ff3efbbfc15b3d98] schedule+94 at ffffffffa8a0712a', marked: false }],
-      },
+      stack: outputOf('bt -s ff1459ed1bd92000', [
+        { text: ' #0 [ff3efbbfc15b3d98] schedule+94 at ffffffffa8a0712a', marked: false },
+      ]),
     },
   ],
   memory: {

@@ -7,6 +7,7 @@ import { reachVerdict } from '../../src/triage/verdict.ts';
 import { DyingArm64, user } from '../support/dying_arm64.ts';
 import type { StackItem } from '../support/dying_kernel.ts';
 import { exception } from '../support/dying_kernel.ts';
+import { markedLines } from '../support/shown.ts';
 
 const write: readonly StackItem[] = ['vfs_write', 'el0_svc', user];
 const fault = (at: string | bigint): StackItem => exception('el1h_64_sync', at, { x0: 0n });
@@ -45,7 +46,7 @@ describe('without a log, the stack of an arm64 kernel tells the kind and the cod
 describe('the report of an arm64 kernel', () => {
   test('marks the line of bt that tells of the blamed call, which bt shows by its own address', () => {
     const report = analyse(death(['panic', 'sysrq_handle_crash', '__handle_sysrq', ...write]).context);
-    const marked = report.stack?.lines.filter(({ marked }) => marked).map(({ text }) => text.replace(/\[.*?\] /, ''));
+    const marked = markedLines(report.stack!).map((text) => text.replace(/\[.*?\] /, ''));
     assert.deepEqual(marked, [' #1 sysrq_handle_crash+76 at ffffffff8100044c']);
     assert.equal(report.panic.rip?.offset, 0x50);
   });

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { analyse } from '../../src/triage/analyse.ts';
 import { heldMutex, mutexTypes, sleepsOn } from '../support/blocked_tasks.ts';
 import { DyingKernel, exception } from '../support/dying_kernel.ts';
+import { shownText } from '../support/shown.ts';
 
 const detector = ['machine_kexec', '__crash_kexec', 'panic', 'watchdog', 'kthread', 'ret_from_fork_asm'];
 
@@ -61,7 +62,10 @@ describe('a hung task', () => {
         lock.evidence.map(({ command }) => command.replace(/[0-9a-f]{16}/, 'ADDRESS')),
         ['bt ADDRESS', 'struct mutex.owner -x ADDRESS', 'bt ADDRESS'],
       );
-      assert.ok(lock.evidence[1]!.output.includes((holder.address | 1n).toString(16)), lock.evidence[1]!.output);
+      assert.ok(
+        shownText(lock.evidence[1]!).includes((holder.address | 1n).toString(16)),
+        shownText(lock.evidence[1]!),
+      );
     }
   });
 

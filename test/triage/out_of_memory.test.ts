@@ -5,6 +5,7 @@ import { memoryUse, readVmStat } from '../../src/kernel/vmstat.ts';
 import { analyse } from '../../src/triage/analyse.ts';
 import type { Analysis } from '../../src/triage/analysis.ts';
 import { DyingKernel, user } from '../support/dying_kernel.ts';
+import { shownText } from '../support/shown.ts';
 
 const types = `
   enum zone_stat_item { NR_FREE_PAGES, NR_ZONE_WRITE_PENDING, NR_VM_ZONE_STAT_ITEMS };
@@ -131,8 +132,8 @@ describe('out of memory', () => {
       finding.evidence.map(({ command }) => command),
       ['p -d vm_node_stat[NR_ANON_MAPPED]', 'ps 21'],
     );
-    assert.match(finding.evidence[0]!.output, /700/);
-    assert.match(finding.evidence[1]!.output, /greedy/);
+    assert.match(shownText(finding.evidence[0]!), /700/);
+    assert.match(shownText(finding.evidence[1]!), /greedy/);
   });
 
   test('a slab cache that took it', () => {
@@ -151,7 +152,7 @@ describe('out of memory', () => {
     const finding = findings.find(({ title }) => title.startsWith('64%'))!;
     assert.match(finding.explanation, /leak/);
     assert.match(finding.evidence[1]!.command, /^struct kmem_cache\.name,object_size [0-9a-f]{16}$/);
-    assert.match(finding.evidence[1]!.output, /"leaky"/);
+    assert.match(shownText(finding.evidence[1]!), /"leaky"/);
   });
 
   test('what no counter counts is what is left, and the uses add up to all memory', () => {

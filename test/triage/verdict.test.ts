@@ -5,6 +5,7 @@ import type { ReportKind } from '../../src/oops/kinds.ts';
 import { analyse } from '../../src/triage/analyse.ts';
 import { reachVerdict } from '../../src/triage/verdict.ts';
 import { DyingKernel, exception, type StackItem, user } from '../support/dying_kernel.ts';
+import { shownText } from '../support/shown.ts';
 
 /** From a system call of a module. */
 const write: readonly StackItem[] = ['frob[widget]', 'vfs_write', 'do_syscall_64', user];
@@ -269,7 +270,7 @@ describe('the log', () => {
     assert.deepEqual([analysis.panic.kind, analysis.panic.rip?.symbol], ['panic', 'spam']);
     const earlier = analysis.findings.find(({ title }) => title.startsWith('The kernel was in trouble before'));
     assert.match(earlier!.title, /NULL pointer dereference in frob/);
-    assert.match(earlier!.evidence[0]!.output, /BUG: kernel NULL pointer dereference/);
+    assert.match(shownText(earlier!.evidence[0]!), /BUG: kernel NULL pointer dereference/);
   });
 
   test('log and stack that tell of different deaths: the log is followed, and the reader is told', () => {
@@ -312,7 +313,7 @@ describe('the log', () => {
     dying.task({ pid: 7, comm: 'sh' });
     const analysis = analysed(dying);
     assert.deepEqual([analysis.panic.kind, analysis.panic.cpu, analysis.panic.source], ['unknown', null, 'nothing']);
-    assert.match(analysis.findings[0]!.evidence[0]!.output, /counter = -1/);
+    assert.match(shownText(analysis.findings[0]!.evidence[0]!), /counter = -1/);
     assert.match(
       analysis.panic.message,
       /^Nothing in this dump says that the kernel died: no CPU panicked, and the log tells of no death/,
@@ -358,7 +359,7 @@ describe('lockups of another CPU than the one that panicked', () => {
       'CPU 0 held up RCU in spin+0x10 [widget], running spinner (pid 9): no grace period could end.',
     );
     assert.equal(analysis.tasks[0]!.role, 'stuck');
-    assert.match(analysis.tasks[0]!.stack!.lines.map(({ text }) => text).join('\n'), /exception RIP: spin\+16/);
+    assert.match(shownText(analysis.tasks[0]!.stack!), /exception RIP: spin\+16/);
   });
 });
 

@@ -70,8 +70,8 @@ export const dis = defineStream({
   collect: collectDis,
   text: {
     head: (head, { radix }) => renderHead(head, radix),
-    item: (line, _view, head) =>
-      `${placeText(line, head.kind === 'code' ? head.radix : 10)}:\t${escapeTerminal(line.text)}\n`,
+    item: (line, _view, head) => `${instructionText(line, head)}\n`,
+    lines: (line, _view, head) => [{ text: instructionText(line, head), at: `instruction ${hex(line.address)}` }],
   },
   failed: (head) => head.kind === 'unknown' || head.kind === 'ambiguous',
 });
@@ -236,6 +236,10 @@ function renderHead(head: DisHead, radix: 10 | 16): string {
     default:
       return assertNever(head);
   }
+}
+
+function instructionText(line: InstructionLine, head: DisHead): string {
+  return `${placeText(line, head.kind === 'code' ? head.radix : 10)}:\t${escapeTerminal(line.text)}`;
 }
 
 function placeText({ address, symbol, offset }: InstructionLine, radix: 10 | 16): string {

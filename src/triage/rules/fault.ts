@@ -44,10 +44,11 @@ export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
       evidence: present(
         evidence(
           facts,
-          `dis -r ${instruction.address} | tail -6`,
+          `dis -r ${instruction.address}`,
           'The last line is the instruction that faulted; the lines above set its registers.',
+          { cut: { kind: 'tail', lines: 6 } },
         ),
-        evidence(facts, "bt | grep -F '[exception'", 'Where the exception came.'),
+        evidence(facts, 'bt', 'Where the exception came.', { cut: { kind: 'telling', of: 'exception' } }),
       ),
     });
   }

@@ -1,6 +1,6 @@
 // What the kernel itself said when it died, for every kind of death: the lines of its log, and where it said so.
 import type { Evidence, Finding } from '../analysis.ts';
-import { evidence, logSearch, present } from '../evidence.ts';
+import { evidence, logEvidence, present } from '../evidence.ts';
 import { type Facts, instructionAt } from '../facts.ts';
 import { badJump, trapName } from '../fault.ts';
 import { shortPlace } from '../place.ts';
@@ -9,16 +9,17 @@ import type { Verdict } from '../verdict.ts';
 /** The line of the log that tells of the death, with what follows it; null without a log. */
 export function said(facts: Facts, after = 3): Evidence | null {
   const { death } = facts;
-  if (death === null) return null;
-  const search = logSearch(death.message, after);
-  return search === null ? null : evidence(facts, search, 'What the kernel said.');
+  return death === null ? null : logEvidence(facts, death.message, 'What the kernel said.', after);
 }
 
 /** The kernel's own words: for deaths that no other rule explains by what the CPU did. */
 export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdict): Finding[] {
   const { death } = facts;
-  const panic = death?.panic == null ? null : logSearch(`Kernel panic - not syncing: ${death.panic}`);
-  const lines = present(said(facts), panic === null ? null : evidence(facts, panic, 'Why it did not go on.'));
+  const panic =
+    death?.panic == null
+      ? null
+      : logEvidence(facts, `Kernel panic - not syncing: ${death.panic}`, 'Why it did not go on.');
+  const lines = present(said(facts), panic);
   // a check that failed: the instruction is one that the compiler put there for it
   const check = kind === 'BUG' || kind === 'WARN' || kind === 'list-corruption' || kind === 'use-after-free';
   const trap = check && facts.exception !== null ? trapName(facts.kernel, instructionAt(facts, facts.exception)) : null;
@@ -39,8 +40,10 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
         confidence: 'certain',
         evidence: present(
           ...lines,
-          evidence(facts, `dis -r ${instruction.address} | tail -6`, 'The last line is the instruction that trapped.'),
-          evidence(facts, "bt | grep -F '[exception'", 'Where the exception came.'),
+          evidence(facts, `dis -r ${instruction.address}`, 'The last line is the instruction that trapped.', {
+            cut: { kind: 'tail', lines: 6 },
+          }),
+          evidence(facts, 'bt', 'Where the exception came.', { cut: { kind: 'telling', of: 'exception' } }),
         ),
       },
     ];
@@ -53,7 +56,9 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
   if (kind === 'stack-overflow' || kind === 'unknown') return []; // what there is to say is said elsewhere
   const evidences = present(
     ...lines,
-    kind === 'hung-task' ? null : evidence(facts, 'bt | head -24', 'How the kernel came to die.'),
+    kind === 'hung-task'
+      ? null
+      : evidence(facts, 'bt', 'How the kernel came to die.', { cut: { kind: 'head', lines: 24 } }),
   );
   if (evidences.length === 0) return [];
   return [

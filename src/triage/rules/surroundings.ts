@@ -1,8 +1,10 @@
 // What stands around any death: modules in the way, earlier trouble, overflowed stacks, settings.
+
+import type { BtHead } from '../../commands/tasks/bt/bt.ts';
 import { frameName } from '../../kernel/backtrace.ts';
 import { parentPid } from '../../kernel/sched.ts';
 import type { Finding } from '../analysis.ts';
-import { evidence, logSearch, present } from '../evidence.ts';
+import { evidence, logEvidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import type { Verdict } from '../verdict.ts';
 import { said } from './said.ts';
@@ -36,20 +38,12 @@ function blamedModule(facts: Facts, { blamed }: Verdict): Finding[] {
         })[letter],
     )
     .filter((word) => word !== undefined);
-  // A name read from a damaged dump may hold anything, even nothing.
-  const word = module.name.replace(/[^\w-]/g, '');
   return [
     {
       title: `The code to blame is in the module ${module.name}, which is ${what.join(' and ')}`,
       explanation: `It did not come with this kernel's own sources: ask whoever built it.`,
       confidence: 'certain',
-      evidence: present(
-        evidence(
-          facts,
-          word === '' ? 'mod -t' : `mod -t | grep -F '${word}'`,
-          'The letters are the taints that loading it set.',
-        ),
-      ),
+      evidence: present(evidence(facts, 'mod -t', 'The letters are the taints that loading it set.')),
     },
   ];
 }
@@ -83,8 +77,8 @@ function overflow(facts: Facts, { kind }: Verdict): Finding[] {
     const calls = most >= recursive;
     const evidences = present(
       said(facts),
-      evidence(facts, 'bt | head -24', 'Where the stack ended.'),
-      calls ? evidence(facts, 'bt | tail -24', 'Where it began.') : null,
+      evidence(facts, 'bt', 'Where the stack ended.', { cut: { kind: 'head', lines: 24 } }),
+      calls ? evidence(facts, 'bt', 'Where it began.', { cut: { kind: 'tail', lines: 24 } }) : null,
     );
     if (evidences.length > 0) {
       findings.push({
@@ -98,7 +92,7 @@ function overflow(facts: Facts, { kind }: Verdict): Finding[] {
     }
   }
   const check = evidence(facts, 'bt -v', 'The mark at the end of a stack (57ac6e9d) must still be there.');
-  if (check === null || check.output.startsWith('No stack overflows')) return findings;
+  if (check === null || (check.data as BtHead).overflows?.length === 0) return findings;
   findings.push({
     title: 'A kernel stack ran over its end',
     explanation:
@@ -125,9 +119,8 @@ function earlierTrouble(facts: Facts): Finding[] {
       confidence: 'possible',
       evidence: present(
         ...earlier.slice(0, 3).map((incident) => {
-          const search = logSearch(incident.message, 10);
           const when = incident.timestamp === null ? 'Before that.' : `At ${incident.timestamp.toFixed(6)} seconds.`;
-          return search === null ? null : evidence(facts, search, when);
+          return logEvidence(facts, incident.message, when, 10);
         }),
       ),
     },

@@ -5,10 +5,10 @@ import { escapeTerminal, hex16 } from '../../../base/text.ts';
 import { type Backtrace, backtracer, type Frame } from '../../../kernel/backtrace.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
 import type { Task } from '../../../kernel/task.ts';
-import { type Answer, defineStream, noItems } from '../../command.ts';
+import { type Answer, defineStream, type Line, noItems, type View } from '../../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';
-import { counted, flag, type Options, rest, valued, values } from '../../params.ts';
+import { counted, flag, type Options, radixOf, rest, valued, values } from '../../params.ts';
 import {
   checkStacks,
   type ExceptionFrameData,
@@ -128,19 +128,31 @@ address of the function's frame record, the function, and the address of its cal
       if (overflows === null) return '';
       return overflows.length === 0 ? 'No stack overflows detected\n' : `${overflows.join('\n')}\n`;
     },
-    item: (item, { options, radix }, { machine }, index) => {
-      if (item.kind === 'cpu') return cpuStackText(item, machine);
-      const style = {
-        offsets: options.offsets,
-        radix: options.hex ? 16 : options.decimal ? 10 : radix,
-        symbolic: options.symbolic,
-      } as const;
-      const body =
-        item.stackContent !== null ? renderStack(item.stackContent, machine) : renderFrames(item, machine, style);
-      return `${index > 0 ? '\n' : ''}${taskHeader(item)}\n${body}`;
-    },
+    item: (item, view, head, index) =>
+      itemLines(item, view, head, index)
+        .map(({ text }) => `${text}\n`)
+        .join(''),
+    lines: itemLines,
   },
 });
+
+function itemLines(item: BtItem, view: View<typeof params>, { machine }: BtHead, index: number): readonly Line[] {
+  const plain = (text: string): Line[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n').map(untold));
+  if (item.kind === 'cpu') return plain(cpuStackText(item, machine));
+  const style = {
+    offsets: view.options.offsets,
+    radix: radixOf(view, view.options),
+    symbolic: view.options.symbolic,
+  };
+  const body =
+    item.stackContent !== null ? plain(renderStack(item.stackContent, machine)) : frameLines(item, machine, style);
+  return [...(index > 0 ? [untold('')] : []), untold(taskHeader(item)), ...body];
+}
+
+/** A line that tells of nothing one would point at. */
+function untold(text: string): Line {
+  return { text, at: null };
+}
 
 function collectBt(context: CommandContext, options: BtOptions): Answer<BtHead, BtItem, null> {
   const { kernel } = context;
@@ -339,8 +351,9 @@ export interface FrameStyle {
   readonly symbolic: number;
 }
 
-function renderFrames(trace: TaskTrace, machine: string, style: FrameStyle): string {
-  const lines: string[] = [];
+/** The lines of a trace: `frame N`, and `exception N` for where its registers say that it came. */
+function frameLines(trace: TaskTrace, machine: string, style: FrameStyle): Line[] {
+  const lines: Line[] = [];
   for (const frame of trace.frames) {
     const name =
       frame.symbol === null
@@ -351,15 +364,19 @@ function renderFrames(trace: TaskTrace, machine: string, style: FrameStyle): str
     const place = frame.inUserSpace
       ? '[user space]'
       : `[${hex16(frame.frameAddress)}] ${guess}${name} at ${hex16(frame.address)}${module}`;
-    lines.push(`${`#${frame.level}`.padStart(3)} ${place}`);
-    if (frame.registers !== null)
-      lines.push(...exceptionLines({ ...frame, registers: frame.registers }, machine, style.radix));
-    if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic));
+    lines.push({ text: `${`#${frame.level}`.padStart(3)} ${place}`, at: `frame ${frame.level}` });
+    if (frame.registers !== null) {
+      const [first, ...more] = exceptionLines({ ...frame, registers: frame.registers }, machine, style.radix);
+      if (first !== undefined)
+        lines.push({ text: first, at: first.includes('[exception ') ? `exception ${frame.level}` : null });
+      lines.push(...more.map(untold));
+    }
+    if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic).map(untold));
     if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
-      lines.push(stackLine(frame.leaves));
+      lines.push(untold(stackLine(frame.leaves)));
   }
-  if (trace.problem !== '') lines.push(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`);
-  return `${lines.join('\n')}\n`;
+  if (trace.problem !== '') lines.push(untold(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`));
+  return lines;
 }
 
 /** Two words a line, each column 16 wide; longer texts push the next one on. */
