@@ -6,6 +6,7 @@ import { sym } from './code/sym.ts';
 import type { Command } from './command.ts';
 import { btop, ptob } from './memory/btop.ts';
 import { frames } from './memory/frames.ts';
+import { kmem } from './memory/kmem/kmem.ts';
 import { pte } from './memory/pte.ts';
 import { ptov } from './memory/ptov.ts';
 import { rd } from './memory/rd.ts';
@@ -33,6 +34,7 @@ const alone = {
   dis,
   eval: evaluate,
   frames,
+  kmem,
   list,
   log,
   mod,

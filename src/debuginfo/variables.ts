@@ -52,6 +52,7 @@ export const wellKnownTypes: Readonly<Record<string, string>> = {
   sysrq_enabled: 'int',
   nr_cpu_ids: 'unsigned int',
   nr_node_ids: 'unsigned int',
+  arch_task_struct_size: 'unsigned int',
   memory_blocks: 'struct xarray',
   // an int before 5.3, a long since: its low half is the number in both
   sections_per_block: 'unsigned int',

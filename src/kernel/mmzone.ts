@@ -195,3 +195,13 @@ export function cpuPages(kernel: Kernel, zone: Zone): CpuPages[] {
     )
     .filter((own) => own !== null);
 }
+
+/** The memory node that a page frame is of; null for none. Where nodes interleave, that of the zone it lies in. */
+export function nodeOfFrame(kernel: Kernel, frame: number): number | null {
+  const nodes = kernel.faults.attempt('memory nodes', () => memoryNodes(kernel), []);
+  const around = nodes.filter(({ startPfn, spanned }) => frame >= startPfn && frame < startPfn + spanned);
+  const inZone = around.find(({ zones }) =>
+    zones.some(({ startPfn, spanned }) => frame >= startPfn && frame < startPfn + spanned),
+  );
+  return (inZone ?? around[0])?.id ?? null;
+}

@@ -31,7 +31,7 @@ export interface SlabObject {
   /** Virtual address of the object. */
   readonly address: VirtAddr;
   readonly state: ObjectState;
-  /** The CPU whose list or sheaf it is on; null where no CPU has it. */
+  /** Of a free object, the CPU that has it: on its list, in its sheaf, or in the slab that it allocates from; else null. */
   readonly cpu: number | null;
 }
 
@@ -86,6 +86,7 @@ export function cacheUse(kernel: Kernel, cache: SlabCache): CacheUse {
     if (active === null) continue;
     count(active.slab);
     onCpus += active.free.objects.length;
+    if (active.free.problem !== null) kernel.faults.record('free list of a CPU', active.free.problem);
   }
   for (const node of cache.nodes) {
     kernel.faults.attempt(
@@ -128,7 +129,7 @@ export function slabObjects(kernel: Kernel, cache: SlabCache, slab: Slab): SlabO
             : unread
               ? 'unknown'
               : 'allocated';
-    const cpu = state === 'cpu' ? owner!.cpu : (sheaf?.cpu ?? null);
+    const cpu = state === 'cpu' || state === 'free' ? (owner?.cpu ?? null) : (sheaf?.cpu ?? null);
     objects.push({ cache, slab, index, address, state, cpu });
   }
   return objects;

@@ -1,25 +1,12 @@
 // set: the task that other commands mean, and how they print.
 
-import type { VirtAddr } from '../../base/address.ts';
 import { assertNever, UsageError } from '../../base/errors.ts';
-import { escapeLine, hex16 } from '../../base/text.ts';
+import { escapeLine } from '../../base/text.ts';
 import { crashedTask } from '../../kernel/panic.ts';
-import type { Task, TaskState } from '../../kernel/task.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseCpus } from '../context.ts';
 import { flag, type Options, optional, valued, values } from '../params.ts';
-
-interface ContextTask {
-  readonly pid: number;
-  readonly command: string;
-  readonly task: VirtAddr;
-  /** Its struct thread_info: within the task_struct, or at the bottom of the stack on older kernels. */
-  readonly threadInfo: VirtAddr | null;
-  readonly cpu: number;
-  readonly state: TaskState;
-  readonly active: boolean;
-  readonly panicked: boolean;
-}
+import { type ContextTask, contextTask, contextTaskText } from '../task_context.ts';
 
 interface Variable {
   readonly name: string;
@@ -76,11 +63,11 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
     const task = context.tasks.active(cpu!);
     if (task === null) throw new UsageError(`the task that CPU ${cpu} was running is not known`);
     context.task = task;
-    return { kind: 'task', task: contextTask(context), silent: true };
+    return { kind: 'task', task: contextTask(context, context.task), silent: true };
   }
   if (active !== null) {
     context.declareActive(active);
-    return { kind: 'task', task: contextTask(context), silent: true };
+    return { kind: 'task', task: contextTask(context, context.task), silent: true };
   }
   if (options.panicked) {
     const crashed = crashedTask(context.kernel, context.tasks);
@@ -94,26 +81,7 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
     if (second !== null) throw new UsageError(`no such variable: ${escapeLine(first)}`);
     context.task = context.taskByWord(first);
   }
-  return { kind: 'task', task: contextTask(context), silent: false };
-}
-
-function contextTask(context: CommandContext): ContextTask {
-  const { task, kernel } = context;
-  return {
-    pid: task.pid,
-    command: task.comm,
-    task: task.address,
-    threadInfo: kernel.faults.attempt('thread_info', () => threadInfo(task), null),
-    cpu: task.cpu,
-    state: task.state,
-    active: task.active,
-    panicked: crashedTask(kernel, context.tasks)?.task.address === task.address,
-  };
-}
-
-function threadInfo(task: Task): VirtAddr {
-  // in the task since c65eacbe290b (4.9) where CONFIG_THREAD_INFO_IN_TASK; else at the lowest address of its stack
-  return task.object.optional('thread_info')?.address ?? task.object.member('stack').pointer();
+  return { kind: 'task', task: contextTask(context, context.task), silent: false };
 }
 
 interface VariableHandler {
@@ -158,33 +126,8 @@ function renderSet(data: SetData): string {
     case 'variables':
       return data.variables.map(({ name, value }) => `${name.padStart(14)}: ${escapeLine(value)}\n`).join('');
     case 'task':
-      return data.silent ? '' : renderTask(data.task);
+      return data.silent ? '' : contextTaskText(data.task);
     default:
       return assertNever(data);
   }
-}
-
-const stateNames: Readonly<Record<TaskState, string>> = {
-  RU: 'TASK_RUNNING',
-  IN: 'TASK_INTERRUPTIBLE',
-  UN: 'TASK_UNINTERRUPTIBLE',
-  ID: 'TASK_IDLE',
-  ST: 'TASK_STOPPED',
-  TR: 'TASK_TRACED',
-  ZO: 'EXIT_ZOMBIE',
-  DE: 'TASK_DEAD',
-  SW: 'TASK_SWAPPING',
-  WA: 'TASK_WAKING',
-  PA: 'TASK_PARKED',
-  NE: 'TASK_NEW',
-  '??': '(unknown)',
-};
-
-function renderTask(task: ContextTask): string {
-  const mark = task.panicked ? '(PANIC)' : task.active ? '(ACTIVE)' : '';
-  const info = task.threadInfo === null ? '' : `  [THREAD_INFO: ${hex16(task.threadInfo)}]`;
-  return (
-    `    PID: ${task.pid}\nCOMMAND: "${escapeLine(task.command)}"\n   TASK: ${hex16(task.task)}${info}\n` +
-    `    CPU: ${task.cpu}\n  STATE: ${stateNames[task.state]} ${mark}\n`
-  );
 }

@@ -1,0 +1,62 @@
+// A task as crash(8) shows it where a task is the answer: `set`, `sys`, `kmem ADDRESS`.
+import type { VirtAddr } from '../base/address.ts';
+import { escapeLine, hex16 } from '../base/text.ts';
+import { crashedTask } from '../kernel/panic.ts';
+import type { Task, TaskState } from '../kernel/task.ts';
+import type { CommandContext } from './context.ts';
+
+export interface ContextTask {
+  readonly pid: number;
+  readonly command: string;
+  readonly task: VirtAddr;
+  /** Its struct thread_info: within the task_struct, or at the bottom of the stack on older kernels. */
+  readonly threadInfo: VirtAddr | null;
+  readonly cpu: number;
+  readonly state: TaskState;
+  readonly active: boolean;
+  readonly panicked: boolean;
+}
+
+export function contextTask(context: CommandContext, task: Task): ContextTask {
+  const { kernel } = context;
+  return {
+    pid: task.pid,
+    command: task.comm,
+    task: task.address,
+    threadInfo: kernel.faults.attempt('thread_info', () => threadInfo(task), null),
+    cpu: task.cpu,
+    state: task.state,
+    active: task.active,
+    panicked: crashedTask(kernel, context.tasks)?.task.address === task.address,
+  };
+}
+
+function threadInfo(task: Task): VirtAddr {
+  // in the task since c65eacbe290b (4.9) where CONFIG_THREAD_INFO_IN_TASK; else at the lowest address of its stack
+  return task.object.optional('thread_info')?.address ?? task.object.member('stack').pointer();
+}
+
+const stateNames: Readonly<Record<TaskState, string>> = {
+  RU: 'TASK_RUNNING',
+  IN: 'TASK_INTERRUPTIBLE',
+  UN: 'TASK_UNINTERRUPTIBLE',
+  ID: 'TASK_IDLE',
+  ST: 'TASK_STOPPED',
+  TR: 'TASK_TRACED',
+  ZO: 'EXIT_ZOMBIE',
+  DE: 'TASK_DEAD',
+  SW: 'TASK_SWAPPING',
+  WA: 'TASK_WAKING',
+  PA: 'TASK_PARKED',
+  NE: 'TASK_NEW',
+  '??': '(unknown)',
+};
+
+export function contextTaskText(task: ContextTask): string {
+  const mark = task.panicked ? '(PANIC)' : task.active ? '(ACTIVE)' : '';
+  const info = task.threadInfo === null ? '' : `  [THREAD_INFO: ${hex16(task.threadInfo)}]`;
+  return (
+    `    PID: ${task.pid}\nCOMMAND: "${escapeLine(task.command)}"\n   TASK: ${hex16(task.task)}${info}\n` +
+    `    CPU: ${task.cpu}\n  STATE: ${stateNames[task.state]} ${mark}\n`
+  );
+}
