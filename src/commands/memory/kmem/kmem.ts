@@ -113,10 +113,11 @@ export const kmem = defineStream({
       '[-P] address...',
     ],
     description: `Looks at kernel memory. With an address and no option, says what it is: its symbol, the task whose task_struct or
-stack it lies in, the slab object that it lies in and whether that is in use ([brackets]), the area of vmalloc(), and the page.
+stack it lies in, the slab object that it lies in and whether that is in use ([brackets]), the area of vmalloc(), and
+the page.
 
-Objects that a CPU keeps for its next allocation, or has in a sheaf, are free: they are marked with the CPU. Where the dump
-lacks pages, what is free may not be known for some objects: these are marked, too.`,
+Objects that a CPU keeps for its next allocation, or has in a sheaf, are free: they are marked with the CPU. Where the
+dump lacks pages, what is free may not be known for some objects: these are marked, too.`,
     examples: [
       ['kmem -i', 'what memory is used for'],
       ['kmem -s dentry', 'one slab cache'],
