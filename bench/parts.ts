@@ -108,6 +108,7 @@ function residentMemory(memory: Kernel['dump']['memory'], frames: readonly Pfn[]
     setExcludedPageJudge: () => undefined,
     ramRanges: () => [{ start: 0 as never, end: (pages.length * pageSize) as never }],
     work: memory.work,
+    forget: () => undefined,
     presentRuns: () => [{ first: 0 as Pfn, count: pages.length }],
     scan: (_from, _to, visit) => void visit(0 as Pfn, together),
   };

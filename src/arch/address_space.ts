@@ -33,6 +33,9 @@ export abstract class AddressSpace {
    */
   abstract translate(address: VirtAddr): PhysAddr;
 
+  /** Drops the translations that were kept: to be called where page tables change. */
+  forget(): void {}
+
   /** Where the kernel's linear map has a physical address: __va(); null where that is not known. */
   linearAddress(_physical: PhysAddr): VirtAddr | null {
     return null;

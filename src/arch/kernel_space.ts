@@ -35,6 +35,10 @@ export abstract class KernelSpace extends MappedSpace {
     return known;
   }
 
+  override forget(): void {
+    this.executable.clear();
+  }
+
   /** Whether the kernel may execute what a walk came to. */
   protected abstract mayExecute(walk: PageWalk): boolean;
 

@@ -42,6 +42,7 @@ export function runCommand<P extends Params, Head, Item, Tail>(
   { json = false, line = '', work = unwatched }: { json?: boolean; line?: string; work?: Work } = {},
 ): Outcome {
   const { faults, work: slot } = context.kernel;
+  if (context.kernel.live) context.kernel.forget();
   const out = new Chunks(sink);
   const found = faults.collector();
   const step = <T>(what: () => T): T => found.during(() => slot.during(work, what));

@@ -71,6 +71,9 @@ export interface PhysicalMemory extends BulkMemory {
    */
   read(address: PhysAddr, into: Uint8Array): void;
 
+  /** Drops the pages that were kept: to be called where memory changes. */
+  forget(): void;
+
   /** Installs the judge of excluded pages; `null` (the start) treats every such page as excluded. */
   setExcludedPageJudge(judge: ExcludedPageJudge | null): void;
 

@@ -219,6 +219,10 @@ export class PagedMemory implements PhysicalMemory {
     }
   }
 
+  forget(): void {
+    this.tags.fill(Number.NaN);
+  }
+
   setExcludedPageJudge(judge: ExcludedPageJudge | null): void {
     this.judge = judge;
   }

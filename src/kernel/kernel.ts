@@ -80,10 +80,15 @@ export class Kernel implements ObjectContext {
   }
 
   /**
-   * Drops everything that was read from memory, names and types of modules among it: to be called between commands
-   * where the kernel is live. Objects that were given out go on reading what is there now.
+   * Drops everything that was read from memory, names and types of modules among it, where the kernel is live also
+   * pages and translations: called before each command then. Objects that were given out go on, and read what is there
+   * now.
    */
   forget(): void {
+    if (this.live) {
+      this.dump.memory.forget();
+      this.space.forget();
+    }
     this.known.clear();
     this.perCpuOffsets.clear();
     this.sizedTypes.clear();

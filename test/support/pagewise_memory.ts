@@ -8,6 +8,9 @@ import { PagedMemory, type PageStore } from '../../src/dump/paged_memory.ts';
 
 export abstract class PagewiseMemory implements BulkMemory {
   readonly work = new WorkSlot();
+
+  forget(): void {}
+
   abstract readonly maxPfn: number;
   abstract pageState(pfn: Pfn): PageState;
   abstract page(pfn: Pfn): Uint8Array;

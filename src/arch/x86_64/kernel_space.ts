@@ -103,6 +103,11 @@ export class X86KernelSpace extends KernelSpace {
     this.imageEnd = Number(end - START_KERNEL_MAP);
   }
 
+  override forget(): void {
+    super.forget();
+    this.tables.forget();
+  }
+
   override useSymbols(address: SymbolAddress): void {
     const start = address('_text') ?? address('_stext');
     const end = address('_end');

@@ -139,6 +139,12 @@ export class X86PageTables {
     return physAddr(physical);
   }
 
+  /** Drops the translations that were kept. */
+  forget(): void {
+    this.tlbTag.fill(-1);
+    this.largeTag.fill(-1);
+  }
+
   /** The whole way through the tables, for people who want to see it. Throws nothing. */
   walk(address: VirtAddr): PageWalk {
     const entries: PageTableEntry[] = [];
