@@ -4,7 +4,7 @@ import type { Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
 
 /** `spinlock` and `rwlock` are those of PREEMPT_RT, which sleep. */
-export type LockKind = 'mutex' | 'rwsem' | 'semaphore' | 'rtmutex' | 'spinlock' | 'rwlock';
+export type LockKind = 'mutex' | 'rwsem' | 'semaphore' | 'rtmutex' | 'spinlock' | 'rwlock' | 'percpu-rwsem';
 
 export interface LockWait {
   readonly task: Task;

@@ -75,8 +75,10 @@ export class Sleeper {
 
   /** True for a kernel thread that waits in its own loop, which is what it does while there is nothing to do. */
   get inOwnLoop(): boolean {
+    if (!this.task.kernelThread) return false;
     const at = this.names.findIndex((name, i) => !isWaiting(name, this.frames[i]!));
-    return at >= 0 && this.task.kernelThread && threadStart.test(this.names[at + 1] ?? '');
+    // the loop may be a function of its own
+    return at >= 0 && this.names.slice(at + 1, at + 3).some((name) => threadStart.test(name));
   }
 
   /** Words of the stack from its innermost frame on. */
