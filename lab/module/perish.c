@@ -332,6 +332,8 @@ static void way_leakall(void)
 		cond_resched();
 }
 
+#include "waits.h"
+
 static const struct {
 	const char *name;
 	void (*fail)(void);
@@ -346,7 +348,7 @@ static const struct {
 	{ "softlockup", way_softlockup }, { "hardlockup", way_hardlockup },
 	{ "rcustall", way_rcustall }, { "spinlock", way_spinlock },
 	{ "abba", way_abba }, { "rwsem", way_rwsem }, { "hold", way_hold }, { "crowd", way_crowd },
-	{ "leak", way_leak }, { "leakall", way_leakall },
+	{ "leak", way_leak }, { "leakall", way_leakall }, { "waits", way_waits },
 };
 
 static ssize_t perish_proc_write(struct file *file, const char __user *from, size_t count, loff_t *pos)

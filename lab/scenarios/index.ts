@@ -27,6 +27,7 @@ import stack from './stack.ts';
 import sysrqC from './sysrq_c.ts';
 import timer from './timer.ts';
 import uaf from './uaf.ts';
+import waits from './waits.ts';
 import warn from './warn.ts';
 import workqueue from './workqueue.ts';
 import zram from './zram.ts';
@@ -56,6 +57,7 @@ export const scenarios: readonly Scenario[] = [
   abba,
   rwsem,
   crowd,
+  waits,
   oom,
   leak,
   sockets,
