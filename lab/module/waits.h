@@ -51,7 +51,8 @@ static int wait_percpu(void *u) { percpu_down_read(&perish_percpu_rwsem); return
 static int hold_percpu(void *u) { percpu_down_write(&perish_percpu_rwsem); wait_for_ever(); return 0; }
 static int hold_rtmutex(void *u) { rt_mutex_lock(&perish_rtmutex); wait_for_ever(); return 0; }
 static int hold_srcu(void *u) { srcu_read_lock(&perish_srcu); wait_for_ever(); return 0; }
-static int hold_thread(void *u) { wait_for_ever(); return 0; }
+/* kthread_stop() makes an interruptible sleep return at once */
+static int hold_thread(void *u) { for (;;) msleep(1000000000); return 0; }
 static void sleep_in_work(struct work_struct *work) { wait_for_ever(); }
 static void do_nothing_work(struct work_struct *work) { }
 

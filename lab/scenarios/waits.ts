@@ -4,12 +4,13 @@ import type { Scenario } from '../scenario.ts';
 export default {
   name: 'waits',
   about: 'tasks asleep in every way there is, a silent disk, a frozen file system; then SysRq-c',
-  setup: `echo waits > /proc/perish
+  setup: `echo text > /tmp/locked
+echo waits > /proc/perish
 echo hold > /proc/perish
 cat /proc/perish > /dev/null &
 busybox dd if=/dev/zero of=/tmp/locked bs=16 count=1 conv=notrunc 2> /dev/null &
 busybox dd if=/dev/perish0 of=/dev/null bs=4096 count=1 2> /dev/null &
-busybox dd if=/dev/zero of=/dev/perish0 bs=4096 count=1 oflag=direct 2> /dev/null &
+busybox dd if=/dev/zero of=/dev/perish0 bs=4096 count=1 oflag=direct seek=64 2> /dev/null &
 busybox sleep 100000 | busybox cat > /dev/null &
 `,
   provoke: `mount -o remount,rw /lab

@@ -15,11 +15,14 @@ import { vtop } from './memory/vtop.ts';
 import { foreachOver } from './session/foreach.ts';
 import { helpOn } from './session/help.ts';
 import { set } from './session/set.ts';
+import { irq } from './system/irq.ts';
 import { log } from './system/log.ts';
 import { mod } from './system/mod.ts';
 import { sys } from './system/sys.ts';
+import { timer } from './system/timer.ts';
 import { bt } from './tasks/bt/bt.ts';
 import { ps } from './tasks/ps/ps.ts';
+import { runq } from './tasks/runq.ts';
 import { task } from './tasks/task.ts';
 import { list } from './types/list.ts';
 import { p } from './types/p.ts';
@@ -35,6 +38,7 @@ const alone = {
   eval: evaluate,
   frames,
   kmem,
+  irq,
   list,
   log,
   mod,
@@ -44,12 +48,14 @@ const alone = {
   ptob,
   ptov,
   rd,
+  runq,
   set,
   struct,
   swap,
   sym,
   sys,
   task,
+  timer,
   union,
   vtop,
 } as const;

@@ -401,6 +401,7 @@ export const wellKnownTypes: Readonly<Record<string, string>> = {
   tcp_sockets_allocated: 'struct percpu_counter',
   tick_broadcast_device: 'struct tick_device',
   tick_do_timer_cpu: 'int',
+  tick_nsec: 'unsigned long',
   total_cpus: 'unsigned int',
   trace_types: 'struct tracer *',
   tracepoints_mutex: 'struct mutex',

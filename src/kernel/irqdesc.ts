@@ -17,8 +17,8 @@ export interface InterruptAction {
   readonly address: VirtAddr;
   /** Who asked for it; null where it gave no name. */
   readonly name: string | null;
-  /** Virtual address of its function. */
-  readonly handler: VirtAddr;
+  /** Virtual address of its function; null where it cannot be read. */
+  readonly handler: VirtAddr | null;
   /** Virtual address of the task_struct of its thread; null for none. */
   readonly thread: VirtAddr | null;
 }
@@ -117,19 +117,24 @@ function readActions(kernel: Kernel, desc: KernelObject, irq: number): Interrupt
         const address = at.pointer();
         if (actions.length >= maxActions || actions.some((action) => action.address === address))
           throw new FormatError(`handlers of interrupt ${irq}`, `loop back to ${address.toString(16)}`);
-        const name = at.member('name');
-        const thread = at.member('thread').pointer();
-        actions.push({
-          address,
-          name: name.isNull ? null : kernel.faults.attempt('name of a handler', () => name.string(256), null),
-          handler: at.member('handler').pointer(),
-          thread: thread === 0n ? null : thread,
-        });
+        const unknown = { address, name: null, handler: null, thread: null };
+        actions.push(kernel.faults.attempt('handler of an interrupt', () => readAction(kernel, at), unknown));
       }
     },
     undefined,
   );
   return actions;
+}
+
+function readAction(kernel: Kernel, at: KernelObject): InterruptAction {
+  const name = at.member('name');
+  const thread = at.member('thread').pointer();
+  return {
+    address: at.pointer(),
+    name: name.isNull ? null : kernel.faults.attempt('name of a handler', () => name.string(256), null),
+    handler: at.member('handler').pointer(),
+    thread: thread === 0n ? null : thread,
+  };
 }
 
 /** kstat_irqs points to per-CPU memory; counts lie in a struct since 86d2a2f51fba (6.10). */

@@ -6,7 +6,7 @@ import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { listNodes } from './list.ts';
 import { perKernel } from './per_kernel.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 
 export interface GracePeriod {
   /** Its number: gp_seq without the state in its low bits. */

@@ -44,11 +44,6 @@ const baseNames: Readonly<Record<number, readonly string[]>> = {
   3: ['BASE_LOCAL', 'BASE_GLOBAL', 'BASE_DEF'],
 };
 
-/** The count of timer ticks when the kernel died. @throws NotFoundError, MemoryFault */
-export function readJiffies(kernel: Kernel): bigint {
-  return kernel.variable('jiffies_64').bigint();
-}
-
 /** The timer bases of a CPU. A base, bucket or timer that cannot be read costs itself. */
 export function timerBases(kernel: Kernel, cpu: number): TimerBase[] {
   return kernel.faults.attempt(`timer bases of CPU ${cpu}`, () => {

@@ -11,7 +11,7 @@ import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
 import { perKernel } from './per_kernel.ts';
-import type { Task } from './sched.ts';
+import type { Task } from './task.ts';
 import { xarrayEntries } from './xarray.ts';
 
 /** A `struct work_struct`. */

@@ -22,3 +22,10 @@ export function duration(seconds: number): string {
   const text = `${two(Math.floor(whole / 3600) % 24)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
   return day === 0 ? text : `${day} days, ${text}`;
 }
+
+/** Nanoseconds as days, time and milliseconds: `0 00:03:50.012`. */
+export function elapsed(nanoseconds: bigint): string {
+  const ms = nanoseconds > 0n ? nanoseconds / 1_000_000n : 0n;
+  const seconds = Number(ms / 1000n);
+  return `${Math.floor(seconds / 86400)} ${duration(seconds % 86400)}.${String(ms % 1000n).padStart(3, '0')}`;
+}

@@ -3,7 +3,7 @@
 import { offsetBy, type VirtAddr } from '../../base/address.ts';
 import { findMember, offsetOf } from '../../debuginfo/type.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Task } from '../sched.ts';
+import type { Task } from '../task.ts';
 import { queueEntries, simpleQueueHeads } from './queue_entry.ts';
 import type { Sleeper } from './sleeper.ts';
 

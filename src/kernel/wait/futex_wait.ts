@@ -1,6 +1,6 @@
 // kernel/futex/: tasks that wait for a word of user memory to be changed, and to be woken.
 import { type VirtAddr, virtAddr } from '../../base/address.ts';
-import type { Task } from '../sched.ts';
+import type { Task } from '../task.ts';
 import { ring } from './queue_entry.ts';
 import type { Sleeper } from './sleeper.ts';
 

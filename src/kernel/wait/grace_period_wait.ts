@@ -46,7 +46,7 @@ function srcuStruct(sleeper: Sleeper): VirtAddr | null {
   const known = kernel.types.find('struct srcu_struct');
   if (known === null) return null;
   for (const candidate of sleeper.pointers()) {
-    const found = kernel.faults.collect(() =>
+    const found = kernel.faults.apart(() =>
       kernel.faults.attempt(
         'srcu_struct',
         () => {

@@ -121,11 +121,14 @@ function fileOfPage(kernel: Kernel, page: KernelObject): PageFile | null {
 
 function fileOfInode(inode: KernelObject): PageFile {
   const superblock = inode.member('i_sb').deref();
+  const device = superblock.member('s_id').string();
   return {
     inode: inode.address,
     number: inode.member('i_ino').bigint(),
     fileSystem: superblock.member('s_type').member('name').string(64),
-    device: superblock.member('s_id').string(),
+    // a block device's own pages are those of a file on the file system of all block devices
+    device:
+      device === 'bdev' ? blockDeviceName(inode.containerOf('struct bdev_inode', 'vfs_inode').member('bdev')) : device,
   };
 }
 

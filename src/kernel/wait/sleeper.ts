@@ -4,7 +4,8 @@ import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { findMember, type Type } from '../../debuginfo/type.ts';
 import { type Frame, frameName } from '../backtrace.ts';
 import type { Kernel } from '../kernel.ts';
-import { type Task, taskStack } from '../sched.ts';
+import { taskStack } from '../sched.ts';
+import type { Task } from '../task.ts';
 
 /** The scheduler's functions: a sleeping task's innermost. */
 const scheduling =
@@ -18,6 +19,8 @@ const waiting = new RegExp(
     '_*percpu_(?:down|rwsem)_\\w+|_*lock_sock\\w*|rtnl_lock\\w*|_*rtnl_net_lock\\w*|cpus_read_lock|cpus_write_lock|_*lock_timer_base',
     'sb_start_\\w+|_*sb_start_\\w+|mnt_want_write\\w*|console_lock|lock_system_sleep|lock_device_hotplug\\w*|lock_mount_hash',
     '_*lock_page\\w*|_*folio_lock\\w*|_*lock_buffer|lock_rename\\w*|down_read_\\w+|i?f?_?lock_two_\\w+',
+    '(?:(?:native|__pv|pv|kvm|xen|hv)_)*queued_(?:spin|read|write)_lock\\w*|_raw_(?:spin|read|write)_lock\\w*|do_raw_\\w+_lock\\w*',
+    'smp_call_\\w+|generic_exec_single|_*csd_lock\\w*|on_each_cpu\\w*|(?:native_)?flush_tlb_\\w+|kick_all_cpus_sync',
     // events
     '_*wait_for_\\w+|do_wait_for_\\w+|_*wait_on_\\w+|out_of_line_wait_\\w+|bit_wait\\w*|_*wait_event\\w*|do_wait_intr\\w*|wait_woken|wait_rcu_\\w+',
     'prepare_to_wait\\w*|finish_wait|_*completion\\w*|swait_\\w+|rcuwait_\\w+|_*folio_wait_\\w+|folio_put_wait_locked|put_and_wait_on_page_locked',
@@ -29,7 +32,7 @@ const waiting = new RegExp(
     '_*msleep\\w*|_*usleep_\\w+|ssleep|fsleep|do_nanosleep|hrtimer_nanosleep|common_nsleep\\w*|_*(?:timer_delete|del_timer)_sync|hrtimer_cancel\\w*',
     'freezable_\\w+|_*refrigerator|poll_schedule_\\w+|io_schedule\\w*|_*cond_resched\\w*|preempt_\\w+',
     // block I/O, where the device is what is waited for
-    'submit_bio_wait|blk_execute_rq|blk_mq_get_tag|_*blk_mq_alloc_requests?|blk_mq_(?:get_new_requests|submit_bio|freeze_queue_wait\\w*)|rq_qos_\\w+|_*rq_qos_\\w+|wbt_\\w+|_*submit_bio\\w*|submit_bh\\w*',
+    'submit_bio_wait|bio_await|bdev_rw_virt|blk_execute_rq|blk_mq_get_tag|_*blk_mq_alloc_requests?|blk_mq_(?:get_new_requests|submit_bio|freeze_queue_wait\\w*)|rq_qos_\\w+|_*rq_qos_\\w+|wbt_\\w+|_*submit_bio\\w*|submit_bh\\w*',
     '_*bread_gfp|bdev_getblk|sync_dirty_buffer|_*sync_dirty_buffer|blkdev_issue_\\w+|filemap_\\w+|_*filemap_\\w+|folio_lock_\\w+|_*read_swap_cache\\w*|swap_?readpage|swap_read_\\w+',
   ].join('|')})$`,
 );

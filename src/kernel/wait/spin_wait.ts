@@ -2,8 +2,8 @@
 import { type VirtAddr, virtAddr } from '../../base/address.ts';
 import type { Frame } from '../backtrace.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Task } from '../sched.ts';
-import { plainName, type Sleeper } from './sleeper.ts';
+import type { Task } from '../task.ts';
+import type { Sleeper } from './sleeper.ts';
 
 export interface SpinWait {
   /** Virtual address of the lock. */
@@ -18,11 +18,18 @@ export interface SpinWait {
 const spinning =
   /^(?:(?:native|__pv|pv|kvm|xen|hv)_)*queued_(spin|read|write)_lock_slowpath$|^_raw_(spin|read|write)_lock|^do_raw_(spin|read|write)_lock|^queued_(spin|read|write)_lock/;
 
-/** The lock that a task on a CPU spins on; null where it does not spin, or the lock cannot be told. */
-export function spinWait(sleeper: Sleeper): SpinWait | null {
+const interrupting =
+  /^(smp_call_function\w*|generic_exec_single|csd_lock_wait|_*csd_lock\w*|on_each_cpu\w*|(native_)?flush_tlb_(multi|others)\w*)$/;
+
+/** The innermost frame that spins for a lock, or waits for other CPUs: its index; null for none. */
+export function spinningFrame({ names }: Sleeper): { readonly at: number; readonly for: 'lock' | 'cpus' } | null {
+  const at = names.findIndex((name) => spinning.test(name) || interrupting.test(name));
+  return at < 0 ? null : { at, for: spinning.test(names[at]!) ? 'lock' : 'cpus' };
+}
+
+/** The lock that a task on a CPU spins on; null where it cannot be told. @param at index of the frame that spins */
+export function spinWait(sleeper: Sleeper, at: number): SpinWait | null {
   const { kernel, frames } = sleeper;
-  const at = frames.findIndex((_, i) => spinning.test(sleeper.names[i]!));
-  if (at < 0) return null;
   const mode = (spinning.exec(sleeper.names[at]!)?.slice(1).find(Boolean) ?? 'spin') as SpinWait['mode'];
   // the function was stopped by an interrupt, whose entry code saved its registers
   const stopped = frames.slice(0, at + 1).findLast((frame) => frame.registers !== null);
@@ -72,13 +79,4 @@ function debugOwner(kernel: Kernel, lock: VirtAddr): Task | null {
     },
     null,
   );
-}
-
-const interrupting =
-  /^(smp_call_function\w*|generic_exec_single|csd_lock_wait|_*csd_lock\w*|on_each_cpu\w*|(native_)?flush_tlb_(multi|others)\w*)$/;
-
-/** Whether a task on a CPU waits for other CPUs to answer an interrupt. */
-export function waitsForCpus(names: readonly string[]): boolean {
-  const innermost = names.findIndex((name) => interrupting.test(plainName(name)));
-  return innermost >= 0;
 }

@@ -5,7 +5,7 @@ import { backtracer, type Frame } from '../backtrace.ts';
 import { lockWait } from '../blocked_on.ts';
 import type { Kernel } from '../kernel.ts';
 import type { LockWait } from '../lock_wait.ts';
-import type { Task } from '../sched.ts';
+import type { Task } from '../task.ts';
 import { type BlockWait, blockWait } from './block_wait.ts';
 import { awaitedCompletion, type CompletionSubject, completionSubject } from './completion.ts';
 import { type FutexWait, futexWait } from './futex_wait.ts';
@@ -14,7 +14,7 @@ import { type BitWait, bitWait, type PageWait, pageWait } from './page_wait.ts';
 import { type FrozenFileSystem, frozenFileSystem, percpuRwsemWait } from './percpu_rwsem.ts';
 import { queueEntries } from './queue_entry.ts';
 import { Sleeper } from './sleeper.ts';
-import { type SpinWait, spinWait, waitsForCpus } from './spin_wait.ts';
+import { type SpinWait, spinningFrame, spinWait } from './spin_wait.ts';
 import { type Deadline, wakeTime } from './timed_wait.ts';
 import { type WorkWait, workWait } from './work_flush.ts';
 
@@ -102,22 +102,24 @@ function readWait(kernel: Kernel, task: Task): Wait | null {
   const { frames } = backtracer(kernel).of(task);
   if (frames.length === 0) return null;
   const sleeper = new Sleeper(kernel, task, frames);
-  const found = task.active ? onCpu(sleeper) : asleep(sleeper);
-  if (found === null) return null;
-  return {
-    ...found,
-    task,
-    primitive: sleeper.primitive,
-    caller: sleeper.caller,
-    until: task.active ? null : wakeTime(sleeper),
-    ioWait: kernel.faults.attempt('I/O wait', () => task.object.optional('in_iowait')?.bool() ?? false, false),
-  };
+  return task.active ? onCpu(sleeper) : { ...asleep(sleeper), ...circumstances(sleeper), until: wakeTime(sleeper) };
 }
 
-function onCpu(sleeper: Sleeper): WaitedFor | null {
-  const spin = spinWait(sleeper);
-  if (spin !== null) return { kind: 'spin', ...spin };
-  return waitsForCpus(sleeper.names) ? { kind: 'cpus' } : null;
+function circumstances(sleeper: Sleeper): Omit<Wait, keyof WaitedFor | 'until'> {
+  const { kernel, task, primitive, caller } = sleeper;
+  const ioWait = kernel.faults.attempt('I/O wait', () => task.object.optional('in_iowait')?.bool() ?? false, false);
+  return { task, primitive, caller, ioWait };
+}
+
+function onCpu(sleeper: Sleeper): Wait | null {
+  const frame = spinningFrame(sleeper);
+  if (frame === null) return null;
+  const spin = frame.for === 'lock' ? spinWait(sleeper, frame.at) : null;
+  if (spin === null && frame.for === 'lock') return null;
+  const found: WaitedFor = spin === null ? { kind: 'cpus' } : { kind: 'spin', ...spin };
+  // what came to the CPU while it waited stands before that on its stack
+  const waiting = new Sleeper(sleeper.kernel, sleeper.task, sleeper.frames.slice(frame.at));
+  return { ...found, ...circumstances(waiting), until: null };
 }
 
 /** The functions on the stack say what kind of wait it is; the outermost of them that tells says the most. */

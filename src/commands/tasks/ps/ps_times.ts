@@ -5,7 +5,7 @@ import { lastRun, runqueueClock, taskTimes } from '../../../kernel/sched_times.t
 import type { Task, TaskState } from '../../../kernel/task.ts';
 import { readClocks } from '../../../kernel/timekeeping.ts';
 import { type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
-import { duration } from '../../system/time_text.ts';
+import { duration, elapsed } from '../../system/time_text.ts';
 
 export interface RunTimes {
   readonly task: TaskLabel;
@@ -113,7 +113,5 @@ export function renderLastRuns(groups: readonly LastRuns[], style: 'timestamp' |
 function timeText(task: LastRun, style: 'timestamp' | 'ago'): string {
   if (style === 'timestamp') return task.lastRun;
   if (task.ago === null) return '?';
-  const ms = BigInt(task.ago) / 1_000_000n;
-  const seconds = Number(ms / 1000n);
-  return `${Math.floor(seconds / 86400)} ${duration(seconds % 86400)}.${String(ms % 1000n).padStart(3, '0')}`;
+  return elapsed(BigInt(task.ago));
 }
