@@ -83,7 +83,8 @@ function* chainOf(head: KernelObject, what: string): Generator<KernelObject> {
   const seen = new Set<bigint>();
   for (let at = head; !at.isNull; at = at.member('next')) {
     const address = at.pointer();
-    if (seen.has(address) || seen.size >= maxChain) throw new FormatError(what, `loops back to ${address.toString(16)}`);
+    if (seen.has(address) || seen.size >= maxChain)
+      throw new FormatError(what, `loops back to ${address.toString(16)}`);
     seen.add(address);
     yield at.deref();
   }
@@ -103,7 +104,8 @@ function cdevs(kernel: Kernel): (major: number, minor: number) => VirtAddr | nul
             for (const probe of chainOf(probes.index(major % 255), 'cdev_map')) {
               const first = probe.member('dev').number();
               const range = Number(probe.member('range').bigint());
-              if (first <= number && number < first + range && first >>> 20 === major) return probe.member('data').pointer();
+              if (first <= number && number < first + range && first >>> 20 === major)
+                return probe.member('data').pointer();
             }
             return null;
           },

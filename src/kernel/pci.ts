@@ -80,7 +80,8 @@ function readDevice(kernel: Kernel, bus: KernelObject, device: KernelObject): Pc
   const driver = device.member('driver');
   return {
     address: device.address,
-    name: kernel.faults.attempt('name of a PCI device', () => deviceName(device.member('dev')), null) ?? place(bus, device),
+    name:
+      kernel.faults.attempt('name of a PCI device', () => deviceName(device.member('dev')), null) ?? place(bus, device),
     class: device.member('class').number() >>> 8,
     vendor: device.member('vendor').number(),
     device: device.member('device').number(),
@@ -88,7 +89,11 @@ function readDevice(kernel: Kernel, bus: KernelObject, device: KernelObject): Pc
     type: ((device.optional('pcie_flags_reg')?.number() ?? 0) >> 4) & 0xf,
     driver: driver.isNull
       ? null
-      : kernel.faults.attempt('driver of a PCI device', () => driver.memberAmong('name', 'driver.name').string(64), null),
+      : kernel.faults.attempt(
+          'driver of a PCI device',
+          () => driver.memberAmong('name', 'driver.name').string(64),
+          null,
+        ),
   };
 }
 

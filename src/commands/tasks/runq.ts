@@ -110,7 +110,8 @@ function* rows(kernel: Kernel, tasks: TaskTable, cpus: readonly number[], byLag:
   const queues = cpus
     .map((cpu) => kernel.faults.attempt(`run queue of CPU ${cpu}`, () => readRunqueue(kernel, cpu), null))
     .filter((queue) => queue !== null);
-  const latest = queues.reduce((most, { clock }) => (clock > most ? clock : most), 0n);
+  let latest = 0n;
+  for (const { clock } of queues) if (clock > latest) latest = clock;
   if (byLag) queues.sort((a, b) => Number(b.clock - a.clock) || a.cpu - b.cpu);
   for (const queue of queues) yield row(kernel, tasks, queue, latest);
   return null;

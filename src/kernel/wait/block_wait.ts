@@ -67,6 +67,16 @@ function byCompletion(sleeper: Sleeper, completion: VirtAddr): BlockWait | null 
 
 function direct(sleeper: Sleeper): BlockWait | null {
   const { kernel, task } = sleeper;
+  const bioType = kernel.types.find('struct bio');
+  if (bioType !== null && sleeper.in(/^__blkdev_direct_IO_simple/)) {
+    // its bio lies on the stack, and is for the task itself until 5.18
+    for (const address of sleeper.structsWith(bioType, 'bi_private', task.address)) {
+      const device = kernel.faults.apart(() =>
+        kernel.faults.attempt('device of a bio', () => bioDevice(kernel, address), null),
+      ).value;
+      if (device !== null) return { what: 'bio', address, device };
+    }
+  }
   if (sleeper.in(/iomap_dio_rw/)) {
     for (const address of pointersTo(sleeper, 'struct iomap_dio', 'submit.waiter', task.address)) {
       const inode = kernel.object('struct iomap_dio', address).member('iocb').member('ki_filp').member('f_inode');
