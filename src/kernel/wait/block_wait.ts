@@ -71,9 +71,9 @@ function direct(sleeper: Sleeper): BlockWait | null {
   if (bioType !== null && sleeper.in(/^__blkdev_direct_IO_simple/)) {
     // its bio lies on the stack, and is for the task itself until 5.18
     for (const address of sleeper.structsWith(bioType, 'bi_private', task.address)) {
-      const device = kernel.faults.apart(() =>
-        kernel.faults.attempt('device of a bio', () => bioDevice(kernel, address), null),
-      ).value;
+      // the task's address stands elsewhere on the stack, too
+      const ends = kernel.place(kernel.object(bioType, address).member('bi_end_io').pointer());
+      const device = ends?.symbol.name === 'blkdev_bio_end_io_simple' ? bioDevice(kernel, address) : null;
       if (device !== null) return { what: 'bio', address, device };
     }
   }
