@@ -74,8 +74,8 @@ export class Draft {
   ended = false;
   /** Why the text may not be what the kernel said about this incident. */
   mixed: string | null = null;
-  /** The function that the report itself names. */
-  namedFunction: string | undefined;
+  /** The functions that the report itself names: each that was inlined into the next has a line of its own. */
+  readonly namedFunctions: string[] = [];
   private readonly traces: Traces;
   private readonly sections: Sections;
   private readonly registers: Registers;
@@ -164,7 +164,7 @@ export class Draft {
 
   private learn(headline: Headline): void {
     const { incident } = this;
-    if (headline.frame !== undefined && headline.kind === incident.kind) this.namedFunction = headline.frame;
+    if (headline.frame !== undefined && headline.kind === incident.kind) this.namedFunctions.push(headline.frame);
     if (headline.cpu !== undefined) incident.cpu ??= headline.cpu;
     if (headline.pid !== undefined) incident.task ??= taskRef(headline.comm ?? null, headline.pid);
     if (headline.faultAddress !== undefined) incident.faultAddress ??= hexadecimal(headline.faultAddress);
@@ -343,7 +343,8 @@ export class Draft {
     const main = incident.traces.filter((trace) => trace.purpose === 'main');
     if (incident.kind === 'bad-page-fault' && nearNull(incident.faultAddress)) incident.kind = 'null-pointer';
     const first: Frame[] = [];
-    for (const text of [this.locks.taker, this.namedFunction ?? headline.frame]) {
+    const named = this.namedFunctions.length > 0 ? this.namedFunctions : [headline.frame];
+    for (const text of [this.locks.taker, ...named]) {
       const frame = text === undefined ? null : (parseFrame(` ${text}`, false) ?? nameOnly(text));
       if (frame !== null) first.push(frame);
     }

@@ -7,6 +7,7 @@
 //    func+0x1/0x2 [mod 0123456789abcdef...]   with the module's build id
 //    func+0x1/0x2 fs/x.c:12 [inline]          symbolised
 //    func (fs/x.c:12 include/y.h:3) mod       decode_stacktrace.sh
+//    [<     inline     >] func fs/x.c:12      symbolised, older
 //    [<c0101234>] (func) from [<c0101238>] (caller+0x1/0x2), func from caller+0x1/0x2     arm
 
 export interface Frame {
@@ -59,6 +60,8 @@ const bareAddress =
 const lonelyAddress = /^\s{0,32}\[<([0-9a-f]{8,16})>\]\s*$/;
 const decoded =
   /^\s{1,32}(?:\[<[0-9a-f]{8,16}>\]\s{1,4})?(\?\s{1,4})?([A-Za-z_][\w.$]{0,255})\s{1,4}\(?((?:[\w+@.-]{1,80}\/){0,16}[\w+@.-]{1,80}\.(?:c|h|S|rs|y|l|inc):\d{1,7}|\?\?:\?)(.{0,600})$/;
+const inlined =
+  /^\s{0,32}\[<\s{1,16}inline\s{1,16}>\]\s{1,4}\??\s{0,4}([A-Za-z_][\w.$]{0,255})(?:\s{1,4}\(?([\w+@.-]{1,80}(?:\/[\w+@.-]{1,80}){0,16}:\d{1,7}))?/;
 const armFrom =
   /^\s{0,32}(?:\[<([0-9a-f]{8})>\]\s)?\(?([A-Za-z_][\w.$]{0,255})(?:\+0x([0-9a-f]{1,8})\/0x([0-9a-f]{1,8}))?(?:\s\[([\w-]{1,64})\])?\)?\sfrom\s(?:\[<[0-9a-f]{8}>\]|[A-Za-z_(])/;
 const moduleMark = /^\s{1,4}\[([\w-]{1,64})(?:\s([0-9a-f]{6,40}))?\]/;
@@ -82,6 +85,8 @@ export function parseFrame(text: string, inTrace: boolean): Frame | null {
     });
   }
   if (!inTrace) return null;
+  const old = text.includes('inline') ? inlined.exec(text) : null;
+  if (old !== null) return makeFrame({ symbol: old[1]!, source: old[2] ?? null, inline: true });
   const d = decoded.exec(text);
   if (d !== null) {
     return makeFrame({

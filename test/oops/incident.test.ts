@@ -202,6 +202,7 @@ test('frames in all their forms', () => {
     ],
     [' foo+0x1/0x2 fs/x.c:12 [inline]', { source: 'fs/x.c:12', inline: true }],
     [' foo fs/x.c:12 [inline]', { symbol: 'foo', source: 'fs/x.c:12', inline: true }],
+    ['[<     inline     >] foo fs/x.c:12', { symbol: 'foo', source: 'fs/x.c:12', inline: true }],
     [' foo (fs/x.c:12 include/y.h:3) bar', { symbol: 'foo', source: 'fs/x.c:12', module: 'bar' }],
     [' el1h_64_sync+0x6c/0x70 (P)', { symbol: 'el1h_64_sync', reliable: true }],
     [' 0xffffffffc0debabe', { symbol: null, address: '0xffffffffc0debabe' }],
