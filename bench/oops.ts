@@ -1,64 +1,88 @@
-// How fast log text is searched for incidents: MB/s and peak memory on a mixed log made here (boot messages and chatter with
-// one report in every few thousand lines). Usage: node bench/oops.ts [megabytes] [log file to repeat instead]
+// How fast log text is searched for incidents, in MB a second of CPU time, and what memory it takes:
+//
+//   quiet    boot messages and chatter, no incident
+//   sparse   a report in every 50 KB: 20,000 in a gigabyte
+//   dense    reports one after another
+//
+// Usage: node bench/oops.ts [quiet|sparse|dense|FILE] [megabytes]     FILE: a log that is read again and again
 import { readFileSync } from 'node:fs';
 import { LogScanner } from '../src/oops/scanner.ts';
 
-const megabytes = Number(process.argv[2] ?? 100);
-const file = process.argv[3];
+let time = 10;
+const stamp = (): string => {
+  time += 0.003;
+  return `[${time.toFixed(6).padStart(12)}] `;
+};
 
-function mixed(): string {
-  const lines: string[] = [];
-  let t = 10;
-  const stamp = (): string => {
-    t += 0.003;
-    return `[${t.toFixed(6).padStart(12)}] `;
-  };
-  for (let i = 0; i < 4000; i++) {
-    switch (i % 5) {
-      case 0:
-        lines.push(`${stamp()}usb 1-${i % 7}: new high-speed USB device number ${i % 120} using xhci_hcd`);
-        break;
-      case 1:
-        lines.push(
-          `${stamp()}audit: type=1400 audit(1717236000.${i}:${i}): apparmor="STATUS" operation="profile_load" name="p${i}"`,
-        );
-        break;
-      case 2:
-        lines.push(`${stamp()}IPv6: ADDRCONF(NETDEV_CHANGE): veth${i}: link becomes ready`);
-        break;
-      case 3:
-        lines.push(
-          `Jun  1 12:00:00 host sshd[${i}]: Accepted publickey for root from 10.0.0.${i % 250} port ${i} ssh2`,
-        );
-        break;
-      default:
-        lines.push(`${stamp()}EXT4-fs (sda${i % 4}): mounted filesystem with ordered data mode. Quota mode: none.`);
-    }
+function chatter(i: number): string {
+  switch (i % 5) {
+    case 0:
+      return `${stamp()}usb 1-${i % 7}: new high-speed USB device number ${i % 120} using xhci_hcd`;
+    case 1:
+      return `${stamp()}audit: type=1400 audit(1717236000.${i}:${i}): apparmor="STATUS" operation="profile_load" name="p${i}"`;
+    case 2:
+      return `${stamp()}IPv6: ADDRCONF(NETDEV_CHANGE): veth${i}: link becomes ready`;
+    case 3:
+      return `Jun  1 12:00:00 host sshd[${i}]: Accepted publickey for root from 10.0.0.${i % 250} port ${i} ssh2`;
+    default:
+      return `${stamp()}EXT4-fs (sda${i % 4}): mounted filesystem with ordered data mode. Quota mode: none.`;
   }
-  const s = stamp().trim();
-  lines.push(
-    `${s} BUG: kernel NULL pointer dereference, address: 0000000000000240`,
-    `${s} #PF: supervisor read access in kernel mode`,
-  );
-  lines.push(`${s} Oops: 0000 [#1] PREEMPT SMP NOPTI`, `${s} CPU: 1 PID: 1395 Comm: sh Not tainted 6.1.0 #1`);
-  lines.push(`${s} RIP: 0010:update_stats+0xc/0x20 [demo]`, `${s} Call Trace:`, `${s}  <TASK>`);
-  for (let i = 0; i < 20; i++) lines.push(`${s}  function_${i}+0x1${i}/0x200`);
-  lines.push(`${s}  </TASK>`, `${s} ---[ end trace 0000000000000000 ]---`, '');
-  return lines.join('\n');
 }
 
-const text = Buffer.from(file === undefined ? mixed() : readFileSync(file));
+function report(i: number): string[] {
+  const s = stamp();
+  return [
+    `${s}BUG: kernel NULL pointer dereference, address: 0000000000000240`,
+    `${s}#PF: supervisor read access in kernel mode`,
+    `${s}#PF: error_code(0x0000) - not-present page`,
+    `${s}PGD 0 P4D 0 `,
+    `${s}Oops: 0000 [#1] PREEMPT SMP NOPTI`,
+    `${s}CPU: 1 PID: 1395 Comm: sh Not tainted 6.1.0 #1`,
+    `${s}Hardware name: QEMU Standard PC (i440FX + PIIX, 1996), BIOS 1.16.2-1 04/01/2014`,
+    `${s}RIP: 0010:update_stats_${i % 50}+0xc/0x20 [demo]`,
+    `${s}Code: 48 89 e5 41 57 41 56 41 55 41 54 53 48 83 ec 28 <48> 8b 47 08 48 85 c0 74 1c`,
+    `${s}RSP: 0018:ffffb2a5c0d3bc98 EFLAGS: 00010246`,
+    `${s}RAX: 0000000000000000 RBX: 000000000000002a RCX: 0000000000000000`,
+    `${s}RDX: 0000000000000000 RSI: 000000000000002a RDI: ffff9ad78eec1590`,
+    `${s}FS:  00000000076563c0(0000) GS:ffff9ad7fbd00000(0000) knlGS:0000000000000000`,
+    `${s}CR2: 0000000000000240 CR3: 000000001fd98000 CR4: 0000000000750ee0`,
+    `${s}Call Trace:`,
+    `${s} <TASK>`,
+    ...Array.from({ length: 20 }, (_, n) => `${s} ${n % 7 === 3 ? '? ' : ''}function_${n}+0x1${n}/0x200`),
+    `${s} </TASK>`,
+    `${s}Modules linked in: demo(OE) virtio_net net_failover failover virtio_blk`,
+    `${s}---[ end trace 0000000000000000 ]---`,
+  ];
+}
+
+/** About a megabyte. */
+function made(kind: string): Buffer {
+  const lines: string[] = [];
+  for (let size = 0, i = 0, since = 0; size < 1e6; i++) {
+    const more = kind === 'dense' || (kind === 'sparse' && since >= 50_000) ? report(i) : [chatter(i)];
+    const length = more.reduce((sum, line) => sum + line.length + 1, 0);
+    since = more.length > 1 ? 0 : since + length;
+    size += length;
+    lines.push(...more);
+  }
+  return Buffer.from(`${lines.join('\n')}\n`);
+}
+
+const what = process.argv[2] ?? 'sparse';
+const megabytes = Number(process.argv[3] ?? 200);
+const text = ['quiet', 'sparse', 'dense'].includes(what) ? made(what) : readFileSync(what);
 const scanner = new LogScanner();
 let bytes = 0;
 let incidents = 0;
-const start = performance.now();
+const before = process.cpuUsage();
 while (bytes < megabytes * 1e6) {
   incidents += scanner.push(text).length;
   bytes += text.length;
 }
 incidents += scanner.end().length;
-const seconds = (performance.now() - start) / 1000;
+const used = process.cpuUsage(before);
+const seconds = (used.user + used.system) / 1e6;
 const rss = process.resourceUsage().maxRSS / 1024;
 console.log(
-  `${(bytes / 1e6).toFixed(0)} MB in ${seconds.toFixed(2)} s: ${(bytes / 1e6 / seconds).toFixed(0)} MB/s, ${incidents} incidents, peak ${rss.toFixed(0)} MB`,
+  `${what}: ${(bytes / 1e6).toFixed(0)} MB in ${seconds.toFixed(2)} s of CPU time: ${(bytes / 1e6 / seconds).toFixed(0)} MB/s, ${incidents} incidents, peak ${rss.toFixed(0)} MB`,
 );

@@ -14,7 +14,7 @@ import type { LogLine } from './log_line.ts';
 import { addMemory, readMemory } from './out_of_memory.ts';
 import { Registers } from './registers.ts';
 import { Sections } from './sections.ts';
-import { bodyLine, endMark, farLine, inner, moduleLine, notedLine } from './shapes.ts';
+import { bodyLine, endMark, farLine, inner, moduleLine, nearLines, notedLine } from './shapes.ts';
 import { sign } from './signature.ts';
 import { writeTitle } from './title.ts';
 import { Traces } from './traces.ts';
@@ -310,7 +310,7 @@ export class Draft {
     const { incident } = this;
     this.traces.suspend(number);
     const gap = number - this.lastNumber;
-    if (gap > 24 && !farLine.test(text)) return false;
+    if (gap > nearLines && !farLine.test(text)) return false;
     if (this.sections.read(text)) return true;
     if (incident.kind === 'out-of-memory' && readMemory(incident, text)) return true;
     if (this.access.read(text) || this.locks.read(text) || this.context.readDetail(text)) return true;

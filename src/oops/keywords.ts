@@ -1,110 +1,171 @@
-// Finds the lines worth reading: an Aho-Corasick automaton over bytes with every word that can start an
-// incident. One table look-up a byte, whatever the number of words, so that logs of gigabytes are read at the
-// speed of memory and regular expressions see only a handful of lines.
+// Finds the lines worth reading: those in which a word stands that can start an incident. While nothing is wrong this is
+// all that looks at the text, so it must pass over most bytes without touching them.
+//
+// Wu and Manber's way of searching for many words at once: of each word four bytes are compared, and the two at the end of a
+// window of four say how far the window may move on, three bytes mostly.
 
-export interface Hit {
-  /** Offset just after the word that was found, or -1. */
-  at: number;
-  /** Newlines passed on the way. */
-  newlines: number;
+const width = 4;
+/** Bytes that are searched in one go. */
+const block = 8192;
+
+/** Where a pair of bytes has its entry: a table that stays in the nearest cache. */
+function slot(before: number, last: number): number {
+  return ((before << 5) ^ last) & 0x1fff;
+}
+
+interface Candidate {
+  readonly bytes: Uint8Array;
+  /** Where in the word its four bytes stand. */
+  readonly offset: number;
+}
+
+/** How often a byte stands in log text, roughly: the four bytes that tell a word are chosen to be rare. */
+function frequency(byte: number): number {
+  if (byte === 0x20) return 8;
+  if (byte >= 0x61 && byte <= 0x7a) return 'etaoinsrdlcu'.includes(String.fromCharCode(byte)) ? 6 : 3;
+  if (byte >= 0x30 && byte <= 0x39) return 5;
+  if (byte >= 0x41 && byte <= 0x5a) return 1;
+  return ':.=-]['.includes(String.fromCharCode(byte)) ? 3 : 1;
+}
+
+/** The place in a word of the four bytes by which it is found. */
+function rarest(bytes: Uint8Array): number {
+  let best = 0;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let offset = 0; offset + width <= bytes.length; offset++) {
+    const f = Array.from(bytes.subarray(offset, offset + width), frequency) as [number, number, number, number];
+    const cost = 4 * f[2] * f[3] + f[1] * f[2] + f[0] * f[1];
+    if (cost >= lowest) continue;
+    lowest = cost;
+    best = offset;
+  }
+  return best;
 }
 
 export class KeywordFinder {
-  /** Byte -> column of the table. Column 0: bytes that stand in no word. */
-  private readonly column = new Uint8Array(256);
-  /** next state * columns; the highest bit set: a word ends here. */
-  private readonly table: Uint32Array;
+  /** By the last two bytes of the window: how far it may move; 0: a word may stand here. */
+  private readonly shift = new Uint8Array(0x2000).fill(width - 1);
+  /** By the same bytes, where the shift is 0: 1 + index in `candidates`. */
+  private readonly bucket = new Uint16Array(0x2000);
+  private readonly candidates: Candidate[][] = [];
 
+  /** @param words of four bytes at least, ASCII */
   constructor(words: readonly string[]) {
-    let columns = 1;
     for (const word of words) {
-      for (const byte of Buffer.from(word, 'latin1')) if (this.column[byte] === 0) this.column[byte] = columns++;
-    }
-    const next: number[][] = [new Array<number>(columns).fill(-1)];
-    const ends: boolean[] = [false];
-    for (const word of words) {
-      let state = 0;
-      for (const byte of Buffer.from(word, 'latin1')) {
-        const column = this.column[byte]!;
-        if (next[state]![column] === -1) {
-          next[state]![column] = next.length;
-          next.push(new Array<number>(columns).fill(-1));
-          ends.push(false);
-        }
-        state = next[state]![column]!;
+      const bytes = Buffer.from(word, 'latin1');
+      if (bytes.length < width) throw new RangeError(`word of less than ${width} bytes: ${word}`);
+      const offset = rarest(bytes);
+      for (let j = 0; j + 2 <= width; j++) {
+        const pair = slot(bytes[offset + j]!, bytes[offset + j + 1]!);
+        this.shift[pair] = Math.min(this.shift[pair]!, width - 2 - j);
       }
-      ends[state] = true;
-    }
-    // breadth first: failure links become plain transitions
-    const fail: number[] = [0];
-    const queue: number[] = [];
-    for (let column = 0; column < columns; column++) {
-      const to = next[0]![column]!;
-      if (to <= 0) next[0]![column] = 0;
-      else {
-        fail[to] = 0;
-        queue.push(to);
-      }
-    }
-    for (let i = 0; i < queue.length; i++) {
-      const state = queue[i]!;
-      if (ends[fail[state]!]) ends[state] = true;
-      for (let column = 0; column < columns; column++) {
-        const to = next[state]![column]!;
-        const other = next[fail[state]!]![column]!;
-        if (to === -1) next[state]![column] = other;
-        else {
-          fail[to] = other;
-          queue.push(to);
-        }
-      }
-    }
-    this.table = new Uint32Array(next.length * columns);
-    for (const [state, row] of next.entries()) {
-      for (let column = 0; column < columns; column++) {
-        const to = row[column]!;
-        this.table[state * columns + column] = (to * columns) | (ends[to] ? 0x8000_0000 : 0);
-      }
+      const last = slot(bytes[offset + 2]!, bytes[offset + 3]!);
+      if (this.bucket[last] === 0) this.bucket[last] = this.candidates.push([]);
+      this.candidates[this.bucket[last]! - 1]!.push({ bytes, offset });
     }
   }
 
   /** Whether a word stands in the text. */
   occursIn(text: string): boolean {
-    const { column, table } = this;
-    let state = 0;
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      state = code > 255 ? 0 : table[state + column[code]!]!;
-      if (state >= 0x8000_0000) return true;
+    const { shift, bucket, candidates } = this;
+    const length = text.length;
+    for (let i = width - 1; i < length; ) {
+      const pair = slot(text.charCodeAt(i - 1) & 0xff, text.charCodeAt(i) & 0xff);
+      const far = shift[pair]!;
+      if (far !== 0) {
+        i += far;
+        continue;
+      }
+      for (const { bytes, offset } of candidates[bucket[pair]! - 1]!) {
+        const start = i - width + 1 - offset;
+        if (start < 0 || start + bytes.length > length) continue;
+        let n = 0;
+        while (n < bytes.length && text.charCodeAt(start + n) === bytes[n]) n++;
+        if (n === bytes.length) return true;
+      }
+      i++;
     }
     return false;
   }
 
-  /** The first word that ends in `bytes[from, to)`. */
-  find(bytes: Uint8Array, from: number, to: number): Hit {
-    const { column, table } = this;
-    let state = 0;
-    let newlines = 0;
-    for (let i = from; i < to; i++) {
-      const byte = bytes[i]!;
-      if (byte === 10) {
-        newlines++;
-        state = 0;
-        continue;
+  /**
+   * An offset inside the first word in `bytes[from, to)`, or -1. Each block is searched at two places at once: a step waits
+   * for the one before it, so two in turn take little longer than one.
+   */
+  find(bytes: Uint8Array, from: number, to: number): number {
+    const { shift } = this;
+    for (let start = from; start < to; start += block) {
+      const end = Math.min(start + block, to);
+      const middle = (start + end) >> 1;
+      let i = Math.max(start, from + width - 1);
+      let j = Math.max(middle, i);
+      let later = -1;
+      while (i < middle && j < end) {
+        const farI = shift[slot(bytes[i - 1]!, bytes[i]!)]!;
+        const farJ = shift[slot(bytes[j - 1]!, bytes[j]!)]!;
+        i += farI;
+        j += farJ;
+        if (farI === 0) {
+          if (this.standsAt(bytes, i, from, to)) return i;
+          i++;
+        }
+        if (farJ === 0) {
+          if (this.standsAt(bytes, j, from, to)) {
+            later = j;
+            break;
+          }
+          j++;
+        }
       }
-      state = table[state + column[byte]!]!;
-      if (state >= 0x8000_0000) return { at: i + 1, newlines };
+      const first = this.findOne(bytes, i, middle, from, to);
+      if (first >= 0) return first;
+      if (later < 0) later = this.findOne(bytes, j, end, from, to);
+      if (later >= 0) return later;
     }
-    return { at: -1, newlines };
+    return -1;
+  }
+
+  /** As `find`, for windows that end at `at` to `end` (exclusive). */
+  private findOne(bytes: Uint8Array, at: number, end: number, from: number, to: number): number {
+    const { shift } = this;
+    for (let i = at; i < end; ) {
+      const far = shift[slot(bytes[i - 1]!, bytes[i]!)]!;
+      if (far === 0 && this.standsAt(bytes, i, from, to)) return i;
+      i += far === 0 ? 1 : far;
+    }
+    return -1;
+  }
+
+  /** Whether a word of `bytes[from, to)` has its four bytes in the window that ends at `at`. */
+  private standsAt(bytes: Uint8Array, at: number, from: number, to: number): boolean {
+    for (const { bytes: word, offset } of this.candidates[this.bucket[slot(bytes[at - 1]!, bytes[at]!)]! - 1]!) {
+      const start = at - width + 1 - offset;
+      if (start < from || start + word.length > to) continue;
+      let n = 0;
+      while (n < word.length && bytes[start + n] === word[n]) n++;
+      if (n === word.length) return true;
+    }
+    return false;
   }
 }
 
+/** Newlines in `bytes[from, to)`. */
+export function countLines(bytes: Buffer, from: number, to: number): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(10, from); at >= 0 && at < to; at = bytes.indexOf(10, at + 1)) lines++;
+  return lines;
+}
+
 /** Every word one of which stands in each line that starts an incident (headlines.ts) or changes how text is read. */
-export const words = new KeywordFinder([
-  'BUG',
+const announcing: readonly string[] = [
+  'BUG:',
+  'BUG at',
+  '(Not tainted): ',
+  '(Tainted',
   'WARNING:',
   'INFO:',
-  'Oops',
+  'Oops: ',
+  'Oops - ',
   'Kernel panic',
   'PANIC',
   'nable to handle',
@@ -113,12 +174,30 @@ export const words = new KeywordFinder([
   'divide error',
   'invalid opcode',
   'double fault',
-  '[#',
+  '[#1]',
+  ' [#1',
+  '[#2]',
+  ' [#2',
+  '[#3]',
+  ' [#3',
+  '[#4]',
+  ' [#4',
+  '[#5]',
+  ' [#5',
+  '[#6]',
+  ' [#6',
+  '[#7]',
+  ' [#7',
+  '[#8]',
+  ' [#8',
+  '[#9]',
+  ' [#9',
   'cut here',
   'LOCKUP',
   'lockup',
-  'stall',
-  'jiffies',
+  'ted stall',
+  'starved for',
+  "didn't happen",
   'oom-killer',
   'ut of memory',
   'ysrq: ',
@@ -127,13 +206,16 @@ export const words = new KeywordFinder([
   'Hardware Error]',
   'achine Check',
   'hardware memory error',
-  'mce: ',
-  'MCE',
+  'corrected hardware',
+  'Kernel does not support',
+  'MCE: ',
+  ': Killing',
   'Memory failure',
   'EDAC',
   'AER: ',
   'PCIe Bus Error',
-  'NMI',
+  'NMI received',
+  'NMI: ',
   'UBSAN',
   'refcount_t',
   'corruption',
@@ -196,4 +278,24 @@ export const words = new KeywordFinder([
   'ncfrag=',
   '"MESSAGE":[',
   '"MESSAGE" : [',
+];
+
+export const words = new KeywordFinder(announcing);
+
+/** Those, and what stands in a line that a report may have far below its beginning (farLine in shapes.ts). */
+export const farWords = new KeywordFinder([
+  ...announcing,
+  'NMI backtrace',
+  'Sending NMI',
+  'Rebooting',
+  'task:',
+  'Workqueue',
+  'held by',
+  'held on',
+  'Showing',
+  'Mem-Info',
+  'Tasks state',
+  'rcu:',
+  'rcu_',
+  'CPU: ',
 ]);

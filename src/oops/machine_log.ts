@@ -8,6 +8,7 @@ import { words } from './keywords.ts';
 import type { IncidentKind } from './kinds.ts';
 import type { LogLine } from './log_line.ts';
 import { causes, continues, idleLines, isWarning, type Lead, soon, withLeads } from './merge.ts';
+import { nearLines } from './shapes.ts';
 
 /** Seconds after which a panic no longer belongs to what was reported before. */
 const idleSeconds = 90;
@@ -67,7 +68,15 @@ export class MachineLog {
   /** The first message of a kernel that nobody started, until it is known not to be a crash kernel's. */
   private silentDeath: { line: LogLine; release: string | undefined } | undefined;
 
-  /** Whether a report is open, so that every line matters. */
+  /** Whether a line that comes now may belong to a report that is just being printed. */
+  needsEveryLine(number: number): boolean {
+    if (this.pendingLeads > 0) return true;
+    const { orphan } = this;
+    if (orphan !== undefined && number - orphan.draft.lastNumber <= nearLines) return true;
+    return this.drafts.some((draft) => !draft.ended && number - draft.lastNumber <= nearLines);
+  }
+
+  /** Whether a report is open. */
   get active(): boolean {
     return (
       this.drafts.length > 0 || this.orphan !== undefined || this.pendingLeads > 0 || this.silentDeath !== undefined

@@ -29,6 +29,11 @@ export class RecordReader {
   private afterRecord = false;
   private dmesgTime: number | undefined;
 
+  /** Whether a record waits for its rest. */
+  get holding(): boolean {
+    return this.pending !== undefined;
+  }
+
   read(raw: string, start: number, end: number, number: number): LogLine[] {
     const c = raw.charCodeAt(0);
     if (c === 0x7b /* { */ && raw.includes('"MESSAGE"')) {

@@ -3,10 +3,10 @@
 //   bytes -> KeywordFinder -> lines -> RecordReader, parseLine -> PstoreOrder -> MachineLog by host -> Incidents
 //            (skips nearly all)   (journal, netconsole, prefixes)
 //
-// While nothing is wrong only the keyword automaton looks at the bytes. From the first suspicious line until its report is
-// over, every line is read.
+// While nothing is wrong only the finder of keywords looks at the bytes. From the first suspicious line until its report is
+// over, every line is read; and while a report may still get a line, those in which words of such lines stand.
 import type { Incident } from './incident.ts';
-import { words } from './keywords.ts';
+import { countLines, farWords, words } from './keywords.ts';
 import type { LogLine } from './log_line.ts';
 import { MachineLog } from './machine_log.ts';
 import { PstoreOrder } from './pstore_order.ts';
@@ -20,13 +20,23 @@ const lookBack = 4096;
 /** Machines whose open reports are kept apart in one text. */
 const maxMachines = 64;
 
+/** How closely the text is read. */
+type Attention =
+  /** nothing is wrong: only lines that may start an incident */
+  | 'none'
+  /** a report may still get a line far below its beginning */
+  | 'far'
+  /** a report is coming in */
+  | 'every';
+
 export class LogScanner {
   private readonly records = new RecordReader();
   private readonly order = new PstoreOrder();
   private readonly machines = new Map<string, MachineLog>();
   private lastHost = '';
+  /** A line whose end has not come. */
   private carry: Buffer = Buffer.alloc(0);
-  /** The end of what was read before `carry`. */
+  /** The end of the text before `carry`. */
   private tail: Buffer = Buffer.alloc(0);
   /** Offset in the input of the first byte of `carry`. */
   private offset = 0;
@@ -45,21 +55,18 @@ export class LogScanner {
         this.pushBytes(Buffer.from(chunk.slice(at, to)));
         at = to;
       }
-    } else {
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      for (let at = 0; at < bytes.length; at += sliceSize) this.pushBytes(bytes.subarray(at, at + sliceSize));
-    }
+    } else this.pushBytes(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     return this.take();
   }
 
   /** The text is over. Returns the incidents that were still open. */
   end(): Incident[] {
-    if (this.carry.length > 0) {
+    if (this.carry.length > 0 && !this.skippingLongLine) {
       this.lineNumber++;
       this.rawLine(this.carry, 0, this.carry.length, this.offset);
-      this.offset += this.carry.length;
-      this.carry = Buffer.alloc(0);
     }
+    this.offset += this.carry.length;
+    this.carry = Buffer.alloc(0);
     for (const line of this.records.flush()) this.ordered(line);
     for (const line of this.order.flush()) this.line(line);
     for (const machine of this.machines.values()) machine.end(this.lineNumber);
@@ -67,50 +74,71 @@ export class LogScanner {
   }
 
   private pushBytes(chunk: Buffer): void {
-    let bytes = chunk;
-    if (this.carry.length > 0) bytes = Buffer.concat([this.carry, chunk]);
-    const base = this.offset;
-    const last = bytes.lastIndexOf(10);
     let pos = 0;
-    const end = last + 1;
-    if (this.skippingLongLine) {
-      if (end === 0) {
-        this.carry = Buffer.alloc(0);
-        this.offset = base + bytes.length;
+    if (this.carry.length > 0 || this.skippingLongLine) {
+      const newline = chunk.indexOf(10);
+      if (newline < 0) {
+        this.keep(chunk);
         return;
       }
-      pos = bytes.indexOf(10) + 1;
-      this.skippingLongLine = false;
-    }
-    while (pos < end) {
-      if (!this.active) {
-        const hit = words.find(bytes, pos, end);
-        this.lineNumber += hit.newlines;
-        if (hit.at < 0) {
-          pos = end;
-          break;
-        }
-        const newline = bytes.lastIndexOf(10, hit.at - 1);
-        pos = Math.max(pos, newline + 1);
+      if (this.skippingLongLine) this.offset += this.carry.length + newline + 1;
+      else {
+        const line = Buffer.concat([this.carry, chunk.subarray(0, newline + 1)]);
+        this.readLines(line, 0, line.length, this.offset);
+        this.offset += line.length;
       }
-      let next = bytes.indexOf(10, pos);
-      if (next < 0) next = end;
+      this.skippingLongLine = false;
+      this.carry = Buffer.alloc(0);
+      pos = newline + 1;
+    }
+    const end = chunk.lastIndexOf(10) + 1;
+    if (end > pos) {
+      this.readLines(chunk, pos, end, this.offset - pos);
+      this.offset += end - pos;
+    } else if (end === 0) {
+      this.keep(chunk.subarray(pos));
+      return;
+    }
+    this.keep(chunk.subarray(Math.max(end, pos)));
+  }
+
+  /** Keeps what has no end yet; of an overlong line the beginning is read and the rest passed over. */
+  private keep(rest: Buffer): void {
+    if (this.skippingLongLine) {
+      this.offset += rest.length;
+      return;
+    }
+    this.carry = this.carry.length === 0 ? Buffer.from(rest) : Buffer.concat([this.carry, rest]);
+    if (this.carry.length <= maxLine * 4) return;
+    this.lineNumber++;
+    this.rawLine(this.carry, 0, this.carry.length, this.offset);
+    this.skippingLongLine = true;
+    this.offset += this.carry.length;
+    this.carry = Buffer.alloc(0);
+  }
+
+  /**
+   * Reads `bytes[from, to)`, whole lines.
+   * @param base offset in the input of `bytes[0]`
+   */
+  private readLines(bytes: Buffer, from: number, to: number, base: number): void {
+    let pos = from;
+    while (pos < to) {
+      const attention = this.attention;
+      if (attention !== 'every') {
+        const hit = (attention === 'none' ? words : farWords).find(bytes, pos, to);
+        const line = hit < 0 ? to : Math.max(pos, bytes.lastIndexOf(10, hit) + 1);
+        this.lineNumber += countLines(bytes, pos, line);
+        pos = line;
+        if (attention === 'far') this.expire(this.lineNumber);
+        if (hit < 0) break;
+      }
+      const next = bytes.indexOf(10, pos);
       this.lineNumber++;
       this.rawLine(bytes, pos, next, base + pos);
       pos = next + 1;
     }
-    // an overlong line is read in part and otherwise passed over
-    if (bytes.length - end > maxLine * 4) {
-      this.lineNumber++;
-      this.rawLine(bytes, end, bytes.length, base + end);
-      this.skippingLongLine = true;
-      this.carry = Buffer.alloc(0);
-      this.offset = base + bytes.length;
-      return;
-    }
-    this.tail = Buffer.from(end >= lookBack ? bytes.subarray(end - lookBack, end) : this.before(bytes, end));
-    this.carry = Buffer.from(bytes.subarray(end));
-    this.offset = base + end;
+    this.tail = Buffer.from(this.before(bytes, to));
   }
 
   /** The text before `bytes[at]`, as far back as it is kept. */
@@ -120,6 +148,7 @@ export class LogScanner {
     return all.subarray(Math.max(0, all.length - lookBack));
   }
 
+  /** @param offset of the line in the input */
   private rawLine(bytes: Buffer, from: number, to: number, offset: number): void {
     const end = Math.min(to, from + maxLine);
     const raw = bytes.toString('utf8', from, bytes[end - 1] === 13 ? end - 1 : end);
@@ -133,7 +162,11 @@ export class LogScanner {
 
   private line(line: LogLine): void {
     if (!line.foreign) this.machine(line).line(line, this.beforeBoot);
-    for (const machine of this.machines.values()) if (machine.active) machine.expire(line.number);
+    this.expire(line.number);
+  }
+
+  private expire(number: number): void {
+    for (const machine of this.machines.values()) machine.expire(number);
   }
 
   /** The machine whose message it is. A line that names none continues the one before it. */
@@ -154,10 +187,14 @@ export class LogScanner {
     return machine;
   }
 
-  private get active(): boolean {
-    if (this.order.holding) return true;
-    for (const machine of this.machines.values()) if (machine.active) return true;
-    return false;
+  private get attention(): Attention {
+    if (this.order.holding || this.records.holding) return 'every';
+    let attention: Attention = 'none';
+    for (const machine of this.machines.values()) {
+      if (machine.needsEveryLine(this.lineNumber)) return 'every';
+      if (machine.active) attention = 'far';
+    }
+    return attention;
   }
 
   private take(): Incident[] {

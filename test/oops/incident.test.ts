@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { disassembleCode, parseCode } from '../../src/oops/code_bytes.ts';
 import { explain } from '../../src/oops/explain.ts';
 import { functionName, makeFrame, parseFrame } from '../../src/oops/frames.ts';
@@ -289,12 +290,43 @@ test('every kind is explained', () => {
 });
 
 test('keywords are found wherever they stand, and only there', () => {
-  const finder = new KeywordFinder(['he', 'she', 'hers', '[#']);
-  const bytes = Buffer.from('ab\nxx ushers\n[#1]');
-  assert.deepEqual(finder.find(bytes, 0, bytes.length), { at: 10, newlines: 1 });
-  assert.deepEqual(finder.find(bytes, 10, bytes.length), { at: 15, newlines: 1 });
-  assert.deepEqual(finder.find(bytes, 15, bytes.length), { at: -1, newlines: 0 });
-  assert.ok(finder.occursIn('ushers') && !finder.occursIn('users\u4e2d[x#'));
+  const finder = new KeywordFinder(['where', 'here', 'BUG:', '[#1]']);
+  const text = 'ab\nxx somewhere\n[#1] BU\nG: HERE';
+  const bytes = Buffer.from(text);
+  const first = finder.find(bytes, 0, bytes.length);
+  assert.ok(first >= text.indexOf('where') && first < text.indexOf('where') + 5);
+  const second = finder.find(bytes, text.indexOf('\n', first), bytes.length);
+  assert.ok(second >= text.indexOf('[#1]') && second < text.indexOf('[#1]') + 4);
+  assert.equal(finder.find(bytes, text.indexOf(' BU'), bytes.length), -1);
+  assert.equal(finder.find(bytes, 0, text.indexOf('where') + 3), -1, 'a word that is cut is none');
+  assert.ok(finder.occursIn('nowhere') && finder.occursIn('\u4e2dBUG:') && !finder.occursIn('users\u4e2d[x#'));
+  assert.throws(() => new KeywordFinder(['abc']), RangeError);
+});
+
+test('every line in which a word stands is found, wherever the text is cut', () => {
+  const finder = new KeywordFinder(['BUG:', 'Oops: ', 'stack overflow']);
+  const part = fc.constantFrom(
+    'BUG:',
+    'BUG',
+    ':',
+    'Oops: ',
+    'Oops:',
+    ' ',
+    'stack overflow',
+    'stack',
+    'x',
+    '\n',
+    'G: BU',
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 30 }), (parts) => {
+      const text = parts.join('');
+      const hit = finder.find(Buffer.from(text), 0, text.length);
+      const line = text.split('\n').findIndex((one) => /BUG:|Oops: |stack overflow/.test(one));
+      assert.equal(hit < 0 ? -1 : text.slice(0, hit).split('\n').length - 1, line);
+      assert.equal(finder.occursIn(text), line >= 0);
+    }),
+  );
 });
 
 test('data says null for what the text does not, and 0x... for addresses and values of registers', () => {
