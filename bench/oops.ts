@@ -6,6 +6,7 @@
 //
 // Usage: node bench/oops.ts [quiet|sparse|dense|FILE] [megabytes]     FILE: a log that is read again and again
 import { readFileSync } from 'node:fs';
+import { keepHeapSmall } from '../src/cli/source.ts';
 import { LogScanner } from '../src/oops/scanner.ts';
 
 let time = 10;
@@ -71,6 +72,7 @@ function made(kind: string): Buffer {
 const what = process.argv[2] ?? 'sparse';
 const megabytes = Number(process.argv[3] ?? 200);
 const text = ['quiet', 'sparse', 'dense'].includes(what) ? made(what) : readFileSync(what);
+keepHeapSmall();
 const scanner = new LogScanner();
 let bytes = 0;
 let incidents = 0;

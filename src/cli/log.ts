@@ -9,7 +9,7 @@ import type { LogLine } from '../oops/log_line.ts';
 import { runOops } from './oops.ts';
 import { openNamedKernel } from './open.ts';
 import { standardOutput, writeError, writeOut } from './output.ts';
-import { isDumpSource, readSource } from './source.ts';
+import { isDumpSource, keepHeapSmall, readSource } from './source.ts';
 
 export async function runLog(
   source: string,
@@ -27,6 +27,7 @@ export async function runLog(
     if (text !== '') writeOut(text);
   };
   const reader = new LineReader();
+  keepHeapSmall();
   for (const chunk of readSource(source)) show(reader.push(chunk));
   show(reader.end());
   return 0;

@@ -9,7 +9,7 @@ import { LogScanner } from '../oops/scanner.ts';
 import { readSettings } from '../triage/settings.ts';
 import { openNamedKernel } from './open.ts';
 import { writeError, writeOut } from './output.ts';
-import { isDumpSource, readSource } from './source.ts';
+import { isDumpSource, keepHeapSmall, readSource } from './source.ts';
 
 /** @returns 0 with incidents, 3 with none, 1 if none because the log could not be read */
 export async function runOops(source: string, options: { titles: boolean; json: boolean }): Promise<number> {
@@ -33,7 +33,10 @@ export async function runOops(source: string, options: { titles: boolean; json: 
     for (const { what, message } of faults) writeError(`inquest: ${escapeTerminal(`${what}: ${message}`)}\n`);
     lost = records.length === 0 && faults.length > 0;
     show(scanner.push(logAsText(records)));
-  } else for (const chunk of readSource(source)) show(scanner.push(chunk));
+  } else {
+    keepHeapSmall();
+    for (const chunk of readSource(source)) show(scanner.push(chunk));
+  }
   show(scanner.end());
   if (found === 0 && !lost) writeError(`inquest: ${escapeTerminal(source)}: no incident in this log\n`);
   return found > 0 ? 0 : lost ? 1 : 3;

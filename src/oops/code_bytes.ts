@@ -80,6 +80,24 @@ interface IcedInstruction {
   free(): void;
 }
 
+/** The library, and one formatter for all: objects of WebAssembly are not cheap. Loaded when code is first disassembled. */
+let loaded: { readonly iced: Iced; readonly formatter: InstanceType<Iced['Formatter']> } | null = null;
+
+function library(): { readonly iced: Iced; readonly formatter: InstanceType<Iced['Formatter']> } {
+  if (loaded !== null) return loaded;
+  const iced = createRequire(import.meta.url)('iced-x86') as Iced;
+  const formatter = new iced.Formatter(iced.FormatterSyntax.Gas);
+  formatter.hexPrefix = '0x';
+  formatter.uppercaseHex = false;
+  formatter.smallHexNumbersInDecimal = false;
+  formatter.branchLeadingZeros = false;
+  formatter.ripRelativeAddresses = true;
+  formatter.signedImmediateOperands = false;
+  formatter.showUselessPrefixes = true;
+  loaded = { iced, formatter };
+  return loaded;
+}
+
 /**
  * Disassembles the bytes around the fault, GAS syntax. Branch targets and %rip addresses are right only when `ip` is given.
  * Words are shown as they are.
@@ -95,56 +113,65 @@ export function disassembleCode(code: CodeBytes, ip = 0n): CodeInstruction[] {
       fault: i === code.fault,
     }));
   }
-  const iced = createRequire(import.meta.url)('iced-x86') as Iced;
   const bytes = Uint8Array.from(code.values);
   const fault = code.fault ?? 0;
   // The line starts somewhere inside an instruction: take the start from which decoding meets the faulting byte.
-  let best = decodeRange(iced, bytes.subarray(fault), 0, ip);
-  let bestBefore: CodeInstruction[] = [];
+  let bestStart = -1;
   let bestCost = Number.POSITIVE_INFINITY;
   for (let start = 0; start < Math.min(fault, 16); start++) {
-    const before = decodeRange(iced, bytes.subarray(start, fault), start - fault, ip);
-    const last = before.at(-1);
-    if (last === undefined || last.offset + last.bytes.length / 2 !== 0) continue;
-    const cost = start + 20 * before.filter((instruction) => instruction.text === '(bad)').length;
-    if (cost < bestCost) {
-      bestCost = cost;
-      bestBefore = before;
-    }
+    const bad = countBad(bytes.subarray(start, fault));
+    const cost = bad === null ? Number.POSITIVE_INFINITY : start + 20 * bad;
+    if (cost >= bestCost) continue;
+    bestCost = cost;
+    bestStart = start;
   }
-  best = best.map((instruction, i) => ({ ...instruction, fault: i === 0 && code.fault !== null }));
-  return [...bestBefore, ...best];
+  const before = bestStart < 0 ? [] : decodeRange(bytes.subarray(bestStart, fault), bestStart - fault, ip);
+  const from = decodeRange(bytes.subarray(fault), 0, ip);
+  return [...before, ...from.map((instruction, i) => ({ ...instruction, fault: i === 0 && code.fault !== null }))];
 }
 
-function decodeRange(iced: Iced, bytes: Uint8Array, base: number, ip: bigint): CodeInstruction[] {
-  const decoder = new iced.Decoder(64, bytes, 0);
-  const formatter = new iced.Formatter(iced.FormatterSyntax.Gas);
+/** Bytes that are no instruction, if the code ends where an instruction does; else null. */
+function countBad(bytes: Uint8Array): number | null {
+  let bad = 0;
+  let at = 0;
+  decode(bytes, 0n, (instruction) => {
+    at += Math.max(1, instruction.length);
+    if (instruction.isInvalid) bad++;
+  });
+  return at === bytes.length && at > 0 ? bad : null;
+}
+
+function decodeRange(bytes: Uint8Array, base: number, ip: bigint): CodeInstruction[] {
+  const { formatter } = library();
   const out: CodeInstruction[] = [];
+  let at = 0;
+  decode(bytes, ip + BigInt(base), (instruction) => {
+    const length = Math.max(1, instruction.length);
+    out.push({
+      offset: base + at,
+      bytes: Buffer.from(bytes.subarray(at, at + length)).toString('hex'),
+      text: instruction.isInvalid ? '(bad)' : formatter.format(instruction),
+      fault: false,
+    });
+    at += length;
+  });
+  return out;
+}
+
+/** @param ip virtual address of the first byte */
+function decode(bytes: Uint8Array, ip: bigint, visit: (instruction: IcedInstruction) => void): void {
+  const decoder = new (library().iced.Decoder)(64, bytes, 0);
   try {
-    formatter.hexPrefix = '0x';
-    formatter.uppercaseHex = false;
-    formatter.smallHexNumbersInDecimal = false;
-    formatter.branchLeadingZeros = false;
-    formatter.ripRelativeAddresses = true;
-    formatter.signedImmediateOperands = false;
-    formatter.showUselessPrefixes = true;
-    decoder.ip = BigInt.asUintN(64, ip + BigInt(base));
-    let at = 0;
+    decoder.ip = BigInt.asUintN(64, ip);
     while (decoder.canDecode) {
       const instruction = decoder.decode();
-      const length = Math.max(1, instruction.length);
-      out.push({
-        offset: base + at,
-        bytes: Buffer.from(bytes.subarray(at, at + length)).toString('hex'),
-        text: instruction.isInvalid ? '(bad)' : formatter.format(instruction),
-        fault: false,
-      });
-      at += length;
-      instruction.free();
+      try {
+        visit(instruction);
+      } finally {
+        instruction.free();
+      }
     }
   } finally {
-    formatter.free();
     decoder.free();
   }
-  return out;
 }

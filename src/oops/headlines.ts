@@ -5,6 +5,7 @@
 // lib/bug.c, kernel/panic.c, kernel/watchdog*.c, kernel/rcu/tree_stall.h, kernel/hung_task.c, mm/oom_kill.c,
 // kernel/locking/{lockdep,spinlock_debug}.c, mm/{kasan,kmsan,kfence}/report.c, kernel/kcsan/report.c, lib/ubsan.c,
 // mm/slub.c, mm/kmemleak.c, arch/x86/kernel/cpu/mce, drivers/edac, drivers/pci/pcie/aer.c; older wordings from older trees.
+import { firstCharacters } from './first_characters.ts';
 import type { IncidentKind } from './kinds.ts';
 
 export interface Headline {
@@ -569,13 +570,18 @@ const rules: readonly Rule[] = [
 const dieLine = /^(.{1,240}?)\s?\[#(\d{1,6})\](?:[\s:]|$)/;
 const panicLine = /^Kernel panic(?: - not syncing)?(?:: ?(.{0,400}))?$/;
 
+/** The rules that a line can match, by its first character. */
+const rulesByFirst = Array.from({ length: 128 }, (_, code) =>
+  rules.filter(({ pattern }) => firstCharacters(pattern.source)?.has(String.fromCharCode(code)) !== false),
+);
+
 /** What a message announces; undefined for the great many that announce nothing. */
 export function parseHeadline(text: string): Headline | undefined {
   const c = text.charCodeAt(0);
   if (c === 0x20 || c === 0x09 || Number.isNaN(c)) return undefined;
   const panic = c === 0x4b /* K */ ? panicLine.exec(text) : null;
   if (panic !== null) return panicHeadline((panic[1] ?? '').trim());
-  for (const rule of rules) {
+  for (const rule of rulesByFirst[c < 128 ? c : 0]!) {
     const m = rule.pattern.exec(text);
     if (m === null) continue;
     const made = rule.make(m);

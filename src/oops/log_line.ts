@@ -70,19 +70,20 @@ function stripPrefixes(input: string, start: number, end: number, number: number
   for (let round = 0; round < 8; round++) {
     const c = text.charCodeAt(0);
     if (c === 0x5b /* [ */) {
+      const plain = endOfPlainStamp(text);
+      if (plain > 0) {
+        line.timestamp = Number(text.slice(1, plain - 2));
+        line.kernel = true;
+        text = stripMonotonicTag(text.slice(plain), line);
+        continue;
+      }
       const m = kernelStamp.exec(text);
       if (m !== null) {
         const stamp = Number(m[1]);
         line.timestamp = stamp;
         line.kernel = true;
         if (m[3] !== undefined) line.caller = `${m[3]}${m[4]}`;
-        text = text.slice(m[0].length);
-        // journalctl -o short-monotonic: the stamp comes before host and tag
-        const tagged = /^(\S{1,255}) kernel: /.exec(text);
-        if (tagged !== null) {
-          line.host = tagged[1]!;
-          text = text.slice(tagged[0].length);
-        }
+        text = stripMonotonicTag(text.slice(m[0].length), line);
         continue;
       }
       const b = bracketDate.exec(text) ?? isoDate.exec(text);
@@ -148,6 +149,31 @@ function stripPrefixes(input: string, start: number, end: number, number: number
   }
   line.text = text;
   return line;
+}
+
+/** Where the message begins after `[   12.345678] `, the most frequent prefix; 0: another one, or more of it follows. */
+function endOfPlainStamp(text: string): number {
+  let i = 1;
+  while (text.charCodeAt(i) === 0x20 && i < 9) i++;
+  const digits = i;
+  while (isDigit(text.charCodeAt(i))) i++;
+  if (i === digits || i - digits > 10 || text.charCodeAt(i) !== 0x2e) return 0;
+  for (let n = 1; n <= 6; n++) if (!isDigit(text.charCodeAt(i + n))) return 0;
+  if (text.charCodeAt(i + 7) !== 0x5d || text.charCodeAt(i + 8) !== 0x20) return 0;
+  const next = text.charCodeAt(i + 9) === 0x20 ? text.charCodeAt(i + 10) : text.charCodeAt(i + 9);
+  return next === 0x5b || next === 0x28 ? 0 : i + 9;
+}
+
+function isDigit(c: number): boolean {
+  return c >= 0x30 && c <= 0x39;
+}
+
+/** journalctl -o short-monotonic: the stamp comes before host and tag. */
+function stripMonotonicTag(text: string, line: LogLine): string {
+  const tagged = text.includes(' kernel: ') ? /^(\S{1,255}) kernel: /.exec(text) : null;
+  if (tagged === null) return text;
+  line.host = tagged[1]!;
+  return text.slice(tagged[0].length);
 }
 
 function stripTag(text: string, line: LogLine): string {

@@ -135,7 +135,7 @@ export class MachineLog {
       this.lastStamp = line.timestamp;
       return;
     }
-    if (/^-- (?:Boot|Reboot)\b/.test(text)) {
+    if (text.startsWith('-- ') && /^-- (?:Boot|Reboot)\b/.test(text)) {
       this.closeAll(-1, true); // journalctl's mark between boots
       this.lastStamp = undefined;
       return;
