@@ -6,10 +6,13 @@ import { openKernel } from './kernel/open_kernel.ts';
 export type { AddressSpace } from './arch/address_space.ts';
 export { type Pfn, type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from './base/address.ts';
 export { FormatError, InquestError, MemoryFault, NotFoundError, UnsupportedError, UsageError } from './base/errors.ts';
+export { Cancelled, type Work } from './base/work.ts';
 export { type Command, call, defineCommand, defineStream, toJson } from './commands/command.ts';
 export { CommandContext } from './commands/context.ts';
 export { commands, commandTable } from './commands/registry.ts';
 export { type Outcome, runCommand, type Sink } from './commands/run.ts';
+export type { CodeInfo, DebugInfo, DebugInfoKind, DebugTarget } from './debuginfo/debug_info.ts';
+export { debugInfoKinds } from './debuginfo/debug_sources.ts';
 export { KernelObject } from './debuginfo/object.ts';
 export type { KernelSymbol, SymbolPlace } from './debuginfo/symbol.ts';
 export type { Member, Type, TypeSource } from './debuginfo/type.ts';
@@ -23,6 +26,8 @@ export { Kernel, type Rungs } from './kernel/kernel.ts';
 export { hlistEntries, listEntries } from './kernel/list.ts';
 export { type LockWait, lockChain } from './kernel/lock_wait.ts';
 export type { Module } from './kernel/module.ts';
+export { openKernel } from './kernel/open_kernel.ts';
+export { perKernel } from './kernel/per_kernel.ts';
 export { readLog } from './kernel/printk.ts';
 export type { LogRecord } from './kernel/printk_record.ts';
 export type { Task, TaskTable } from './kernel/task.ts';
@@ -36,8 +41,15 @@ export type { Analysis } from './triage/analysis.ts';
 /**
  * Opens a dump and the kernel in it. Headers are read; everything else when first asked for.
  * @param paths the file, or all files of a split dump
- * @throws FormatError, UnsupportedError when it is no dump that can be read
+ * @returns the kernel; `close()` closes the files
+ * @throws FormatError, UnsupportedError when it is no dump that can be read, or no kernel is found in it
  */
 export function openDump(...paths: readonly string[]): Kernel {
-  return openKernel(openDumpFiles(paths));
+  const dump = openDumpFiles(paths);
+  try {
+    return openKernel(dump);
+  } catch (error) {
+    dump.close();
+    throw error;
+  }
 }
