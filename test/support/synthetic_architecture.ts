@@ -7,7 +7,8 @@ import { X86Architecture } from '../../src/arch/x86_64/architecture.ts';
 import { type PhysAddr, physAddr, type VirtAddr } from '../../src/base/address.ts';
 import { MemoryFault } from '../../src/base/errors.ts';
 
-class SpaceOver extends KernelSpace {
+/** Memory that a test made as the space of a kernel. */
+export class SpaceOver extends KernelSpace {
   private readonly inner: AddressSpace;
   private readonly executableAt: (address: bigint) => boolean;
 
