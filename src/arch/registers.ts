@@ -10,6 +10,8 @@ export interface RegisterSet {
   readonly programCounter: { readonly name: string; readonly label: string };
   /** The registers that carry a function's arguments, first argument first. */
   readonly arguments: readonly string[];
+  /** The registers that a called function gives back as they were. */
+  readonly preserved: readonly string[];
   /** How crash(8) prints them. */
   readonly layout: RegisterLayout;
   /** Registers of a CPU as a dump's note gives them: names that pt_regs does not have are left out. */

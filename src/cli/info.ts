@@ -63,6 +63,7 @@ function ladder(kernel: Kernel): Rung[] {
   rung('VMCOREINFO', () => some([...kernel.vmcoreinfo.entries()].length, ` keys, ${from}`));
   rung('page tables', () => (kernel.arch.notes.length === 0 ? kernel.arch.name : kernel.arch.notes.join('; ')));
   rung('symbols', () => some(countOf(kernel.symbols.kernel?.all() ?? []), ' of the kernel (kallsyms)'));
+  for (const note of kernel.symbols.notes) rung('data', () => note);
   rung('types', () => {
     for (const { origin, types } of kernel.debugInfo(null)) {
       const found = some(countOf(types.all()), ` named ones of the kernel (${origin})`);

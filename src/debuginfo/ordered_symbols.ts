@@ -9,6 +9,8 @@ export interface OrderedSymbols extends SymbolSource {
   symbol(index: number): KernelSymbol | null;
   /** Position of the last symbol whose address is not above `address`; -1 if all are above. */
   lastNotAbove(address: VirtAddr): number;
+  /** Sentences on what was found by search so far, where that is how it was found. */
+  readonly notes?: readonly string[];
 }
 
 /** A few symbols, for example those of one module, as a source. */

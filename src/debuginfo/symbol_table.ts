@@ -31,6 +31,11 @@ export class SymbolTable implements SymbolSource {
   private readonly ownNames = new Map<string, KernelSymbol | null>();
   private readonly names = new Map<string, KernelSymbol | null>();
 
+  /** Sentences on what of the kernel's symbols was found by search so far; none where its table has them all. */
+  get notes(): readonly string[] {
+    return this.kernel?.notes ?? [];
+  }
+
   /** @param readModules called once, when first needed */
   constructor(kernel: OrderedSymbols | null, readModules: () => readonly ModuleSymbols[]) {
     this.kernel = kernel;

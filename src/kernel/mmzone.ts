@@ -20,12 +20,20 @@ export function nodeObjects(kernel: Kernel): KernelObject[] {
   const only = kernel.optionalVariable('contig_page_data');
   if (only !== null) return [only];
   const nodes: KernelObject[] = [];
+  let id = 0;
   for (const entry of kernel.variable('node_data').elements(maxNodes)) {
     const node = entry.pointer();
-    // ids may have gaps; what follows the last one is other data only if the array's length is not known
-    if (node !== 0n) nodes.push(kernel.object('struct pglist_data', node));
+    // ids may have gaps; behind the last one is other data where the array's length is not known
+    if (node !== 0n && isNode(kernel, node, id)) nodes.push(kernel.object('struct pglist_data', node));
+    id++;
   }
   return nodes;
+}
+
+/** Whether a node knows itself by its id; true where its type has none. */
+function isNode(kernel: Kernel, address: VirtAddr, id: number): boolean {
+  const own = kernel.arch.isKernelAddress(address) ? kernel.object('struct pglist_data', address) : null;
+  return own !== null && (own.optional('node_id')?.number() ?? id) === id;
 }
 
 /** Pages of RAM, with those that the kernel keeps for itself. @throws NotFoundError, MemoryFault */

@@ -4,6 +4,7 @@ import { openArchitecture } from '../arch/architectures.ts';
 import type { DebugInfo, DebugInfoKind } from '../debuginfo/debug_info.ts';
 import { debugInfoKinds } from '../debuginfo/debug_sources.ts';
 import { Kallsyms } from '../debuginfo/kallsyms.ts';
+import { SearchedSymbols } from '../debuginfo/searched_symbols.ts';
 import { SymbolTable } from '../debuginfo/symbol_table.ts';
 import type { Dump } from '../dump/dump.ts';
 import { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
@@ -15,6 +16,7 @@ import { readModules } from './module_list.ts';
 import { moduleSymbols } from './module_symbols.ts';
 import { readCpus } from './percpu.ts';
 import { readTasks } from './sched.ts';
+import { seekVariable } from './sought_variables.ts';
 
 /**
  * The kernel in a dump.
@@ -45,7 +47,13 @@ export function openKernel(dump: Dump, kinds: readonly DebugInfoKind[] = debugIn
 
 function openSymbols(kernel: Kernel): SymbolTable {
   const { arch, faults, space, vmcoreinfo } = kernel;
-  const own = faults.attempt('kallsyms', () => Kallsyms.open(space, vmcoreinfo, arch.symbolSearch), null);
+  const kallsyms = faults.attempt('kallsyms', () => Kallsyms.open(space, vmcoreinfo, arch.symbolSearch), null);
+  const start = kallsyms?.find('_etext')?.address ?? vmcoreinfo.symbol('_stext') ?? arch.symbolSearch?.start ?? null;
+  // every kernel has init_task; where its name is missing, so are all names of data
+  const own =
+    kallsyms?.find('init_task') != null || start === null
+      ? kallsyms
+      : new SearchedSymbols({ space, vmcoreinfo, kallsyms, start, seek: (name) => seekVariable(kernel, name) });
   arch.useSymbols((name) => own?.find(name)?.address ?? null);
   return new SymbolTable(own, () => faults.attempt('module symbols', () => moduleSymbols(kernel), []));
 }

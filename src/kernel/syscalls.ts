@@ -22,6 +22,7 @@ export function systemCalls(kernel: Kernel): SystemCall[] {
     // what lies between the table's end and the next symbol is padding
     if (address === 0n) break;
     const place = kernel.place(address);
+    if (place === null && number > 0) break; // other data, where the table's end is not known
     calls.push({ number, address, symbol: place !== null && place.offset === 0 ? place.symbol.name : null });
   }
   return calls;

@@ -41,7 +41,9 @@ const codeAfter = 5;
 /** Analyses a dump. Reads what it can; what could not be read is in `faults`. Throws nothing for a bad dump. */
 export function analyse(context: CommandContext): Analysis {
   const { value, faults, dropped } = context.kernel.faults.collect(() => collect(context));
-  return { ...value, faults, droppedFaults: dropped };
+  // what was found by search is known once everything has been asked for
+  const notes = [...value.kernel.notes, ...context.kernel.symbols.notes];
+  return { ...value, kernel: { ...value.kernel, notes }, faults, droppedFaults: dropped };
 }
 
 function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFaults'> {

@@ -24,6 +24,7 @@ import { linkTasks, machine, newTask } from '../support/task_writer.ts';
 const registers: RegisterSet = {
   programCounter: { name: 'counter', label: 'COUNTER' },
   arguments: ['a'],
+  preserved: ['top'],
   layout: plainLayout(['a', 'top', 'counter']),
   fromNote: ({ a, top, counter }) => ({ a, top, counter }),
   instructionPointer: ({ counter }) => virtAddr(counter ?? 0n),

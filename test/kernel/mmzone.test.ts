@@ -31,7 +31,7 @@ const older = `${types}struct per_cpu_pageset { struct per_cpu_pages pcp; s64 vm
 function machine(declarations: string): SyntheticKernel {
   const kernel = new SyntheticKernel(declarations);
   const node = kernel.allocate('struct pglist_data');
-  kernel.set(node, 'node_id', 0);
+  kernel.set(node, 'node_id', 1);
   kernel.set(node, 'node_start_pfn', 1);
   kernel.set(node, 'node_present_pages', 700);
   kernel.set(node, 'node_spanned_pages', 800);

@@ -103,6 +103,7 @@ const layout: RegisterLayout = { codeAbove: 'RIP', kernel: rows, user: rows };
 export const x86RegisterSet: RegisterSet = {
   programCounter: { name: 'rip', label: 'RIP' },
   arguments: ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'],
+  preserved: ['rbx', 'rbp', 'rsp', 'r12', 'r13', 'r14', 'r15'],
   layout,
   fromNote,
   instructionPointer: (registers) => virtAddr(registers.rip ?? 0n),
