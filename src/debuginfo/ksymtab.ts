@@ -66,12 +66,18 @@ function* referrers(
   const { bytes, start } = image;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
   const high = Number(start >> 32n) | 0;
-  const low = Number(start & 0xffff_ffffn);
+  const low = Number(start & 0xffff_ffffn) | 0;
+  // most words are no candidate by their lower bits alone
+  const mask = 0xffff;
+  const candidates = new Uint8Array(mask + 1);
+  for (const target of targets) candidates[target & mask] = 1;
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
-    if (targets.has(i * 4 + word)) yield { nameField: i * 4, relative: true };
+    const distance = i * 4 + word;
+    if (candidates[distance & mask] === 1 && targets.has(distance)) yield { nameField: i * 4, relative: true };
+    const offset = (word - low) | 0;
     // an address of the image has its upper half, unless the image crosses 4 GiB, which none does
-    else if (words[i + 1] === high && i % 2 === 0 && targets.has((word >>> 0) - low)) {
+    if (candidates[offset & mask] === 1 && words[i + 1] === high && i % 2 === 0 && targets.has(offset)) {
       yield { nameField: i * 4, relative: false };
     }
   }

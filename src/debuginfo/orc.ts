@@ -40,7 +40,13 @@ const headerHashes: readonly (readonly [hash: string, format: OrcFormat])[] = [
   ['fe5d32bf581bd63b2ca9a5c65ba5a625eab3fe24', '6.4'],
   ['137c36ad7627c4dd55932176bb0ecdbd5041fc82', '7.1'],
 ];
-const headerSize = 20;
+export const orcHeaderSize = 20;
+
+/** Whether bytes are the content of a `.orc_header` that is known. */
+export function isOrcHeader(bytes: Uint8Array): boolean {
+  const hash = Buffer.from(bytes).toString('hex');
+  return headerHashes.some(([known]) => known === hash);
+}
 
 const registersBefore71: readonly OrcRegister[] = [
   'undefined',
@@ -174,9 +180,9 @@ export class OrcTables implements OrcLookup {
     const address = (name: string): VirtAddr | null => symbols.find(name)?.address ?? null;
     const headerEnd = address('__stop_orc_header');
     const headerStart = address('__start_orc_header');
-    const hasHeader = headerStart !== null && headerEnd !== null && headerEnd - headerStart === BigInt(headerSize);
+    const hasHeader = headerStart !== null && headerEnd !== null && headerEnd - headerStart === BigInt(orcHeaderSize);
     const format = detectOrcFormat(
-      hasHeader ? bytes(headerStart, headerSize) : null,
+      hasHeader ? bytes(headerStart, orcHeaderSize) : null,
       types,
       bytes(address('orc_fp_entry'), orcEntrySize),
     );

@@ -3,6 +3,7 @@
 //
 //   exported symbols   __ksymtab in the image               kallsyms has their functions at the same addresses
 //   BTF                its header in the image              its types are as large as VMCOREINFO says
+//   ORC tables         ascending addresses of code           the lookup table behind them fits
 //   BTF's variables    their section's start + offset,      every exported variable of the section agrees about
 //                      per-CPU ones on every kernel         the start
 //   VMCOREINFO's       SYMBOL(name)
@@ -16,6 +17,8 @@ import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import { BtfTypes } from './btf.ts';
 import { ImageBytes } from './image_bytes.ts';
 import { type ExportedSymbol, findExports } from './ksymtab.ts';
+import { orcEntrySize } from './orc.ts';
+import { findOrc, type OrcPlace } from './orc_search.ts';
 import { ArraySymbols, type OrderedSymbols } from './ordered_symbols.ts';
 import type { KernelSymbol, SymbolPlace } from './symbol.ts';
 import { findMember, sizeOf } from './type.ts';
@@ -24,6 +27,7 @@ import { findMember, sizeOf } from './type.ts';
 const maxImage = 128 * 1024 * 1024;
 /** Exported functions that kallsyms must have, and of those that it has, how many must be where it says. */
 const minAgreeing = 20;
+const maxCompared = 500;
 const agreeingShare = 0.98;
 /** Bytes that a variable of unknown size is given at most, and symbols at one address that are looked past. */
 const maxRoom = 65536;
@@ -44,7 +48,9 @@ export interface SearchedParts {
   readonly vmcoreinfo: Vmcoreinfo;
   /** Kallsyms; null where it cannot be read. */
   readonly kallsyms: OrderedSymbols | null;
-  /** Where to search: from the kernel's first text on. */
+  /** Where the kernel's code starts. */
+  readonly text: VirtAddr;
+  /** Where to search: from the end of its code on, where that is known. */
   readonly start: VirtAddr;
   /** Finds a variable by what it is; null for one that it does not know. May ask for other symbols. */
   seek(name: string): Sought | null;
@@ -142,11 +148,12 @@ export class SearchedSymbols implements OrderedSymbols {
   }
 
   private search(): KernelSymbol[] {
-    const { kallsyms, space, start, vmcoreinfo } = this.parts;
+    const { kallsyms, space, start, text, vmcoreinfo } = this.parts;
     const image = ImageBytes.read(space, virtAddr(start & ~7n), maxImage);
     const symbols = new Map<string, KernelSymbol>();
     const add = (symbol: KernelSymbol): void => {
-      if (!symbols.has(symbol.name) && kallsyms?.find(symbol.name) == null) symbols.set(symbol.name, symbol);
+      // code is told by kallsyms
+      if (!symbols.has(symbol.name) && kallsyms?.at(symbol.address) == null) symbols.set(symbol.name, symbol);
     };
     // of some it tells what they point to (VMCOREINFO_SYMBOL_ARRAY), which is elsewhere
     for (const [key] of vmcoreinfo.entries()) {
@@ -163,7 +170,9 @@ export class SearchedSymbols implements OrderedSymbols {
       add(data('__stop_BTF', offsetBy(btf.address, btf.size)));
       for (const symbol of variablesOf(btf.types, trusted)) add(symbol);
     }
-    this.tell(trusted, btf !== null);
+    const orc = findOrc(image, text);
+    if (orc !== null) for (const symbol of orcSymbols(orc)) add(symbol);
+    this.tell(trusted, btf !== null, orc !== null);
     for (const { name, size } of symbols.values()) if (size > 0) this.sizes.set(name, size);
     return withSizes([...symbols.values()]);
   }
@@ -177,32 +186,37 @@ export class SearchedSymbols implements OrderedSymbols {
   /** Whether exported functions are where kallsyms has them or, without it, whether a variable is where VMCOREINFO has it. */
   private agree(exports: readonly ExportedSymbol[], image: ImageBytes): boolean {
     const { kallsyms, vmcoreinfo } = this.parts;
+    let told = 0;
     let same = 0;
     let other = 0;
-    for (const { name, address } of exports) {
-      const told = vmcoreinfo.symbol(name);
-      const known = kallsyms?.findAll(name) ?? [];
-      if (told !== null && image.holds(told)) {
-        if (told !== address) return false;
-        if (kallsyms === null) return true;
+    const step = Math.ceil(exports.length / maxCompared);
+    for (const [i, { name, address }] of exports.entries()) {
+      const inNote = vmcoreinfo.symbol(name);
+      if (inNote !== null && image.holds(inNote)) {
+        if (inNote !== address) return false;
+        told++;
       }
+      if (i % step !== 0) continue;
+      const known = kallsyms?.findAll(name) ?? [];
       if (known.length > 0) known.some((symbol) => symbol.address === address) ? same++ : other++;
     }
+    if (kallsyms === null) return told > 0;
     return same >= minAgreeing && same >= (same + other) * agreeingShare;
   }
 
-  private tell(exports: readonly ExportedSymbol[], hasBtf: boolean): void {
+  private tell(exports: readonly ExportedSymbol[], hasBtf: boolean, hasOrc: boolean): void {
     const what = this.parts.kallsyms === null ? 'kallsyms cannot be read' : 'kallsyms has no data';
     const found = [
       exports.length === 0
         ? []
         : [`the table of exported symbols (${exports.length}, as ${this.secondWay()} has them)`],
       hasBtf ? ['BTF (its types are as large as VMCOREINFO says)'] : [],
+      hasOrc ? ['the ORC tables'] : [],
     ].flat();
     this.said.push(
       found.length === 0
         ? `${what}, and nothing in its place was found.`
-        : `${what}: found by search ${found.join(' and ')}.`,
+        : `${what}: found by search ${found.join(', ')}.`,
     );
   }
 
@@ -223,6 +237,17 @@ function withSizes(symbols: readonly KernelSymbol[]): KernelSymbol[] {
 
 function data(name: string, address: VirtAddr, size = 0): KernelSymbol {
   return { name, address, type: 'D', size, module: null };
+}
+
+function* orcSymbols({ header, ips, entries, count }: OrcPlace): Iterable<KernelSymbol> {
+  if (header !== null) {
+    yield data('__start_orc_header', header);
+    yield data('__stop_orc_header', ips);
+  }
+  yield data('__start_orc_unwind_ip', ips);
+  yield data('__stop_orc_unwind_ip', entries);
+  yield data('__start_orc_unwind', entries);
+  yield data('__stop_orc_unwind', offsetBy(entries, count * orcEntrySize));
 }
 
 const btfMagic = Uint8Array.of(0x9f, 0xeb, 1, 0); // magic, version, flags (include/uapi/linux/btf.h)

@@ -48,12 +48,13 @@ export function openKernel(dump: Dump, kinds: readonly DebugInfoKind[] = debugIn
 function openSymbols(kernel: Kernel): SymbolTable {
   const { arch, faults, space, vmcoreinfo } = kernel;
   const kallsyms = faults.attempt('kallsyms', () => Kallsyms.open(space, vmcoreinfo, arch.symbolSearch), null);
-  const start = kallsyms?.find('_etext')?.address ?? vmcoreinfo.symbol('_stext') ?? arch.symbolSearch?.start ?? null;
+  const text = kallsyms?.find('_stext')?.address ?? vmcoreinfo.symbol('_stext') ?? arch.symbolSearch?.start ?? null;
+  const start = kallsyms?.find('_etext')?.address ?? text;
   // every kernel has init_task; where its name is missing, so are all names of data
   const own =
-    kallsyms?.find('init_task') != null || start === null
+    kallsyms?.find('init_task') != null || text === null || start === null
       ? kallsyms
-      : new SearchedSymbols({ space, vmcoreinfo, kallsyms, start, seek: (name) => seekVariable(kernel, name) });
+      : new SearchedSymbols({ space, vmcoreinfo, kallsyms, text, start, seek: (name) => seekVariable(kernel, name) });
   arch.useSymbols((name) => own?.find(name)?.address ?? null);
   return new SymbolTable(own, () => faults.attempt('module symbols', () => moduleSymbols(kernel), []));
 }
