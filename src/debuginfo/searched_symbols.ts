@@ -52,6 +52,8 @@ export interface SearchedParts {
   readonly text: VirtAddr;
   /** Where to search: from the end of its code on, where that is known. */
   readonly start: VirtAddr;
+  /** Whether the kernel may execute what is at an address. */
+  isCode(address: VirtAddr): boolean;
   /** Finds a variable by what it is; null for one that it does not know. May ask for other symbols. */
   seek(name: string): Sought | null;
 }
@@ -155,6 +157,10 @@ export class SearchedSymbols implements OrderedSymbols {
       // code is told by kallsyms
       if (!symbols.has(symbol.name) && kallsyms?.at(symbol.address) == null) symbols.set(symbol.name, symbol);
     };
+    if (kallsyms === null) {
+      symbols.set('_stext', data('_stext', text));
+      symbols.set('_etext', data('_etext', this.endOfText()));
+    }
     // of some it tells what they point to (VMCOREINFO_SYMBOL_ARRAY), which is elsewhere
     for (const [key] of vmcoreinfo.entries()) {
       const name = /^SYMBOL\((\w+)\)$/.exec(key)?.[1];
@@ -175,6 +181,15 @@ export class SearchedSymbols implements OrderedSymbols {
     this.tell(trusted, btf !== null, orc !== null);
     for (const { name, size } of symbols.values()) if (size > 0) this.sizes.set(name, size);
     return withSizes([...symbols.values()]);
+  }
+
+  /** The first page behind the kernel's code that holds none. */
+  private endOfText(): VirtAddr {
+    const { isCode, space, text } = this.parts;
+    const { pageSize } = space.memory;
+    let end = virtAddr(text & ~BigInt(pageSize - 1));
+    for (let pages = 0; pages < maxImage / pageSize && isCode(end); pages++) end = offsetBy(end, pageSize);
+    return end;
   }
 
   /** Bytes from an address to the next variable that was found. */

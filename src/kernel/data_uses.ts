@@ -3,6 +3,7 @@
 // has not are left out.
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { findMember, type TypeSource } from '../debuginfo/type.ts';
+import { perCpuLines, pointersToModules } from './data_places.ts';
 import type { Kernel } from './kernel.ts';
 
 export interface DataUse {
@@ -14,6 +15,8 @@ export interface DataUse {
   readonly isThere?: (types: Pick<TypeSource, 'find'>) => boolean;
   /** Whether what lies at an address can be it; without, two functions must refer to it. What it throws means no. */
   readonly looksRight?: (kernel: Kernel, at: VirtAddr) => boolean;
+  /** Where it may be, if no function tells: every place is held against `looksRight`. */
+  readonly places?: (kernel: Kernel) => Iterable<VirtAddr>;
 }
 
 export const dataUses: Readonly<Record<string, DataUse>> = {
@@ -35,6 +38,7 @@ export const dataUses: Readonly<Record<string, DataUse>> = {
         'list',
         (module) => pointerIn(kernel, 'struct module', 'mkobj.mod', module) === module,
       ),
+    places: pointersToModules,
   },
   slab_caches: {
     usedBy: ['slab_start', 'slab_next', 'slab_show', 's_start', 's_next', 'slub_cpu_dead', 'slab_memory_callback'],
@@ -78,6 +82,19 @@ export const dataUses: Readonly<Record<string, DataUse>> = {
     ],
     looksRight: (kernel, at) =>
       isText(kernel, pointerIn(kernel, 'struct cgroup_subsys', 'name', kernel.space.pointer(at))),
+  },
+
+  // a per-CPU variable, whose place BTF tells unless it was made by a pahole before 1.22
+  runqueues: {
+    usedBy: [],
+    looksRight: (kernel, at) =>
+      kernel.cpus.possible.every((cpu) => {
+        const queue = kernel.object('struct rq', offsetBy(at, kernel.perCpuOffset(cpu)));
+        if (queue.member('cpu').number() !== cpu) return false;
+        const idle = memberAt(kernel, 'struct task_struct', 'comm', queue.member('idle').pointer());
+        return kernel.space.cString(idle, 16) === `swapper/${cpu}`;
+      }),
+    places: perCpuLines,
   },
 
   // the keeper of the clocks: an array since 6.17, with a type of its own since 6.13, and a shadow of it before

@@ -54,7 +54,15 @@ function openSymbols(kernel: Kernel): SymbolTable {
   const own =
     kallsyms?.find('init_task') != null || text === null || start === null
       ? kallsyms
-      : new SearchedSymbols({ space, vmcoreinfo, kallsyms, text, start, seek: (name) => seekVariable(kernel, name) });
+      : new SearchedSymbols({
+          space,
+          vmcoreinfo,
+          kallsyms,
+          text,
+          start,
+          isCode: (address) => arch.space.isExecutable(address),
+          seek: (name) => seekVariable(kernel, name),
+        });
   arch.useSymbols((name) => own?.find(name)?.address ?? null);
   return new SymbolTable(own, () => faults.attempt('module symbols', () => moduleSymbols(kernel), []));
 }

@@ -3,7 +3,8 @@
 //
 //   modules: print_modules, m_start, find_module_all, ... all refer to it    and it is a list, of modules
 //
-// Believed is what most of the functions refer to, if it is what it should be; where two are that, neither.
+// Believed is what most of the functions refer to, if it is what it should be; where two are that, neither. Where no
+// function tells, some are looked for among the places where they may be.
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import type { Sought } from '../debuginfo/searched_symbols.ts';
@@ -35,7 +36,15 @@ export function seekVariable(kernel: Kernel, name: string): Sought | null {
     if (best !== null) return null;
     best = { at, by };
   }
-  return best === null ? null : { address: best.at, how: `used by ${best.by.join(', ')}` };
+  if (best !== null) return { address: best.at, how: `used by ${best.by.join(', ')}` };
+  const places = users.size > 0 || use.places === undefined ? [] : use.places(kernel);
+  let only: VirtAddr | null = null;
+  for (const at of places) {
+    if (!isPlausible(kernel, at, use, 0)) continue;
+    if (only !== null) return null;
+    only = at;
+  }
+  return only === null ? null : { address: only, how: 'the only place that looks like it' };
 }
 
 /** @param users how many functions refer to it */

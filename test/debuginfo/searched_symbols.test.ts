@@ -71,6 +71,7 @@ function kernel(parts: Partial<SearchedParts> & { readonly types?: Uint8Array } 
     kallsyms: textSymbols(),
     text: virtAddr(text),
     start: virtAddr(data),
+    isCode: (address) => address >= text && address < text + 0x1000n,
     seek: () => null,
     ...parts,
   });
