@@ -4,6 +4,9 @@ import { dis } from './code/dis.ts';
 import { evaluate } from './code/eval.ts';
 import { sym } from './code/sym.ts';
 import type { Command } from './command.ts';
+import { files } from './filesystems/files.ts';
+import { fuser } from './filesystems/fuser.ts';
+import { mount } from './filesystems/mount.ts';
 import { btop, ptob } from './memory/btop.ts';
 import { frames } from './memory/frames.ts';
 import { kmem } from './memory/kmem/kmem.ts';
@@ -11,7 +14,9 @@ import { pte } from './memory/pte.ts';
 import { ptov } from './memory/ptov.ts';
 import { rd } from './memory/rd.ts';
 import { swap } from './memory/swap.ts';
+import { vm } from './memory/vm.ts';
 import { vtop } from './memory/vtop.ts';
+import { net } from './network/net.ts';
 import { foreachOver } from './session/foreach.ts';
 import { helpOn } from './session/help.ts';
 import { set } from './session/set.ts';
@@ -21,12 +26,16 @@ import { mod } from './system/mod.ts';
 import { sys } from './system/sys.ts';
 import { timer } from './system/timer.ts';
 import { bt } from './tasks/bt/bt.ts';
+import { ipcs } from './tasks/ipcs.ts';
 import { ps } from './tasks/ps/ps.ts';
 import { runq } from './tasks/runq.ts';
+import { sig } from './tasks/sig.ts';
 import { task } from './tasks/task.ts';
+import { waitq } from './tasks/waitq.ts';
 import { list } from './types/list.ts';
 import { p } from './types/p.ts';
 import { pointerTo, struct, union } from './types/struct.ts';
+import { tree } from './types/tree.ts';
 
 /** Those that stand alone. */
 const alone = {
@@ -36,12 +45,17 @@ const alone = {
   btop,
   dis,
   eval: evaluate,
+  files,
   frames,
+  fuser,
+  ipcs,
   kmem,
   irq,
   list,
   log,
   mod,
+  mount,
+  net,
   p,
   ps,
   pte,
@@ -50,14 +64,18 @@ const alone = {
   rd,
   runq,
   set,
+  sig,
   struct,
   swap,
   sym,
   sys,
   task,
   timer,
+  tree,
   union,
+  vm,
   vtop,
+  waitq,
 } as const;
 
 /** The commands of a session by name. @param more further ones; one of a known name takes its place */

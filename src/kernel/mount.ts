@@ -1,10 +1,12 @@
 // fs/mount.h, include/linux/mnt_namespace.h: what is mounted where.
 import type { VirtAddr } from '../base/address.ts';
+import { NotFoundError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
 import { pathNames } from './path.ts';
 import { rbEntries } from './rbtree.ts';
+import type { Task } from './task.ts';
 
 /** One mount. Texts are as in memory: escape them before printing. */
 export interface Mount {
@@ -48,6 +50,20 @@ export function* mountsOf(kernel: Kernel, namespace: KernelObject): Generator<Mo
     const mount = kernel.faults.attempt('mounts', read, null);
     if (mount !== null) yield mount;
   }
+}
+
+/**
+ * The `struct mnt_namespace` of a task; without one, of PID 1 or of the first task that has one.
+ * @throws NotFoundError for a task that has left its namespaces, as the dead have
+ */
+export function mountNamespaceOf(kernel: Kernel, task: Task | null): KernelObject {
+  const { all } = kernel.tasks;
+  const tasks = task !== null ? [task] : [...all.filter(({ pid }) => pid === 1), ...all];
+  for (const { object } of tasks) {
+    const proxy = kernel.faults.attempt('nsproxy', () => object.member('nsproxy'), null);
+    if (proxy !== null && !proxy.isNull) return proxy.member('mnt_ns').deref();
+  }
+  throw new NotFoundError('mount namespace', task === null ? 'any' : `of PID ${task.pid}`);
 }
 
 /** @throws NotFoundError, MemoryFault */

@@ -1,10 +1,10 @@
 // include/linux/shmem_fs.h: tmpfs mounts and the memory that their files take.
 import type { KernelObject } from '../debuginfo/object.ts';
-import { strip } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
 import { pathNames } from './path.ts';
 import { percpuCounter } from './sched.ts';
+import { firstMountOf } from './super_block.ts';
 
 /** One tmpfs instance. */
 export interface TmpfsUse {
@@ -55,11 +55,6 @@ export function readTmpfs(kernel: Kernel): TmpfsUse[] {
 
 /** Path of a superblock's first mount, in its namespace; empty if it is mounted nowhere. */
 function mountPoint(kernel: Kernel, sb: KernelObject): string {
-  const mounts = sb.member('s_mounts');
-  // a plain chain since 6.18, a list_head before
-  if (strip(mounts.type).kind === 'pointer') return mounts.isNull ? '' : pathNames(kernel).ofMount(mounts.pointer());
-  for (const mount of listEntries(mounts, 'struct mount', 'mnt_instance')) {
-    return pathNames(kernel).ofMount(mount.address);
-  }
-  return '';
+  const mount = firstMountOf(sb);
+  return mount === null ? '' : pathNames(kernel).ofMount(mount);
 }

@@ -18,10 +18,9 @@ export interface XarrayEntry {
   readonly entry: VirtAddr;
   /** Indices from `index` on that the entry is for: more than one for entries of an order, as folios are. */
   readonly count: number;
-  /** The way from the root to the node that holds it, by slots: `root/0/3`; empty for an entry that is the root. */
+  /** The way from the root, by slots: of the node that holds it, and which slot of that; null for an entry that is the root. */
   readonly node: string;
-  /** Its slot in that node. */
-  readonly slot: number;
+  readonly slot: number | null;
 }
 
 /** Most nodes visited: 64 entries each. */
@@ -36,8 +35,17 @@ export function xarrayEntries(root: KernelObject, faults: FaultLog): Generator<X
   return xarrayEntriesBelow(root.context, root.memberAmong('xa_head', 'rnode').pointer(), faults);
 }
 
-/** As `xarrayEntries`. @param head what the root holds, or a slot: a link to a node, or an entry. @throws NotFoundError */
-export function* xarrayEntriesBelow(context: ObjectContext, head: VirtAddr, faults: FaultLog): Generator<XarrayEntry> {
+/**
+ * As `xarrayEntries`.
+ * @param head what the root holds, or a slot: a link to a node, or an entry; @param name what ways begin with
+ * @throws NotFoundError
+ */
+export function* xarrayEntriesBelow(
+  context: ObjectContext,
+  head: VirtAddr,
+  faults: FaultLog,
+  name = 'root',
+): Generator<XarrayEntry> {
   const newNode = context.types.find('struct xa_node');
   const nodeType = newNode ?? context.types.find('struct radix_tree_node');
   if (nodeType === null) throw new NotFoundError('type', 'struct xa_node');
@@ -82,8 +90,8 @@ export function* xarrayEntriesBelow(context: ObjectContext, head: VirtAddr, faul
   }
 
   if (head === 0n) return;
-  if (isNode(head)) yield* walk(head, 0, 64, 'root');
-  else if (old || (head & 3n) !== 2n) yield { index: 0, entry: head, count: 1, node: '', slot: 0 };
+  if (isNode(head)) yield* walk(head, 0, 64, name);
+  else if (old || (head & 3n) !== 2n) yield { index: 0, entry: head, count: 1, node: name, slot: null };
 }
 
 /** XA_CHUNK_SIZE: 64, or 16 with CONFIG_BASE_SMALL. */

@@ -123,7 +123,7 @@ describe('the way through the tables', () => {
 8000000002e31025   2e31000  (PRESENT|NX)
 
       VMA           START       END     FLAGS FILE
-ffff888000001000     400000     401000      71 /bin/\\x1b[31m
+ffff888000001000     400000     401000     71 /bin/\\x1b[31m
 
       PAGE       PHYSICAL      MAPPING       INDEX CNT FLAGS
 ffffea0000008c40  2e31000 ffff888000002000        3 11 23c referenced,lru

@@ -1,7 +1,7 @@
 // Lines about page frames, their table entries and the VMAs that they are in, as several commands print them.
 import type { SwapSlot } from '../../arch/page_walk.ts';
 import type { PhysAddr, VirtAddr } from '../../base/address.ts';
-import { escapeTerminal, hex, hex16 } from '../../base/text.ts';
+import { escapeLine, escapeTerminal, hex, hex16 } from '../../base/text.ts';
 import type { PageRow } from '../../kernel/page.ts';
 import { center, centerRight } from '../columns.ts';
 
@@ -80,6 +80,6 @@ export interface VmaData {
 export const vmaHeader = `${center('VMA', 16)} ${centerRight('START', 10)} ${centerRight('END', 10)}  FLAGS FILE\n`;
 
 export function vmaText({ address, start, end, flags, file }: VmaData): string {
-  const line = `${hex16(address)} ${hex(start).padStart(10)} ${hex(end).padStart(10)} ${hex(flags).padStart(7)} ${escapeTerminal(file ?? '')}`;
+  const line = `${hex16(address)} ${hex(start).padStart(10)} ${hex(end).padStart(10)} ${hex(flags).padStart(6)} ${escapeLine(file ?? '')}`;
   return `${line.trimEnd()}\n`;
 }

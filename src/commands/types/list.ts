@@ -1,17 +1,14 @@
 // list: linked lists of any make.
 import { offsetBy, type VirtAddr } from '../../base/address.ts';
-import { FormatError, MemoryFault, NotFoundError, UsageError } from '../../base/errors.ts';
+import { FormatError, UsageError } from '../../base/errors.ts';
 import { hex } from '../../base/text.ts';
-import type { ValueReading } from '../../debuginfo/c_value.ts';
-import { KernelObject } from '../../debuginfo/object.ts';
-import { addressArgument } from '../address.ts';
 import { type Answer, defineStream } from '../command.ts';
-import { type CommandContext, parseHex } from '../context.ts';
-import { flag, type Options, radixOf, radixParams, repeated, rest, valued, values } from '../params.ts';
-import { evaluateAddress } from './expression.ts';
+import type { CommandContext } from '../context.ts';
+import { flag, type Options, radixOf, radixParams, rest, valued, values } from '../params.ts';
 import { type ListEnd, type Loop, type WalkEnd, walkList } from './list_walk.ts';
-import { offsetArgument, type StructSpec, splitStructSpec, structSpec } from './struct_spec.ts';
-import { type StructValue, structText, structValue } from './struct_value.ts';
+import { readStructs, shownStructs, startAddress, structParams, structTexts } from './shown_structs.ts';
+import { offsetArgument, splitStructSpec } from './struct_spec.ts';
+import type { StructValue } from './struct_value.ts';
 import { valueReading } from './value_reading.ts';
 
 export interface ListEntry {
@@ -52,8 +49,7 @@ const params = {
     'where in a struct its link is: bytes, or struct.member; -o can be left out before the latter',
   ),
   end: valued('e', 'end', values.place, 'an address that ends the list'),
-  shown: repeated('s', 'struct', values.type, 'shows each as a struct, or struct.member,... some members of it'),
-  plain: repeated('S', 'struct', values.type, 'the same with plain numbers and strings'),
+  ...structParams,
   back: valued('l', 'offset', values.member, 'the addresses are those of members at this offset in the -s struct'),
   ...radixParams,
   words: rest('start', values.place),
@@ -83,30 +79,15 @@ offset (0 unless given).`,
   items: 'entries',
   collect: collectList,
   text: {
-    item({ address, structs }, view) {
-      const radix = radixOf(view, view.options);
-      const texts = (structs ?? []).map((struct) => (struct === null ? '' : structText(struct, radix)));
-      return `${hex(address)}\n${texts.join('')}`;
-    },
+    item: ({ address, structs }, view) => `${hex(address)}\n${structTexts(structs, radixOf(view, view.options))}`,
     tail: ({ count }) => (count === 0 ? '(empty)\n' : ''),
   },
 });
 
-/** One `-s` or `-S`. */
-interface Shown {
-  readonly spec: StructSpec;
-  readonly plain: boolean;
-}
-
 function collectList(context: CommandContext, options: ListOptions): Answer<ListHead, ListEntry, ListTail> {
   const { kernel } = context;
   const { startWord, offset } = startAndOffset(context, options);
-  const shown = [
-    ...options.shown.map((one) => ({ ...one, plain: false })),
-    ...options.plain.map((one) => ({ ...one, plain: true })),
-  ]
-    .sort((a, b) => a.at - b.at)
-    .map(({ value, plain }): Shown => ({ spec: structSpec(context, value, 'any'), plain }));
+  const shown = shownStructs(context, options);
   const within = options.back === null ? 0 : offsetArgument(context, options.back);
   if (options.back !== null && shown.length === 0) throw new UsageError('-l needs -s or -S');
   const start = startAddress(context, startWord);
@@ -140,7 +121,7 @@ function collectList(context: CommandContext, options: ListOptions): Answer<List
       count++;
       const address = offsetBy(next.value, -inStruct);
       const object = offsetBy(address, -within);
-      const structs = shown.length === 0 ? null : shown.map((one) => show(context, one, object, reading));
+      const structs = shown.length === 0 ? null : readStructs(kernel, shown, object, reading);
       yield { address, structs };
     }
   }
@@ -173,16 +154,6 @@ function isMemberOfStruct(context: CommandContext, word: string): boolean {
   return symbols.find(name) === null || types.find(`struct ${name}`) !== null || types.find(`union ${name}`) !== null;
 }
 
-function startAddress(context: CommandContext, word: string): VirtAddr {
-  if (parseHex(word) !== null || context.kernel.symbols.find(word) !== null) return addressArgument(context, word);
-  try {
-    return addressArgument(context, word);
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-    return evaluateAddress(context, word);
-  }
-}
-
 /** Says what is wrong with a list that did not end as lists do. */
 function recordEnd(context: CommandContext, { end, fault, loop }: WalkEnd, count: number): void {
   const { faults } = context.kernel;
@@ -192,19 +163,4 @@ function recordEnd(context: CommandContext, { end, fault, loop }: WalkEnd, count
     faults.record('list', new FormatError('list', `goes in a circle through ${hex(loop.at)}${more}`));
   }
   if (end === 'limit') faults.record('list', new FormatError('list', `has more than ${count} entries`));
-}
-
-function show(
-  context: CommandContext,
-  { spec, plain }: Shown,
-  address: VirtAddr,
-  reading: ValueReading,
-): StructValue | null {
-  const object = KernelObject.at(context.kernel, spec.type, address);
-  try {
-    return structValue(object, spec, plain ? 'plain' : 'values', reading);
-  } catch (error) {
-    if (!(error instanceof MemoryFault)) throw error;
-    return null; // (reading has recorded it)
-  }
 }
