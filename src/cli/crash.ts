@@ -1,6 +1,7 @@
 // `inquest crash`: the shell, run by hand, by -c, or by a file of commands.
 import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setFlagsFromString } from 'node:v8';
 import type { Worker } from 'node:worker_threads';
 import { CommandContext } from '../commands/context.ts';
 import { commandTable } from '../commands/registry.ts';
@@ -32,7 +33,7 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
     new CommandContext(openNamedKernel(files)),
     commandTable(),
     { ...standardOutput, warn: writeError },
-    options,
+    { json: options.json, wrote: holdGarbage() },
   );
   for await (const line of isScript ? given : createInterface({ input: createReadStream('', { fd: 0 }) })) {
     if (!(await session.run(line))) break;
@@ -40,11 +41,30 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
   return session.failed ? 1 : 0;
 }
 
+/** Characters of output after which the output is a stream, and not an answer. */
+const longOutput = 1 << 20;
+
+/**
+ * A stream makes garbage as fast as output. The heap's space for young objects would grow with it to a few times what
+ * everything else takes, and gain nothing: it stays as it is from then on.
+ */
+function holdGarbage(): (length: number) => void {
+  let written = 0;
+  return (length) => {
+    const before = written;
+    written += length;
+    if (before < longOutput && written >= longOutput) setFlagsFromString('--semi-space-growth-factor=1');
+  };
+}
+
 async function byHand(files: readonly string[], { silent, json, worker }: CrashOptions): Promise<void> {
   const { Terminal } = await import('../shell/terminal.ts');
   const threads = await import('node:worker_threads');
   const start = (memory: SharedArrayBuffer): Worker =>
-    new threads.Worker(worker, { workerData: { files, json, memory } satisfies CrashWorkerData });
+    new threads.Worker(worker, {
+      workerData: { files, json, memory } satisfies CrashWorkerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 32 },
+    });
   const terminal = new Terminal({ start, first: silent ? [] : ['sys', 'set'], say: writeOut });
   if (!silent) writeOut('Type "help" for the commands, "quit" to leave.\n\n');
   await terminal.run();

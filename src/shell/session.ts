@@ -47,6 +47,8 @@ export interface SessionOptions {
   readonly work?: Work;
   /** Told when the session begins and ends to wait for others: a child, a slow reader. */
   readonly outside?: (isOutside: boolean) => void;
+  /** Told of output, in characters. */
+  readonly wrote?: (length: number) => void;
 }
 
 export class ShellSession {
@@ -58,6 +60,7 @@ export class ShellSession {
   private readonly output: SessionOutput;
   private readonly work: Work;
   private readonly outside: (isOutside: boolean) => void;
+  private readonly wrote: (length: number) => void;
 
   /** @param commands by name */
   constructor(
@@ -72,6 +75,7 @@ export class ShellSession {
     this.json = options.json;
     this.work = options.work ?? unwatched;
     this.outside = options.outside ?? (() => {});
+    this.wrote = options.wrote ?? (() => {});
   }
 
   /** Runs one line. False when the line asks to leave, or nobody reads the output any more. Errors are printed. */
@@ -132,6 +136,7 @@ export class ShellSession {
   private collect(command: Command, args: readonly string[], sink: Sink, line: string): Outcome {
     const patient: Sink = {
       write: (text) => {
+        this.wrote(text.length);
         this.outside(true);
         try {
           return sink.write(text);
