@@ -1,0 +1,94 @@
+// The shell by hand, in a real pseudo-terminal: script(1) has one. Left out where there is none.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { tempFiles } from '../support/dump_writers/temp_files.ts';
+import { writeSyntheticDump } from '../support/synthetic_dump.ts';
+import { linkTasks, machine, newTask } from '../support/task_writer.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const hasTerminal = spawnSync('script', ['-qfec', 'true', '/dev/null']).status === 0;
+
+/** Nodes of a list that closes on its middle: seconds of work for whoever follows it. */
+const nodes = 2_000_000;
+
+function dumpWithLongList(): { dump: Uint8Array; list: string } {
+  const kernel = machine({ cpus: 1 });
+  linkTasks(kernel, [newTask(kernel, { pid: 1, comm: 'init' })]);
+  const start = kernel.reserve(nodes * 8);
+  const links = new BigUint64Array(nodes);
+  for (let i = 0; i < nodes; i++) links[i] = start + BigInt((i + 1) * 8);
+  links[nodes - 1] = start + BigInt((nodes / 2) * 8);
+  kernel.space.write(start, new Uint8Array(links.buffer));
+  return { dump: writeSyntheticDump(kernel, { log: ['Linux version 6.12.0-synthetic'] }), list: start.toString(16) };
+}
+
+/** A shell in a terminal: what is typed, and what is seen. */
+class Typist {
+  private readonly child;
+  private screen = '';
+  private changed: (() => void)[] = [];
+
+  constructor(t: TestContext, file: string) {
+    const command = `"${process.execPath}" "${main}" crash -s "${file}"`;
+    this.child = spawn('script', ['-qfec', command, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, TERM: 'dumb', NO_COLOR: '1' },
+    });
+    t.after(() => this.child.kill('SIGKILL'));
+    this.child.stdout.on('data', (data: Buffer) => {
+      this.screen += data.toString('latin1');
+      for (const look of this.changed.splice(0)) look();
+    });
+  }
+
+  type(text: string): void {
+    this.screen = '';
+    this.child.stdin.write(text);
+  }
+
+  /** What was shown since the last `type`, once it has `wanted`. */
+  async sees(wanted: RegExp, seconds = 30): Promise<string> {
+    const end = Date.now() + seconds * 1000;
+    while (!wanted.test(this.screen)) {
+      const left = end - Date.now();
+      if (left <= 0) assert.fail(`no ${wanted} within ${seconds} s in:\n${this.screen}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.changed.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    return this.screen;
+  }
+}
+
+describe('the shell in a terminal', { skip: hasTerminal ? false : 'no script(1)' }, () => {
+  test('Ctrl-C ends a command, and the session goes on with its caches', async (t) => {
+    const { dump, list } = dumpWithLongList();
+    const [file] = tempFiles(t, dump);
+    const shell = new Typist(t, file!);
+    await shell.sees(/crash> $/);
+    // caches warm, as the promise has it
+    shell.type(`list ${list} | head -1\r`);
+    await shell.sees(/\r\n[0-9a-f]{16}\r\n[\s\S]*crash> $/);
+    const waits: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      shell.type(`list ${list} > /dev/null\r`);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const before = performance.now();
+      shell.type('\x03');
+      const seen = await shell.sees(/crash> $/, 10);
+      waits.push(performance.now() - before);
+      assert.match(seen, /list: cancelled/);
+    }
+    // one of three, since a machine that does other things beside this may stop the best program
+    assert.ok(Math.min(...waits) < 100, `back at the prompt after ${waits.map(Math.round).join(', ')} ms`);
+    shell.type('set radix\r');
+    assert.match(await shell.sees(/crash> $/), /radix: 10/);
+    shell.type('quit\r');
+  });
+});
