@@ -11,6 +11,16 @@ export function hex16(value: bigint): string {
   return BigInt.asUintN(64, value).toString(16).padStart(16, '0');
 }
 
+/** An address in data: `0x` and 16 digits. */
+export function addressText(value: bigint): string {
+  return `0x${hex16(value)}`;
+}
+
+/** An address of data as people and crash(8)'s commands write it: without `0x`. */
+export function bareAddress(text: string): string {
+  return text.replace(/^0x/, '');
+}
+
 /**
  * Control characters (C0, DEL, C1) as `\xNN`, except tab and newline, so that text from a dump cannot
  * drive a terminal.

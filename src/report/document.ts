@@ -1,5 +1,6 @@
 // The report as a document: what is said, in which order. How it looks is the renderers' business
 // (text.ts, markdown.ts, html.ts); JSON is the analysis itself.
+import { bareAddress } from '../base/text.ts';
 import { type ShownOutput, shownLines } from '../commands/shown.ts';
 import type { Analysis, InvolvedTask, Place } from '../triage/analysis.ts';
 
@@ -62,7 +63,7 @@ function summary(analysis: Analysis): Block[] {
     panic.culprit === null ? null : `${panic.culprit.comm} (pid ${panic.culprit.pid}) on CPU ${panic.culprit.cpu}`,
   );
   row('Where', panic.rip === null ? null : placeText(panic.rip));
-  row('Address', panic.faultAddress);
+  row('Address', panic.faultAddress === null ? null : bareAddress(panic.faultAddress));
   row('Panic', panic.reason);
   row('Load', kernel.loadAverage?.map((n) => n.toFixed(2)).join(', ') ?? null);
   row(
@@ -126,7 +127,7 @@ function involvedTasks(analysis: Analysis): Block[] {
 function lockText({ waitsFor }: InvolvedTask): string | null {
   if (waitsFor === null) return null;
   const { kind, address, symbol, owner, held, waiters } = waitsFor;
-  const name = symbol === null ? address : `${symbol} (${address})`;
+  const name = symbol === null ? bareAddress(address) : `${symbol} (${bareAddress(address)})`;
   const holder = owner === null ? '' : `: ${owner.comm} (pid ${owner.pid})`;
   return `Waits for the ${kind} ${name}, held ${held}${holder}; ${waiters === 1 ? 'nobody else waits' : `${waiters} tasks wait`}.`;
 }
@@ -258,10 +259,11 @@ function hasNotDied({ panic }: Pick<Analysis, 'panic'>): boolean {
 
 /** `symbol+0x1c [module] (address)` */
 export function placeText(place: Place): string {
-  if (place.symbol === null) return place.address;
+  const { address } = place;
+  if (place.symbol === null) return bareAddress(address ?? '');
   const offset = place.offset === null || place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`;
-  const address = place.address === '' ? '' : ` (${place.address})`;
-  return `${place.symbol}${offset}${place.module === null ? '' : ` [${place.module}]`}${address}`;
+  const at = address === null ? '' : ` (${bareAddress(address)})`;
+  return `${place.symbol}${offset}${place.module === null ? '' : ` [${place.module}]`}${at}`;
 }
 
 /** What a command said, drawn by its own renderer. */

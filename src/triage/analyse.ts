@@ -1,6 +1,6 @@
 // One death analysed: facts, verdict, findings, and what stands around them.
 import { virtAddr } from '../base/address.ts';
-import { hex16 } from '../base/text.ts';
+import { addressText, bareAddress, hex16 } from '../base/text.ts';
 import type { InstructionLine } from '../commands/code/dis.ts';
 import type { CommandContext } from '../commands/context.ts';
 import type { ShownOutput } from '../commands/shown.ts';
@@ -137,7 +137,7 @@ function registersAtFault(facts: Facts): Analysis['registers'] {
   const registers = facts.exception?.registers;
   if (registers === undefined) return null;
   const shown: Record<string, string> = {};
-  for (const [name, value] of Object.entries(registers)) shown[name] = hex16(value ?? 0n);
+  for (const [name, value] of Object.entries(registers)) shown[name] = addressText(value ?? 0n);
   return shown;
 }
 
@@ -149,13 +149,13 @@ function frameData(facts: Facts, frame: Frame): BacktraceFrame {
     symbol: frame.place?.symbol.name ?? null,
     offset,
     module: frame.place?.symbol.module ?? null,
-    frameAddress: hex16(frame.frameAddress),
+    frameAddress: addressText(frame.frameAddress),
     stack: frame.stack,
     reliable: frame.reliable,
     registers:
       registers === null
         ? null
-        : Object.fromEntries(Object.entries(registers).map(([name, value]) => [name, hex16(value ?? 0n)])),
+        : Object.fromEntries(Object.entries(registers).map(([name, value]) => [name, addressText(value ?? 0n)])),
   };
 }
 
@@ -165,7 +165,7 @@ const maxStackLines = 120;
 /** A stack as `bt` shows it. @param at where it went wrong: the frames that tell of it are marked */
 function stackOf(facts: Facts, command: string, at: Place | null): ShownOutput | null {
   const { arch } = facts.kernel;
-  const address = at === null || at.address === '' ? null : virtAddr(BigInt(`0x${at.address}`));
+  const address = at?.address == null ? null : virtAddr(BigInt(at.address));
   const isThere = ({ address: shown, interrupted }: FrameData): string | null => {
     if (interrupted !== null && interrupted.symbol === at?.symbol && interrupted.offset === at.offset)
       return 'exception';
@@ -190,18 +190,19 @@ function stackOf(facts: Facts, command: string, at: Place | null): ShownOutput |
 /** Instructions around the fault, from the function's start so that they are cut at the right bytes. */
 function codeAround(facts: Facts, { instruction, blamed }: Verdict): Analysis['code'] {
   const place = instruction ?? blamed;
-  if (place === null || place.symbol === null || place.address === '') return null;
+  if (place === null || place.symbol === null || place.address === null) return null;
   const marks = (which: 'first' | 'last') => (items: readonly unknown[]) => {
     const instructions = items as readonly InstructionLine[];
     const marked = which === 'first' ? instructions[0] : instructions.at(-1);
     return marked === undefined ? [] : [`instruction ${marked.address.toString(16)}`];
   };
-  const before = shown(facts, `dis -r ${place.address}`, {
+  const address = bareAddress(place.address);
+  const before = shown(facts, `dis -r ${address}`, {
     cut: { kind: 'tail', lines: codeBefore + 1 },
     marks: marks('last'),
   });
   if (before === null) return null;
-  return { ...before, after: shown(facts, `dis ${place.address} ${codeAfter + 1}`, { marks: marks('first') }) };
+  return { ...before, after: shown(facts, `dis ${address} ${codeAfter + 1}`, { marks: marks('first') }) };
 }
 
 function lastWords(facts: Facts): Analysis['log'] {
@@ -237,7 +238,7 @@ function involvedTasks(facts: Facts, verdict: Verdict): InvolvedTask[] {
     found.set(task.address, {
       pid: task.pid,
       comm: task.comm,
-      task: hex16(task.address),
+      task: addressText(task.address),
       state: task.state,
       cpu: task.cpu,
       role,
@@ -246,7 +247,7 @@ function involvedTasks(facts: Facts, verdict: Verdict): InvolvedTask[] {
           ? null
           : {
               kind: wait.kind,
-              address: hex16(wait.lock),
+              address: addressText(wait.lock),
               symbol: facts.kernel.place(wait.lock)?.symbol.name ?? null,
               owner: wait.owner === null ? null : { pid: wait.owner.pid, comm: wait.owner.comm },
               held: wait.held,

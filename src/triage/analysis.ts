@@ -1,7 +1,6 @@
 // What was found out about one death: plain data, the shape of `inquest report --format json`.
 //
-// Addresses are hexadecimal text without 0x, as crash(8) and the kernel print them, so that they can be
-// pasted into the shell as they are.
+// Addresses are text, `0x…`, as in everything that `--json` prints.
 import type { ShownOutput } from '../commands/shown.ts';
 import type { Fault } from '../kernel/faults.ts';
 import type { ReportKind } from '../oops/kinds.ts';
@@ -27,7 +26,8 @@ export interface Finding {
 }
 
 export interface Place {
-  readonly address: string;
+  /** Virtual, as `0x…`; null where only the log tells of it. */
+  readonly address: string | null;
   /** null where no symbol covers the address. */
   readonly symbol: string | null;
   /** Bytes from the symbol. */

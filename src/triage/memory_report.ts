@@ -1,5 +1,6 @@
 // Where memory went, for deaths by lack of it.
 
+import { addressText } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { perKernel } from '../kernel/per_kernel.ts';
 import { residentCounters } from '../kernel/sched.ts';
@@ -84,7 +85,7 @@ function readReport(kernel: Kernel): MemoryReport {
     slabs: slabCaches(kernel)
       .map(({ name, address, pages, objects }) => ({
         name: name ?? '(unknown)',
-        address: address.toString(16),
+        address: addressText(address),
         bytes: (pages ?? 0) * page,
         objects: objects ?? 0,
       }))
@@ -92,7 +93,7 @@ function readReport(kernel: Kernel): MemoryReport {
       .slice(0, 10),
     tmpfs: readTmpfs(kernel).map(({ mountedOn, info, usedPages, maxPages }) => ({
       mountedOn,
-      info: info.toString(16),
+      info: addressText(info),
       used: usedPages * page,
       limit: maxPages * page,
     })),

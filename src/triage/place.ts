@@ -1,6 +1,6 @@
 // Places in code as the analysis gives them: address, symbol, offset, module.
 import type { VirtAddr } from '../base/address.ts';
-import { hex, hex16 } from '../base/text.ts';
+import { addressText, bareAddress, hex } from '../base/text.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import type { GuiltyFrame } from '../oops/incident.ts';
 import type { Place } from './analysis.ts';
@@ -10,7 +10,7 @@ import type { Facts } from './facts.ts';
 export function placeAt(facts: Facts, address: VirtAddr): Place {
   const place = facts.kernel.place(address);
   return {
-    address: hex16(address),
+    address: addressText(address),
     symbol: place?.symbol.name ?? null,
     offset: place?.offset ?? null,
     module: place?.symbol.module ?? null,
@@ -34,7 +34,7 @@ export function guiltyPlace(facts: Facts, guilty: GuiltyFrame): Place {
     facts.kernel.symbols.find(guilty.symbol);
   const { offset } = guilty;
   return {
-    address: symbol === null || symbol === undefined ? '' : hex16(symbol.address + BigInt(offset ?? 0)),
+    address: symbol === null || symbol === undefined ? null : addressText(symbol.address + BigInt(offset ?? 0)),
     symbol: guilty.symbol,
     offset,
     module: guilty.module,
@@ -43,6 +43,6 @@ export function guiltyPlace(facts: Facts, guilty: GuiltyFrame): Place {
 
 /** `widget_write+0x1c [widget]` */
 export function shortPlace({ symbol, offset, module, address }: Place): string {
-  if (symbol === null) return `unnamed code at ${address}`;
+  if (symbol === null) return `unnamed code at ${bareAddress(address ?? '?')}`;
   return `${symbol}${offset === null || offset === 0 ? '' : `+0x${hex(offset)}`}${module === null ? '' : ` [${module}]`}`;
 }

@@ -129,7 +129,7 @@ function faultWords(facts: Facts, { kind, access, faultAddress, blamed, instruct
   // the instruction's registers explain the fault only where the blamed code is the one that faulted
   if (access === null) {
     const address =
-      faultAddress === null ? null : /^[0-9a-f]{1,16}$/.test(faultAddress) ? BigInt(`0x${faultAddress}`) : null;
+      faultAddress === null ? null : /^0x[0-9a-f]{1,16}$/.test(faultAddress) ? BigInt(faultAddress) : null;
     const looks = address === null ? '' : `, ${looksLike(facts.kernel.arch, address)},`;
     if (address === null && kind === 'general-protection') return 'An address that is none was used';
     return `${kind === 'null-pointer' ? 'NULL pointer: bad' : 'Bad'} access to address ${address === null ? '(unknown)' : `0x${hex(address)}`}${kind === 'null-pointer' ? '' : looks}`;

@@ -1,6 +1,6 @@
 // From facts to a verdict: which kind of death, whose code, which task. The log says it in words, the
 // panicking CPU's stack in frames; where both speak, they are held against each other.
-import { hex16 } from '../base/text.ts';
+import { addressText } from '../base/text.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
 import type { Task } from '../kernel/task.ts';
 import { functionName } from '../oops/frames.ts';
@@ -72,7 +72,10 @@ export function reachVerdict(facts: Facts): Verdict {
   // what the log prints of other kinds is no address that was accessed (and often hashed: %p)
   const faultAddress = !accessKinds.includes(kind)
     ? null
-    : (death?.faultAddress?.replace(/^0x/, '').padStart(16, '0') ?? (touched === null ? null : hex16(touched)));
+    : (death?.faultAddress
+        ?.replace(/^(0x)?/, '')
+        .padStart(16, '0')
+        .replace(/^/, '0x') ?? (touched === null ? null : addressText(touched)));
   const source =
     death !== null && facts.crashTrace.frames.length > 0
       ? 'log and memory'
@@ -97,7 +100,7 @@ export function reachVerdict(facts: Facts): Verdict {
       cpu: facts.crashedCpu?.cpu ?? death?.cpu ?? null,
       pid: panicked?.pid ?? null,
       comm: panicked?.comm ?? null,
-      task: crashed === null ? null : hex16(crashed.task.address),
+      task: crashed === null ? null : addressText(crashed.task.address),
       rip: blamed,
       faultAddress,
       reason: death?.panic ?? null,

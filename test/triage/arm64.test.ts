@@ -53,7 +53,7 @@ describe('the report of an arm64 kernel', () => {
 
   test('has the registers of the fault', () => {
     const report = analyse(death([...abort, fault('frob+0x10[widget]'), ...write]).context);
-    assert.deepEqual([report.registers?.x0, report.registers?.pc], ['0000000000000000', 'ffffffff81000310']);
+    assert.deepEqual([report.registers?.x0, report.registers?.pc], ['0x0000000000000000', '0xffffffff81000310']);
   });
 
   test('tells of a stuck CPU whether interrupts were off: pstate.I', () => {

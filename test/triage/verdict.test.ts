@@ -205,7 +205,10 @@ describe('without a log, the stack tells the kind and the code to blame', () => 
   test('a call through a bad pointer: the address is where it went, the caller is blamed', () => {
     const dying = death({ stack: [...oops, 'exc_page_fault', fault(0xffff_ffff_c0de_baben), ...write] });
     const { panic: told } = verdict(dying);
-    assert.deepEqual([told.kind, told.faultAddress, told.rip?.symbol], ['bad-page-fault', 'ffffffffc0debabe', 'frob']);
+    assert.deepEqual(
+      [told.kind, told.faultAddress, told.rip?.symbol],
+      ['bad-page-fault', '0xffffffffc0debabe', 'frob'],
+    );
     assert.match(
       told.message,
       /^Bad function pointer: jumped to address 0xffffffffc0debabe, .*, called in frob\+0x50 \[widget\]/,
@@ -214,7 +217,7 @@ describe('without a log, the stack tells the kind and the code to blame', () => 
 
   test('a call through NULL is a NULL pointer', () => {
     const { panic: told } = verdict(death({ stack: [...oops, 'exc_page_fault', fault(0n), ...write] }));
-    assert.deepEqual([told.kind, told.faultAddress], ['null-pointer', '0000000000000000']);
+    assert.deepEqual([told.kind, told.faultAddress], ['null-pointer', '0x0000000000000000']);
     assert.match(told.message, /jumped to address 0x0, a NULL pointer, called in frob/);
   });
 

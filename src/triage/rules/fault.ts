@@ -1,5 +1,5 @@
 // Faults: the instruction, the register that held the bad address, and what that address looks like.
-import { hex } from '../../base/text.ts';
+import { bareAddress, hex } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
@@ -44,7 +44,7 @@ export function faultFindings(facts: Facts, verdict: Verdict): Finding[] {
       evidence: present(
         evidence(
           facts,
-          `dis -r ${instruction.address}`,
+          `dis -r ${bareAddress(instruction.address ?? '')}`,
           'The last line is the instruction that faulted; the lines above set its registers.',
           { cut: { kind: 'tail', lines: 6 } },
         ),

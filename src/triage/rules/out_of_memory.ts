@@ -1,4 +1,5 @@
 // Out of memory: what took it.
+import { bareAddress } from '../../base/text.ts';
 import type { Evidence, Finding, MemoryReport } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
@@ -21,7 +22,7 @@ export function outOfMemoryFindings(facts: Facts, verdict: Verdict, memory: Memo
           ? null
           : evidence(
               facts,
-              `struct shmem_sb_info.max_blocks,used_blocks ${tmpfs.info}`,
+              `struct shmem_sb_info.max_blocks,used_blocks ${bareAddress(tmpfs.info)}`,
               'Pages that the tmpfs may take, and pages that it takes (to which each CPU may add what it has not handed in).',
             ),
         process === undefined ? null : evidence(facts, `ps ${process.pid}`, 'RSS is in KiB.'),
@@ -29,7 +30,7 @@ export function outOfMemoryFindings(facts: Facts, verdict: Verdict, memory: Memo
           ? null
           : evidence(
               facts,
-              `struct kmem_cache.name,object_size ${slab.address}`,
+              `struct kmem_cache.name,object_size ${bareAddress(slab.address)}`,
               'The largest cache, and the size of one object.',
             ),
       ),

@@ -1,4 +1,5 @@
 // What the kernel itself said when it died, for every kind of death: the lines of its log, and where it said so.
+import { bareAddress } from '../../base/text.ts';
 import type { Evidence, Finding } from '../analysis.ts';
 import { evidence, logEvidence, present } from '../evidence.ts';
 import { type Facts, instructionAt } from '../facts.ts';
@@ -40,9 +41,14 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
         confidence: 'certain',
         evidence: present(
           ...lines,
-          evidence(facts, `dis -r ${instruction.address}`, 'The last line is the instruction that trapped.', {
-            cut: { kind: 'tail', lines: 6 },
-          }),
+          evidence(
+            facts,
+            `dis -r ${bareAddress(instruction.address ?? '')}`,
+            'The last line is the instruction that trapped.',
+            {
+              cut: { kind: 'tail', lines: 6 },
+            },
+          ),
           evidence(facts, 'bt', 'Where the exception came.', { cut: { kind: 'telling', of: 'exception' } }),
         ),
       },
