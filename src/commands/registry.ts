@@ -13,6 +13,7 @@ import { kmem } from './memory/kmem/kmem.ts';
 import { pte } from './memory/pte.ts';
 import { ptov } from './memory/ptov.ts';
 import { rd } from './memory/rd.ts';
+import { search } from './memory/search.ts';
 import { swap } from './memory/swap.ts';
 import { vm } from './memory/vm.ts';
 import { vtop } from './memory/vtop.ts';
@@ -63,6 +64,7 @@ const alone = {
   ptov,
   rd,
   runq,
+  search,
   set,
   sig,
   struct,
