@@ -91,6 +91,10 @@ export const search = defineStream({
   name: 'search',
   help: {
     summary: 'memory that holds given values or strings',
+    usage: [
+      '[-s start] [-e end|-l length] [-k|-K|-V|-u|-p|-t|-T] [-m mask] [-x count] [-w|-h] value|symbol|(expression)...',
+      '[-s start] [-e end|-l length] [-k|-K|-V|-u|-p|-t|-T] -c string...',
+    ],
     description: `Looks for words or strings in memory, as far as the dump has it. Values are hexadecimal, symbols, or sums such as
 (init_task+0x10). What physical memory holds is told by every address at which the kernel has it mapped: in the map of
 all memory, in vmalloc() areas and modules, in the kernel's image.`,
