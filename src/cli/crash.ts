@@ -3,11 +3,11 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setFlagsFromString } from 'node:v8';
 import type { Worker } from 'node:worker_threads';
-import { CommandContext } from '../commands/context.ts';
 import { commandTable } from '../commands/registry.ts';
 import { ShellSession } from '../shell/session.ts';
 import type { CrashWorkerData } from './crash_worker.ts';
-import { openNamedKernel } from './open.ts';
+import type { DebugOptions } from './debug_options.ts';
+import { openContext } from './open.ts';
 import { standardOutput, writeError, writeOut } from './output.ts';
 
 export interface CrashOptions {
@@ -15,6 +15,7 @@ export interface CrashOptions {
   readonly input: string | null;
   readonly commands: readonly string[];
   readonly json: boolean;
+  readonly debug: DebugOptions;
   /** Where the program of the thread is that runs commands for a terminal. */
   readonly worker: URL;
 }
@@ -30,7 +31,7 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
   }
   // a whole process does not pay for a thread
   const session = new ShellSession(
-    new CommandContext(openNamedKernel(files)),
+    openContext(files, options.debug),
     commandTable(),
     { ...standardOutput, warn: writeError },
     { json: options.json, wrote: holdGarbage() },
@@ -57,12 +58,12 @@ function holdGarbage(): (length: number) => void {
   };
 }
 
-async function byHand(files: readonly string[], { silent, json, worker }: CrashOptions): Promise<void> {
+async function byHand(files: readonly string[], { silent, json, debug, worker }: CrashOptions): Promise<void> {
   const { Terminal } = await import('../shell/terminal.ts');
   const threads = await import('node:worker_threads');
   const start = (memory: SharedArrayBuffer): Worker =>
     new threads.Worker(worker, {
-      workerData: { files, json, memory } satisfies CrashWorkerData,
+      workerData: { files, json, debug, memory } satisfies CrashWorkerData,
       resourceLimits: { maxYoungGenerationSizeMb: 32 },
     });
   const terminal = new Terminal({ start, first: silent ? [] : ['sys', 'set'], say: writeOut });

@@ -1,25 +1,26 @@
 // The thread in which the commands of a shell run that is used by hand (src/shell/terminal.ts has the other side).
 import { parentPort, workerData } from 'node:worker_threads';
 import { CancellableWork } from '../base/work.ts';
-import { CommandContext } from '../commands/context.ts';
 import { commandTable } from '../commands/registry.ts';
 import { ShellSession } from '../shell/session.ts';
 import { type FromWorker, shared, type ToWorker } from '../shell/terminal.ts';
-import { openNamedKernel } from './open.ts';
+import type { DebugOptions } from './debug_options.ts';
+import { openContext } from './open.ts';
 import { standardOutput, writeError } from './output.ts';
 
 /** What the thread is started with. */
 export interface CrashWorkerData {
   readonly files: readonly string[];
   readonly json: boolean;
+  readonly debug: DebugOptions;
   readonly memory: SharedArrayBuffer;
 }
 
-const { files, json, memory } = workerData as CrashWorkerData;
+const { files, json, debug, memory } = workerData as CrashWorkerData;
 const port = parentPort!;
 const words = new Int32Array(memory);
 const session = new ShellSession(
-  new CommandContext(openNamedKernel(files)),
+  openContext(files, debug),
   commandTable(),
   { ...standardOutput, warn: writeError },
   {

@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { InquestError, messageOf, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import type { ReportFormat } from '../report/render.ts';
+import { debugOptionsOf, withDebugOptions } from './debug_options.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 
 const version = '0.1.0';
@@ -33,10 +34,9 @@ Examples:
 `,
     );
 
-  program
-    .command('report', { isDefault: true })
+  withDebugOptions(program.command('report', { isDefault: true }))
     .description('say what killed the kernel, with the evidence (the default)')
-    .argument('<dump...>', 'a vmcore, or all parts of a split one')
+    .argument('<dump...>', 'a vmcore, or all parts of a split one; a vmlinux and modules may be among them')
     .addOption(
       new Option('--format <format>', 'how to write it').choices(['text', 'markdown', 'html', 'json']).default('text'),
     )
@@ -47,12 +47,15 @@ Examples:
       status = await runReport(dumps, {
         format: options.json ? 'json' : options.format,
         output: options.output ?? null,
+        debug: debugOptionsOf(options),
       });
     });
-  program
-    .command('crash')
+  withDebugOptions(program.command('crash'))
     .description('a crash(8)-compatible shell on a dump')
-    .argument('<dump...>', 'a vmcore, or all parts of a split one; a vmlinux among them is accepted and not needed')
+    .argument(
+      '<dump...>',
+      'a vmcore, or all parts of a split one; a vmlinux and modules may be among them, in any order',
+    )
     .option('-s, --silent', 'start without the banner')
     .option('-i, --input <file>', 'run the command lines of a file, and end')
     .option('-c, --command <line>', 'run a command line, and end; may be given more than once', collect, [])
@@ -69,6 +72,7 @@ Examples:
           input: options.input ?? null,
           commands: options.command,
           json: options.json ?? false,
+          debug: debugOptionsOf(options),
           worker: new URL(import.meta.url.endsWith('.ts') ? './crash_worker.ts' : './crash_worker.js', import.meta.url),
         });
       },

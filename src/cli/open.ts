@@ -1,43 +1,64 @@
-// Opening what the command line names.
-import { closeSync, openSync, readSync } from 'node:fs';
-import { FormatError } from '../base/errors.ts';
+// Opening what the command line names: dumps, and files with debug information among them, in any order.
+
+import { FormatError, UsageError } from '../base/errors.ts';
+import { escapeTerminal } from '../base/text.ts';
+import { CommandContext } from '../commands/context.ts';
+import { debugInfoKinds } from '../debuginfo/debug_sources.ts';
+import { DebugFiles } from '../debuginfo/files/debug_files.ts';
+import { objectKind, openObjectFile } from '../debuginfo/files/object_file.ts';
 import type { Dump } from '../dump/dump.ts';
 import { openDump } from '../dump/open.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { openKernel } from '../kernel/open_kernel.ts';
+import { type DebugOptions, noDebugOptions } from './debug_options.ts';
 import { writeError } from './output.ts';
 
+/** What the files of a command line are. */
+export interface NamedFiles {
+  readonly dumps: readonly string[];
+  readonly vmlinux: string | null;
+  readonly modules: readonly string[];
+}
+
 /**
- * Opens the dump among the files named. A vmlinux among them is accepted, in any place, as crash(8) has it.
- * @throws InquestError if there is none, or it cannot be read
+ * Tells dumps, a vmlinux and modules apart by what is in them, as crash(8) takes them in any order.
+ * @throws FormatError if there is no dump; UsageError for more than one vmlinux
  */
+export function sortFiles(files: readonly string[], { vmlinux: option }: DebugOptions = noDebugOptions): NamedFiles {
+  const dumps: string[] = [];
+  const kernels = option === null ? [] : [option];
+  const modules: string[] = [];
+  for (const file of files) {
+    const kind = objectKind(file);
+    (kind === null ? dumps : kind === 'kernel' ? kernels : modules).push(file);
+  }
+  if (kernels.length > 1) throw new UsageError(`more than one kernel was named: ${kernels.join(', ')}`);
+  if (dumps.length === 0)
+    throw new FormatError(files.join(', '), 'a kernel or module with debug information, and no dump');
+  return { dumps, vmlinux: kernels[0] ?? null, modules };
+}
+
+/** The dump among the files named. @throws InquestError if there is none, or it cannot be read */
 export function openNamedDump(files: readonly string[]): Dump {
-  const dumps = files.filter((file) => !isExecutable(file));
-  if (dumps.length === 0) throw new FormatError(files.join(', '), 'a program or kernel image, not a dump');
-  if (dumps.length < files.length) {
-    writeError('inquest: the kernel image is not needed: types, symbols and unwind tables are read from the dump\n');
-  }
-  return openDump(dumps);
+  return openDump(sortFiles(files).dumps);
 }
 
-/** As `openNamedDump`, with the kernel in it. */
-export function openNamedKernel(files: readonly string[]): Kernel {
-  return openKernel(openNamedDump(files));
+/** The files with debug information that were named, and the usual places. @throws InquestError for a named file that is no such file */
+export function namedDebugFiles({ vmlinux, modules }: NamedFiles, options: DebugOptions): DebugFiles {
+  const tell = (sentence: string): void => writeError(`inquest: ${escapeTerminal(sentence)}\n`);
+  for (const path of [...(vmlinux === null ? [] : [vmlinux]), ...modules]) openObjectFile(path, tell).close();
+  return new DebugFiles({ vmlinux, modules, dirs: options.dirs, force: options.force, fetch: null, tell });
 }
 
-/** An ELF file that is a program or shared object (e_type 2 or 3), such as vmlinux; a core dump has 4. */
-function isExecutable(file: string): boolean {
-  const head = Buffer.alloc(18);
-  try {
-    const fd = openSync(file, 'r');
-    try {
-      if (readSync(fd, head, 0, head.length, 0) < head.length) return false;
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return false; // opening it as a dump will say what is wrong with it
-  }
-  const type = head[5] === 2 ? head.readUInt16BE(16) : head.readUInt16LE(16);
-  return head.readUInt32BE(0) === 0x7f454c46 && (type === 2 || type === 3);
+/** As `openNamedDump`, with the kernel in it and its debug information. */
+export function openNamedKernel(files: readonly string[], options: DebugOptions = noDebugOptions): Kernel {
+  const named = sortFiles(files, options);
+  return openKernel(openDump(named.dumps), debugInfoKinds, namedDebugFiles(named, options));
+}
+
+/** What commands on the files of a command line share. @throws as `openNamedKernel` */
+export function openContext(files: readonly string[], options: DebugOptions): CommandContext {
+  const context = new CommandContext(openNamedKernel(files, options));
+  context.src = options.src;
+  return context;
 }

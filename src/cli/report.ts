@@ -1,17 +1,17 @@
 // `inquest report`: what killed the kernel, with the evidence.
 import { writeFileSync } from 'node:fs';
-import { CommandContext } from '../commands/context.ts';
 import { type ReportFormat, renderReport } from '../report/render.ts';
 import { analyse } from '../triage/analyse.ts';
-import { openNamedKernel } from './open.ts';
+import type { DebugOptions } from './debug_options.ts';
+import { openContext } from './open.ts';
 import { writeOut } from './output.ts';
 import { withProgress } from './progress.ts';
 
 export async function runReport(
   files: readonly string[],
-  options: { format: ReportFormat; output: string | null },
+  options: { format: ReportFormat; output: string | null; debug: DebugOptions },
 ): Promise<number> {
-  const analysis = await withProgress('reading the dump', () => analyse(new CommandContext(openNamedKernel(files))));
+  const analysis = await withProgress('reading the dump', () => analyse(openContext(files, options.debug)));
   const toTerminal = options.output === null && process.stdout.isTTY === true;
   const text = renderReport(analysis, options.format, {
     colour: toTerminal && process.env['NO_COLOR'] === undefined,

@@ -11,6 +11,8 @@ export class CommandContext {
   readonly kernel: Kernel;
   /** Radix of values that commands print without `-x` or `-d`: `set radix`. */
   radix: 10 | 16 = 10;
+  /** Folder of the kernel's source; null where none was named. */
+  src: string | null = null;
   private chosen: VirtAddr | null = null;
   /** Tasks that the user declared to be what their CPUs ran: addresses by CPU. */
   private readonly declared = new Map<number, VirtAddr>();

@@ -37,6 +37,7 @@ import { list } from './types/list.ts';
 import { p } from './types/p.ts';
 import { pointerTo, struct, union } from './types/struct.ts';
 import { tree } from './types/tree.ts';
+import { whatis } from './types/whatis.ts';
 
 /** Those that stand alone. */
 const alone = {
@@ -78,6 +79,7 @@ const alone = {
   vm,
   vtop,
   waitq,
+  whatis,
 } as const;
 
 /** The commands of a session by name. @param more further ones; one of a known name takes its place */

@@ -5,6 +5,7 @@ import type { AddressSpace } from '../arch/address_space.ts';
 import type { Registers } from '../arch/registers.ts';
 import type { VirtAddr } from '../base/address.ts';
 import type { KernelObject } from './object.ts';
+import type { KernelSymbol } from './symbol.ts';
 import type { FunctionType, Type, TypeSource } from './type.ts';
 
 /** Debug information of one kernel or of one module. Damage costs the names that it hits: those are not found. */
@@ -39,6 +40,8 @@ export interface CodeInfo {
 export interface SourceLine {
   /** As the compiler wrote it, with its directory if that is told: not escaped. */
   readonly file: string;
+  /** The part of `file` that is the folder in which the compiler ran, without a slash behind it; empty for none. */
+  readonly folder: string;
   /** Counted from 1; 0 for code that comes from no line. */
   readonly line: number;
   /** Counted from 1; 0 where not told. */
@@ -116,10 +119,22 @@ export interface UnwindRule {
 export interface DebugTarget {
   /** The module, with its `struct module`; null for the kernel. */
   readonly module: { readonly name: string; readonly object: KernelObject } | null;
+  /** Whose registers and addresses it has, as uname names it. */
+  readonly machine: string;
+  /** `uname -r` of the kernel; null if not known. */
+  readonly release: string | null;
+  /** GNU build-id of what it is opened for, in hexadecimal; null if not known. */
+  readonly buildId: string | null;
+  /** How far the kernel was moved from where it was linked (KASLR), in bytes; null if not told. */
+  readonly kernelOffset: bigint | null;
   /** The kernel's own virtual memory. */
   readonly space: AddressSpace;
   /** Virtual address of a symbol of the kernel itself, or null. */
   symbol(name: string): VirtAddr | null;
+  /** The module's own symbols; none for the kernel. */
+  symbols(): Iterable<KernelSymbol>;
+  /** What was opened before it, best first: for a module, also what was opened for the kernel. */
+  readonly before: readonly DebugInfo[];
   /** For a module: the kernel's own debug information of the same kind; null where there is none. */
   readonly base: DebugInfo | null;
   /** All types that the kernel's debug information knows, this one's among them. Not to be asked while opening. */

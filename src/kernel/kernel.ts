@@ -15,6 +15,7 @@ import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { WorkSlot } from '../base/work.ts';
 import type { DebugInfo } from '../debuginfo/debug_info.ts';
 import { DebugNames } from '../debuginfo/debug_names.ts';
+import type { DebugFiles } from '../debuginfo/files/debug_files.ts';
 import { KernelObject, type ObjectContext } from '../debuginfo/object.ts';
 import type { KernelSymbol, SymbolPlace } from '../debuginfo/symbol.ts';
 import type { SymbolTable } from '../debuginfo/symbol_table.ts';
@@ -41,6 +42,8 @@ export interface Rungs {
   readonly symbols: (kernel: Kernel) => SymbolTable;
   /** Debug information of the kernel itself (null) or of a module, best first. */
   readonly debugInfo: (kernel: Kernel, module: Module | null) => readonly DebugInfo[];
+  /** Files that debug information is taken from; null where none may be. */
+  readonly debugFiles?: DebugFiles | null;
   readonly modules: (kernel: Kernel) => readonly Module[];
   readonly cpus: (kernel: Kernel) => Cpus;
   readonly tasks: (kernel: Kernel) => TaskTable;
@@ -124,6 +127,18 @@ export class Kernel implements ObjectContext {
   /** Debug information of the kernel itself (null) or of one of its modules, best first. */
   debugInfo(module: Module | null): readonly DebugInfo[] {
     return this.kept(module ?? this.rungs.debugInfo, () => this.rungs.debugInfo(this, module));
+  }
+
+  /** Files that debug information is taken from, besides the dump itself; null where none may be. */
+  get debugFiles(): DebugFiles | null {
+    return this.rungs.debugFiles ?? null;
+  }
+
+  /** To be called when other files are to be used for a module: what is known of it is read again when asked for. */
+  reopenDebugInfo(module: Module): void {
+    this.known.delete(module);
+    this.known.delete(openNames);
+    this.sizedTypes.clear();
   }
 
   /** Virtual address of a symbol. @throws NotFoundError */

@@ -3,12 +3,14 @@
 import { openArchitecture } from '../arch/architectures.ts';
 import type { DebugInfo, DebugInfoKind } from '../debuginfo/debug_info.ts';
 import { debugInfoKinds } from '../debuginfo/debug_sources.ts';
+import type { DebugFiles } from '../debuginfo/files/debug_files.ts';
 import { Kallsyms } from '../debuginfo/kallsyms.ts';
 import { SearchedSymbols } from '../debuginfo/searched_symbols.ts';
 import { SymbolTable } from '../debuginfo/symbol_table.ts';
 import type { Dump } from '../dump/dump.ts';
 import { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import { findVmcoreinfo } from '../dump/vmcoreinfo_search.ts';
+import { kernelBuildId, moduleBuildId } from './build_id.ts';
 import { installExcludedPageJudge } from './excluded_pages.ts';
 import { Kernel } from './kernel.ts';
 import type { Module } from './module.ts';
@@ -20,11 +22,16 @@ import { seekVariable } from './sought_variables.ts';
 
 /**
  * The kernel in a dump.
- * @param kinds the kinds of debug information to look for, best first
+ * @param kinds the kinds of debug information to look for in the dump, best first
+ * @param files debug information in files, for what the dump does not tell itself; null to do without
  * @throws FormatError when not even the kernel's page tables can be found; UnsupportedError for an
  *   architecture whose memory cannot be translated
  */
-export function openKernel(dump: Dump, kinds: readonly DebugInfoKind[] = debugInfoKinds): Kernel {
+export function openKernel(
+  dump: Dump,
+  kinds: readonly DebugInfoKind[] = debugInfoKinds,
+  files: DebugFiles | null = null,
+): Kernel {
   const found = dump.notes.vmcoreinfo === null ? findVmcoreinfo(dump.memory) : null;
   const vmcoreinfo = new Vmcoreinfo(dump.notes.vmcoreinfo ?? found ?? '');
   const arch = openArchitecture(dump, vmcoreinfo);
@@ -36,7 +43,8 @@ export function openKernel(dump: Dump, kinds: readonly DebugInfoKind[] = debugIn
     space: arch.space,
     live: false,
     symbols: openSymbols,
-    debugInfo: debugInfoOpener(kinds),
+    debugInfo: debugInfoOpener(files === null ? kinds : [...kinds, files]),
+    debugFiles: files,
     modules: readModules,
     cpus: readCpus,
     tasks: readTasks,
@@ -77,12 +85,18 @@ export function debugInfoOpener(
     const infos: DebugInfo[] = [];
     for (const kind of kinds) {
       const info = kernel.faults.attempt(
-        module === null ? kind.name : `types of module ${module.name}`,
+        module === null ? kind.name : `debug information of module ${module.name}`,
         () =>
           kind.open({
             module,
+            machine: kernel.arch.name,
+            release: kernel.vmcoreinfo.release,
+            buildId: module === null ? kernelBuildId(kernel) : moduleBuildId(module),
+            kernelOffset: kernel.vmcoreinfo.kernelOffset,
             space: kernel.space,
             symbol: (name) => kernel.ownSymbol(name)?.address ?? null,
+            symbols: () => (module === null ? [] : (kernel.symbols.ofModule(module.name) ?? [])),
+            before: module === null ? infos.slice() : [...infos, ...kernel.debugInfo(null)],
             base: module === null ? null : (ofKernel.get(kind) ?? null),
             types: { find: (name) => kernel.types.find(name), all: () => kernel.types.all() },
           }),

@@ -47,7 +47,7 @@ describe('files that are no dumps', { concurrency: 2 }, () => {
     ['an empty file', Buffer.alloc(0), /is empty/],
     ['a picture', png, /is not a dump/],
     ['a compressed file', gzipSync('vmcore'), /gzip/],
-    ['a vmlinux', writeElfCore({ segments, type: 2 }), /kernel image, not a dump/],
+    ['a vmlinux', writeElfCore({ segments, type: 2 }), /a kernel or module with debug information, and no dump/],
     ['a core of a 32-bit machine', writeElfCore({ segments, wordSize: 32 }), /32-bit/],
     ['a core of a big-endian machine', writeElfCore({ segments, littleEndian: false }), /big-endian/],
     ['a dump of a 32-bit machine', writeKdump({ pages: page, wordSize: 32 }), /32-bit/],

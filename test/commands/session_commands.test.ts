@@ -146,7 +146,7 @@ describe('help', () => {
   test('every option that has help is in the synopsis', () => {
     for (const { name, help: page, params } of commandTable().values()) {
       const usage = (page.usage ?? usageForms(params)).join(' ');
-      const shown = [...usage.matchAll(/(?<![\w-])-([A-Za-z0-9]+)/g)].flatMap(([, word]) => [word!, ...word!]);
+      const shown = [...usage.matchAll(/(?<![\w-])-(-?[A-Za-z0-9]+)/g)].flatMap(([, word]) => [word!, ...word!]);
       for (const { letter, help } of Object.values(params)) {
         if (letter !== null && help !== '') assert.ok(shown.includes(letter), `help ${name}: -${letter}`);
       }

@@ -99,7 +99,7 @@ describe('dis', () => {
   test('-l without line information says so, and shows the code', () => {
     const output = kernel.run(dis, '-l run 1');
     assert.equal(lines(output).length, 1);
-    assert.match(output.faults[0]!.message, /line information/);
+    assert.match(output.faults[0]!.message, /debug information not found: of the kernel/);
   });
   test('bytes that are no instruction are shown as such', () => {
     kernel.code('bad', '06 c3');

@@ -5,10 +5,13 @@ import { assertNever, NotFoundError, UnsupportedError, UsageError } from '../../
 import { escapeTerminal, hex } from '../../base/text.ts';
 import type { KernelSymbol } from '../../debuginfo/symbol.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
+import { hasLines, sourceLine } from '../../kernel/source_line.ts';
 import { addressArgument, alternatives, countArgument } from '../address.ts';
 import { type Answer, defineStream, noItems } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, radixOf, radixParams, rest, values } from '../params.ts';
+import { type SourcePlace, sourcePlace, placeText as sourceText } from '../source_place.ts';
+import { listingText, type SourceListing, sourceListing } from './source_listing.ts';
 import { type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
 
 export interface InstructionLine {
@@ -19,10 +22,15 @@ export interface InstructionLine {
   /** The instruction's bytes in hexadecimal. */
   readonly bytes: string;
   readonly text: string;
+  /** Where it is in the source, with -l; null where that is not told. */
+  readonly source: SourcePlace | null;
+  /** True where `source` is another than that of the instruction before. */
+  readonly newSource: boolean;
 }
 
 export type DisHead =
   | { readonly kind: 'code'; readonly radix: 10 | 16 }
+  | SourceListing
   | { readonly kind: 'ambiguous'; readonly name: string; readonly symbols: readonly SymbolEntry[] }
   | { readonly kind: 'unknown'; readonly name: string; readonly alternatives: readonly SymbolEntry[] }
   | { readonly kind: 'bug-bytes'; readonly bytes: number };
@@ -41,7 +49,7 @@ const params = {
   ),
   forward: flag('f', 'from the address to the end of the function', { excludes: ['r'] }),
   lines: flag('l', 'with source lines, where debuginfo has them'),
-  source: flag('s', 'the source line alone, where debuginfo has it'),
+  source: flag('s', 'the source line, with the rest of its function where the source is there (see `--src`)'),
   user: flag('u', "the address is in the current task's user memory"),
   ...radixParams,
   unfiltered: flag('U', ''),
@@ -70,8 +78,11 @@ export const dis = defineStream({
   collect: collectDis,
   text: {
     head: (head, { radix }) => renderHead(head, radix),
-    item: (line, _view, head) => `${instructionText(line, head)}\n`,
-    lines: (line, _view, head) => [{ text: instructionText(line, head), at: `instruction ${hex(line.address)}` }],
+    item: (line, _view, head) => `${sourceAbove(line)}${instructionText(line, head)}\n`,
+    lines: (line, _view, head) => [
+      ...(line.newSource && line.source !== null ? [{ text: sourceText(line.source), at: null }] : []),
+      { text: instructionText(line, head), at: `instruction ${hex(line.address)}` },
+    ],
   },
   failed: (head) => head.kind === 'unknown' || head.kind === 'ambiguous',
 });
@@ -86,11 +97,10 @@ function collectDis(context: CommandContext, options: Options<typeof params>): D
   const { decoder } = kernel.arch;
   if (decoder === null) throw new UnsupportedError('machine', `code of ${kernel.arch.name} cannot be disassembled`);
   const { where, countWord } = whereAndCount(options.words);
-  if (options.lines || options.source) {
-    kernel.faults.record('source lines', new NotFoundError('line information', 'of the kernel', 'it is in debuginfo'));
+  if ((options.lines || options.source) && !hasLines(kernel)) {
+    kernel.faults.record('lines', new NotFoundError('debug information', 'of the kernel', 'name its vmlinux'));
   }
   const radix = radixOf(context, options);
-  if (options.source) return only({ kind: 'code', radix });
   const count = countWord === undefined ? null : countArgument(countWord);
 
   const named = kernel.symbols.findAll(where).filter(isText);
@@ -104,6 +114,7 @@ function collectDis(context: CommandContext, options: Options<typeof params>): D
   const address = named[0]?.address ?? addressArgument(context, where);
   const isUser = options.user;
   const range = isUser ? null : functionAround(context, address);
+  if (options.source) return only(sourceListing(context, where, address, range, count));
   const isFunction = named.length === 1 && count === null;
   const wanted = count ?? (isFunction || options.reverse || options.forward ? maxInstructions : 1);
   if (wanted > maxInstructions) throw new UsageError(`invalid count argument: ${countWord}`);
@@ -111,7 +122,7 @@ function collectDis(context: CommandContext, options: Options<typeof params>): D
     throw new NotFoundError('function', `around ${hex(address)}`);
   }
   const list = (start: VirtAddr, length: number, limit: number): Generator<InstructionLine, null> =>
-    instructionsAt(context, decoder, start, length, limit, isUser, radix);
+    instructionsAt(context, decoder, start, length, limit, isUser, radix, options.lines);
   const head: DisHead = { kind: 'code', radix };
   if (options.reverse && range !== null) {
     // to the end of the instruction that holds the address
@@ -185,6 +196,7 @@ function* instructionsAt(
   limit: number,
   isUser: boolean,
   radix: 10 | 16,
+  lines: boolean,
 ): Generator<InstructionLine, null> {
   const { kernel } = context;
   const space = isUser ? userMemory(kernel, context.task) : kernel.space;
@@ -197,6 +209,7 @@ function* instructionsAt(
     return offset === 0 ? symbol.name : `${symbol.name}+${radix === 16 ? `0x${hex(offset)}` : offset}`;
   };
   let shown = 0;
+  let before = '';
   for (const instruction of decoder.text(bytes, start, describe)) {
     if (shown >= limit) break;
     const end = Number(instruction.address - start) + instruction.bytes.length;
@@ -207,16 +220,27 @@ function* instructionsAt(
     }
     const place = isUser ? null : kernel.place(instruction.address);
     shown++;
+    const source = lines && !isUser ? sourcePlace(sourceLine(kernel, instruction.address)) : null;
+    const now = source === null ? '' : `${source.file}:${source.line}`;
+    const newSource = now !== before;
+    before = now;
     yield {
       address: instruction.address,
       symbol: place?.symbol.name ?? null,
       offset: place?.offset ?? 0,
       bytes: Buffer.from(instruction.bytes).toString('hex'),
       text: instruction.text + (place?.offset === 0 && decoder.isTracerNop(instruction.bytes) ? ' [FTRACE NOP]' : ''),
+      source,
+      newSource,
     };
   }
   if (fault !== null && shown < limit && shown > 0) kernel.faults.record('code', fault);
   return null;
+}
+
+/** The line of the source that begins here, on a line of its own. */
+function sourceAbove({ source, newSource }: InstructionLine): string {
+  return newSource && source !== null ? `${sourceText(source)}\n` : '';
 }
 
 function renderHead(head: DisHead, radix: 10 | 16): string {
@@ -233,6 +257,8 @@ function renderHead(head: DisHead, radix: 10 | 16): string {
     }
     case 'code':
       return '';
+    case 'source':
+      return listingText(head);
     default:
       return assertNever(head);
   }

@@ -6,7 +6,7 @@ import { alternatives } from '../address.ts';
 import { defineStream } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
 import { flag, type Options, rest, valued, values } from '../params.ts';
-import { type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
+import { codeEntry, type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
 
 /** What `sym` gives, in the order in which it prints it. */
 export type SymItem =
@@ -130,7 +130,8 @@ function wholeOf(ranges: readonly ModuleRange[]): ModuleRange[] {
 }
 
 function answer(context: CommandContext, word: string, before: boolean, after: boolean): Answer {
-  const { symbols } = context.kernel;
+  const { kernel } = context;
+  const { symbols } = kernel;
   const named = symbols.findAll(word);
   if (named.length > 0) {
     const [first] = named;
@@ -140,7 +141,7 @@ function answer(context: CommandContext, word: string, before: boolean, after: b
     return {
       kind: 'answer',
       wanted: word,
-      symbols: found.filter((symbol) => symbol !== null).map((symbol) => symbolEntry(symbol)),
+      symbols: found.filter((symbol) => symbol !== null).map((symbol) => codeEntry(kernel, symbol)),
       alternatives: [],
     };
   }
@@ -154,9 +155,9 @@ function answer(context: CommandContext, word: string, before: boolean, after: b
   if (place !== null) {
     const previous = before ? symbols.previous(place.symbol.address) : null;
     const next = after ? symbols.next(address) : null;
-    if (previous !== null) found.push(symbolEntry(previous));
-    found.push(symbolEntry(place.symbol, place.offset));
-    if (next !== null) found.push(symbolEntry(next));
+    if (previous !== null) found.push(codeEntry(kernel, previous));
+    found.push(codeEntry(kernel, place.symbol, place.offset));
+    if (next !== null) found.push(codeEntry(kernel, next));
   }
   return { kind: 'answer', wanted: word, symbols: found, alternatives: null };
 }

@@ -1,11 +1,13 @@
 // mod: the loaded modules.
 
 import type { VirtAddr } from '../../base/address.ts';
+import { NotFoundError, UsageError } from '../../base/errors.ts';
 import { escapeLine, hex16 } from '../../base/text.ts';
-import type { ModuleRange } from '../../kernel/module.ts';
+import { modulesUnder } from '../../debuginfo/files/search.ts';
+import type { Module, ModuleRange } from '../../kernel/module.ts';
 import { defineCommand } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { flag } from '../params.ts';
+import { flag, optional, valued, values } from '../params.ts';
 
 /** A module as `mod` shows it. */
 export interface ModuleRow {
@@ -21,6 +23,8 @@ export interface ModuleRow {
   readonly usedBy: readonly string[];
   readonly taints: string;
   readonly ranges: readonly ModuleRange[];
+  /** The file that debug information is taken from; null for none (or where nobody has asked for any yet). */
+  readonly objectFile: string | null;
 }
 
 export interface ModData {
@@ -34,27 +38,82 @@ export const mod = defineCommand({
   name: 'mod',
   help: {
     summary: 'loaded modules',
-    description: `Lists the loaded modules by address: the struct module, name, where it lies, and its size in bytes.
-Their symbols and types are read from the dump; there is nothing to load.`,
+    usage: ['[-t]', '-s module [file]', '-S [dir]', '-d module', '-D'],
+    description: `Lists the loaded modules by address: the struct module, name, where it lies, its size in bytes, and the
+file that debug information is taken from. Symbols and types are read from the dump; a file adds lines, variables, and
+what else the dump does not tell. Files that lie in the usual places, or were named on the command line, are taken
+when they are needed.`,
     examples: [
       ['mod', 'all modules'],
       ['mod -t', 'modules to be suspicious of'],
+      ['mod -s nvme', 'take debug information of a module from where it usually lies'],
+      ['mod -s widget ./widget.ko', 'take it from a file'],
     ],
   },
   params: {
+    load: valued('s', 'module', values.module, 'take debug information of a module from a file', {
+      excludes: ['S', 'd', 'D'],
+    }),
+    loadAll: flag('S', 'the same for every module; a folder named is looked in first', { excludes: ['s', 'd', 'D'] }),
+    drop: valued('d', 'module', values.module, 'take none of this module any more', { excludes: ['s', 'S', 'D'] }),
+    dropAll: flag('D', 'take none of any module any more', { excludes: ['s', 'S', 'd'] }),
+    readNow: flag('r', ''),
     taints: flag(
       't',
       `only the modules that taint the kernel, with letters: P proprietary, O out of tree, F forced,
 C staging, E unsigned, K live patch, X and N as the distribution or a test set them`,
     ),
+    file: optional('file|dir', values.file),
   },
-  collect: (context, options) => collectMod(context, options.taints),
+  collect(context, options) {
+    const { load, drop, file } = options;
+    if (file !== null && load === null && !options.loadAll) throw new UsageError('');
+    const { kernel } = context;
+    if (drop !== null || options.dropAll) {
+      const dropped = options.dropAll ? kernel.modules : [moduleNamed(context, drop!)];
+      for (const module of dropped) setFile(context, module, null);
+    } else if (load !== null) {
+      const module = moduleNamed(context, load);
+      if (!loadFile(context, module, file))
+        throw new NotFoundError('debug information', `of module ${escapeLine(load)}`);
+      return collectMod(context, { only: module, taints: false });
+    } else if (options.loadAll) {
+      const inFolder = file === null ? new Map<string, string>() : modulesUnder(file);
+      for (const module of kernel.modules) loadFile(context, module, inFolder.get(module.name) ?? null);
+    }
+    return collectMod(context, { only: null, taints: options.taints });
+  },
   render: renderMod,
 });
 
-function collectMod(context: CommandContext, onlyTainted: boolean): ModData {
-  context.kernel.address('modules'); // not to be there is not to be empty
-  const modules = context.kernel.modules.map((module) => ({
+function moduleNamed({ kernel }: CommandContext, name: string): Module {
+  const module = kernel.modules.find((one) => one.name === name);
+  if (module === undefined) throw new NotFoundError('module', escapeLine(name));
+  return module;
+}
+
+/** Takes a module's debug information from a file, or with null from none. @throws NotFoundError where files are not used at all */
+function setFile({ kernel }: CommandContext, module: Module, file: string | null): void {
+  const { debugFiles } = kernel;
+  if (debugFiles === null) throw new NotFoundError('debug information', 'in files', 'this session was opened without');
+  debugFiles.use(module.name, file);
+  kernel.reopenDebugInfo(module);
+}
+
+/** Takes a module's debug information from a file, with null from where it is found. @returns whether there is some */
+function loadFile(context: CommandContext, module: Module, file: string | null): boolean {
+  const { kernel } = context;
+  setFile(context, module, file);
+  if (file === null) kernel.debugFiles?.reset(module.name);
+  kernel.reopenDebugInfo(module);
+  kernel.debugInfo(module);
+  return kernel.debugFiles?.used(module.name) != null;
+}
+
+function collectMod(context: CommandContext, { only, taints }: { only: Module | null; taints: boolean }): ModData {
+  const { kernel } = context;
+  kernel.address('modules'); // not to be there is not to be empty
+  const modules = (only === null ? kernel.modules : [only]).map((module) => ({
     module: module.object.address,
     name: module.name,
     base: module.base,
@@ -64,12 +123,13 @@ function collectMod(context: CommandContext, onlyTainted: boolean): ModData {
     usedBy: module.usedBy,
     taints: module.taints,
     ranges: module.ranges,
+    objectFile: kernel.debugFiles?.used(module.name) ?? null,
   }));
   modules.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
   return {
-    modules: onlyTainted ? modules.filter(({ taints }) => taints !== '') : modules,
-    show: onlyTainted ? 'taints' : 'list',
-    apart: context.kernel.modules[0]?.object.has('mem') === true,
+    modules: taints ? modules.filter((module) => module.taints !== '') : modules,
+    show: taints ? 'taints' : 'list',
+    apart: kernel.modules[0]?.object.has('mem') === true,
   };
 }
 
@@ -86,8 +146,10 @@ function renderMod({ modules, show, apart }: ModData): string {
   const baseTitle = apart ? '   TEXT_BASE    ' : '      BASE      ';
   const head = `     MODULE       ${'NAME'.padEnd(width)}  ${baseTitle}  ${'SIZE'.padStart(sizeWidth)}  OBJECT FILE\n`;
   const rows = modules.map(
-    ({ module, base, size }, i) =>
-      `${hex16(module)}  ${names[i]!.padEnd(width)}  ${hex16(base)}  ${String(size).padStart(sizeWidth)}  (not loaded)  [CONFIG_KALLSYMS]\n`,
+    ({ module, base, size, objectFile }, i) =>
+      `${hex16(module)}  ${names[i]!.padEnd(width)}  ${hex16(base)}  ${String(size).padStart(sizeWidth)}  ${
+        objectFile === null ? '(not loaded)  [CONFIG_KALLSYMS]' : escapeLine(objectFile)
+      }\n`,
   );
   return head + rows.join('');
 }

@@ -175,8 +175,8 @@ export class DwarfCode implements CodeInfo {
     if (fileNumber === null || lineNumber === null) return null;
     const unit = this.file.unitAt(die.offset);
     if (unit === null || die.unit.file !== this.file) return null;
-    const path = this.codeOf(unit).lines?.path(fileNumber) ?? '??';
-    return { file: path, line: lineNumber, column: column === null ? 0 : (die.number(column) ?? 0) };
+    const path = this.codeOf(unit).lines?.path(fileNumber) ?? { file: '??', folder: '' };
+    return { ...path, line: lineNumber, column: column === null ? 0 : (die.number(column) ?? 0) };
   }
 
   private frameTables(): FrameTable[] {

@@ -28,14 +28,21 @@ export class DwarfInfo implements DebugInfo {
   /**
    * @param origin names it in messages: `vmlinux`, `crashme.ko`
    * @param bias what is added to the file's addresses to get the dead kernel's
-   * @param elsewhere looks for the definition of a type that this file only declares; asked first, since it is
-   *   likely to be quicker than this file's own index
+   * @param definitions where the definition of a type is looked for that an unit only declares; `own`: and then among
+   *   this file's own types, which takes an index of all of them
    */
-  constructor(file: DwarfFile, origin: string, bias: bigint, elsewhere: (name: string) => Type | null = () => null) {
+  constructor(
+    file: DwarfFile,
+    origin: string,
+    bias: bigint,
+    definitions: { find(name: string): Type | null; readonly own: boolean } = { find: () => null, own: true },
+  ) {
     this.file = file;
     this.origin = origin;
     const complete: Complete = ({ tag, name }) => {
-      const found = name === '' ? null : (elsewhere(`${tag} ${name}`) ?? this.find(`${tag} ${name}`));
+      if (name === '') return null;
+      const wanted = `${tag} ${name}`;
+      const found = definitions.find(wanted) ?? (definitions.own ? this.find(wanted) : null);
       return found === null || found.kind === 'incomplete' ? null : found;
     };
     this.built = new DwarfTypes(complete);

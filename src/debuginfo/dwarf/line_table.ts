@@ -1,6 +1,7 @@
 // Which line of which source file code came from: the program of one unit in .debug_line, run (DWARF 5, section 6.2;
 // version 4 differs in how it names files).
 import { FormatError } from '../../base/errors.ts';
+import type { SourceLine } from '../debug_info.ts';
 import type { LinkAddress } from './address.ts';
 import { attribute } from './constants.ts';
 import { Cursor } from './cursor.ts';
@@ -9,15 +10,6 @@ import type { Unit } from './unit.ts';
 
 /** Most rows of one unit; the largest files have some 100,000. */
 const mostRows = 4_000_000;
-
-export interface LinePlace {
-  /** Path as the compiler was given it, behind the folder it ran in. */
-  readonly file: string;
-  /** From 1; 0 where code belongs to no line. */
-  readonly line: number;
-  /** From 1; 0 where unknown. */
-  readonly column: number;
-}
 
 /** The rows of one unit: code from `addresses[i]` up to the next row's. A row with line -1 ends a sequence. */
 export class LineTable {
@@ -64,18 +56,19 @@ export class LineTable {
   }
 
   /** The source of code at an address, or null. */
-  at(address: LinkAddress): LinePlace | null {
+  at(address: LinkAddress): SourceLine | null {
     const row = this.rowAt(address);
     return row < 0 ? null : this.place(row);
   }
 
-  place(row: number): LinePlace {
-    return { file: this.path(this.files[row]!), line: this.lines[row]!, column: this.columns[row]! };
+  place(row: number): SourceLine {
+    return { ...this.path(this.files[row]!), line: this.lines[row]!, column: this.columns[row]! };
   }
 
   /** Path of a file by the number that line rows, DW_AT_decl_file and DW_AT_call_file have. */
-  path(file: number): string {
-    return this.header.path(file, this.folder);
+  path(file: number): Pick<SourceLine, 'file' | 'folder'> {
+    const path = this.header.path(file, this.folder);
+    return { file: path, folder: path.startsWith(`${this.folder}/`) ? this.folder : '' };
   }
 }
 

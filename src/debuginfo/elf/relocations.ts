@@ -3,7 +3,7 @@
 // does it for code). Here they are applied to the bytes of a section as they are read.
 import { FormatError } from '../../base/errors.ts';
 import type { ElfFile } from './elf_file.ts';
-import { type ElfSection, sectionTypes } from './elf_section.ts';
+import { type ElfSection, sectionFlags, sectionTypes } from './elf_section.ts';
 import { SectionBytes } from './section_bytes.ts';
 import { ElfSymbols } from './symbols.ts';
 
@@ -74,8 +74,10 @@ export class Relocator {
     const kind = this.kinds[type];
     if (kind === undefined || symbol >= this.symbols!.count) return;
     const section = this.symbols!.sectionOf(symbol);
-    // of a section that was not loaded (.init.text after boot) nothing is known: 0 marks code that is gone
-    const base = section === 0 || section >= 0xff00 ? 0n : (this.addressOf(section) ?? null);
+    // of code that was not loaded (.init.text after boot) nothing is known: 0 marks what is gone. What refers to another
+    // section of debug information means an offset in it.
+    const isLoaded = ((this.file.sections[section]?.flags ?? 0) & sectionFlags.alloc) !== 0;
+    const base = isLoaded ? this.addressOf(section) : 0n;
     let value = 0n;
     if (base !== null) value = base + this.symbols!.valueOf(symbol) + addend - (kind.relative ? place : 0n);
     value = BigInt.asUintN(64, value);

@@ -133,8 +133,8 @@ for (const version of [4, 5] as const) {
     assert.deepEqual(chain(3), ['list_add from 12']);
     assert.deepEqual(chain(9), ['__list_add from 8', 'list_add from 12']);
     assert.deepEqual(chain(0x18), []);
-    assert.deepEqual(code.inlines(at(3))[0]!.declaredAt, { file: '/src/a.c', line: 7, column: 0 });
-    assert.deepEqual(code.inlines(at(3))[0]!.calledAt, { file: '/src/a.c', line: 12, column: 3 });
+    assert.deepEqual(code.inlines(at(3))[0]!.declaredAt, { file: '/src/a.c', folder: '/src', line: 7, column: 0 });
+    assert.deepEqual(code.inlines(at(3))[0]!.calledAt, { file: '/src/a.c', folder: '/src', line: 12, column: 3 });
   });
 }
 

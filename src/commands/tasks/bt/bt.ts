@@ -2,13 +2,18 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../../base/address.ts';
 import { NotFoundError, UsageError } from '../../../base/errors.ts';
 import { escapeTerminal, hex16 } from '../../../base/text.ts';
+import type { FrameState } from '../../../debuginfo/debug_info.ts';
 import { type Backtrace, backtracer, type Frame } from '../../../kernel/backtrace.ts';
+import { frameStates } from '../../../kernel/frame_state.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
+import { hasLines, sourceLine } from '../../../kernel/source_line.ts';
 import type { Task } from '../../../kernel/task.ts';
 import { type Answer, defineStream, type Line, noItems, type View } from '../../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';
 import { counted, flag, type Options, radixOf, rest, valued, values } from '../../params.ts';
+import { placeText, type SourcePlace, sourcePlace } from '../../source_place.ts';
+import { type FunctionData, functionLines, functionsAt } from './bt_source.ts';
 import {
   checkStacks,
   type ExceptionFrameData,
@@ -43,6 +48,12 @@ export interface FrameData {
   readonly link?: SavedRegisters['link'];
   /** Words of the frame, from above its return address, with -f or -F. */
   readonly words: readonly SymbolicWord[] | null;
+  /** Where `address` is in the source, with -l; null where that is not told. */
+  readonly source: SourcePlace | null;
+  /** The same of what was interrupted in the kernel. */
+  readonly interruptedSource: SourcePlace | null;
+  /** The functions inlined here and the frame's own, with -i or --locals. */
+  readonly functions: readonly FunctionData[] | null;
   /** Stack that was left after this frame, and how crash(8) calls that. */
   readonly leaves: string | null;
 }
@@ -84,6 +95,8 @@ const params = {
   filter: valued('n', 'idle', values.word, 'with -a or -c: leave out CPUs that were idle', whose),
   offsets: flag('s', "symbol and offset of each frame; -x and -d choose the offset's radix", shown),
   lines: flag('l', 'file and line of each frame, where debuginfo has them', shown),
+  inlines: flag('i', 'the functions that were inlined at each frame, innermost first', shown),
+  locals: flag('-locals', 'the same, with the parameters and variables of each and their values', shown),
   words: flag('f', 'every word of each frame', shown),
   symbolic: counted(
     'F',
@@ -107,7 +120,9 @@ export const bt = defineStream({
   name: 'bt',
   help: {
     summary: 'backtraces of kernel stacks',
-    usage: ['[-a|-c cpus|-p] [-n idle] [-g] [-l] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...'],
+    usage: [
+      '[-a|-c cpus|-p] [-n idle] [-g] [-l] [-i|--locals] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...',
+    ],
     description: `Shows the kernel stack of the current task, or of the tasks named.
 
 A frame shows the stack address that held the return address, the function, and the return address. Frames
@@ -157,7 +172,9 @@ function untold(text: string): Line {
 function collectBt(context: CommandContext, options: BtOptions): Answer<BtHead, BtItem, null> {
   const { kernel } = context;
   const machine = kernel.arch.name;
-  if (options.lines) kernel.faults.record('-l', new NotFoundError('debug information', 'line numbers'));
+  if ((options.lines || options.inlines || options.locals) && !hasLines(kernel)) {
+    kernel.faults.record('lines', new NotFoundError('debug information', 'of the kernel', 'name its vmlinux'));
+  }
   const { filter } = options;
   if (filter !== null && filter !== 'idle')
     throw new UsageError(`invalid filter: ${escapeTerminal(filter)}: only "idle" is one`);
@@ -168,12 +185,16 @@ function collectBt(context: CommandContext, options: BtOptions): Answer<BtHead, 
 
 function* traces(context: CommandContext, options: BtOptions): Generator<BtItem, null> {
   const tracer = backtracer(context.kernel);
-  const words = options.words ? 'plain' : options.symbolic > 0 ? 'symbolic' : null;
+  const want: FrameWishes = {
+    words: options.words ? 'plain' : options.symbolic > 0 ? 'symbolic' : null,
+    lines: options.lines,
+    functions: options.locals ? 'with variables' : options.inlines ? 'names' : null,
+  };
   for (const target of pickTasks(context, options)) {
     if (options.filter !== null && !('unreadable' in target) && target.idle) continue;
     context.kernel.work.charge('nodes', 1);
     if ('unreadable' in target) {
-      yield cpuTrace(context, target.unreadable, words);
+      yield cpuTrace(context, target.unreadable, want);
       continue;
     }
     const content = stackContent(context, options, target);
@@ -182,7 +203,7 @@ function* traces(context: CommandContext, options: BtOptions): Generator<BtItem,
       : {
           kind: 'task',
           ...taskLabel(target),
-          ...framesOf(context, tracer.of(target), words),
+          ...framesOf(context, tracer.of(target), want, target.active ? null : target),
           stackContent: null,
         };
   }
@@ -230,7 +251,7 @@ function pickTasks(context: CommandContext, want: BtOptions): Target[] {
 }
 
 /** What a CPU ran, where its task cannot be read: the task's name and pid are not known then. */
-function cpuTrace(context: CommandContext, cpu: number, words: 'plain' | 'symbolic' | null): TaskTrace {
+function cpuTrace(context: CommandContext, cpu: number, want: FrameWishes): TaskTrace {
   const { kernel } = context;
   const task = context.tasks.activeAddress(cpu);
   kernel.faults.record(
@@ -238,7 +259,7 @@ function cpuTrace(context: CommandContext, cpu: number, words: 'plain' | 'symbol
     new NotFoundError('task', `that CPU ${cpu} ran`, 'its task_struct cannot be read'),
   );
   const label = { pid: -1, task: task ?? virtAddr(0n), cpu, command: '?' };
-  const frames = framesOf(context, backtracer(kernel).ofCpu(cpu), words);
+  const frames = framesOf(context, backtracer(kernel).ofCpu(cpu), want, null);
   return { kind: 'task', ...label, ...frames, stackContent: null };
 }
 
@@ -274,13 +295,24 @@ function* interruptStacks(context: CommandContext, chosen: readonly number[] | n
 
 const stackOrder: readonly string[] = ['IRQ', 'DOUBLEFAULT', 'NMI', 'DEBUG'];
 
-/** The frames of a backtrace that are shown, as data. */
+/** What is asked for of each frame. */
+interface FrameWishes {
+  readonly words: 'plain' | 'symbolic' | null;
+  readonly lines: boolean;
+  readonly functions: 'names' | 'with variables' | null;
+}
+
+/** The frames of a backtrace that are shown, as data. @param asleep the task that was switched away, if it was */
 function framesOf(
   context: CommandContext,
-  { frames, problem }: Backtrace,
-  words: 'plain' | 'symbolic' | null,
+  backtrace: Backtrace,
+  { words, lines, functions }: FrameWishes,
+  asleep: Task | null,
 ): { frames: FrameData[]; problem: string } {
   const { kernel } = context;
+  const { frames, problem } = backtrace;
+  const states = functions === 'with variables' ? frameStates(kernel, backtrace, asleep) : null;
+  const sourceAt = (at: VirtAddr): SourcePlace | null => (lines ? sourcePlace(sourceLine(kernel, at)) : null);
   const { arch } = kernel;
   const shown = arch.backtraces.interruptedFrames
     ? frames
@@ -305,10 +337,30 @@ function framesOf(
           arch.backtraces.userFrames && frame.place === null && registers !== null && saved.interrupted === null,
         ...saved,
         words: words === null ? null : frameWords(context, frame, next, words),
+        source: sourceAt(address),
+        interruptedSource:
+          saved.interrupted === null || registers === null
+            ? null
+            : sourceAt(arch.registers.instructionPointer(registers)),
+        functions: functions === null ? null : frameFunctionsOf(context, backtrace, frame, states),
         leaves: next === undefined || next.stack === frame.stack ? null : frame.stack,
       };
     }),
   };
+}
+
+/** The functions at a frame that is shown, and at what it interrupted, which is told with it. */
+function frameFunctionsOf(
+  context: CommandContext,
+  { frames }: Backtrace,
+  frame: Frame,
+  states: readonly FrameState[] | null,
+): FunctionData[] {
+  const index = frames.indexOf(frame);
+  const own = functionsAt(context, frame, states?.[index] ?? null);
+  const next = frames[index + 1];
+  if (next === undefined || context.kernel.arch.backtraces.interruptedFrames || !isImplied(next, frame)) return own;
+  return [...own, ...functionsAt(context, next, states?.[index + 1] ?? null)];
 }
 
 /** The function that an exception interrupted is told with the exception's registers, unless it was on another stack. */
@@ -365,12 +417,15 @@ function frameLines(trace: TaskTrace, machine: string, style: FrameStyle): Line[
       ? '[user space]'
       : `[${hex16(frame.frameAddress)}] ${guess}${name} at ${hex16(frame.address)}${module}`;
     lines.push({ text: `${`#${frame.level}`.padStart(3)} ${place}`, at: `frame ${frame.level}` });
+    if (frame.source !== null) lines.push(untold(`    ${placeText(frame.source)}`));
     if (frame.registers !== null) {
       const [first, ...more] = exceptionLines({ ...frame, registers: frame.registers }, machine, style.radix);
       if (first !== undefined)
         lines.push({ text: first, at: first.includes('[exception ') ? `exception ${frame.level}` : null });
       lines.push(...more.map(untold));
     }
+    if (frame.interruptedSource !== null) lines.push(untold(`    ${placeText(frame.interruptedSource)}`));
+    if (frame.functions !== null) lines.push(...functionLines(frame.functions, style.radix).map(untold));
     if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic).map(untold));
     if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
       lines.push(untold(stackLine(frame.leaves)));

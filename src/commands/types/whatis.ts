@@ -1,0 +1,145 @@
+// whatis: what a name means: a type with its definition, a variable or function with its declaration; and searches over
+// all types by size or by what they contain.
+import { NotFoundError, UsageError } from '../../base/errors.ts';
+import { escapeTerminal } from '../../base/text.ts';
+import { declare, definition, typeText } from '../../debuginfo/c_declaration.ts';
+import { type CompoundType, sizeOf, strip, type Type } from '../../debuginfo/type.ts';
+import { type Answer, defineStream } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { flag, type Options, rest, valued, values } from '../params.ts';
+import { drawing } from './struct_value.ts';
+
+export type WhatisItem =
+  /** A type with its definition. */
+  | {
+      readonly kind: 'type';
+      readonly name: string;
+      /** Bytes. */
+      readonly size: number;
+      readonly [drawing]: Type;
+    }
+  /** A variable or a function. */
+  | { readonly kind: 'symbol'; readonly name: string; readonly declaration: string }
+  /** A type that a search found. */
+  | { readonly kind: 'found'; readonly name: string; readonly size: number };
+
+const params = {
+  offsets: flag('o', 'offsets of members in definitions'),
+  sizes: valued(
+    'r',
+    'size|low-high',
+    values.word,
+    'search: structs and unions of this size in bytes, or of one in this range',
+  ),
+  member: valued('m', 'type', values.type, 'search: structs and unions with a member of this type, or a pointer to it'),
+  names: rest('type|symbol', values.type),
+};
+
+/** Deepest nesting of anonymous structs that is searched. */
+const maxDepth = 16;
+
+export const whatis = defineStream({
+  name: 'whatis',
+  help: {
+    summary: 'definitions of types, declarations of variables and functions',
+    usage: ['[-o] struct|union|typedef|symbol', '[-r size|low-high] [-m type]'],
+    description: `Shows the definition of a type, or how a variable or function is declared. Types come from the dump itself
+(BTF) and from debug information in files, where there is some.`,
+    examples: [
+      ['whatis task_struct', 'the definition of a struct'],
+      ['whatis vfs_read', 'the prototype of a function'],
+      ['whatis -r 4096', 'what is as large as a page'],
+      ['whatis -m mm_struct -r 0-512', 'small structs that have, or point to, a struct mm_struct'],
+    ],
+  },
+  params,
+  items: 'meanings',
+  collect: (context, options): Answer<null, WhatisItem, null> => ({ head: null, items: meanings(context, options) }),
+  text: {
+    item(item, { options }, _head, index) {
+      switch (item.kind) {
+        case 'type':
+          return `${escapeTerminal(definition(item[drawing], options.offsets ? { radix: 10 } : null))}\n`;
+        case 'symbol':
+          return `${escapeTerminal(item.declaration)};\n`;
+        case 'found':
+          return `${index === 0 ? 'SIZE  TYPE\n' : ''}${String(item.size).padEnd(4)}  ${escapeTerminal(item.name)}\n`;
+      }
+    },
+  },
+});
+
+function* meanings(context: CommandContext, options: Options<typeof params>): Generator<WhatisItem, null> {
+  if (options.sizes !== null || options.member !== null) {
+    if (options.names.length > 0) throw new UsageError('');
+    yield* search(context, options.sizes, options.member);
+    return null;
+  }
+  if (options.names.length === 0) throw new UsageError('');
+  yield meaning(context, options.names.join(' '));
+  return null;
+}
+
+function meaning({ kernel }: CommandContext, name: string): WhatisItem {
+  const type = kernel.types.find(name);
+  if (type !== null && type.kind !== 'incomplete') {
+    return { kind: 'type', name: typeText(type), size: sizeOf(type), [drawing]: type };
+  }
+  const symbol = kernel.symbols.find(name);
+  const declared = kernel.declaredType(name) ?? kernel.functionType(name);
+  if (declared !== null) return { kind: 'symbol', name, declaration: declare(declared, name) };
+  const what = escapeTerminal(name);
+  if (symbol === null) throw new NotFoundError('type or symbol', what);
+  throw new NotFoundError('type of symbol', what, 'no debug information here knows it');
+}
+
+/** Structs and unions by size and by what they contain, smaller ones first. */
+function search({ kernel }: CommandContext, sizes: string | null, member: string | null): WhatisItem[] {
+  const [low, high] = sizes === null ? [0, Number.POSITIVE_INFINITY] : range(sizes);
+  const wanted = member === null ? null : member.trim().replace(/^(struct|union|enum) /, '');
+  const found = new Map<string, number>();
+  for (const type of kernel.types.all()) {
+    kernel.work.charge('nodes', 1);
+    if ((type.kind !== 'struct' && type.kind !== 'union') || type.name === '') continue;
+    if (type.size < low || type.size > high || found.has(type.name)) continue;
+    if (wanted === null || kernel.faults.attempt(type.name, () => contains(type, wanted, 0), false)) {
+      found.set(type.name, type.size);
+    }
+  }
+  return [...found]
+    .sort(([a, sizeA], [b, sizeB]) => sizeA - sizeB || (a < b ? -1 : 1))
+    .map(([name, size]) => ({ kind: 'found', name, size }));
+}
+
+function range(text: string): [low: number, high: number] {
+  const match = /^(0x[0-9a-f]+|\d+)(?:-(0x[0-9a-f]+|\d+))?$/i.exec(text);
+  if (match === null) throw new UsageError(`invalid size or range: ${escapeTerminal(text)}`);
+  const low = Number(match[1]);
+  return [low, match[2] === undefined ? low : Number(match[2])];
+}
+
+/** Whether a member, or one of an anonymous struct in it, is of a type, or points to it. */
+function contains(type: CompoundType, wanted: string, depth: number): boolean {
+  return type.members.some((member) => {
+    let at: Type = member.type;
+    for (let steps = 0; steps < 64; steps++) {
+      if ('name' in at && at.name === wanted) return true;
+      switch (at.kind) {
+        case 'pointer':
+        case 'typedef':
+        case 'const':
+        case 'volatile':
+        case 'restrict':
+          at = at.target;
+          continue;
+        case 'array':
+          at = at.element;
+          continue;
+      }
+      break;
+    }
+    const inner = strip(member.type);
+    const isNameless = member.name === '' && (inner.kind === 'struct' || inner.kind === 'union');
+    return isNameless && depth < maxDepth && contains(inner, wanted, depth + 1);
+  });
+}

@@ -1,0 +1,103 @@
+// The registers of each frame of a backtrace, as far as they are known: from those that entry code saved (or that a
+// task saved when it was switched away), frame by frame outwards, by the rules of the code's debug information.
+import type { Registers } from '../arch/registers.ts';
+import { offsetBy, type VirtAddr } from '../base/address.ts';
+import { MemoryFault } from '../base/errors.ts';
+import type { FrameState } from '../debuginfo/debug_info.ts';
+import { type Backtrace, backtracer, type Frame } from './backtrace.ts';
+import type { Kernel } from './kernel.ts';
+import { codeInfoAt, frameCode } from './source_line.ts';
+import type { Task } from './task.ts';
+
+/**
+ * The state of each frame of a backtrace, in its order.
+ * @param task whose it is, if it was switched away: it has saved registers of its innermost frame; else null
+ */
+export function frameStates(kernel: Kernel, { frames }: Backtrace, task: Task | null): readonly FrameState[] {
+  const states: Registers[] = [];
+  let registers: Registers = task === null ? {} : switchedRegisters(kernel, task);
+  for (const [i, frame] of frames.entries()) {
+    const before = frames[i - 1];
+    if (frame.kind === 'interrupted') registers = frame.registers ?? before?.registers ?? {};
+    else if (i > 0) registers = callerOf(kernel, before!, state(kernel, before!, states[i - 1]!, frame));
+    registers = { ...registers, ...ownRegisters(kernel, frame) };
+    states.push(registers);
+  }
+  // from the outside in: a frame is given its caller's
+  const found: FrameState[] = [];
+  for (let i = frames.length - 1; i >= 0; i--) {
+    const next = frames[i + 1];
+    const outer = found[0];
+    const caller =
+      next === undefined || outer === undefined || next.kind === 'interrupted'
+        ? null
+        : { at: next.address, frame: outer };
+    found.unshift({ ...state(kernel, frames[i]!, states[i]!, next), caller });
+  }
+  return found;
+}
+
+function state(kernel: Kernel, frame: Frame, registers: Registers, next: Frame | undefined): FrameState {
+  const bare: FrameState = { registers, cfa: null, space: kernel.space, caller: null };
+  const at = frameCode(frame);
+  const cfa = codeInfoAt(kernel, at)?.unwindRule(at)?.cfa(bare) ?? null;
+  // where calls push what they return to, the caller's stack pointer just after the call is the frame address
+  const isPushed = backtracer(kernel).unwinder.frameAddressOf === 'return-address';
+  return { ...bare, cfa: cfa ?? (isPushed && next?.kind === 'call' ? next.stackPointer : null) };
+}
+
+/** The registers of what called a frame; of those that its code saved somewhere nobody says, none. */
+function callerOf(kernel: Kernel, frame: Frame, known: FrameState): Registers {
+  if (frame.kind === 'entry') return {};
+  const at = frameCode(frame);
+  return codeInfoAt(kernel, at)?.unwindRule(at)?.caller(known) ?? {};
+}
+
+/** What the unwinding itself tells of a frame: where it is, and its stack pointer. */
+function ownRegisters(kernel: Kernel, frame: Frame): Registers {
+  const { programCounter } = kernel.arch.registers;
+  if (backtracer(kernel).unwinder.frameAddressOf === 'return-address') {
+    return { [programCounter.name]: frame.address, rsp: frame.stackPointer };
+  }
+  return { [programCounter.name]: frame.address, x29: frame.frameAddress };
+}
+
+/** Members of `struct inactive_task_frame` (arch/x86/include/asm/switch_to.h) and the registers in them. */
+const savedOnStack: readonly (readonly [member: string, register: string])[] = [
+  ['bx', 'rbx'],
+  ['bp', 'rbp'],
+  ['r12', 'r12'],
+  ['r13', 'r13'],
+  ['r14', 'r14'],
+  ['r15', 'r15'],
+];
+
+/** What a task saved when it was switched away: on its stack (x86), or in its `thread.cpu_context` (arm64). */
+function switchedRegisters(kernel: Kernel, task: Task): Registers {
+  const registers: Record<string, bigint> = {};
+  const read = (name: string, value: () => bigint): void => {
+    try {
+      registers[name] = value();
+    } catch (error) {
+      if (!(error instanceof MemoryFault)) throw error;
+    }
+  };
+  const context = task.object.optional('thread.cpu_context');
+  if (context !== null) {
+    for (let n = 19; n <= 28; n++) if (context.has(`x${n}`)) read(`x${n}`, () => context.member(`x${n}`).bigint());
+    return registers;
+  }
+  const sp = task.object.optional('thread.sp');
+  if (sp === null || kernel.types.find('struct inactive_task_frame') === null) return registers;
+  let frame: VirtAddr;
+  try {
+    frame = sp.pointer();
+  } catch (error) {
+    if (error instanceof MemoryFault) return registers;
+    throw error;
+  }
+  const saved = kernel.object('struct inactive_task_frame', offsetBy(frame, 0));
+  for (const [member, register] of savedOnStack)
+    if (saved.has(member)) read(register, () => saved.member(member).bigint());
+  return registers;
+}
