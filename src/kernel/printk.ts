@@ -5,7 +5,7 @@
 //   before 3.5   a ring of text                              printk_plain.ts
 //
 // Structure sizes and offsets come from VMCOREINFO, which has them all, else from the kernel's types; symbols
-// likewise. So the log needs neither kallsyms nor BTF, let alone a task list.
+// likewise. So the log needs neither kallsyms nor debug information, let alone a task list.
 import { NotFoundError } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
 import { readStructuredLog } from './printk_log.ts';

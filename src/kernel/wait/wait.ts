@@ -5,6 +5,7 @@ import { backtracer, type Frame } from '../backtrace.ts';
 import { lockWait } from '../blocked_on.ts';
 import type { Kernel } from '../kernel.ts';
 import type { LockWait } from '../lock_wait.ts';
+import { perKernel } from '../per_kernel.ts';
 import type { Task } from '../task.ts';
 import { type BlockWait, blockWait } from './block_wait.ts';
 import { awaitedCompletion, type CompletionSubject, completionSubject } from './completion.ts';
@@ -76,18 +77,15 @@ export type Wait = WaitedFor & {
 
 export type WaitKind = WaitedFor['kind'];
 
-const waits = new WeakMap<Kernel, Map<bigint, Wait | null>>();
+/** By task; of one that a user declared to be active, apart. */
+const waits = perKernel(() => ({ active: new Map<bigint, Wait | null>(), asleep: new Map<bigint, Wait | null>() }));
 
 /**
  * What a task waits for; null for one that runs or could run, for one that is dead, and for one whose stack cannot be
  * read. What cannot be read of the thing itself is a fault.
  */
 export function waitOf(kernel: Kernel, task: Task): Wait | null {
-  let known = waits.get(kernel);
-  if (known === undefined) {
-    known = new Map();
-    waits.set(kernel, known);
-  }
+  const known = task.active ? waits(kernel).active : waits(kernel).asleep;
   let wait = known.get(task.address);
   if (wait === undefined) {
     wait = readWait(kernel, task);
