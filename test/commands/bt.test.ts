@@ -117,13 +117,13 @@ describe('whose stack', () => {
 
   test('a task by its address, with and without 0x', () => {
     const { dying, run } = scene();
-    const address = dying.session.tasks.byPid(12)!.address.toString(16);
+    const address = dying.tasks.byPid(12)!.address.toString(16);
     assert.deepEqual([pids(run(address)), pids(run(`0x${address}`))], [['12'], ['12']]);
   });
 
   test('-p is the task that panicked, whatever task was chosen', () => {
     const { dying, run } = scene();
-    dying.context.task = dying.session.tasks.byPid(12)!;
+    dying.context.task = dying.tasks.byPid(12)!;
     assert.deepEqual([pids(run()), pids(run('-p'))], [['12'], ['7']]);
   });
 
@@ -160,13 +160,13 @@ describe('what is wrong with a stack', () => {
 
   test('-v: a mark that was written over', () => {
     const { dying, run } = scene();
-    dying.space.words(dying.session.tasks.byPid(12)!.object.member('stack').bigint(), 0x4141_4141_4141_4141n);
+    dying.space.words(dying.tasks.byPid(12)!.object.member('stack').bigint(), 0x4141_4141_4141_4141n);
     assert.match(run('-v'), /^PID: 12 .*"sh-worker": possible stack overflow: .* is 4141414141414141\n$/);
   });
 
   test('a stack that is not in the dump: the header, no frames, and why', () => {
     const { dying, run, problems } = scene();
-    const base = dying.session.tasks.byPid(12)!.object.member('stack').bigint();
+    const base = dying.tasks.byPid(12)!.object.member('stack').bigint();
     for (let page = 0n; page < 4n; page++) dying.space.exclude(base + page * 4096n);
     const text = run('12');
     assert.match(text, /^PID: 12 /);
@@ -175,7 +175,7 @@ describe('what is wrong with a stack', () => {
 
   test('-r of a stack with a hole keeps the addresses right', () => {
     const { dying, run } = scene();
-    const base = dying.session.tasks.byPid(7)!.object.member('stack').bigint();
+    const base = dying.tasks.byPid(7)!.object.member('stack').bigint();
     dying.space.exclude(base + 4096n);
     const lines = run('-r').split('\n');
     assert.equal(lines[1 + 256], 'ffffc90000011000:  (not readable)   (not readable)   ');
@@ -184,7 +184,7 @@ describe('what is wrong with a stack', () => {
 
   test('a task that gave its stack back', () => {
     const { dying, run } = scene();
-    dying.set(dying.session.tasks.byPid(12)!.object, 'stack', 0);
+    dying.set(dying.tasks.byPid(12)!.object, 'stack', 0);
     assert.match(run('12'), /the task has given its stack back/);
     for (const option of ['-r', '-t', '-e']) assert.match(run(option, '12'), /^PID: 12 /, option);
   });

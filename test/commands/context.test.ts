@@ -9,7 +9,7 @@ import { linkTasks, machine, newTask, taskTypes } from '../support/task_writer.t
 function context(): CommandContext {
   const kernel = machine({ cpus: 4 });
   linkTasks(kernel, [newTask(kernel, { pid: 1, comm: 'init' }), newTask(kernel, { pid: 12, comm: 'sh' })]);
-  return new CommandContext(kernel.session);
+  return new CommandContext(kernel);
 }
 
 describe('a task by what the user wrote', () => {
@@ -32,7 +32,7 @@ describe('a task by what the user wrote', () => {
   test('none was chosen and none crashed: the first there is', () => assert.equal(context().task.pid, 0));
 
   test('no tasks at all: said, not a crash of ours', () => {
-    const empty = new CommandContext(new SyntheticKernel(taskTypes()).session);
+    const empty = new CommandContext(new SyntheticKernel(taskTypes()));
     assert.throws(() => empty.task, NotFoundError);
   });
 });

@@ -54,7 +54,7 @@ async function shell(lines: readonly string[], json = false) {
   let out = '';
   let warnings = '';
   const session = new ShellSession(
-    new CommandContext(kernel.session),
+    new CommandContext(kernel),
     commands,
     {
       write: (text) => {
@@ -88,7 +88,7 @@ describe('a command that another file adds', () => {
     assert.match((await shell(['foreach user sh countto -n 1'])).out, /^of 42\n1\n$/);
   });
   test('is called with typed options', () => {
-    const { value } = call(new CommandContext(kernel.session), countTo, { to: 2 });
+    const { value } = call(new CommandContext(kernel), countTo, { to: 2 });
     assert.deepEqual(
       value.items.map(({ square }) => square),
       [1n, 4n],
@@ -144,7 +144,7 @@ describe('readers that leave, and users that cancel', () => {
         return false;
       },
     };
-    const { end } = runCommand(countTo, new CommandContext(kernel.session), ['-n', '1000000'], sink);
+    const { end } = runCommand(countTo, new CommandContext(kernel), ['-n', '1000000'], sink);
     assert.equal(end, 'closed');
     assert.ok(made.length < 5000, `${made.length} computed for ${read.length} characters`);
   });
@@ -158,7 +158,7 @@ describe('readers that leave, and users that cancel', () => {
       },
     };
     const work = new CancellableWork(word);
-    const outcome = runCommand(countTo, new CommandContext(kernel.session), ['-n', '1000000'], sink, { work });
+    const outcome = runCommand(countTo, new CommandContext(kernel), ['-n', '1000000'], sink, { work });
     assert.equal(outcome.end, 'cancelled');
     assert.ok(outcome.error instanceof Cancelled);
     assert.deepEqual(outcome.faults, []);
@@ -176,7 +176,7 @@ describe('readers that leave, and users that cancel', () => {
         return true;
       },
     };
-    runCommand(long, new CommandContext(kernel.session), ['-n', '1024'], sink);
+    runCommand(long, new CommandContext(kernel), ['-n', '1024'], sink);
     assert.equal(length, 2 ** 30);
   });
 });

@@ -30,7 +30,7 @@ function kernel(): { kernel: SyntheticKernel; run: (...args: string[]) => string
       device: '+usb:1-1',
     },
   ]);
-  return { kernel, run: (...args) => run(log, new CommandContext(kernel.session), args).text };
+  return { kernel, run: (...args) => run(log, new CommandContext(kernel), args).text };
 }
 
 test('prints as dmesg does, further lines of a message under its text, control characters made harmless', () => {
@@ -52,7 +52,7 @@ test('-R shows names of Rust functions as in their source', () => {
   const k = new SyntheticKernel(types);
   k.define('prb', 0xffff_ffff_8200_0000n);
   writeRingbuffer(k, 0xffff_ffff_8200_0000n, [{ text: ' _RNvC6kernel5probe+0x1/0x2' }]);
-  assert.equal(run(log, new CommandContext(k.session), ['-tR']).text, ' kernel::probe+0x1/0x2\n');
+  assert.equal(run(log, new CommandContext(k), ['-tR']).text, ' kernel::probe+0x1/0x2\n');
 });
 
 test('-T adds the time of boot, which is the wall clock less the uptime', () => {

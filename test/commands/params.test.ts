@@ -7,7 +7,7 @@ import { CommandContext } from '../../src/commands/context.ts';
 import { counted, type Params, parseParams, rest, valued, values } from '../../src/commands/params.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 
-const context = new CommandContext(new SyntheticKernel('').session);
+const context = new CommandContext(new SyntheticKernel(''));
 
 /** Parses by a getopt(3) string: `'aFc:'` has flags `a` and `F`, and `c` with a value. */
 function parseOptions(words: readonly string[], letters: string) {

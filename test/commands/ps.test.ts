@@ -30,7 +30,7 @@ function household(): { kernel: SyntheticKernel; run: (...args: string[]) => str
   kernel.set(mm, 'rss_stat[1].count', 123);
   kernel.set(init, 'mm', mm);
   let problems: string[] = [];
-  const context = new CommandContext(kernel.session);
+  const context = new CommandContext(kernel);
   return {
     kernel,
     run: (...args) => {

@@ -19,7 +19,7 @@ function twoTasks() {
   linkTasks(kernel, [init, sh]);
   kernel.set(kernel.perCpu('runqueues', 1), 'curr', sh);
   kernel.space.words(kernel.allocate('struct atomic', 'panic_cpu').address, 1n);
-  return { kernel, init, sh, context: new CommandContext(kernel.session) };
+  return { kernel, init, sh, context: new CommandContext(kernel) };
 }
 
 describe('set', () => {
@@ -107,7 +107,7 @@ test('mod lists modules by address, with columns as wide as they need to be', ()
     return module;
   });
   kernel.link(head.address, ...modules.map((module) => module.member('list').address));
-  const context = new CommandContext(kernel.session);
+  const context = new CommandContext(kernel);
   const [late, early] = modules.map(({ address }) => address.toString(16));
   assert.equal(
     run(mod, context, []).text,

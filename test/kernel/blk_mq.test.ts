@@ -71,7 +71,7 @@ describe('disks', () => {
       1,
     );
     assert.deepEqual(
-      disks(kernel.session).map(({ name, major }) => `${name} ${major}`),
+      disks(kernel).map(({ name, major }) => `${name} ${major}`),
       ['vda 254', 'nvme0n1 259'],
     );
     assert.equal(blockDeviceName(devices[1]!), 'vda1');
@@ -88,7 +88,7 @@ describe('disks', () => {
     kernel.set(part, 'partno', 1);
     register(kernel, own, [disk.member('part0.__dev'), part.member('__dev')]);
     assert.deepEqual(
-      disks(kernel.session).map(({ name, address }) => [name, address]),
+      disks(kernel).map(({ name, address }) => [name, address]),
       [['sda', disk.address]],
     );
   });
@@ -200,7 +200,7 @@ describe('requests in flight', () => {
       mq_ctx: context.address,
     });
     add(waiting, 'static_rqs', 5, { state: 0, internal_tag: 5, tag: -1, __sector: -1n });
-    const requests = requestsInFlight(kernel.session, disk);
+    const requests = requestsInFlight(kernel, disk);
     assert.deepEqual(
       requests.map(({ tag, state, operation, sector, length, since, cpu, bios }) => ({
         ...{ tag, state, operation, sector, length, since, cpu },
@@ -218,7 +218,7 @@ describe('requests in flight', () => {
     const tags = tagSet('tags');
     add(tags, 'rqs', 1, { state: 0, tag: 6 });
     add(tags, 'rqs', 2, { state: 1, q: 0x1234 });
-    assert.deepEqual(requestsInFlight(kernel.session, disk), []);
+    assert.deepEqual(requestsInFlight(kernel, disk), []);
   });
 
   test('an unreadable request costs itself', () => {
@@ -226,7 +226,7 @@ describe('requests in flight', () => {
     const tags = tagSet('tags');
     kernel.space.exclude(add(tags, 'rqs', 1, { state: 1 }).address);
     add(tags, 'rqs', 2, { state: 2 });
-    const { value, faults } = kernel.faults.collect(() => requestsInFlight(kernel.session, disk));
+    const { value, faults } = kernel.faults.collect(() => requestsInFlight(kernel, disk));
     assert.deepEqual(
       value.map(({ tag, state }) => [tag, state]),
       [[2, 'complete']],

@@ -73,10 +73,10 @@ class World {
   }
 
   wait(pid: number): LockWait | null {
-    const { session } = this.kernel;
+    const { kernel } = this;
     this.kernel.writeTables();
-    const task = session.tasks.byPid(pid)!;
-    return lockWait(session, task, backtracer(session).of(task).frames);
+    const task = kernel.tasks.byPid(pid)!;
+    return lockWait(kernel, task, backtracer(kernel).of(task).frames);
   }
 
   /** Where a word lies on a task's stack. */

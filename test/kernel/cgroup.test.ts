@@ -117,8 +117,8 @@ class World {
   read() {
     const { kernel } = this;
     return kernel.faults.collect(() => {
-      const [hierarchy] = cgroupHierarchies(kernel.session);
-      return [...cgroupTree(kernel.session, hierarchy!)];
+      const [hierarchy] = cgroupHierarchies(kernel);
+      return [...cgroupTree(kernel, hierarchy!)];
     });
   }
 }
@@ -195,7 +195,7 @@ describe('cgroups', () => {
       const task = newTask(world.kernel, { pid: 5 });
       world.put(world.group('one.service', world.group('web.slice')), task);
       linkTasks(world.kernel, [task]);
-      const found = taskCgroups(world.kernel.session, world.kernel.tasks.byPid(5)!);
+      const found = taskCgroups(world.kernel, world.kernel.tasks.byPid(5)!);
       assert.deepEqual(found, [{ hierarchy: '', path: '/web.slice/one.service' }]);
     });
   }
@@ -219,7 +219,7 @@ describe('namespaces', () => {
     linkTasks(kernel, [task]);
     const cred = kernel.allocate('struct cred');
     kernel.set(task, 'cred', cred);
-    const found = namespacesOf(kernel.session, kernel.tasks.byPid(5)!);
+    const found = namespacesOf(kernel, kernel.tasks.byPid(5)!);
     assert.deepEqual(
       found.map(({ kind, number }) => [kind, number]),
       [

@@ -20,13 +20,13 @@ class World extends FileWorld {
   }
 
   read() {
-    const { session, faults } = this.kernel;
-    return faults.collect(() => {
-      const open = openDescriptors(session, this.task);
+    const { kernel } = this;
+    return kernel.faults.collect(() => {
+      const open = openDescriptors(kernel, this.task);
       return open === null
         ? null
         : [...open].map(({ fd, file }) => {
-            const { path, inode } = openFile(session, file);
+            const { path, inode } = openFile(kernel, file);
             return `${fd} ${path?.path} ${inode?.kind} ${inode?.pages}`;
           });
     });
@@ -77,9 +77,9 @@ describe('open files', () => {
 
   test('root and working directory', () => {
     const world = new World();
-    assert.equal(taskDirectories(world.kernel.session, world.task), null);
+    assert.equal(taskDirectories(world.kernel, world.task), null);
     world.directories(world.object, [world.root, world.top], [world.onTmp, world.tmpTop]);
-    const directories = taskDirectories(world.kernel.session, world.task);
+    const directories = taskDirectories(world.kernel, world.task);
     assert.deepEqual([directories?.root?.path, directories?.cwd?.path], ['/', '/tmp']);
   });
 });

@@ -79,7 +79,7 @@ describe('System V IPC', () => {
         shm_file: world.shmFile(3, 5),
       },
     ]);
-    const [segment] = sharedMemory(world.kernel.session, world.namespaceObject);
+    const [segment] = sharedMemory(world.kernel, world.namespaceObject);
     assert.deepEqual(
       [segment?.key, segment?.id, segment?.uid, segment?.mode, segment?.bytes, segment?.attached],
       [7, 32769, 1000, 0o2600, 90000, 2],
@@ -92,9 +92,7 @@ describe('System V IPC', () => {
     const file = world.shmFile(3, 5);
     world.hold(2, 'struct shmid_kernel', 'shm_perm', [{ shm_segsz: 4096, shm_file: file }]);
     world.kernel.space.exclude(file.address);
-    const { value, faults } = world.kernel.faults.collect(() =>
-      sharedMemory(world.kernel.session, world.namespaceObject),
-    );
+    const { value, faults } = world.kernel.faults.collect(() => sharedMemory(world.kernel, world.namespaceObject));
     assert.deepEqual([value[0]?.bytes, value[0]?.resident, faults.length], [4096, null, 1]);
   });
 
@@ -110,11 +108,8 @@ describe('System V IPC', () => {
     ]);
     world.kernel.space.exclude(queues[0]!.address);
     const { value, faults } = world.kernel.faults.collect(() => ({
-      semaphores: semaphoreArrays(world.kernel.session, world.namespaceObject).map(({ semaphores }) => semaphores),
-      queues: messageQueues(world.kernel.session, world.namespaceObject).map(({ bytes, messages }) => [
-        bytes,
-        messages,
-      ]),
+      semaphores: semaphoreArrays(world.kernel, world.namespaceObject).map(({ semaphores }) => semaphores),
+      queues: messageQueues(world.kernel, world.namespaceObject).map(({ bytes, messages }) => [bytes, messages]),
     }));
     assert.deepEqual(value, { semaphores: [4], queues: [[300, 3]] });
     assert.equal(faults.length, 1);
@@ -128,7 +123,7 @@ describe('System V IPC', () => {
     kernel.set(proxy, 'ipc_ns', namespace);
     kernel.set(inside, 'nsproxy', proxy);
     linkTasks(kernel, [inside, dead]);
-    const of = (pid: number) => ipcNamespaceOf(kernel.session, kernel.tasks.byPid(pid)!).address;
+    const of = (pid: number) => ipcNamespaceOf(kernel, kernel.tasks.byPid(pid)!).address;
     assert.deepEqual([of(5), of(6)], [namespace.address, world.namespaceObject.address]);
   });
 });

@@ -74,7 +74,7 @@ describe('interrupt lines', () => {
     kernel.set(desc(9).member('kstat_irqs').deref(), 'cnt', 71);
     addAction(kernel, desc(9), text('ahci'));
     addAction(kernel, desc(9), text('acpi'));
-    const [one, nine] = [...interrupts(kernel.session)];
+    const [one, nine] = [...interrupts(kernel)];
     assert.deepEqual([one!.irq, one!.actions, one!.chip, one!.flow, one!.counts], [1, [], null, null, []]);
     assert.equal(nine!.irq, 9);
     assert.deepEqual(
@@ -96,7 +96,7 @@ describe('interrupt lines', () => {
     kernel.set(desc(2), 'irq_common_data.effective_affinity', lost);
     const looping = addAction(kernel, desc(3), text('loop'));
     kernel.set(looping, 'next', looping);
-    const { value, faults } = kernel.faults.collect(() => [...interrupts(kernel.session)]);
+    const { value, faults } = kernel.faults.collect(() => [...interrupts(kernel)]);
     assert.deepEqual(
       value.map(({ irq, actions, effective }) => [irq, actions.map(({ name }) => name), effective]),
       [
@@ -114,7 +114,7 @@ describe('interrupt lines', () => {
     const { kernel } = machine();
     kernel.define('nr_irqs', kernel.reserve(4), 4, kernel.type('int'));
     kernel.space.write(kernel.address('nr_irqs'), Buffer.from([0xff, 0xff, 0xff, 0x7f]));
-    assert.throws(() => irqLimit(kernel.session), /out of range/);
+    assert.throws(() => irqLimit(kernel), /out of range/);
   });
 });
 
@@ -126,10 +126,10 @@ describe('softirqs', () => {
       'softirq_vec',
     );
     kernel.set(vector.index(1), 'action', 0x1000);
-    assert.deepEqual(softirqs(kernel.session), [{ number: 1, action: 0x1000n }]);
-    assert.equal(pendingSoftirqs(kernel.session, 0), null);
+    assert.deepEqual(softirqs(kernel), [{ number: 1, action: 0x1000n }]);
+    assert.equal(pendingSoftirqs(kernel, 0), null);
     kernel.set(kernel.allocate('struct pcpu_hot', 'pcpu_hot'), 'softirq_pending', 0x202);
-    assert.equal(pendingSoftirqs(kernel.session, 0), 0x202);
+    assert.equal(pendingSoftirqs(kernel, 0), 0x202);
 
     kernel.allocate('struct tasklet_head', 'tasklet_vec');
     const high = kernel.allocate('struct tasklet_head', 'tasklet_hi_vec');
@@ -137,7 +137,7 @@ describe('softirqs', () => {
     kernel.set(high, 'head', tasklet);
     kernel.set(tasklet, 'func', 0x2000);
     kernel.set(tasklet, 'next', tasklet);
-    const { value, faults } = kernel.faults.collect(() => pendingTasklets(kernel.session, 1));
+    const { value, faults } = kernel.faults.collect(() => pendingTasklets(kernel, 1));
     assert.deepEqual(value, [{ cpu: 1, high: true, address: tasklet.address, function: 0x2000n }]);
     assert.match(faults[0]!.message, /loop back/);
   });
@@ -151,5 +151,5 @@ test('interrupt gates: the address that a gate holds in three pieces', () => {
   gate.writeUInt16LE(0xa120, 6);
   gate.writeUInt32LE(0xffffffff, 8);
   kernel.space.write(kernel.address('idt_table') + 14n * 16n, gate);
-  assert.equal(interruptGates(kernel.session)[14]!.handler, 0xffff_ffff_a120_1ab0n);
+  assert.equal(interruptGates(kernel)[14]!.handler, 0xffff_ffff_a120_1ab0n);
 });

@@ -64,7 +64,7 @@ describe('swap areas', () => {
       { flags: 1, pages: 7, used: 7n },
     );
     assert.deepEqual(
-      swapAreas(kernel.session).map(({ type, pages, used, priority, isDevice, isWritable }) => [
+      swapAreas(kernel).map(({ type, pages, used, priority, isDevice, isWritable }) => [
         type,
         pages,
         used,
@@ -82,15 +82,15 @@ describe('swap areas', () => {
     for (const bit of [0n, 1n << 30n, 1n << 62n]) {
       const kernel = machine(atomicSwap);
       swap(kernel, { flags: 3, pages: 500, used: 500n | bit });
-      assert.equal(swapAreas(kernel.session)[0]?.used, 500);
+      assert.equal(swapAreas(kernel)[0]?.used, 500);
     }
   });
   test('a kernel without swap has none; a table that is missing is a fault', () => {
-    assert.deepEqual(swapAreas(machine().session), []);
+    assert.deepEqual(swapAreas(machine()), []);
     const kernel = machine();
     swap(kernel, { flags: 3, pages: 5, used: 1n });
     kernel.space.exclude(kernel.address('swap_info'));
-    const { value, faults } = kernel.faults.collect(() => swapAreas(kernel.session));
+    const { value, faults } = kernel.faults.collect(() => swapAreas(kernel));
     assert.deepEqual(value, []);
     assert.equal(faults.length, 1);
   });
@@ -108,7 +108,7 @@ describe('totals of memory', () => {
     kernel.link(superblock.member('s_inodes').address, inode.member('i_sb_list').address);
     kernel.define('blockdev_superblock', kernel.reserve(8));
     kernel.space.words(kernel.address('blockdev_superblock'), superblock.address);
-    assert.deepEqual(memoryInfo(kernel.session), {
+    assert.deepEqual(memoryInfo(kernel), {
       total: 1000,
       free: 300,
       buffers: 5,
@@ -125,21 +125,21 @@ describe('totals of memory', () => {
   test('overcommit_kbytes takes the place of the ratio', () => {
     const kernel = machine();
     kernel.space.words(kernel.address('sysctl_overcommit_kbytes'), 400n);
-    assert.equal(memoryInfo(kernel.session).commitLimit, 100);
+    assert.equal(memoryInfo(kernel).commitLimit, 100);
   });
   test('what cannot be read is null, not zero', () => {
     const kernel = machine();
     for (const name of ['_totalram_pages', 'vm_zone_stat', 'vm_node_stat', 'vm_committed_as']) {
       kernel.space.exclude(kernel.address(name));
     }
-    const { value, faults } = kernel.faults.collect(() => memoryInfo(kernel.session));
+    const { value, faults } = kernel.faults.collect(() => memoryInfo(kernel));
     const { total, free, cached, slab, committed, commitLimit } = value;
     assert.deepEqual([total, free, cached, slab, committed, commitLimit], [null, null, null, null, null, null]);
     assert.ok(faults.length >= 4);
   });
   test('huge pages count in ordinary ones; a kernel without them has no total', () => {
     const kernel = machine();
-    assert.equal(hugePagesTotal(kernel.session), null);
+    assert.equal(hugePagesTotal(kernel), null);
     kernel.space.words(kernel.allocate('int', 'hugetlb_max_hstate').address, 2n);
     const size = kernel.allocate('struct hstate').size;
     const states = kernel.reserve(size * 2);
@@ -149,8 +149,8 @@ describe('totals of memory', () => {
     kernel.set(state, 'nr_huge_pages', 3);
     kernel.set(state, 'free_huge_pages', 2);
     kernel.set(state, 'name', 'hugepages-2048kB');
-    assert.equal(hugePagesTotal(kernel.session), 3 * 512 + 0);
-    assert.equal(hugePagePools(kernel.session)[0]?.name, 'hugepages-2048kB');
-    assert.equal(memoryInfo(kernel.session).hugeFree, 1024);
+    assert.equal(hugePagesTotal(kernel), 3 * 512 + 0);
+    assert.equal(hugePagePools(kernel)[0]?.name, 'hugepages-2048kB');
+    assert.equal(memoryInfo(kernel).hugeFree, 1024);
   });
 });

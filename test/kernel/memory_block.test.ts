@@ -42,7 +42,7 @@ describe('blocks of memory', () => {
   ] as const) {
     test(`in order, their state as ${name}`, () => {
       assert.deepEqual(
-        memoryBlocks(machine(member, states).session).map((b) => [b.name, b.start, b.end, b.node, b.state]),
+        memoryBlocks(machine(member, states)).map((b) => [b.name, b.start, b.end, b.node, b.state]),
         [
           ['memory0', 0, 0x1000_0000, 1, 'ONLINE'],
           ['memory1', 0x1000_0000, 0x2000_0000, 1, 'OFFLINE'],
@@ -57,7 +57,7 @@ describe('blocks of memory', () => {
       virtAddr((kernel.variable('memory_blocks').member('xa_head').pointer() & ~2n) + 8n),
     );
     kernel.space.exclude(first);
-    const { value, faults } = kernel.faults.collect(() => memoryBlocks(kernel.session));
+    const { value, faults } = kernel.faults.collect(() => memoryBlocks(kernel));
     assert.deepEqual(
       value.map((b) => b.name),
       ['memory1'],
@@ -65,6 +65,6 @@ describe('blocks of memory', () => {
     assert.equal(faults.length, 1);
   });
   test('an older kernel has no table of them', () => {
-    assert.deepEqual(memoryBlocks(new SyntheticKernel(types('u64 state'), info).session), []);
+    assert.deepEqual(memoryBlocks(new SyntheticKernel(types('u64 state'), info)), []);
   });
 });

@@ -51,7 +51,7 @@ class World {
   }
 
   read() {
-    const { value, faults } = this.kernel.faults.collect(() => [...vmAreas(this.kernel.session, this.mm)]);
+    const { value, faults } = this.kernel.faults.collect(() => [...vmAreas(this.kernel, this.mm)]);
     return { starts: value.map(({ start }) => Number(start)), faults: faults.length };
   }
 }

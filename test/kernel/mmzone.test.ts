@@ -77,11 +77,11 @@ for (const [name, declarations] of [
   ['zones as they were before 5.0', older],
 ] as const) {
   describe(name, () => {
-    const { session } = machine(declarations);
-    const [node] = memoryNodes(session);
+    const kernel = machine(declarations);
+    const [node] = memoryNodes(kernel);
 
     test('nodes in their array, gaps left out, with the zones of each', () => {
-      assert.equal(memoryNodes(session).length, 1);
+      assert.equal(memoryNodes(kernel).length, 1);
       assert.deepEqual([node?.startPfn, node?.spanned, node?.present], [1, 800, 700]);
       assert.deepEqual(
         node?.zones.map((z) => [z.name, z.startPfn, z.spanned, z.present, z.managed]),
@@ -91,10 +91,10 @@ for (const [name, declarations] of [
         ],
       );
       assert.deepEqual(node?.zones[1]?.watermarks, { min: 10, low: 11, high: 12, boost: 0 });
-      assert.equal(presentPages(session), 700);
+      assert.equal(presentPages(kernel), 700);
     });
     test('counters have the last of their names, and may be below zero', () => {
-      assert.deepEqual(zoneCounters(session, node!.zones[1]!), [
+      assert.deepEqual(zoneCounters(kernel, node!.zones[1]!), [
         { name: 'NR_FREE_PAGES', value: 41 },
         { name: 'NR_ZONE_INACTIVE_ANON', value: 0 },
         { name: 'NR_BOUNCE', value: -3 },
@@ -113,7 +113,7 @@ for (const [name, declarations] of [
     });
     test('pages that CPUs keep', () => {
       assert.deepEqual(
-        cpuPages(session, node!.zones[0]!).map(({ cpu, count, high, lists }) => [cpu, count, high, lists.length]),
+        cpuPages(kernel, node!.zones[0]!).map(({ cpu, count, high, lists }) => [cpu, count, high, lists.length]),
         [
           [0, 3, 7, 3],
           [1, 4, 8, 3],
@@ -121,7 +121,7 @@ for (const [name, declarations] of [
       );
     });
     test('names of lists: a number that two names share has the one that is a list', () => {
-      assert.deepEqual(migrateTypes(session), ['unmovable', 'movable', 'reclaimable', 'highatomic', 'isolate']);
+      assert.deepEqual(migrateTypes(kernel), ['unmovable', 'movable', 'reclaimable', 'highatomic', 'isolate']);
     });
   });
 }
@@ -133,17 +133,17 @@ describe('counters of virtual memory', () => {
     kernel.define('vm_event_states', first, 16, kernel.type('struct vm_event_state'));
     kernel.space.words(first, 5n, 6n);
     kernel.space.words(first + 4096n, 50n, 60n);
-    assert.deepEqual(vmCounters(kernel.session).events, [
+    assert.deepEqual(vmCounters(kernel).events, [
       { name: 'PGPGIN', value: 55 },
       { name: 'PGPGOUT', value: 66 },
     ]);
     kernel.space.exclude(first + 4096n);
-    const { value, faults } = kernel.faults.collect(() => vmCounters(kernel.session));
+    const { value, faults } = kernel.faults.collect(() => vmCounters(kernel));
     assert.deepEqual(value.events[0], { name: 'PGPGIN', value: 5 });
     assert.equal(faults[0]?.what, 'event counters of CPU 1');
   });
   test('a group that the kernel has not is empty', () => {
-    const { zone, node, numa } = vmCounters(machine(current).session);
+    const { zone, node, numa } = vmCounters(machine(current));
     assert.deepEqual([zone, node, numa], [[], [], []]);
   });
 });

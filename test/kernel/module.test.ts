@@ -152,7 +152,7 @@ test("a module's symbols are those of /proc/kallsyms, exported ones with a capit
   kernel.set(exports, 'value_offset', BigInt.asUintN(32, 0xffff_ffff_c000_0010n - exports.address));
   kernel.set(modules[0]!, 'syms', exports);
   kernel.set(modules[0]!, 'num_syms', 1);
-  const [found] = moduleSymbols(kernel.session);
+  const [found] = moduleSymbols(kernel);
   assert.deepEqual(
     found?.symbols.map(({ name, address, module }) => [name, address, module]),
     [
@@ -168,7 +168,7 @@ test('a symbol table of absurd length is refused', () => {
   giveSymbols(kernel, modules[0]!, [['x', 1n, 't']]);
   const table = kernel.object('struct mod_kallsyms', modules[0]!.member('kallsyms').pointer());
   kernel.set(table, 'num_symtab', 0xffff_ffff);
-  const { value, faults } = kernel.faults.collect(() => moduleSymbols(kernel.session)[0]?.symbols);
+  const { value, faults } = kernel.faults.collect(() => moduleSymbols(kernel)[0]?.symbols);
   assert.deepEqual(value, []);
   assert.match(faults[0]!.message, /4294967295 symbols is out of range/);
 });

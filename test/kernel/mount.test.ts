@@ -11,7 +11,7 @@ for (const kept of ['tree', 'list'] as const) {
     const world = () => new FileWorld(new SyntheticKernel(fileTypes(kept).types));
     const read = (files: FileWorld, namespace: KernelObject) => {
       const { kernel } = files;
-      const { value, faults } = kernel.faults.collect(() => [...mountsOf(kernel.session, namespace)]);
+      const { value, faults } = kernel.faults.collect(() => [...mountsOf(kernel, namespace)]);
       return {
         rows: value.map(({ type, device, directory, id }) => `${id} ${type} ${device} ${directory}`),
         faults: faults.length,
@@ -49,5 +49,5 @@ test('the cursor of a reader of /proc/mounts is no mount', () => {
   const files = new FileWorld(new SyntheticKernel(fileTypes('list').types));
   const cursor = files.kernel.allocate('struct mount');
   const namespace = files.namespace([files.root, cursor, files.onTmp]);
-  assert.equal([...mountsOf(files.kernel.session, namespace)].length, 2);
+  assert.equal([...mountsOf(files.kernel, namespace)].length, 2);
 });

@@ -77,7 +77,7 @@ class World {
   }
 
   read() {
-    const { value, faults } = this.kernel.faults.collect(() => networkDevices(this.kernel.session, this.net));
+    const { value, faults } = this.kernel.faults.collect(() => networkDevices(this.kernel, this.net));
     return { rows: value.map(({ name, ipv4, ipv6 }) => [name, ...ipv4, ...ipv6]), faults: faults.length, value };
   }
 }
@@ -123,7 +123,7 @@ describe('network devices', () => {
     const list = world.kernel.allocate('struct list_head', 'net_namespace_list');
     world.kernel.link(list.address, other.member('list').address, world.net.member('list').address);
     assert.deepEqual(
-      networkNamespaces(world.kernel.session).map(({ address }) => address),
+      networkNamespaces(world.kernel).map(({ address }) => address),
       [world.net.address, other.address],
     );
   });
@@ -156,7 +156,7 @@ for (const link of ['hlist', 'pointer'] as const) {
       return { held, made };
     };
     const read = (world: World, held: KernelObject) => {
-      const { value, faults } = world.kernel.faults.collect(() => [...neighbours(world.kernel.session, held)]);
+      const { value, faults } = world.kernel.faults.collect(() => [...neighbours(world.kernel, held)]);
       return { rows: value.map(({ ip, hardware, device }) => `${ip} ${hardware} ${device}`), faults: faults.length };
     };
 

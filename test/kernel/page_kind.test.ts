@@ -9,7 +9,7 @@ import { PageFrames, type PageUse, pageFrames, pageUse } from '../../src/kernel/
 import { MemoryMap, pageShapes, vmemmap } from '../support/memory_map.ts';
 
 function framesOf(map: MemoryMap): PageFrames {
-  const frames = pageFrames(map.kernel.session);
+  const frames = pageFrames(map.kernel);
   assert.ok(frames !== null);
   return frames;
 }

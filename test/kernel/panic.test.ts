@@ -12,7 +12,7 @@ describe('the CPU that panicked', () => {
   const cpu = (change: (dying: DyingKernel) => void): unknown => {
     const dying = DyingKernel.make({ cpus: 2 });
     change(dying);
-    return crashedCpu(dying.session);
+    return crashedCpu(dying);
   };
 
   test('none: panic_cpu is -1', () =>
@@ -45,9 +45,9 @@ describe('the CPU that panicked', () => {
   test('its task; null where that cannot be read', () => {
     const dying = DyingKernel.make();
     dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), ['machine_kexec', 'panic']);
-    assert.equal(crashedTask(dying.session)!.task.pid, 7);
+    assert.equal(crashedTask(dying)!.task.pid, 7);
     dying.lose(7);
-    assert.equal(crashedTask(dying.session), null);
+    assert.equal(crashedTask(dying), null);
   });
 });
 
@@ -61,14 +61,14 @@ describe('CPUs that panic() stopped, and so took offline', () => {
   };
 
   test('ran tasks all the same: what they ran is no sleeper', () => {
-    const { cpus, tasks } = stopped(0b011).session;
+    const { cpus, tasks } = stopped(0b011);
     assert.deepEqual([cpus.online, cpus.running], [[0], [0, 1]]);
     assert.equal(tasks.active(1)?.pid, 9);
     assert.equal(tasks.byPid(9)?.active, true);
   });
 
   test('are not those that were unplugged before', () => {
-    assert.deepEqual(stopped(0b001).session.cpus.running, [0]);
+    assert.deepEqual(stopped(0b001).cpus.running, [0]);
   });
 });
 
@@ -96,8 +96,8 @@ describe('a kernel without BTF', () => {
       [0, 1, 3],
       [0, 1, 3],
     ];
-    assert.deepEqual(readCpus(kernel.session), { possible: four, present: four, online, running });
-    assert.deepEqual(crashedCpu(kernel.session), { cpu: 3, source: 'panic_cpu' });
+    assert.deepEqual(readCpus(kernel), { possible: four, present: four, online, running });
+    assert.deepEqual(crashedCpu(kernel), { cpu: 3, source: 'panic_cpu' });
   });
 
   test('whose CPU masks are missing has a CPU for each note of registers', () => {
@@ -109,7 +109,7 @@ describe('a kernel without BTF', () => {
       throw new NotFoundError('symbol', 'any');
     };
     const three = [0, 1, 2];
-    assert.deepEqual(readCpus(kernel.session), { possible: three, present: three, online: three, running: three });
+    assert.deepEqual(readCpus(kernel), { possible: three, present: three, online: three, running: three });
   });
 });
 
@@ -129,28 +129,28 @@ describe("a CPU's saved registers", () => {
   };
 
   test('notes of all CPUs stand in their order, whatever pids they tell', () => {
-    const { session } = world(0, 0, 0);
+    const kernel = world(0, 0, 0);
     assert.deepEqual(
-      [0, 1, 2].map((cpu) => cpuNote(session, cpu)?.index),
+      [0, 1, 2].map((cpu) => cpuNote(kernel, cpu)?.index),
       [0, 1, 2],
     );
   });
 
   test('where a CPU saved none, the others are told by their tasks, and it has none', () => {
-    const { session } = world(20, 22);
+    const kernel = world(20, 22);
     assert.deepEqual(
-      [0, 1, 2].map((cpu) => cpuNote(session, cpu)?.index),
+      [0, 1, 2].map((cpu) => cpuNote(kernel, cpu)?.index),
       [0, undefined, 1],
     );
   });
 
-  test('a CPU that there is not', () => assert.equal(cpuNote(world(0, 0, 0).session, 9), null));
+  test('a CPU that there is not', () => assert.equal(cpuNote(world(0, 0, 0), 9), null));
 });
 
 test('taints: letters in the order of their bits, and bits that no letter is known for', () => {
   const dying = DyingKernel.make();
   dying.space.words(dying.allocate('unsigned long', 'tainted_mask').address, (1n << 12n) | (1n << 7n) | (1n << 40n));
-  const { flags } = taints(dying.session);
+  const { flags } = taints(dying);
   assert.deepEqual(
     flags.map(({ letter }) => letter),
     ['D', 'O', '?'],

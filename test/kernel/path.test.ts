@@ -14,7 +14,7 @@ class World extends FileWorld {
   name(mount: KernelObject | null, dentry: KernelObject) {
     const { kernel } = this;
     const vfsmount = mount?.member('mnt').address ?? (0n as never);
-    const { value, faults } = kernel.faults.collect(() => pathNames(kernel.session).of(vfsmount, dentry.address));
+    const { value, faults } = kernel.faults.collect(() => pathNames(kernel).of(vfsmount, dentry.address));
     return { ...value, faults: faults.length };
   }
 }

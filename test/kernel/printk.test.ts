@@ -28,7 +28,7 @@ function kernelWithLog(
 }
 
 function read(kernel: SyntheticKernel): { records: LogRecord[]; texts: string[]; problems: string[] } {
-  const { value, faults } = kernel.faults.collect(() => readLog(kernel.session));
+  const { value, faults } = kernel.faults.collect(() => readLog(kernel));
   return { records: value, texts: value.map(({ text }) => text), problems: faults.map(({ message }) => message) };
 }
 

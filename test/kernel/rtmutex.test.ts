@@ -39,8 +39,8 @@ function block(kernel: DyingKernel, pid: number, lock: KernelObject, prio = 120)
 
 const waitOf = (kernel: DyingKernel, pid: number, ...functions: readonly string[]): LockWait =>
   lockWait(
-    kernel.session,
-    kernel.session.tasks.byPid(pid)!,
+    kernel,
+    kernel.tasks.byPid(pid)!,
     functions.map((name) => ({ place: { symbol: { name } } }) as Frame),
   )!;
 

@@ -72,7 +72,7 @@ function short(entries: readonly QueueEntry[]): string {
 describe('run queue', () => {
   test('an idle CPU has nothing queued', () => {
     const { kernel, rq } = machine();
-    const { value, faults } = kernel.faults.collect(() => readRunqueue(kernel.session, 0));
+    const { value, faults } = kernel.faults.collect(() => readRunqueue(kernel, 0));
     assert.deepEqual(
       [value.fair, value.realtime, value.deadline, value.extensible, value.stopper],
       [[], [], [], [], null],
@@ -91,7 +91,7 @@ describe('run queue', () => {
     kernel.set(rq, 'cfs.tasks_timeline.rb_root.rb_node', top.member('se.run_node'));
     kernel.set(top, 'se.run_node.rb_right', low.member('se.run_node'));
     kernel.set(low, 'se.sched_delayed', 1);
-    assert.equal(short(readRunqueue(kernel.session, 0).fair), 'p120* p121 p139d');
+    assert.equal(short(readRunqueue(kernel, 0).fair), 'p120* p121 p139d');
   });
 
   test('groups stand with what is queued in them, by name; a throttled one is marked', () => {
@@ -109,14 +109,14 @@ describe('run queue', () => {
     kernel.set(queue, 'tasks_timeline.rb_root.rb_node', task(125).member('se.run_node'));
     kernel.set(entity, 'my_q', queue);
     kernel.set(rq, 'cfs.tasks_timeline.rb_root.rb_node', entity.member('run_node'));
-    const { fair } = readRunqueue(kernel.session, 0);
+    const { fair } = readRunqueue(kernel, 0);
     assert.equal(short(fair), 'batch.slice!(p125)');
     assert.equal([...queuedTasks(fair)].length, 1);
 
     const auto = kernel.allocate('struct autogroup');
     kernel.set(auto, 'id', 7);
     kernel.set(group, 'autogroup', auto);
-    assert.equal(short(readRunqueue(kernel.session, 0).fair), 'autogroup-7!(p125)');
+    assert.equal(short(readRunqueue(kernel, 0).fair), 'autogroup-7!(p125)');
   });
 
   test('a group that is queued in itself is not followed for ever', () => {
@@ -124,7 +124,7 @@ describe('run queue', () => {
     const entity = kernel.allocate('struct sched_entity');
     kernel.set(entity, 'my_q', rq.member('cfs'));
     kernel.set(rq, 'cfs.tasks_timeline.rb_root.rb_node', entity.member('run_node'));
-    const { value, faults } = kernel.faults.collect(() => readRunqueue(kernel.session, 0));
+    const { value, faults } = kernel.faults.collect(() => readRunqueue(kernel, 0));
     assert.equal(short(value.fair), 'null()');
     assert.ok(faults.some(({ message }) => message.includes('loop back')));
   });
@@ -139,7 +139,7 @@ describe('run queue', () => {
     const heads = rq.member('rt.active.queue');
     kernel.link(heads.index(50).address, task(50).member('rt.run_list').address, entity.address);
     kernel.link(heads.index(3).address, task(3).member('rt.run_list').address);
-    assert.equal(short(readRunqueue(kernel.session, 0).realtime), 'p3 p50 null(p98)');
+    assert.equal(short(readRunqueue(kernel, 0).realtime), 'p3 p50 null(p98)');
   });
 
   test('deadline tasks without the servers of other classes, sched_ext tasks, and a stopper that waits', () => {
@@ -150,7 +150,7 @@ describe('run queue', () => {
     kernel.set(rq, 'dl.root.rb_root.rb_node', server.member('rb_node'));
     kernel.link(rq.member('scx.runnable_list').address, ext.member('scx.runnable_node').address);
     kernel.set(rq.member('stop').deref(), 'on_rq', 1);
-    const read = readRunqueue(kernel.session, 0);
+    const read = readRunqueue(kernel, 0);
     assert.equal(short(read.deadline), 'p-1');
     assert.equal(short(read.extensible!), 'p120');
     assert.equal(read.stopper!.address, rq.member('stop').pointer());
@@ -160,7 +160,7 @@ describe('run queue', () => {
     const { kernel, rq, task } = machine();
     kernel.set(rq, 'cfs.tasks_timeline.rb_root.rb_node', virtAddr(0xdead_0000n));
     kernel.link(rq.member('rt.active.queue').index(3).address, task(3).member('rt.run_list').address);
-    const { value, faults } = kernel.faults.collect(() => readRunqueue(kernel.session, 0));
+    const { value, faults } = kernel.faults.collect(() => readRunqueue(kernel, 0));
     assert.equal(short(value.fair), '');
     assert.equal(short(value.realtime), 'p3');
     assert.ok(faults.some(({ code }) => code === 'memory-fault'));

@@ -172,7 +172,7 @@ test('the parent is the process, not the thread, that made a task; nobody made t
 });
 
 const memoryOf = (kernel: SyntheticKernel, task: KernelObject) =>
-  taskMemory(kernel.session, tasksOf(kernel).tasks.byAddress(task.address)!);
+  taskMemory(kernel, tasksOf(kernel).tasks.byAddress(task.address)!);
 
 test('resident memory is what all CPUs counted together (6.2 and later)', () => {
   const kernel = machine({ cpus: 2 });

@@ -76,7 +76,7 @@ class World {
   }
 
   read() {
-    const { value, faults } = this.kernel.faults.collect(() => readTmpfs(this.kernel.session));
+    const { value, faults } = this.kernel.faults.collect(() => readTmpfs(this.kernel));
     return { uses: value.map(({ mountedOn, usedPages, maxPages }) => [mountedOn, usedPages, maxPages]), faults };
   }
 }

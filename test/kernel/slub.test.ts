@@ -14,9 +14,9 @@ const hardened = () => new SlabWriter(slubTypes(true));
 
 /** The states of a slab's objects, a letter each. */
 function states(writer: SlabWriter, slab: { address: bigint }): string {
-  const { session } = writer.kernel;
-  const cache = slabCaches(session)[0]!;
-  return slabObjects(session, cache, slub(session).slab(virtAddr(slab.address)))
+  const { kernel } = writer;
+  const cache = slabCaches(kernel)[0]!;
+  return slabObjects(kernel, cache, slub(kernel).slab(virtAddr(slab.address)))
     .map(({ state, cpu }) =>
       state === 'cpu' ? String(cpu) : { allocated: 'A', free: 'f', sheaf: 's', rcu: 'r', unknown: '?' }[state],
     )
@@ -29,8 +29,8 @@ describe('broken slabs', () => {
     const cache = writer.cache({ name: 'dentry', size: 64 });
     const slab = writer.slab(cache, { objects: 4, free: [2, 0] });
     writer.writeNext(cache, slab, 0, writer.objectAddress(cache, slab, 2));
-    const { session } = writer.kernel;
-    const list = slub(session).freeList(slabCaches(session)[0]!, slub(session).slab(slab.address));
+    const { kernel } = writer;
+    const list = slub(kernel).freeList(slabCaches(kernel)[0]!, slub(kernel).slab(slab.address));
     assert.deepEqual(list.objects, [2, 0]);
     assert.match(list.problem?.message ?? '', /loops back to object 2/);
   });
@@ -45,9 +45,9 @@ describe('broken slabs', () => {
     const writer = hardened();
     const cache = writer.cache({ name: 'dentry', size: 64 });
     const slab = writer.slab(cache, { objects: 4, free: [1] });
-    const { session } = writer.kernel;
+    const { kernel } = writer;
     for (const first of [slab.memory - 64n, slab.memory + 1n, slab.memory + 256n]) {
-      const list = slub(session).freeList(slabCaches(session)[0]!, slub(session).slab(slab.address), virtAddr(first));
+      const list = slub(kernel).freeList(slabCaches(kernel)[0]!, slub(kernel).slab(slab.address), virtAddr(first));
       assert.ok(list.problem instanceof FormatError);
       assert.deepEqual(list.objects, []);
     }
@@ -60,8 +60,8 @@ describe('broken slabs', () => {
     for (const slab of [some, all]) writer.kernel.space.exclude(slab.memory);
     assert.equal(states(writer, some), '??f?');
     assert.equal(states(writer, all), 'fff');
-    const { session } = writer.kernel;
-    const list = slub(session).freeList(slabCaches(session)[0]!, slub(session).slab(some.address));
+    const { kernel } = writer;
+    const list = slub(kernel).freeList(slabCaches(kernel)[0]!, slub(kernel).slab(some.address));
     assert.ok(list.problem instanceof MemoryFault && list.problem.reason === 'excluded');
   });
   test('slabs of a CPU that are chained in a circle end with a fault', () => {
@@ -70,8 +70,8 @@ describe('broken slabs', () => {
     const slab = writer.slab(cache, { objects: 4, free: [1] });
     writer.cpuPartial(cache, 0, slab);
     writer.kernel.set(slab.object, 'next', slab.address);
-    const { session, faults } = writer.kernel;
-    const { value, faults: told } = faults.collect(() => cacheUse(session, slabCaches(session)[0]!));
+    const { kernel } = writer;
+    const { value, faults: told } = kernel.faults.collect(() => cacheUse(kernel, slabCaches(kernel)[0]!));
     assert.equal(value.inSlabs, 1);
     assert.match(told[0]?.message ?? '', /loop back/);
   });
@@ -80,14 +80,14 @@ describe('broken slabs', () => {
     const cache = writer.cache({ name: 'dentry', size: 64 });
     writer.slab(cache, { objects: 4, free: [1] });
     writer.kernel.space.exclude(cache.member('name').pointer());
-    const { session } = writer.kernel;
-    const [found] = slabCaches(session);
+    const { kernel } = writer;
+    const [found] = slabCaches(kernel);
     assert.deepEqual([found?.name, found?.objects], [null, 4]);
   });
   test('a struct that belongs to no page is no slab', () => {
-    const { session } = hardened().kernel;
-    const at = session.space.linearAddress(0x1000 as never)!;
-    assert.throws(() => slub(session).slab(at), FormatError);
+    const { kernel } = hardened();
+    const at = kernel.space.linearAddress(0x1000 as never)!;
+    assert.throws(() => slub(kernel).slab(at), FormatError);
   });
 });
 
@@ -111,10 +111,10 @@ describe('who has an object', () => {
       assert.equal(states(writer, active), 'fAA1A1');
       assert.equal(states(writer, kept), 'AAfA');
       assert.equal(states(writer, full), 'AAA');
-      const { session } = writer.kernel;
-      const [found] = slabCaches(session);
+      const { kernel } = writer;
+      const [found] = slabCaches(kernel);
       assert.deepEqual([found?.slabs, found?.objects], [5, 20]);
-      assert.deepEqual(cacheUse(session, found!), { allocated: 12, inSlabs: 6, onCpus: 2, inSheaves: 0 });
+      assert.deepEqual(cacheUse(kernel, found!), { allocated: 12, inSlabs: 6, onCpus: 2, inSheaves: 0 });
     });
   }
   test('objects in sheaves of CPUs and of a node are free, though their slabs count them as used', () => {
@@ -127,8 +127,8 @@ describe('who has an object', () => {
     writer.sheaf(cache, 1, 'rcu_free', [at(3)]);
     writer.barn(cache, [at(5), at(2)], []);
     assert.equal(states(writer, slab), 'sAsrAsAf');
-    const { session } = writer.kernel;
-    assert.deepEqual(cacheUse(session, slabCaches(session)[0]!), {
+    const { kernel } = writer;
+    assert.deepEqual(cacheUse(kernel, slabCaches(kernel)[0]!), {
       allocated: 3,
       inSlabs: 1,
       onCpus: 0,
@@ -147,8 +147,8 @@ describe('who has an object', () => {
           const writer = new SlabWriter(slubTypes(true), { swapped });
           const cache = writer.cache({ name: 'x', size, freePointer: 8 });
           const slab = writer.slab(cache, { objects, free });
-          const { session } = writer.kernel;
-          const list = slub(session).freeList(slabCaches(session)[0]!, slub(session).slab(slab.address));
+          const { kernel } = writer;
+          const list = slub(kernel).freeList(slabCaches(kernel)[0]!, slub(kernel).slab(slab.address));
           assert.deepEqual(list, { objects: free, problem: null });
         },
       ),
@@ -161,7 +161,7 @@ describe('the object at an address', () => {
   const writer = hardened();
   const cache = writer.cache({ name: 'filp', size: 128, redLeft: 32 });
   const slab = writer.slab(cache, { objects: 3, free: [2] });
-  const at = (offset: number) => slabObjectAt(writer.kernel.session, virtAddr(slab.memory + BigInt(offset)));
+  const at = (offset: number) => slabObjectAt(writer.kernel, virtAddr(slab.memory + BigInt(offset)));
 
   test('with its neighbours, and how far into it the address is', () => {
     const place = at(128 + 32 + 5);
@@ -180,7 +180,7 @@ describe('the object at an address', () => {
   });
   test('the rest of a slab that has no room for another object is in none', () => assert.equal(at(3 * 128), null));
   test('memory of no slab is in none', () => {
-    assert.equal(slabObjectAt(writer.kernel.session, cache.address), null);
-    assert.equal(slabObjectAt(writer.kernel.session, virtAddr(0x40_0000n)), null);
+    assert.equal(slabObjectAt(writer.kernel, cache.address), null);
+    assert.equal(slabObjectAt(writer.kernel, virtAddr(0x40_0000n)), null);
   });
 });

@@ -74,7 +74,7 @@ class World {
   }
 
   read(kind: SocketKind) {
-    const { value, faults } = this.kernel.faults.collect(() => [...socketsOf(this.kernel.session, this.net, kind)]);
+    const { value, faults } = this.kernel.faults.collect(() => [...socketsOf(this.kernel, this.net, kind)]);
     return { socks: value, faults: faults.length };
   }
 }

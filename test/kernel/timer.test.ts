@@ -43,7 +43,7 @@ describe('timer wheel', () => {
       addTimer(kernel, base(1), bucket, expires);
     const running = addTimer(kernel, base(0), 0, 5);
     kernel.set(base(0), 'running_timer', running);
-    const [std, def] = timerBases(kernel.session, 0);
+    const [std, def] = timerBases(kernel, 0);
     assert.deepEqual([std!.name, def!.name], ['BASE_STD', 'BASE_DEF']);
     assert.equal(std!.running, running.address);
     assert.equal(def!.running, null);
@@ -55,7 +55,7 @@ describe('timer wheel', () => {
   });
 
   test('bases are named by how many a CPU has', () => {
-    const names = (count: number): string[] => timerBases(wheel(count).kernel.session, 0).map(({ name }) => name);
+    const names = (count: number): string[] => timerBases(wheel(count).kernel, 0).map(({ name }) => name);
     assert.deepEqual(names(1), ['BASE_STD']);
     assert.deepEqual(names(3), ['BASE_LOCAL', 'BASE_GLOBAL', 'BASE_DEF']);
   });
@@ -66,7 +66,7 @@ describe('timer wheel', () => {
     kernel.set(looping, 'entry.next', looping.member('entry'));
     kernel.space.exclude(addTimer(kernel, base(0), 1, 20).address);
     addTimer(kernel, base(0), 2, 30);
-    const { value, faults } = kernel.faults.collect(() => timerBases(kernel.session, 0));
+    const { value, faults } = kernel.faults.collect(() => timerBases(kernel, 0));
     assert.deepEqual(
       value[0]!.timers.map(({ expires }) => expires),
       [10n, 30n],
@@ -120,7 +120,7 @@ describe('high-resolution timers', () => {
       }
       kernel.set(clock, 'active.rb_root.rb_root.rb_node', second!.address);
       kernel.set(kernel.object('struct rb_node', second!.address), 'rb_left', first!.address);
-      const { clocks } = hrtimerBase(kernel.session, 0);
+      const { clocks } = hrtimerBase(kernel, 0);
       assert.deepEqual(clocks[0]!.timers, []);
       assert.equal(clocks[1]!.getTime, 'ktime_get_boottime');
       assert.equal(clocks[1]!.offset, 3n);

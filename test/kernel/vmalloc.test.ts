@@ -58,18 +58,18 @@ for (const nodes of [0, 2]) {
     test('by address, each with what it was made for', () => {
       const { kernel } = machine(nodes, ...areas);
       assert.deepEqual(
-        vmallocAreas(kernel.session).map(({ start, end, vm }) => [start, end, vm?.pages ?? null]),
+        vmallocAreas(kernel).map(({ start, end, vm }) => [start, end, vm?.pages ?? null]),
         [
           [0x1000n, 0x4000n, 4],
           [0x4000n, 0x6000n, 4],
           [0x9000n, 0xb000n, null],
         ],
       );
-      assert.deepEqual(vmallocKinds(vmallocAreas(kernel.session)[0]!.vm!), ['vmalloc']);
+      assert.deepEqual(vmallocKinds(vmallocAreas(kernel)[0]!.vm!), ['vmalloc']);
     });
     test('an address is in the area that covers it, or in none', () => {
-      const { session } = machine(nodes, ...areas).kernel;
-      const at = (address: bigint) => vmallocAreaAt(session, virtAddr(address))?.start ?? null;
+      const { kernel } = machine(nodes, ...areas);
+      const at = (address: bigint) => vmallocAreaAt(kernel, virtAddr(address))?.start ?? null;
       assert.deepEqual([0xfffn, 0x1000n, 0x3fffn, 0x4000n, 0x5fffn, 0x6000n, 0x9001n, 0xb000n].map(at), [
         null,
         0x1000n,
@@ -84,7 +84,7 @@ for (const nodes of [0, 2]) {
     test('an area that is missing costs itself and those behind it, with a fault', () => {
       const { kernel, made } = machine(nodes, ...areas);
       kernel.space.exclude(made[0]!.address);
-      const { value, faults } = kernel.faults.collect(() => vmallocAreas(kernel.session));
+      const { value, faults } = kernel.faults.collect(() => vmallocAreas(kernel));
       assert.ok(value.every(({ start }) => start !== 0x9000n));
       assert.ok(faults.length > 0);
     });

@@ -57,14 +57,14 @@ for (const [name, shape] of Object.entries(shapes)) {
     test('nobody', () => {
       const { kernel, head, link } = world();
       link();
-      assert.deepEqual([...waiters(kernel.session, head)], []);
+      assert.deepEqual([...waiters(kernel, head)], []);
     });
 
     test('the tasks that wait, in order, and an entry of no task', () => {
       const { kernel, task, head, entry, link } = world();
       link(entry(task), entry(0x1234));
       assert.deepEqual(
-        [...waiters(kernel.session, head)].map((waiter) => waiter.task),
+        [...waiters(kernel, head)].map((waiter) => waiter.task),
         [task.address, 0n],
       );
     });
@@ -76,7 +76,7 @@ for (const [name, shape] of Object.entries(shapes)) {
       kernel.space.exclude(second.address);
       const found: bigint[] = [];
       assert.throws(() => {
-        for (const waiter of waiters(kernel.session, head)) found.push(waiter.task);
+        for (const waiter of waiters(kernel, head)) found.push(waiter.task);
       }, /excluded/);
       assert.deepEqual(found, [task.address]);
     });
@@ -85,5 +85,5 @@ for (const [name, shape] of Object.entries(shapes)) {
 
 test('what is no wait queue is told', () => {
   const kernel = machine({});
-  assert.throws(() => [...waiters(kernel.session, kernel.allocate('struct rlimit'))], /no wait queue/);
+  assert.throws(() => [...waiters(kernel, kernel.allocate('struct rlimit'))], /no wait queue/);
 });

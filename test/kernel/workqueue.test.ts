@@ -71,7 +71,7 @@ const functions = (works: readonly WorkItem[]): string[] =>
 describe('workqueues', () => {
   test('an idle machine', () => {
     const { kernel, pool } = machine();
-    const { queues, pools } = workqueues(kernel.session);
+    const { queues, pools } = workqueues(kernel);
     assert.deepEqual(
       queues.map(({ name, active, inactive, rescuer }) => [name, active, inactive, rescuer]),
       [['events', 3, [], null]],
@@ -93,7 +93,7 @@ describe('workqueues', () => {
     kernel.link(pool.member('worklist').address, later!.member('entry').address);
     kernel.link(pwq.member('inactive_works').address, much!.member('entry').address);
     kernel.set(later!, 'data.counter', 0x1234_0000); // of no pool: what was never queued
-    const { queues, pools } = workqueues(kernel.session);
+    const { queues, pools } = workqueues(kernel);
     const [busy] = pools[0]!.workers;
     assert.deepEqual(functions([busy!.current!]), ['events:100']);
     assert.equal(busy!.since, 50n);
@@ -109,7 +109,7 @@ describe('workqueues', () => {
     kernel.set(queue, 'rescuer', rescuer);
     kernel.set(pool, 'cpu', -1);
     kernel.set(pool, 'flags', 1);
-    const all = workqueues(kernel.session);
+    const all = workqueues(kernel);
     assert.deepEqual([all.pools[0]!.cpu, all.pools[0]!.bottomHalf], [null, true]);
     assert.equal(all.queues[0]!.rescuer!.rescuerOf, 'events');
     assert.equal(allWorkers(all).length, 2);
@@ -122,7 +122,7 @@ describe('workqueues', () => {
     kernel.set(second!, 'entry.next', first!.member('entry'));
     kernel.set(worker, 'scheduled.next', 0xdead_0000);
     kernel.set(pwq, 'inactive_works.next', 0);
-    const { value, faults } = kernel.faults.collect(() => workqueues(kernel.session));
+    const { value, faults } = kernel.faults.collect(() => workqueues(kernel));
     assert.deepEqual(functions(value.pools[0]!.pending), ['events:100', 'events:200']);
     assert.equal(faults.filter(({ what }) => what === 'list of works').length, 3);
   });

@@ -3,7 +3,7 @@
 //
 //   const map = new MemoryMap(pageShapes['6.12']);
 //   map.freeBlock(32, 3).slab(64, 2).page(80, 'anonymous');
-//   pageFrames(map.kernel.session)
+//   pageFrames(map.kernel)
 import { virtAddr } from '../../src/base/address.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';

@@ -67,11 +67,6 @@ export class SyntheticKernel extends Kernel {
     this.variableTypes = variables;
   }
 
-  /** Itself, as what walkers take. */
-  get session(): Kernel {
-    return this;
-  }
-
   /** Zeroed memory for a type, on pages of its own. @param symbol makes it a variable of that name, too */
   allocate(type: Type | string, symbol?: string): KernelObject {
     const resolved = typeof type === 'string' ? this.type(type) : type;

@@ -28,7 +28,7 @@ const trace = (...frames: readonly string[]): string =>
     .join('');
 
 const disagreements = (...frames: readonly string[]): string[] =>
-  frameDisagreements(kernel().session, findIncidents(trace(...frames))[0]!);
+  frameDisagreements(kernel(), findIncidents(trace(...frames))[0]!);
 
 describe('frames of the log', () => {
   test('that this kernel can have printed: nothing is said', () => {
@@ -58,18 +58,18 @@ test('init text is overwritten after boot: what stands there now says nothing ag
   const start = dying.at('start_kernel');
   dying.space.write(start, new Uint8Array(256));
   const [incident] = findIncidents(trace('vfs_write+0x50/0x100', 'start_kernel+0x60/0x100'));
-  assert.equal(frameDisagreements(dying.session, incident!).length, 1);
+  assert.equal(frameDisagreements(dying, incident!).length, 1);
   dying.define('_sinittext', start, 0);
   dying.define('_einittext', start + 0x100n, 0);
-  assert.deepEqual(frameDisagreements(dying.session, incident!), []);
+  assert.deepEqual(frameDisagreements(dying, incident!), []);
 });
 
 describe('calls that do not return', () => {
   test('at the very end of a function are named by the next one: its name is put right', () => {
-    const { session } = kernel();
+    const dead = kernel();
     // make_task_dead follows do_exit: `do_exit` called at its end
     const [incident] = findIncidents(trace('vfs_write+0x50/0x100', 'make_task_dead+0x0/0x100'));
-    const symbols = withNoReturnCalls(session, incident!).traces.flatMap(({ frames }) =>
+    const symbols = withNoReturnCalls(dead, incident!).traces.flatMap(({ frames }) =>
       frames.map((f) => `${f.symbol}+${f.offset}`),
     );
     assert.deepEqual(symbols, ['vfs_write+80', 'do_exit+256']);
@@ -77,6 +77,6 @@ describe('calls that do not return', () => {
 
   test('an incident without any is left as it is', () => {
     const [incident] = findIncidents(trace('vfs_write+0x50/0x100', 'unknown+0x0/0x10'));
-    assert.equal(withNoReturnCalls(kernel().session, incident!), incident);
+    assert.equal(withNoReturnCalls(kernel(), incident!), incident);
   });
 });

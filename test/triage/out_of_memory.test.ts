@@ -229,8 +229,8 @@ describe('out of memory', () => {
 
 describe('counters of memory', () => {
   test('by the names that this kernel has; those that only end an enumeration are none', () => {
-    const { session } = starved({ total: 1000, free: 12, node: { shmem: 5 } });
-    const stat = readVmStat(session);
+    const kernel = starved({ total: 1000, free: 12, node: { shmem: 5 } });
+    const stat = readVmStat(kernel);
     assert.deepEqual(
       [stat.get('NR_FREE_PAGES'), stat.get('NR_SHMEM'), stat.has('NR_VM_ZONE_STAT_ITEMS')],
       [12, 5, false],
@@ -238,7 +238,7 @@ describe('counters of memory', () => {
   });
 
   test('a kind that this kernel does not count is not 0', () => {
-    const use = memoryUse(starved({ total: 1000 }).session);
+    const use = memoryUse(starved({ total: 1000 }));
     assert.deepEqual([use.vmalloc, use.hugePages, use.shmem], [null, null, 0]);
   });
 });
