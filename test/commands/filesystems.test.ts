@@ -46,7 +46,7 @@ class World extends FileWorld {
     const socket = this.namedBy(this.dentry('TCPv6', null, modes.socket), 'sockfs_dname');
     this.open(this.tail, { 0: this.file(this.onTmp, this.data), 3: this.file(inner, socket) });
     linkTasks(kernel, [this.init, this.tail]);
-    this.context = new CommandContext(kernel.session);
+    this.context = new CommandContext(kernel);
     const superblock = this.onTmp.member('mnt.mnt_sb').deref();
     kernel.link(superblock.member('s_inodes').address);
     kernel.set(this.data.member('d_inode').deref(), 'i_sb', superblock);

@@ -66,7 +66,7 @@ function world() {
   kernel.set(file, 'f_inode', alloc.member('vfs_inode'));
   writer.open(object, { 3: file });
   linkTasks(kernel, [object]);
-  const context = new CommandContext(kernel.session);
+  const context = new CommandContext(kernel);
   context.task = kernel.tasks.byPid(5)!;
   const text = (line = '') => run(net, context, line.split(' ').filter(Boolean)).text;
   return { kernel, space, alloc, sock, file, text };

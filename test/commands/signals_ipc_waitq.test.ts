@@ -43,7 +43,7 @@ function world() {
   kernel.link(task.member('pending.list').address);
   const namespace = kernel.allocate('struct ipc_namespace', 'init_ipc_ns');
   linkTasks(kernel, [task]);
-  const context = new CommandContext(kernel.session);
+  const context = new CommandContext(kernel);
   context.task = kernel.tasks.byPid(5)!;
   const text = (command: Parameters<typeof run>[0], line = '') =>
     run(command, context, line.split(' ').filter(Boolean)).text;
