@@ -178,7 +178,7 @@ export class LogScanner {
       if (this.machines.size >= maxMachines) {
         const [oldest, old] = this.machines.entries().next().value!;
         old.end(-1);
-        this.done.push(...old.take());
+        this.done = this.done.concat(old.take());
         this.machines.delete(oldest);
       }
       machine = new MachineLog();
@@ -200,7 +200,7 @@ export class LogScanner {
   private take(): Incident[] {
     const done = this.done;
     this.done = [];
-    for (const machine of this.machines.values()) done.push(...machine.take());
+    for (const machine of this.machines.values()) for (const incident of machine.take()) done.push(incident);
     return done;
   }
 }
@@ -208,6 +208,6 @@ export class LogScanner {
 /** All incidents of a text, in the order in which they begin. */
 export function findIncidents(text: string | Uint8Array): Incident[] {
   const scanner = new LogScanner();
-  const incidents = [...scanner.push(text), ...scanner.end()];
+  const incidents = scanner.push(text).concat(scanner.end());
   return incidents.sort((a, b) => a.span.start - b.span.start);
 }

@@ -23,7 +23,7 @@ export const moduleLine = /^Modules linked in:(.*)$/;
 export const hardwareLine = /^Hardware name: (.{1,200})/;
 export const taskLine = /^task:(.{1,64}?)\s+state:(\S)\b.{0,80}?\bpid:\s{0,10}(\d{1,10})\b/;
 export const oldTaskLine =
-  /^(\S.{0,15}?)\s+([DSRTtZXIKWP])\s+(?:[0-9a-f]{8,16}|running task|\S{0,16})\s+\d{1,10}\s+(\d{1,10})\s+\d{1,10} 0x[0-9a-f]{8}/;
+  /^(\S.{0,15}?) {1,16}([DSRTtZXIKWP]) {0,8}(?:(?:[0-9a-f]{8,16}|running task) {1,8})?\d{1,10} {1,8}(\d{1,10}) {1,8}\d{1,10} 0x[0-9a-f]{8}/;
 export const lockHolder = /^(?:\d{1,4} locks? held by|no locks held by|\d{1,4} locks? held on) (.{1,64}?)\/(\d{1,10})/;
 export const lockLine =
   /^ #\d{1,3}:\s+(?:[0-9a-f]{8,16} )?\(([^)]{1,200}(?:\([^)]{0,60}\)[^)]{0,60})?)\)\{[^}]{0,40}\}(?:-\{[^}]{0,20}\})?,? at: (?:\[<[0-9a-f]{8,16}>\] )?(\S{1,200})/;
