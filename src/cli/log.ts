@@ -1,5 +1,5 @@
 // `inquest log`: the kernel's messages, out of a dump or out of any text that holds some.
-import { escapeJson, escapeTerminal } from '../base/text.ts';
+import { escapeJson, escapeLogLine, escapeTerminal } from '../base/text.ts';
 import { CommandContext } from '../commands/context.ts';
 import { commands } from '../commands/registry.ts';
 import { runCommand } from '../commands/run.ts';
@@ -71,5 +71,5 @@ function asRecord({ text, timestamp, wallTime, level, caller }: LogLine): TextLo
 
 function asText({ text, timestamp, wallTime }: LogLine, wallClock: boolean): string {
   const stamp = wallClock && wallTime !== undefined ? wallTime : timestamp?.toFixed(6).padStart(12);
-  return escapeTerminal(stamp === undefined ? text : `[${stamp}] ${text}`);
+  return escapeLogLine(stamp === undefined ? text : `[${stamp}] ${text}`);
 }

@@ -1,5 +1,5 @@
 // `inquest oops`: every incident in a log, explained.
-import { escapeJson, escapeTerminal } from '../base/text.ts';
+import { escapeJson, escapeLogLine, escapeTerminal } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { logAsText, readLog } from '../kernel/printk.ts';
 import { explain } from '../oops/explain.ts';
@@ -19,7 +19,7 @@ export async function runOops(source: string, options: { titles: boolean; json: 
   const show = (incidents: readonly Incident[]): void => {
     for (const incident of incidents) {
       if (options.json) writeOut(`${escapeJson(JSON.stringify(incident))}\n`);
-      else if (options.titles) writeOut(`${escapeTerminal(incident.title)}\n`);
+      else if (options.titles) writeOut(`${escapeLogLine(incident.title)}\n`);
       else
         writeOut(
           `${found === 0 ? '' : '\n'}${renderIncident(incident, kernel === null ? {} : { sysctls: sysctlValues(kernel, incident) })}`,

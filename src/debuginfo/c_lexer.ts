@@ -65,7 +65,7 @@ function number(rest: string): Token {
 }
 
 function quoted(rest: string): Token {
-  const [text, inner] = /^'((?:[^'\\]|\\.[0-9a-fA-F]*)+)'/.exec(rest) ?? [];
+  const [text, inner] = /^'((?:[^'\\]|\\.)+)'/.exec(rest) ?? [];
   if (text === undefined || inner === undefined) throw new UsageError('unmatched single quote');
   if (inner.length === 1) return { kind: 'char', text, value: BigInt(inner.charCodeAt(0)) };
   if (!inner.startsWith('\\')) {

@@ -199,6 +199,6 @@ function floatText(bits: bigint, size: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
   const [mantissa = '', exponent] = value.toPrecision(size === 4 ? 9 : 17).split('e');
-  const short = mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa;
+  const short = mantissa.includes('.') ? mantissa.replace(/\.?0{1,20}$/, '') : mantissa;
   return exponent === undefined ? short : `${short}e${exponent.replace(/^([+-])(\d)$/, '$10$2')}`;
 }

@@ -125,7 +125,7 @@ function readRest(rest: string): Partial<Frame> {
 }
 
 const suffix =
-  /(?:\.(?:cold|isra|constprop|part|llvm|lto_priv|cfi_jt|cfi|localalias|__uniq|specialized|warm|hot|unlikely|exit|startup|str|clone|kcfi|ppc_\w{1,20}|\d{1,20}|[0-9a-f]{16,40}))+$/;
+  /(?:\.(?:cold|isra|constprop|part|llvm|lto_priv|cfi_jt|cfi|localalias|__uniq|specialized|warm|hot|unlikely|exit|startup|str|clone|kcfi|ppc_\w{1,20}|\d{1,15}|[0-9a-f]{16,40})){1,8}$/;
 
 /** The function's name without what the compiler added (`.isra.0.cold`, `.constprop.3`, `.llvm.123`, `__pfx_`). */
 export function functionName(symbol: string): string {

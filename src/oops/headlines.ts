@@ -167,7 +167,7 @@ const rules: readonly Rule[] = [
     pattern: /^Unhandled (fault|prefetch abort|.{1,40} exception)\b.{0,120}$/,
     make: (m) => ({
       kind: /external abort/.test(m[0]) ? 'serror' : /fault|abort/.test(m[1]!) ? 'bad-page-fault' : 'trap',
-      title: `Unhandled ${m[1]!.replace(/\s+on CPU.*/, '').replace(/^\d{1,3}-bit /, '')} in %F`,
+      title: `Unhandled ${m[1]!.replace(/\s{1,8}on CPU.{0,200}/, '').replace(/^\d{1,3}-bit /, '')} in %F`,
       faultAddress: /\bat (?:0x)?([0-9a-f]{4,16})/.exec(m[0])?.[1],
       strong: false,
     }),
@@ -616,7 +616,7 @@ export function parseHeadline(text: string): Headline | undefined {
 /** `Oops: general protection fault, probably for non-canonical address 0x..: 0000`, `Internal error: Oops - BUG: 0`. */
 function dieHeadline(label: string, dieCount: number | undefined): Headline {
   let name = label.replace(/^(?:Internal error: ?|Oops: (?=\S*[a-zA-Z]{3}))+/, '');
-  name = name.replace(/[:,]?\s*(?:0x)?[0-9a-f]{1,16}(?: ilc:\d)?$/, '').replace(/[:\s-]+$/, '');
+  name = name.replace(/[:,]?\s{0,8}(?:0x)?[0-9a-f]{1,16}(?: ilc:\d)?$/, '').replace(/[:\s-]{1,32}$/, '');
   const address = /address (?:range )?\[?(?:0x)?([0-9a-f]{4,16})/.exec(label)?.[1];
   const made = (kind: IncidentKind, title: string): Headline => {
     const headline: Headline = { kind, role: 'die', title, strong: true };

@@ -1,6 +1,6 @@
 // An incident as a person wants to read it: the sentence first, then who and where, then the evidence, then what it
 // means and what to do. Everything that came from the log is escaped for a terminal.
-import { escapeTerminal } from '../base/text.ts';
+import { escapeLogLine, escapeTerminal } from '../base/text.ts';
 import { disassembleCode } from './code_bytes.ts';
 import { explain } from './explain.ts';
 import { type Frame, makeFrame } from './frames.ts';
@@ -70,7 +70,7 @@ export function renderIncident(incident: Incident, options: RenderOptions = {}):
   for (const trace of incident.traces) out.push('', ...traceLines(trace));
   if (incident.memory.length > 0) out.push('', 'Memory', ...incident.memory.slice(0, 60).map((line) => `  ${line}`));
   if (incident.aftermath.length > 0) out.push('', 'Then', ...incident.aftermath.map((line) => `  ${line}`));
-  const safe = out.map(escapeTerminal);
+  const safe = out.map(escapeLogLine);
   if (options.brief !== true) safe.push('', ...explanationLines(incident, options.sysctls));
   return `${safe.join('\n')}\n`;
 }

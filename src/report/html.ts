@@ -1,5 +1,5 @@
 // The report as one HTML page that needs nothing else: no script, no font, no image from anywhere.
-import { escapeHtml, escapeTerminal } from '../base/text.ts';
+import { escapeHtml, escapeLogLine } from '../base/text.ts';
 import type { Block } from './document.ts';
 
 const style = `
@@ -60,5 +60,5 @@ function renderBlock(block: Block): string {
 }
 
 function safe(text: string): string {
-  return escapeHtml(escapeTerminal(text));
+  return escapeHtml(escapeLogLine(text));
 }

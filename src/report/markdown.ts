@@ -1,5 +1,5 @@
 // The report as Markdown, for a ticket or a pull request.
-import { escapeTerminal } from '../base/text.ts';
+import { escapeLine, escapeLogLine } from '../base/text.ts';
 import type { Block } from './document.ts';
 
 export function renderMarkdown(blocks: readonly Block[]): string {
@@ -30,11 +30,10 @@ export function renderMarkdown(blocks: readonly Block[]): string {
         out.push(...block.items.map((item) => `- ${prose(item)}`), '');
         break;
       case 'output': {
-        const lines = [
-          `crash> ${block.command}`,
-          ...block.lines.map(({ text, marked }) => `${marked ? '> ' : ''}${text}`),
-        ];
-        const text = escapeTerminal(lines.join('\n'));
+        const text = [
+          `crash> ${escapeLine(block.command)}`,
+          ...block.lines.map(({ text: line, marked }) => `${marked ? '> ' : ''}${escapeLogLine(line)}`),
+        ].join('\n');
         // a fence longer than any run of backticks in the text
         const fence = '`'.repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([run]) => run.length + 1)));
         out.push(fence, text, fence, '');
@@ -55,7 +54,5 @@ export function renderMarkdown(blocks: readonly Block[]): string {
 
 /** Text that means what it says: nothing in it is markup, and it stays on one line. */
 function prose(text: string): string {
-  return escapeTerminal(text)
-    .replace(/[\\`*_[\]<>|#~]/g, (c) => `\\${c}`)
-    .replaceAll('\n', ' ');
+  return escapeLine(text).replace(/[\\`*_[\]<>|#~]/g, (c) => `\\${c}`);
 }

@@ -1,6 +1,6 @@
 // The report for a terminal. Colours only when asked for.
 import { styleText } from 'node:util';
-import { escapeTerminal } from '../base/text.ts';
+import { escapeLine, escapeLogLine } from '../base/text.ts';
 import type { Block } from './document.ts';
 
 type Style = 'bold' | 'red' | 'dim' | 'cyan';
@@ -13,24 +13,24 @@ export function renderText(blocks: readonly Block[], options: { colour: boolean;
   for (const block of blocks) {
     switch (block.kind) {
       case 'verdict':
-        out.push(...wrap(escapeTerminal(block.text), options.width).map((line) => styled(['bold', 'red'], line)), '');
+        out.push(...wrap(escapeLine(block.text), options.width).map((line) => styled(['bold', 'red'], line)), '');
         break;
       case 'heading':
-        out.push('', styled('bold', `== ${escapeTerminal(block.text)} ==`), '');
+        out.push('', styled('bold', `== ${escapeLine(block.text)} ==`), '');
         break;
       case 'subheading':
         out.push(
           '',
-          `${styled('bold', escapeTerminal(block.text))}${block.note === '' ? '' : `  (${escapeTerminal(block.note)})`}`,
+          `${styled('bold', escapeLine(block.text))}${block.note === '' ? '' : `  (${escapeLine(block.note)})`}`,
         );
         break;
       case 'paragraph':
-        out.push(...wrap(escapeTerminal(block.text), options.width));
+        out.push(...wrap(escapeLine(block.text), options.width));
         break;
       case 'facts': {
         const label = Math.max(...block.rows.map(([name]) => name.length));
         for (const [name, value] of block.rows) {
-          const [first = '', ...rest] = wrap(escapeTerminal(value), Math.max(30, options.width - label - 2));
+          const [first = '', ...rest] = wrap(escapeLine(value), Math.max(30, options.width - label - 2));
           out.push(
             `${styled('cyan', name.padStart(label))}  ${first}`,
             ...rest.map((line) => `${' '.repeat(label)}  ${line}`),
@@ -41,14 +41,14 @@ export function renderText(blocks: readonly Block[], options: { colour: boolean;
       case 'list':
         for (const item of block.items) {
           out.push(
-            ...wrap(escapeTerminal(item), options.width - 2).map((line, i) => (i === 0 ? `- ${line}` : `  ${line}`)),
+            ...wrap(escapeLine(item), options.width - 2).map((line, i) => (i === 0 ? `- ${line}` : `  ${line}`)),
           );
         }
         break;
       case 'output':
-        out.push(styled('dim', `    crash> ${escapeTerminal(block.command)}`));
+        out.push(styled('dim', `    crash> ${escapeLine(block.command)}`));
         for (const { text, marked } of block.lines) {
-          const line = escapeTerminal(text);
+          const line = escapeLogLine(text);
           out.push(marked ? styled('red', `  > ${line}`) : `    ${line}`);
         }
         break;
@@ -62,7 +62,7 @@ export function renderText(blocks: readonly Block[], options: { colour: boolean;
 
 /** Columns as wide as their widest cell; numbers to the right. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const cells = [head, ...rows].map((row) => row.map(escapeTerminal));
+  const cells = [head, ...rows].map((row) => row.map(escapeLine));
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
   const right = head.map((_, column) => rows.length > 0 && rows.every((row) => /^[\d.]/.test(row[column] ?? '')));
   return cells.map((row) =>

@@ -114,7 +114,7 @@ function running(who: string | null): string {
 
 /** Text of the log that goes into a sentence of ours, which ends by itself. */
 function withoutStop(text: string): string {
-  return text.replace(/[.\s]+$/, '');
+  return text.replace(/[.\s]{1,100}$/, '');
 }
 
 /** A call through a bad function pointer, in words. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { escapeHtml, escapeJson, escapeTerminal, hex16 } from '../../src/base/text.ts';
+import { escapeHtml, escapeJson, escapeLine, escapeLogLine, escapeTerminal, hex16 } from '../../src/base/text.ts';
 
 test('nothing from a dump can drive a terminal', () => {
   assert.equal(escapeTerminal('a\x1b[31mb\r\x07\x9b0m\x7f'), 'a\\x1b[31mb\\x0d\\x07\\x9b0m\\x7f');
@@ -35,4 +35,16 @@ test('nothing from a dump is markup', () => {
 test('64-bit words have 16 digits, negative ones wrapped', () => {
   assert.equal(hex16(0n), '0000000000000000');
   assert.equal(hex16(-1n), 'ffffffffffffffff');
+});
+
+test('text cannot look like another: no writing direction, no other ends of lines', () => {
+  assert.equal(escapeTerminal('a\u202eb\u2066c\u2028d\u200f'), 'a\\u202eb\\u2066c\\u2028d\\u200f');
+  assert.equal(escapeJson(JSON.stringify('\u202e\u2028')), '"\\u202e\\u2028"');
+  assert.equal(JSON.parse(escapeJson(JSON.stringify('\u202e\u2028'))), '\u202e\u2028');
+  assert.equal(escapeTerminal('שלום, 日本, é'), 'שלום, 日本, é');
+});
+
+test('a name cannot forge a line', () => {
+  assert.equal(escapeLine('a\tb\nc'), 'a\\x09b\\x0ac');
+  assert.equal(escapeLogLine('a\tb\nc'), 'a\tb\\x0ac');
 });

@@ -70,3 +70,13 @@ test('a report of a dump in which nothing could be read still says so', () => {
   assert.match(text, /What could not be read/);
   assert.doesNotMatch(text, /\bnull\b(?!-pointer)|undefined|NaN/);
 });
+
+test('a name of the dump neither forges a line nor turns the text around', () => {
+  const comm = 'sh\n== Forged ==\u202e\u2028';
+  const hostile = { ...analysis, panic: { ...analysis.panic, comm } };
+  for (const format of ['text', 'markdown', 'html', 'json'] as const) {
+    const rendered = renderReport(hostile, format, plain);
+    assert.doesNotMatch(rendered, /^== Forged/m, format);
+    assert.doesNotMatch(rendered, /[\u202e\u2028]/, format);
+  }
+});

@@ -8,7 +8,8 @@ export interface RegexLiteral {
 }
 
 /** A slash after one of these begins an expression; after a name, number or closing bracket it divides. */
-const beforeExpression = /(?:^|[([{,;:=&|?+\-*%<>~^]|(?<![\w$\])])!|\b(?:return|typeof|case|in|of|instanceof|yield|await))\s*$/;
+const beforeExpression =
+  /(?:^|[([{,;:=&|?+\-*%<>~^]|(?<![\w$\])])!|\b(?:return|typeof|case|in|of|instanceof|yield|await))\s*$/;
 
 export function regexLiterals(text: string): RegexLiteral[] {
   const found: RegexLiteral[] = [];
