@@ -8,15 +8,18 @@ import { files } from './filesystems/files.ts';
 import { fuser } from './filesystems/fuser.ts';
 import { mount } from './filesystems/mount.ts';
 import { btop, ptob } from './memory/btop.ts';
+import { find } from './memory/find.ts';
 import { frames } from './memory/frames.ts';
 import { kmem } from './memory/kmem/kmem.ts';
 import { pte } from './memory/pte.ts';
 import { ptov } from './memory/ptov.ts';
 import { rd } from './memory/rd.ts';
+import { refs } from './memory/refs.ts';
 import { search } from './memory/search.ts';
 import { swap } from './memory/swap.ts';
 import { vm } from './memory/vm.ts';
 import { vtop } from './memory/vtop.ts';
+import { wr } from './memory/wr.ts';
 import { net } from './network/net.ts';
 import { foreachOver } from './session/foreach.ts';
 import { helpOn } from './session/help.ts';
@@ -51,6 +54,7 @@ const alone = {
   frames,
   fuser,
   ipcs,
+  find,
   kmem,
   irq,
   list,
@@ -64,6 +68,7 @@ const alone = {
   ptob,
   ptov,
   rd,
+  refs,
   runq,
   search,
   set,
@@ -78,6 +83,7 @@ const alone = {
   union,
   vm,
   vtop,
+  wr,
   waitq,
   whatis,
 } as const;

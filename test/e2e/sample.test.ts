@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { call } from '../../src/commands/command.ts';
+import { commands } from '../../src/commands/registry.ts';
 import { CommandContext, type Kernel, openDump, readLog } from '../../src/index.ts';
 import { logTimestamp } from '../../src/kernel/printk.ts';
 import { parentPid } from '../../src/kernel/sched.ts';
@@ -74,4 +76,40 @@ test('code that the sample leaves out is said to be excluded, not shown as zeroe
   const symbol = kernel.symbols.find('ext4_fill_super') ?? kernel.symbols.find('acpi_ds_create_operand');
   assert.ok(symbol !== null);
   assert.throws(() => kernel.space.u64(symbol.address), /excluded by the dump's filter/);
+});
+
+test('who points to the first task: its children, what CPUs run, stacks', () => {
+  const context = new CommandContext(kernel);
+  const { value } = call(context, commands.refs, { address: kernel.address('init_task') });
+  const places = value.items.map(({ in: { task, perCpu, stack } }) =>
+    task !== null
+      ? `${task.task.command} ${task.member}`
+      : perCpu !== null
+        ? `CPU ${perCpu.cpu} ${perCpu.symbol}`
+        : stack !== null
+          ? 'stack'
+          : 'other',
+  );
+  for (const place of ['init real_parent', 'kthreadd parent', 'CPU 0 runqueues.idle', 'stack']) {
+    assert.ok(places.includes(place), place);
+  }
+  assert.equal(new Set(value.items.map(({ at }) => at)).size, value.tail.references);
+});
+
+test('every task_struct is an object of its slab cache that is in use, and no other is', () => {
+  const context = new CommandContext(kernel);
+  const { value } = call(context, commands.kmem, { slabs: true, words: ['task_struct'] });
+  const [cache] = value.items;
+  assert.ok(cache?.kind === 'cache');
+  // the first CPU's idle task is no slab object; tasks that are gone may wait for a grace period
+  const living = kernel.tasks.all.length - 1;
+  assert.ok(
+    cache.allocated !== null && cache.allocated >= living && cache.allocated <= living + 8,
+    `${cache.allocated}`,
+  );
+  for (const task of kernel.tasks.all) {
+    const [found] = call(context, commands.find, { addresses: [`0x${task.address.toString(16)}`] }).value.head;
+    if (task.pid === 0 && task.cpu === 0) assert.equal(found?.symbol, 'init_task');
+    else assert.equal(found?.slab?.state, 'allocated', task.comm);
+  }
 });
