@@ -1,6 +1,6 @@
 // One death analysed: facts, verdict, findings, and what stands around them.
-import { virtAddr } from '../base/address.ts';
-import { addressText, bareAddress, hex16 } from '../base/text.ts';
+import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
+import { addressText, hex16 } from '../base/text.ts';
 import type { InstructionLine } from '../commands/code/dis.ts';
 import type { CommandContext } from '../commands/context.ts';
 import type { ShownOutput } from '../commands/shown.ts';
@@ -37,6 +37,8 @@ const maxTasks = 12;
 /** Instructions shown around a fault. */
 const codeBefore = 8;
 const codeAfter = 5;
+/** Longest function whose last call is looked for, in bytes. */
+const maxFunction = 64 * 1024;
 
 /** Analyses a dump. Reads what it can; what could not be read is in `faults`. Throws nothing for a bad dump. */
 export function analyse(context: CommandContext): Analysis {
@@ -191,18 +193,34 @@ function stackOf(facts: Facts, command: string, at: Place | null): ShownOutput |
 function codeAround(facts: Facts, { instruction, blamed }: Verdict): Analysis['code'] {
   const place = instruction ?? blamed;
   if (place === null || place.symbol === null || place.address === null) return null;
+  const at = hex16(callOf(facts, place, place.address));
   const marks = (which: 'first' | 'last') => (items: readonly unknown[]) => {
     const instructions = items as readonly InstructionLine[];
     const marked = which === 'first' ? instructions[0] : instructions.at(-1);
     return marked === undefined ? [] : [`instruction ${marked.address.toString(16)}`];
   };
-  const address = bareAddress(place.address);
-  const before = shown(facts, `dis -r ${address}`, {
+  const before = shown(facts, `dis -r ${at}`, {
     cut: { kind: 'tail', lines: codeBefore + 1 },
     marks: marks('last'),
   });
   if (before === null) return null;
-  return { ...before, after: shown(facts, `dis ${address} ${codeAfter + 1}`, { marks: marks('first') }) };
+  return { ...before, after: shown(facts, `dis ${at} ${codeAfter + 1}`, { marks: marks('first') }) };
+}
+
+/**
+ * The instruction to show for a place: its own, unless it is where the last call of a function would return to, which is
+ * the next function: then that call.
+ */
+function callOf({ kernel }: Facts, { symbol, offset }: Place, address: string): VirtAddr {
+  const at = virtAddr(BigInt(address));
+  const { decoder } = kernel.arch;
+  if (offset === null || offset > maxFunction || decoder === null) return at;
+  if (kernel.place(at)?.symbol.name === symbol) return at;
+  let last = at;
+  const start = offsetBy(at, -offset);
+  for (const instruction of decoder.decode(kernel.space.readUpTo(start, offset).bytes, start))
+    last = instruction.address;
+  return last;
 }
 
 function lastWords(facts: Facts): Analysis['log'] {

@@ -7,7 +7,7 @@ import { reachVerdict } from '../../src/triage/verdict.ts';
 import { DyingArm64, user } from '../support/dying_arm64.ts';
 import type { StackItem } from '../support/dying_kernel.ts';
 import { exception } from '../support/dying_kernel.ts';
-import { markedLines } from '../support/shown.ts';
+import { markedLines, shownText } from '../support/shown.ts';
 
 const write: readonly StackItem[] = ['vfs_write', 'el0_svc', user];
 const fault = (at: string | bigint): StackItem => exception('el1h_64_sync', at, { x0: 0n });
@@ -49,6 +49,40 @@ describe('the report of an arm64 kernel', () => {
     const marked = markedLines(report.stack!).map((text) => text.replace(/\[.*?\] /, ''));
     assert.deepEqual(marked, [' #1 sysrq_handle_crash+76 at ffffffff8100044c']);
     assert.equal(report.panic.rip?.offset, 0x50);
+  });
+
+  test('tells by which register the instruction that faulted made its address, and what it touched', () => {
+    const log = ['Unable to handle kernel NULL pointer dereference at virtual address 0000000000000240'];
+    const fault = exception('el1h_64_sync', 'frob+0x10[widget]', { x1: 0n, x2: 8n });
+    const dying = death([...abort, fault, ...write], log);
+    dying.code('frob+0x10[widget]', '202041f9'); // ldr x0, [x1, #576]
+    const report = analyse(dying.context);
+    assert.match(report.panic.message, /tried to read from address 0x240 \(x1 is 0\) in frob\+0x10 \[widget\]/);
+    const [finding] = report.findings;
+    assert.match(finding?.title ?? '', /reads address 0x240: a NULL pointer/);
+    assert.match(finding?.explanation ?? '', /0x240 bytes into what x1 should point to/);
+    assert.match(shownText(report.code!), /ldr\tx0, \[x1, #576\]/);
+  });
+
+  test('names the spinlock that a stuck CPU waits for, wherever the slow path keeps it', () => {
+    const dying = DyingArm64.make({
+      log: [
+        'watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [sh:7]',
+        'Kernel panic - not syncing: softlockup: hung tasks',
+      ],
+    });
+    const lock = dying.allocate('unsigned int', 'widget_lock');
+    dying.space.words(lock.address, 1n);
+    const spinning = exception('el1h_64_irq', 'queued_spin_lock_slowpath+0x10', { x0: 0x100n, x19: lock.address });
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
+      'panic',
+      'watchdog_timer_fn',
+      'call_on_irq_stack',
+      spinning,
+      ...write,
+    ]);
+    dying.code('queued_spin_lock_slowpath', 'f30300aa'); // mov x19, x0
+    assert.match(analyse(dying.context).panic.message, /it spins on the lock widget_lock/);
   });
 
   test('has the registers of the fault', () => {

@@ -369,6 +369,7 @@ describe('lockups of another CPU than the one that panicked', () => {
 test('a soft lockup names the spinlock that the CPU waits for', () => {
   const dying = DyingKernel.make();
   const lock = dying.allocate('unsigned int', 'widget_lock');
+  dying.space.words(lock.address, 1n);
   dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
     ...panic,
     'watchdog_timer_fn',
