@@ -24,6 +24,7 @@ import { net } from './network/net.ts';
 import { foreachOver } from './session/foreach.ts';
 import { helpOn } from './session/help.ts';
 import { set } from './session/set.ts';
+import { dev } from './system/dev.ts';
 import { irq } from './system/irq.ts';
 import { log } from './system/log.ts';
 import { mod } from './system/mod.ts';
@@ -48,6 +49,7 @@ const alone = {
   ascii,
   bt,
   btop,
+  dev,
   dis,
   eval: evaluate,
   files,

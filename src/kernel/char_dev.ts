@@ -74,7 +74,14 @@ function* tableEntries(kernel: Kernel, name: string): Generator<KernelObject> {
   const table = kernel.faults.attempt(name, () => kernel.variable(name), null);
   if (table === null) return;
   for (const head of table.elements(4096)) {
-    const chain = kernel.faults.attempt(name, () => [...chainOf(head, name)], []);
+    const chain: KernelObject[] = [];
+    kernel.faults.attempt(
+      name,
+      () => {
+        for (const entry of chainOf(head, name)) chain.push(entry);
+      },
+      undefined,
+    );
     yield* chain;
   }
 }
