@@ -27,6 +27,7 @@ import { set } from './session/set.ts';
 import { dev } from './system/dev.ts';
 import { irq } from './system/irq.ts';
 import { log } from './system/log.ts';
+import { mach } from './system/mach.ts';
 import { mod } from './system/mod.ts';
 import { sys } from './system/sys.ts';
 import { timer } from './system/timer.ts';
@@ -61,6 +62,7 @@ const alone = {
   irq,
   list,
   log,
+  mach,
   mod,
   mount,
   net,

@@ -15,6 +15,7 @@ import { readUtsname, type Utsname } from '../../kernel/utsname.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseNumber } from '../context.ts';
 import { flag, optional, values } from '../params.ts';
+import { memorySize } from './memory_size.ts';
 import { duration, wallClock } from './time_text.ts';
 import { uptimeSeconds } from './uptime.ts';
 
@@ -174,11 +175,4 @@ function renderSummary(summary: SystemSummary): string {
 
 function panicText(line: string): string {
   return `"${line}"${line.includes('Oops: ') ? ' (check log for details)' : ''}`;
-}
-
-/** Bytes as crash(8) has it: `447.5 MB`, `16 GB`. */
-function memorySize(bytes: number): string {
-  const gib = 1024 ** 3;
-  const [value, unit] = bytes >= gib ? [bytes / gib, 'GB'] : [bytes / 1024 ** 2, 'MB'];
-  return `${String(Math.round(value * 10) / 10)} ${unit}`;
 }
