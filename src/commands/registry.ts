@@ -24,11 +24,13 @@ import { net } from './network/net.ts';
 import { foreachOver } from './session/foreach.ts';
 import { helpOn } from './session/help.ts';
 import { set } from './session/set.ts';
+import { bpf } from './system/bpf.ts';
 import { dev } from './system/dev.ts';
 import { irq } from './system/irq.ts';
 import { log } from './system/log.ts';
 import { mach } from './system/mach.ts';
 import { mod } from './system/mod.ts';
+import { sbitmapq } from './system/sbitmapq.ts';
 import { sys } from './system/sys.ts';
 import { timer } from './system/timer.ts';
 import { bt } from './tasks/bt/bt.ts';
@@ -48,6 +50,7 @@ import { whatis } from './types/whatis.ts';
 const alone = {
   '*': pointerTo,
   ascii,
+  bpf,
   bt,
   btop,
   dev,
@@ -75,6 +78,7 @@ const alone = {
   refs,
   runq,
   search,
+  sbitmapq,
   set,
   sig,
   struct,

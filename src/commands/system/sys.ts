@@ -68,6 +68,7 @@ built with CONFIG_IKCONFIG.`,
     calls: flag('c', 'the system call table; with a number (decimal or 0x...) or a part of a name, only those entries'),
     dmi: flag('i', 'what the firmware told about the machine (DMI)'),
     taint: flag('t', 'what taints the kernel: the mask, and a letter for each of its bits'),
+    panic: flag('panic', ''),
     what: optional('config|name|number', values.word),
   },
   collect: collectSys,
@@ -76,8 +77,15 @@ built with CONFIG_IKCONFIG.`,
 
 function collectSys(
   { kernel }: CommandContext,
-  { calls, dmi, taint, what }: { calls: boolean; dmi: boolean; taint: boolean; what: string | null },
+  {
+    calls,
+    dmi,
+    taint,
+    panic,
+    what,
+  }: { calls: boolean; dmi: boolean; taint: boolean; panic: boolean; what: string | null },
 ): SysData {
+  if (panic) throw new UsageError('this kernel is dead already: -panic is for a live system');
   if (what === 'config' && !calls) return { kind: 'config', text: kernelConfig(kernel) };
   if (what !== null && !calls) throw new UsageError('');
   if (taint) return { kind: 'taint', ...taints(kernel) };
