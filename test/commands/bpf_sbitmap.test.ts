@@ -103,7 +103,7 @@ describe('bpf', () => {
     assert.match(all[4]!, /^ {2}5 {2}[0-9a-f]{16} +HASH +00000000$/);
     const one = lines(machine().run(bpf, '-p 3 -T'));
     assert.deepEqual(
-      one.slice(3),
+      one.slice(4),
       [
         '     GPL_COMPATIBLE: yes  NAME: "tell\\x07tale"  UID: (unused)',
         '   0: (b7) r0 = 7',
