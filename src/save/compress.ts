@@ -1,0 +1,135 @@
+// The compressors of dump pages, all of one shape. As with `inflate.ts`, one stream's native handle does all pages, since
+// to make a stream costs more than to compress a page; where the handle does not look as expected, Node's synchronous
+// functions do.
+import * as zlib from 'node:zlib';
+import { snappyCompressor } from 'hysnappy';
+import { UnsupportedError } from '../base/errors.ts';
+import type { PageCompression } from '../dump/dump.ts';
+import { lzo1xCompress } from './lzo.ts';
+
+/**
+ * Compresses a page into the start of `into`, which has room for a page. Returns the bytes written; 0 if it does not get
+ * smaller.
+ */
+export type Compressor = (page: Uint8Array, into: Uint8Array) => number;
+
+/** zlib's fastest level, as makedumpfile takes. */
+const zlibLevel = 1;
+/** zstd's own default. */
+const zstdLevel = 3;
+
+/** @throws UnsupportedError if this Node cannot compress so */
+export function compressor(compression: PageCompression): Compressor {
+  switch (compression) {
+    case 'none':
+      return () => 0;
+    case 'zlib':
+      return zlibCompressor();
+    case 'lzo':
+      return (page, into) => lzo1xCompress(page, into);
+    case 'snappy':
+      return loadSnappy();
+    case 'zstd':
+      return zstdCompressor();
+  }
+}
+
+/** Whether this Node has zstd: since 22.15. */
+export function hasZstd(): boolean {
+  return (zlib as Partial<typeof zlib>).createZstdCompress !== undefined;
+}
+
+/** What streams of node:zlib have inside (lib/zlib.js, src/node_zlib.cc). */
+interface ZlibStream {
+  readonly _handle?: {
+    writeSync?(
+      flush: number,
+      src: Uint8Array,
+      from: number,
+      length: number,
+      dst: Uint8Array,
+      at: number,
+      room: number,
+    ): void;
+    reset?(): void;
+    onerror?: (message: string) => void;
+  };
+  /** After a write: bytes of room left, bytes not read. */
+  readonly _writeState?: Uint32Array;
+}
+
+function zlibCompressor(): Compressor {
+  const stream = zlib.createDeflate({ level: zlibLevel }) as unknown as ZlibStream;
+  const whole = (page: Uint8Array) => zlib.deflateSync(page, { level: zlibLevel });
+  return byHandle(stream, zlib.constants.Z_FINISH, true, whole, (packed) => zlib.inflateSync(packed));
+}
+
+function zstdCompressor(): Compressor {
+  if (!hasZstd()) throw new UnsupportedError('zstd', `Node ${process.version} has no zstd; 22.15 and later have`);
+  const params = { [zlib.constants.ZSTD_c_compressionLevel]: zstdLevel };
+  const stream = zlib.createZstdCompress({ params }) as unknown as ZlibStream;
+  const whole = (page: Uint8Array) => zlib.zstdCompressSync(page, { params });
+  // a frame that was ended needs no reset, which would make a new context
+  return byHandle(stream, zlib.constants.ZSTD_e_end, false, whole, (packed) => zlib.zstdDecompressSync(packed));
+}
+
+/** A compressor that goes through a stream's handle, if that works; else through `whole`. */
+function byHandle(
+  { _handle: handle, _writeState: state }: ZlibStream,
+  flush: number,
+  resets: boolean,
+  whole: (page: Uint8Array) => Uint8Array,
+  unpack: (packed: Uint8Array) => Uint8Array,
+): Compressor {
+  const atOnce: Compressor = (page, into) => {
+    const packed = whole(page);
+    if (packed.length >= page.length) return 0;
+    into.set(packed);
+    return packed.length;
+  };
+  if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function') return atOnce;
+  if (!(state instanceof Uint32Array)) return atOnce;
+  let problem: string | null = null;
+  handle.onerror = (message) => {
+    problem = message;
+  };
+  // all of a page must fit, even if it grows: else the handle would wait for more room
+  let room = new Uint8Array(0);
+  const compress: Compressor = (page, into) => {
+    if (room.length < page.length + 1024) room = new Uint8Array(page.length + 1024);
+    problem = null;
+    handle.writeSync!(flush, page, 0, page.length, room, 0, room.length);
+    const length = room.length - state[0]!;
+    if (resets) handle.reset!();
+    if (problem !== null) throw new Error(problem);
+    if (length >= page.length) return 0;
+    into.set(room.subarray(0, length));
+    return length;
+  };
+  return works(compress, unpack) ? compress : atOnce;
+}
+
+/** Whether pages come back as they were, one after another, whatever was compressed before. */
+function works(compress: Compressor, unpack: (packed: Uint8Array) => Uint8Array): boolean {
+  const into = new Uint8Array(4096);
+  try {
+    for (const seed of [1, 7, 40_503]) {
+      const page = new Uint8Array(4096).map((_, i) => (Math.imul(i, seed) >>> (seed % 5)) & 0x7f);
+      const length = compress(page, into);
+      if (length > 0 && !unpack(into.subarray(0, length)).every((byte, i) => byte === page[i])) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function loadSnappy(): Compressor {
+  const compress = snappyCompressor();
+  return (page, into) => {
+    const packed = compress(page);
+    if (packed.length >= page.length) return 0;
+    into.set(packed);
+    return packed.length;
+  };
+}

@@ -1,0 +1,69 @@
+// Compressed pages must come back byte for byte: through our own readers, which makedumpfile's dumps have proven.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type Codec, decompressor } from '../../src/dump/codecs.ts';
+import { compressor } from '../../src/save/compress.ts';
+import { lzo1xCompress } from '../../src/save/lzo.ts';
+
+const codecs: readonly Codec[] = ['zlib', 'lzo', 'snappy', 'zstd'];
+
+/** Pages of runs, repeats from near and far, and noise. */
+const page = (size: number) =>
+  fc
+    .array(
+      fc.oneof(
+        fc.record({ kind: fc.constant('noise' as const), length: fc.nat(400), seed: fc.nat() }),
+        fc.record({ kind: fc.constant('run' as const), length: fc.nat(3000), seed: fc.nat(255) }),
+        fc.record({ kind: fc.constant('again' as const), length: fc.nat(600), seed: fc.nat(20_000) }),
+      ),
+      { maxLength: 40 },
+    )
+    .map((pieces) => {
+      const bytes = new Uint8Array(size);
+      let at = 0;
+      for (const { kind, length, seed } of pieces) {
+        for (let i = 0; i < length && at < size; i++, at++) {
+          if (kind === 'noise') bytes[at] = (Math.imul(i + seed, 2654435761) >>> 13) & 0xff;
+          else if (kind === 'run') bytes[at] = seed;
+          else bytes[at] = bytes[at - 1 - (seed % Math.max(1, at))] ?? 0;
+        }
+      }
+      return bytes;
+    });
+
+describe('a compressed page', () => {
+  for (const codec of codecs) {
+    it(`comes back from ${codec}, or is told not to get smaller`, () => {
+      const [compress, decompress] = [compressor(codec), decompressor(codec)];
+      for (const size of [4096, 65536]) {
+        const [into, back] = [new Uint8Array(size), new Uint8Array(size)];
+        fc.assert(
+          fc.property(page(size), (bytes) => {
+            const length = compress(bytes, into);
+            assert.ok(length < size);
+            if (length === 0) return;
+            back.fill(0xee);
+            assert.equal(decompress(into.slice(0, length), back), size);
+            assert.deepEqual(back, bytes);
+          }),
+          { numRuns: size === 4096 ? 200 : 30 },
+        );
+      }
+      assert.ok(compress(new Uint8Array(4096), new Uint8Array(4096)) > 0, 'zeroes get smaller');
+    });
+  }
+  it('of nothing that repeats is kept as it is', () => {
+    const noise = Uint8Array.from({ length: 4096 }, (_, i) => Math.imul(i * i + 7, 2654435761) >>> 24);
+    for (const codec of [...codecs, 'none' as const]) {
+      const length = compressor(codec)(noise, new Uint8Array(4096));
+      assert.ok(length === 0 || length > 3000, codec);
+    }
+  });
+  it('by lzo stays below the size that is wanted', () => {
+    const text = Buffer.from('abcdefghij'.repeat(400));
+    const length = lzo1xCompress(text, new Uint8Array(4096));
+    assert.ok(length > 0 && length < 100);
+    assert.equal(lzo1xCompress(text, new Uint8Array(4096), length - 1), 0);
+  });
+});
