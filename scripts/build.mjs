@@ -54,6 +54,8 @@ await build({
     inquest: 'src/cli/main.ts',
     crash_worker: 'src/cli/crash_worker.ts',
     search_worker: 'src/dump/search_worker.ts',
+    save_thread: 'src/cli/save_thread.ts',
+    save_worker: 'src/save/save_worker.ts',
     index: 'src/index.ts',
   },
   outdir: out,

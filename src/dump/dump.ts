@@ -151,6 +151,8 @@ export interface DumpDescription {
 /** An opened dump. */
 export interface Dump {
   readonly description: DumpDescription;
+  /** The ELF notes as they stand in the file, one behind another; a cut one ends them. Empty where there are none. */
+  rawNotes(): Uint8Array;
   readonly info: DumpInfo;
   readonly memory: PhysicalMemory;
   readonly notes: DumpNotes;

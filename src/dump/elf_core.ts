@@ -4,7 +4,7 @@ import { count } from '../base/text.ts';
 import type { ByteSource } from './byte_source.ts';
 import type { Dump, DumpInfo } from './dump.ts';
 import { type ElfCoreHeader, readElfCoreHeader } from './elf_header.ts';
-import { readNotes } from './elf_notes.ts';
+import { rawNotes, readNotes } from './elf_notes.ts';
 import { ElfStore } from './elf_store.ts';
 import { PagedMemory } from './paged_memory.ts';
 import { Vmcoreinfo } from './vmcoreinfo.ts';
@@ -42,6 +42,7 @@ export function openElfCore(sources: readonly ByteSource[]): Omit<Dump, 'descrip
     info,
     memory: new PagedMemory(store),
     notes: { vmcoreinfo: notes.vmcoreinfo, cpus: notes.cpus, eraseInfo: notes.eraseInfo, all: notes.all },
+    rawNotes: () => rawNotes(source, header.notes),
     close: () => source.close(),
   };
 }

@@ -63,6 +63,67 @@ export function readNotes(source: ByteSource, ranges: readonly FileRange[], mach
   return notes;
 }
 
+/** More notes than any machine has, in bytes. */
+const mostRaw = 64 * 1024 * 1024;
+
+/** The notes of the given parts of a file, as they stand there. */
+export function rawNotes(source: ByteSource, ranges: readonly FileRange[]): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (const range of ranges) {
+    const bytes = readUpTo(source, range.offset, Math.min(range.size, mostRaw - size));
+    const whole = bytes.subarray(0, endOfNotes(bytes));
+    parts.push(whole);
+    size += whole.length;
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/** Where the last note ends that is whole. */
+function endOfNotes(bytes: Uint8Array): number {
+  let end = 0;
+  for (const { end: next } of notesIn(bytes)) end = next;
+  return end;
+}
+
+/** One note among others: offsets in bytes. */
+export interface NotePlace {
+  readonly name: string;
+  readonly type: number;
+  readonly start: number;
+  readonly desc: number;
+  readonly size: number;
+  /** Where the next one starts. */
+  readonly end: number;
+}
+
+/** The notes in some bytes, as far as they are whole. An empty one, with which the kernel ends a CPU's, ends them too. */
+export function* notesIn(bytes: Uint8Array): Generator<NotePlace> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let start = 0; start + headerSize <= bytes.length; ) {
+    const nameSize = view.getUint32(start, true);
+    const size = view.getUint32(start + 4, true);
+    const desc = start + headerSize + align4(nameSize);
+    const end = desc + align4(size);
+    if ((nameSize === 0 && size === 0) || nameSize > longestName || end > bytes.length) return;
+    const name = latin1(bytes, start + headerSize, start + headerSize + nameSize);
+    yield { name, type: view.getUint32(start + 8, true), start, desc, size, end };
+    start = end;
+  }
+}
+
+/** A note as bytes. */
+export function noteBytes(name: string, type: number, desc: Uint8Array): Uint8Array {
+  const nameBytes = Buffer.from(`${name}\0`, 'latin1');
+  const bytes = Buffer.alloc(headerSize + align4(nameBytes.length) + align4(desc.length));
+  bytes.writeUInt32LE(nameBytes.length, 0);
+  bytes.writeUInt32LE(desc.length, 4);
+  bytes.writeUInt32LE(type, 8);
+  bytes.set(nameBytes, headerSize);
+  bytes.set(desc, headerSize + align4(nameBytes.length));
+  return bytes;
+}
+
 /** Text that a header points to (the kdump sub header's VMCOREINFO and erase info); null where there is none. */
 export function readText(source: ByteSource, range: FileRange): string | null {
   if (range.size === 0) return null;

@@ -4,7 +4,7 @@ import { count } from '../base/text.ts';
 import type { ByteSource } from './byte_source.ts';
 import { DividedStore } from './divided_store.ts';
 import type { Dump, DumpInfo, PageCompression } from './dump.ts';
-import { readNotes, readText } from './elf_notes.ts';
+import { noteBytes, rawNotes, readNotes, readText } from './elf_notes.ts';
 import { type KdumpHeader, kdumpFlags, kdumpSignatures, readKdumpHeader } from './kdump_header.ts';
 import { compressionOf, type KdumpFile, KdumpStore } from './kdump_store.ts';
 import { PagedMemory } from './paged_memory.ts';
@@ -68,6 +68,11 @@ export function openKdump(sources: readonly ByteSource[]): Omit<Dump, 'descripti
     info,
     memory: new PagedMemory(perBlock === 1 ? store : new DividedStore(store, store.pageSize / perBlock)),
     notes: { vmcoreinfo, cpus: notes.cpus, eraseInfo, all: notes.all },
+    rawNotes: () =>
+      // version 3 has VMCOREINFO and no notes
+      header.notes.size === 0 && vmcoreinfo !== null
+        ? noteBytes('VMCOREINFO', 0, Buffer.from(vmcoreinfo, 'latin1'))
+        : rawNotes(source, [header.notes]),
     close: () => {
       for (const file of files) file.source.close();
     },

@@ -65,6 +65,8 @@ export class PagedMemory implements PhysicalMemory {
   private readonly zeroes: Uint8Array;
   private judge: ExcludedPageJudge | null = null;
   private ranges: readonly MemoryRange[] | null = null;
+  /** Room for a scan; null while one has it. */
+  private window: Uint8Array | null = new Uint8Array(0);
 
   constructor(store: PageStore) {
     this.store = store;
@@ -188,23 +190,30 @@ export class PagedMemory implements PhysicalMemory {
     failed: (pfn: Pfn, fault: MemoryFault) => void,
   ): void {
     const { pageSize } = this;
-    const window = new Uint8Array(Math.max(windowBytes, pageSize));
-    for (const { first, count } of this.presentRuns(from, to)) {
-      const end = first + count;
-      for (let at = first; at < end; ) {
-        let pages = 0;
-        let fault: MemoryFault | null = null;
-        try {
-          pages = this.loadRun(at, window.subarray(0, (end - at) * pageSize));
-        } catch (error) {
-          if (!(error instanceof MemoryFault)) throw error;
-          fault = error;
+    // a scan within a scan gets room of its own
+    const kept = this.window;
+    this.window = null;
+    const window = kept !== null && kept.length > 0 ? kept : new Uint8Array(Math.max(windowBytes, pageSize));
+    try {
+      for (const { first, count } of this.presentRuns(from, to)) {
+        const end = first + count;
+        for (let at = first; at < end; ) {
+          let pages = 0;
+          let fault: MemoryFault | null = null;
+          try {
+            pages = this.loadRun(at, window.subarray(0, (end - at) * pageSize));
+          } catch (error) {
+            if (!(error instanceof MemoryFault)) throw error;
+            fault = error;
+          }
+          if (pages > 0) {
+            if (!visit(at, window.subarray(0, pages * pageSize))) return;
+          } else failed(at, fault ?? this.fault(at, 'truncated'));
+          at = toPfn(at + Math.max(1, pages));
         }
-        if (pages > 0) {
-          if (!visit(at, window.subarray(0, pages * pageSize))) return;
-        } else failed(at, fault ?? this.fault(at, 'truncated'));
-        at = toPfn(at + Math.max(1, pages));
       }
+    } finally {
+      this.window = window;
     }
   }
 

@@ -5,14 +5,12 @@
 //   missing page -- its struct page says free, cache, user and the level has that bit ----> excluded
 //                -- else (slab, stack, reserved, kernel image, ...) ----------------------> zeroes
 import { type Pfn, pfn as toPfn } from '../base/address.ts';
-import { assertNever, InquestError, MemoryFault } from '../base/errors.ts';
+import { InquestError, MemoryFault } from '../base/errors.ts';
 import type { Dump } from '../dump/dump.ts';
+import { dumpLevel, takenByLevel } from './dump_level.ts';
 import type { Kernel } from './kernel.ts';
 import { memoryModel } from './memory_model.ts';
 import { PageFrames, type PageUse, pageUse } from './page_kind.ts';
-
-/** makedumpfile's -d: what it leaves out. */
-const level = { zero: 1, cache: 2, privateCache: 4, user: 8, free: 16 } as const;
 
 /** Page frames of which the use is kept, a word each. */
 const maxKnown = 1 << 20;
@@ -24,8 +22,8 @@ const maxKnown = 1 << 20;
 export function installExcludedPageJudge(kernel: Kernel): void {
   const { memory, info } = kernel.dump;
   // a container that does not tell its level may have been written at any
-  const dumpLevel = info.level ?? 31;
-  if ((dumpLevel & level.zero) === 0) return;
+  const level = info.level ?? 31;
+  if ((level & dumpLevel.zero) === 0) return;
   let uses: FrameUses | null | undefined;
   let keepsZeroes: boolean | undefined;
   let image: readonly Frames[] | undefined;
@@ -41,7 +39,7 @@ export function installExcludedPageJudge(kernel: Kernel): void {
       const notTaken =
         use === null
           ? image!.some(({ start, end }) => pfn >= start && pfn < end)
-          : !takenByLevel(use, dumpLevel) && !uses!.mayBeTakenForUser(pfn, dumpLevel);
+          : !takenByLevel(use, level) && !uses!.mayBeTakenForUser(pfn, level);
       if (notTaken) keepsZeroes ??= holdsZeroPages(kernel.dump);
       return notTaken && keepsZeroes === false;
     } finally {
@@ -87,8 +85,8 @@ class FrameUses {
    * something else there; and of tail pages, where it does not know the kernel's compound pages (1.7.8 and 7.0's
    * compound_info).
    */
-  mayBeTakenForUser(pfn: Pfn, dumpLevel: number): boolean {
-    return (dumpLevel & level.user) !== 0 && this.frames.looksAnonymous(pfn);
+  mayBeTakenForUser(pfn: Pfn, level: number): boolean {
+    return (level & dumpLevel.user) !== 0 && this.frames.looksAnonymous(pfn);
   }
 }
 
@@ -138,31 +136,6 @@ function holdsZeroPages(dump: Dump): boolean {
     }
   }
   return false;
-}
-
-/** Whether makedumpfile leaves a page of this use out at a level, whatever it holds. */
-function takenByLevel(use: PageUse, dumpLevel: number): boolean {
-  if (use.poisoned) return true;
-  switch (use.kind) {
-    case 'free':
-      return (dumpLevel & level.free) !== 0;
-    case 'cache':
-      return (dumpLevel & (use.private ? level.privateCache : level.cache | level.privateCache)) !== 0;
-    case 'anonymous':
-    case 'hugetlb':
-      return (dumpLevel & level.user) !== 0;
-    case 'offline':
-    case 'unaccepted':
-      return true;
-    case 'none':
-    case 'slab':
-    case 'table':
-    case 'reserved':
-    case 'kernel':
-      return false;
-    default:
-      return assertNever(use.kind);
-  }
 }
 
 /** Page frames [start, end), in pages and parts of pages. */

@@ -97,7 +97,7 @@ function runOf(first: number, end: number, word: number): PageUseRun {
 
 /** The kind that a word of `PageFrames.classify` says. */
 export function kindOf(word: number): PageKind {
-  return pageKinds[word & kindMask]!;
+  return pageKinds[word & kindMask] ?? 'none';
 }
 
 /** `struct page`s read at a time. */

@@ -12,6 +12,7 @@ import { SyntheticMemory } from '../support/synthetic_memory.ts';
 function dumpOf(memory: SyntheticMemory, cpus: CpuNote[] = [], machine = 'x86_64'): Dump {
   return {
     description: { files: [] },
+    rawNotes: () => new Uint8Array(0),
     memory,
     notes: { vmcoreinfo: null, cpus, eraseInfo: null, all: [] },
     info: { machine } as Dump['info'],

@@ -7,6 +7,7 @@
 import { virtAddr } from '../../src/base/address.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { SyntheticKernel } from './synthetic_kernel.ts';
+import type { SyntheticMemory } from './synthetic_memory.ts';
 
 type Fields = Readonly<Record<string, bigint | number>>;
 
@@ -297,6 +298,12 @@ export class MemoryMap {
   alias(from: number, to: number): this {
     const bytes = this.kernel.space.read(virtAddr(vmemmap + BigInt(from * structSize)), 4096);
     this.kernel.space.write(vmemmap + BigInt(to * structSize), bytes);
+    return this;
+  }
+
+  /** Puts the page itself into the dump, beside its `struct page`. Frames below 20 hold the memory map. */
+  present(frame: number): this {
+    (this.kernel.space.memory as SyntheticMemory).write(frame * 4096, new Uint8Array(4096).fill(1));
     return this;
   }
 

@@ -15,7 +15,7 @@ export abstract class PagewiseMemory implements BulkMemory {
   abstract pageState(pfn: Pfn): PageState;
   abstract page(pfn: Pfn): Uint8Array;
 
-  presentRuns(from: Pfn, to: Pfn): Generator<PageRun> {
+  presentRuns(from: Pfn, to: Pfn): Iterable<PageRun> {
     return runsOf(from, Math.min(to, this.maxPfn), (pfn) => this.pageState(pfn) === 'present');
   }
 

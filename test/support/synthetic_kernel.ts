@@ -145,6 +145,7 @@ export function syntheticDump(
 ): Dump {
   return {
     description: { files: ['vmcore'] },
+    rawNotes: () => new Uint8Array(0),
     memory,
     info: {
       files: ['vmcore'],

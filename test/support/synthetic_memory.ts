@@ -2,7 +2,7 @@
 import { AddressSpace } from '../../src/arch/address_space.ts';
 import { type Pfn, type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../src/base/address.ts';
 import { type FaultReason, MemoryFault } from '../../src/base/errors.ts';
-import type { PageState, PhysicalMemory } from '../../src/dump/dump.ts';
+import type { PageRun, PageState, PhysicalMemory } from '../../src/dump/dump.ts';
 import { PagewiseMemory } from './pagewise_memory.ts';
 
 export const pageSize = 4096;
@@ -52,6 +52,21 @@ export class SyntheticMemory extends PagewiseMemory implements PhysicalMemory {
 
   pageState(pfn: Pfn): PageState {
     return this.marks.get(pfn) ?? (this.pages.has(pfn) ? 'present' : 'not-in-dump');
+  }
+
+  /** Of the pages written to alone: there are few of them in much memory. */
+  override *presentRuns(from: Pfn, to: Pfn): Generator<PageRun> {
+    let first = -1; // of the run that is open, which ends before `end`
+    let end = -1;
+    for (const pfn of [...this.pages.keys()].sort((a, b) => a - b)) {
+      if (pfn < from || pfn >= to || this.pageState(pfn as Pfn) !== 'present') continue;
+      if (pfn !== end) {
+        if (first >= 0) yield { first: first as Pfn, count: end - first };
+        first = pfn;
+      }
+      end = pfn + 1;
+    }
+    if (first >= 0) yield { first: first as Pfn, count: end - first };
   }
 
   page(pfn: Pfn): Uint8Array {

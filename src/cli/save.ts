@@ -1,0 +1,182 @@
+// `inquest save`: a dump written anew. The work is synchronous and done in a thread of its own, so that this one hears
+// signals: then what was written so far is left as an incomplete dump.
+import { Worker } from 'node:worker_threads';
+import { UsageError } from '../base/errors.ts';
+import { count } from '../base/text.ts';
+import { threadProgram } from '../base/threads.ts';
+import type { PageCompression } from '../dump/dump.ts';
+import { dumpLevel } from '../kernel/dump_level.ts';
+import { hasZstd } from '../save/compress.ts';
+import type { SavedFiles, SaveFilesOptions } from '../save/save_files.ts';
+import { writeError, writeOut } from './output.ts';
+import type { FromSaveThread, SaveThreadData } from './save_thread.ts';
+
+/** The options as the command line has them. */
+export interface SaveArguments {
+  readonly level?: string;
+  readonly drop?: string;
+  readonly format?: 'kdump' | 'elf';
+  readonly compress?: PageCompression;
+  readonly flat?: boolean;
+  readonly split?: string;
+  readonly threads?: string;
+  readonly limit?: string;
+  readonly force?: boolean;
+  readonly progress?: boolean;
+  readonly json?: boolean;
+}
+
+/** Saves. @returns the exit status: 1 if pages were lost, or it ended early */
+export async function runSave(files: readonly string[], given: SaveArguments): Promise<number> {
+  if (files.length < 2) throw new UsageError('save takes a dump and where to write it');
+  const target = files.at(-1)!;
+  const saved = await saveInThread(files.slice(0, -1), optionsOf(target, given), given.progress ?? false);
+  const text = given.json
+    ? `${JSON.stringify({ ...saved, dropped: Object.fromEntries(saved.dropped) })}\n`
+    : summary(saved);
+  if (target === '-') writeError(text);
+  else writeOut(text);
+  return saved.lost > 0 ? 1 : 0;
+}
+
+/** @throws UsageError */
+function optionsOf(target: string, given: SaveArguments): SaveFilesOptions {
+  const format = given.format ?? 'kdump';
+  const parts = given.split === undefined ? 1 : wholeNumber('--split', given.split);
+  if (parts > 1 && target === '-') throw new UsageError('a stream is not divided');
+  return {
+    format,
+    compression: given.compress ?? (format === 'elf' ? 'none' : hasZstd() ? 'zstd' : 'zlib'),
+    levels: levelsOf(given),
+    targets: parts === 1 ? [target] : Array.from({ length: parts }, (_, i) => `${target}.${i + 1}`),
+    flattened: given.flat ?? false,
+    overwrite: given.force ?? false,
+    ...(given.threads === undefined ? {} : { threads: wholeNumber('--threads', given.threads) }),
+    ...(given.limit === undefined ? {} : { limit: sizeOf(given.limit) }),
+  };
+}
+
+const dropNames: Readonly<Record<string, number>> = {
+  zero: dumpLevel.zero,
+  cache: dumpLevel.cache,
+  'private-cache': dumpLevel.privateCache,
+  user: dumpLevel.user,
+  free: dumpLevel.free,
+};
+
+/** @throws UsageError */
+function levelsOf({ level, drop }: SaveArguments): readonly number[] {
+  if (level !== undefined && drop !== undefined) throw new UsageError('--level and --drop say the same in two ways');
+  if (level !== undefined) {
+    return level.split(',').map((word) => {
+      if (!/^\d+$/.test(word) || Number(word) > 31) throw new UsageError(`level ${word}: it is 0 to 31`);
+      return Number(word);
+    });
+  }
+  let bits = 0;
+  for (const word of drop?.split(',') ?? []) {
+    const bit = Object.hasOwn(dropNames, word) ? dropNames[word] : undefined;
+    if (bit === undefined) throw new UsageError(`--drop ${word}: there are ${Object.keys(dropNames).join(', ')}`);
+    bits |= bit;
+  }
+  return [bits];
+}
+
+function wholeNumber(option: string, word: string): number {
+  if (!/^\d{1,4}$/.test(word) || Number(word) < 1) throw new UsageError(`${option} takes a number, not ${word}`);
+  return Number(word);
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
+
+function sizeOf(word: string): number {
+  const match = /^(\d{1,12})([kmgt]?)$/i.exec(word);
+  if (match === null) throw new UsageError(`--limit takes a size such as 500M, not ${word}`);
+  return Number(match[1]) * units[match[2]!.toLowerCase()]!;
+}
+
+/**
+ * Saves in a thread, until a signal ends it.
+ * @throws Error with the words of whatever ended it
+ */
+export function saveInThread(
+  files: readonly string[],
+  options: SaveFilesOptions,
+  everyPercent: boolean,
+): Promise<SavedFiles> {
+  const cancel = new SharedArrayBuffer(4);
+  const data: SaveThreadData = { files, options, cancel };
+  const worker = new Worker(threadProgram('save_thread', import.meta.url), { workerData: data });
+  const progress = new Progress(everyPercent);
+  const stop = (): void => {
+    Atomics.store(new Int32Array(cancel), 0, 1);
+    Atomics.notify(new Int32Array(cancel), 0);
+  };
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const signal of signals) process.once(signal, stop);
+  return new Promise<SavedFiles>((resolve, reject) => {
+    worker.on('message', (message: FromSaveThread) => {
+      switch (message.kind) {
+        case 'progress':
+          progress.show(message.done, message.total);
+          break;
+        case 'saved':
+          resolve(message.saved);
+          break;
+        case 'failed':
+          reject(message.isUsage ? new UsageError(message.problem) : new SaveFailed(message.problem));
+          break;
+      }
+    });
+    worker.on('error', reject);
+    worker.on('exit', () => reject(new SaveFailed('the thread that saves has ended')));
+  }).finally(() => {
+    progress.end();
+    for (const signal of signals) process.off(signal, stop);
+  });
+}
+
+class SaveFailed extends Error {}
+
+/** How far it is: on a terminal all the time, else a line a percent if that was asked for. */
+class Progress {
+  private readonly everyPercent: boolean;
+  private readonly started = performance.now();
+  private last = -1;
+  private shown = false;
+
+  constructor(everyPercent: boolean) {
+    this.everyPercent = everyPercent;
+  }
+
+  show(done: number, total: number): void {
+    const part = total === 0 ? 1 : done / total;
+    const percent = Math.floor(part * 100);
+    if (percent === this.last) return;
+    this.last = percent;
+    const seconds = (performance.now() - this.started) / 1000;
+    const left = part === 0 ? '' : `, ${Math.ceil(seconds / part - seconds)} s left`;
+    if (this.everyPercent) writeError(`${percent}%${left}\n`);
+    else if (process.stderr.isTTY === true && seconds > 0.5) {
+      writeError(`\r\x1b[Kinquest: saving, ${percent}%${left}`);
+      this.shown = true;
+    }
+  }
+
+  end(): void {
+    if (this.shown) writeError('\r\x1b[K');
+  }
+}
+
+function summary({ files, level, ram, pages, dropped, zero, lost, written }: SavedFiles): string {
+  const gone = [...dropped].map(([kind, frames]) => `${kind} ${frames}`);
+  if (zero > 0) gone.push(`zero ${zero}`);
+  const kept = pages - [...dropped.values()].reduce((sum, frames) => sum + frames, 0) - zero - lost;
+  return [
+    `${files.join(', ') || 'standard output'}: ${(written / 1e6).toFixed(1)} MB`,
+    `${count(kept, 'page')} of ${ram}${level === 0 ? '' : `, level ${level}`}`,
+    ...(gone.length > 0 ? [`left out: ${gone.join(', ')}`] : []),
+    ...(lost > 0 ? [`${count(lost, 'page')} could not be read`] : []),
+    '',
+  ].join('\n');
+}

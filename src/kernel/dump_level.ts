@@ -1,0 +1,36 @@
+// What a filter leaves out of a dump: makedumpfile's -d (its manual page), five bits of kinds of page.
+import { assertNever } from '../base/errors.ts';
+import { type PageUse, pageUse } from './page_kind.ts';
+
+/** The bits of a dump level. `cache` is page cache without private data, `privateCache` all of it. */
+export const dumpLevel = { zero: 1, cache: 2, privateCache: 4, user: 8, free: 16 } as const;
+
+/** Whether a level takes a page of this use, whatever it holds. Pages that must not be read are taken by any. */
+export function takenByLevel(use: PageUse, level: number): boolean {
+  if (use.poisoned) return true;
+  switch (use.kind) {
+    case 'free':
+      return (level & dumpLevel.free) !== 0;
+    case 'cache':
+      return (level & (use.private ? dumpLevel.privateCache : dumpLevel.cache | dumpLevel.privateCache)) !== 0;
+    case 'anonymous':
+    case 'hugetlb':
+      return (level & dumpLevel.user) !== 0;
+    case 'offline':
+    case 'unaccepted':
+      return true;
+    case 'none':
+    case 'slab':
+    case 'table':
+    case 'reserved':
+    case 'kernel':
+      return false;
+    default:
+      return assertNever(use.kind);
+  }
+}
+
+/** `takenByLevel` of every word that `PageFrames.classify` gives: 1 for taken. */
+export function takenWords(level: number): Uint8Array {
+  return Uint8Array.from({ length: 1 << 16 }, (_, word) => (takenByLevel(pageUse(word), level) ? 1 : 0));
+}

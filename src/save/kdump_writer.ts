@@ -1,0 +1,227 @@
+// Writes kdump-compressed dumps (makedumpfile's IMPLEMENTATION and diskdump_mod.h; read by `kdump_header.ts`):
+//
+//   header | sub header, notes | RAM bitmap | bitmap of pages | page descriptors | page of zeroes, pages | erase info
+//                                              known from the start ------------>  written as they come
+//
+// Until `finish` the header says that the dump is incomplete, and a page without a descriptor counts as lost: whatever
+// happens meanwhile, what is there can be read.
+import type { PageCompression } from '../dump/dump.ts';
+import { kdumpFlags } from '../dump/kdump_header.ts';
+import type { FrameSet } from './frame_set.ts';
+import type { Output } from './output.ts';
+
+/** What a dump says of the dead machine beside its pages. */
+export interface MachineFacts {
+  /** As uname has it. */
+  readonly machine: string;
+  /** Bytes. */
+  readonly pageSize: number;
+  /** Page frames are below this. */
+  readonly maxPfn: number;
+  readonly utsname: Readonly<
+    Record<'sysname' | 'nodename' | 'release' | 'version' | 'machine' | 'domainname', string>
+  > | null;
+  /** When it died, in seconds since 1970; 0 where that is not known. */
+  readonly time: number;
+  /** What has been left out: makedumpfile's dump level. */
+  readonly level: number;
+  readonly cpus: number;
+  /** The kernel's phys_base; 0 where it has none. */
+  readonly physBase: bigint;
+  /** ELF notes, one behind another. */
+  readonly notes: Uint8Array;
+  /** Where VMCOREINFO's text is in the notes; null where it is not. */
+  readonly vmcoreinfo: { readonly offset: number; readonly size: number } | null;
+  readonly eraseInfo: string | null;
+}
+
+/** Pages that follow one another in the set of those kept, compressed. */
+export interface PackedPages {
+  readonly data: Uint8Array;
+  /** Bytes of each: a page's size if it is not compressed, `zeroPage`, or `lostPage`. */
+  readonly sizes: Uint32Array;
+}
+
+/** A page of zeroes: all share one. */
+export const zeroPage = 0;
+/** A page that could not be read. */
+export const lostPage = 0xffff_ffff;
+
+const subHeaderSize = 104;
+const descriptorSize = 24;
+const version = 6;
+/** Descriptors gathered before they are written. */
+const descriptorsAtOnce = 4096;
+/** Bytes of bitmap, and of empty descriptors, written at a time. */
+const atOnce = 1 << 20;
+
+const flagsOf: Readonly<Record<PageCompression, number>> = { none: 0, ...kdumpFlags };
+
+/** A part of a split set, and all of a dump that is not split: page frames [from, to). */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+  readonly isSplit: boolean;
+}
+
+export class KdumpWriter {
+  /** Pages that were written as lost. */
+  lost = 0;
+  private readonly output: Output;
+  private readonly facts: MachineFacts;
+  private readonly part: Part;
+  private readonly compression: PageCompression;
+  private readonly pages: number;
+  private readonly bitmapAt: number;
+  private readonly bitmapBlocks: number;
+  private readonly descriptorsAt: number;
+  private dataAt: number;
+  private zeroAt = 0;
+  private readonly pending = new DataView(new ArrayBuffer(descriptorsAtOnce * descriptorSize));
+  private pendingCount = 0;
+  private described = 0;
+
+  /**
+   * Writes all that is known before the pages.
+   * @param ram frames of RAM, kept or not
+   * @param kept frames whose pages will come, in their order, all of those in the part
+   * @throws OutputError
+   */
+  constructor(
+    output: Output,
+    facts: MachineFacts,
+    { ram, kept }: { readonly ram: FrameSet; readonly kept: FrameSet },
+    compression: PageCompression,
+    part: Part = { from: 0, to: facts.maxPfn, isSplit: false },
+  ) {
+    this.output = output;
+    this.facts = facts;
+    this.part = part;
+    this.compression = compression;
+    this.pages = kept.count(part.from, part.to);
+    const { pageSize, notes, maxPfn } = facts;
+    const subBlocks = Math.ceil((subHeaderSize + notes.length) / pageSize);
+    const oneBitmap = Math.ceil(maxPfn / 8 / pageSize);
+    this.bitmapBlocks = 2 * oneBitmap;
+    this.bitmapAt = (1 + subBlocks) * pageSize;
+    this.descriptorsAt = this.bitmapAt + this.bitmapBlocks * pageSize;
+    this.dataAt = this.descriptorsAt + this.pages * descriptorSize;
+    this.writeHeader(kdumpFlags.incomplete, subBlocks);
+    this.writeSubHeader(0, 0);
+    output.write(pageSize + subHeaderSize, notes);
+    this.writeBits(this.bitmapAt, ram, oneBitmap * pageSize);
+    this.writeBits(this.bitmapAt + oneBitmap * pageSize, kept, oneBitmap * pageSize);
+    // room that is taken now is not missing later, when the pages have filled the disk
+    const empty = new Uint8Array(Math.min(atOnce, this.pages * descriptorSize));
+    for (let at = 0; at < this.pages * descriptorSize; at += empty.length) {
+      output.write(this.descriptorsAt + at, empty.subarray(0, this.pages * descriptorSize - at));
+    }
+  }
+
+  /** The next pages. @throws OutputError */
+  add({ data, sizes }: PackedPages): void {
+    const { pageSize } = this.facts;
+    if (this.zeroAt === 0 && sizes.includes(zeroPage)) {
+      this.zeroAt = this.dataAt;
+      this.output.write(this.zeroAt, new Uint8Array(pageSize));
+      this.dataAt += pageSize;
+    }
+    let at = this.dataAt;
+    for (const size of sizes) {
+      if (size === lostPage) {
+        this.lost++;
+        this.describe(0, 0, 0);
+      } else if (size === zeroPage) this.describe(this.zeroAt, pageSize, 0);
+      else {
+        this.describe(at, size, size === pageSize ? 0 : flagsOf[this.compression]);
+        at += size;
+      }
+    }
+    this.output.write(this.dataAt, data);
+    this.dataAt += data.length;
+    this.flush();
+  }
+
+  /** Everything was added: the dump is whole, but for pages that were lost. @throws OutputError */
+  finish(): void {
+    this.flush();
+    const { eraseInfo, pageSize, notes } = this.facts;
+    const text = Buffer.from(eraseInfo ?? '', 'latin1');
+    if (text.length > 0) this.output.write(this.dataAt, text);
+    this.writeSubHeader(text.length > 0 ? this.dataAt : 0, text.length);
+    const isWhole = this.lost === 0 && this.described === this.pages;
+    this.writeHeader(isWhole ? 0 : kdumpFlags.incomplete, Math.ceil((subHeaderSize + notes.length) / pageSize));
+  }
+
+  /** Writes the descriptors gathered. @throws OutputError */
+  flush(): void {
+    if (this.pendingCount === 0) return;
+    const bytes = new Uint8Array(this.pending.buffer, 0, this.pendingCount * descriptorSize);
+    this.output.write(this.descriptorsAt + (this.described - this.pendingCount) * descriptorSize, bytes);
+    this.pendingCount = 0;
+  }
+
+  private describe(offset: number, size: number, flags: number): void {
+    const at = this.pendingCount++ * descriptorSize;
+    this.described++;
+    this.pending.setBigUint64(at, BigInt(offset), true);
+    this.pending.setUint32(at + 8, size, true);
+    this.pending.setUint32(at + 12, flags, true);
+    this.pending.setBigUint64(at + 16, 0n, true);
+    if (this.pendingCount === descriptorsAtOnce) this.flush();
+  }
+
+  private writeHeader(status: number, subBlocks: number): void {
+    const { facts } = this;
+    const bytes = Buffer.alloc(facts.pageSize);
+    bytes.write('KDUMP   ', 0, 'latin1');
+    bytes.writeInt32LE(version, 8);
+    const { utsname } = facts;
+    if (utsname !== null) {
+      const fields = ['sysname', 'nodename', 'release', 'version', 'machine', 'domainname'] as const;
+      for (const [i, field] of fields.entries()) bytes.write(utsname[field].slice(0, 64), 12 + 65 * i, 'latin1');
+    }
+    bytes.writeBigInt64LE(BigInt(facts.time), 408);
+    bytes.writeUInt32LE(status | flagsOf[this.compression], 424);
+    bytes.writeInt32LE(facts.pageSize, 428);
+    bytes.writeInt32LE(subBlocks, 432);
+    bytes.writeUInt32LE(this.bitmapBlocks, 436);
+    bytes.writeUInt32LE(Math.min(facts.maxPfn, 0xffff_ffff), 440);
+    bytes.writeInt32LE(facts.cpus, 460);
+    this.output.write(0, bytes);
+  }
+
+  private writeSubHeader(eraseAt: number, eraseSize: number): void {
+    const { facts, part } = this;
+    const notesAt = facts.pageSize + subHeaderSize;
+    const bytes = Buffer.alloc(subHeaderSize);
+    const range = (at: number, offset: number, size: number): void => {
+      if (size === 0) return;
+      bytes.writeBigUInt64LE(BigInt(offset), at);
+      bytes.writeBigUInt64LE(BigInt(size), at + 8);
+    };
+    bytes.writeBigInt64LE(BigInt.asIntN(64, facts.physBase), 0);
+    bytes.writeInt32LE(facts.level, 8);
+    bytes.writeInt32LE(part.isSplit ? 1 : 0, 12);
+    if (part.isSplit) {
+      for (const at of [16, 80]) {
+        bytes.writeBigUInt64LE(BigInt(part.from), at);
+        bytes.writeBigUInt64LE(BigInt(part.to), at + 8);
+      }
+    }
+    range(32, notesAt + (facts.vmcoreinfo?.offset ?? 0), facts.vmcoreinfo?.size ?? 0);
+    range(48, notesAt, facts.notes.length);
+    range(64, eraseAt, eraseSize);
+    bytes.writeBigUInt64LE(BigInt(facts.maxPfn), 96);
+    this.output.write(facts.pageSize, bytes);
+  }
+
+  /** A bitmap, filled up with zeroes to `size` bytes. */
+  private writeBits(at: number, { bytes }: FrameSet, size: number): void {
+    for (let done = 0; done < bytes.length; done += atOnce) {
+      // not a view: what is shared with threads is copied once
+      this.output.write(at + done, new Uint8Array(bytes.subarray(done, done + atOnce)));
+    }
+    if (size > bytes.length) this.output.write(at + bytes.length, new Uint8Array(size - bytes.length));
+  }
+}

@@ -1,0 +1,161 @@
+// Where a dump is written: a file, any offset of it, or makedumpfile's flattened stream (see `flattened.ts`), for targets
+// that cannot seek.
+import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { InquestError, messageOf } from '../base/errors.ts';
+
+export interface Output {
+  /** Bytes that what was written so far takes. */
+  readonly written: number;
+  /** @throws OutputError */
+  write(offset: number, bytes: Uint8Array): void;
+  /** Everything is written: makes it last. @throws OutputError */
+  finish(): void;
+  /** Closes without more ado. */
+  close(): void;
+}
+
+/** The target cannot be written. */
+export class OutputError extends InquestError {
+  readonly code: string = 'output';
+  /** There is no room left. */
+  readonly isFull: boolean;
+  constructor(path: string, error: unknown) {
+    super(`${path}: ${messageOf(error)}`);
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    this.isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
+  }
+}
+
+/** A new file, or one that is written over. */
+export class FileOutput implements Output {
+  private readonly path: string;
+  private readonly descriptor: number;
+  private readonly limit: number;
+  private end = 0;
+
+  /** @param limit bytes that the file may have. @throws OutputError */
+  constructor(path: string, limit = Number.POSITIVE_INFINITY) {
+    this.path = path;
+    this.limit = limit;
+    this.descriptor = this.attempt(() => openSync(path, 'w+', 0o600));
+  }
+
+  get written(): number {
+    return this.end;
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    if (offset + bytes.length > this.limit) {
+      throw new OutputError(this.path, Object.assign(new Error('the limit is reached'), { code: 'EFBIG' }));
+    }
+    this.attempt(() => {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.descriptor, bytes, done, bytes.length - done, offset + done);
+      }
+    });
+    this.end = Math.max(this.end, offset + bytes.length);
+  }
+
+  finish(): void {
+    this.attempt(() => {
+      ftruncateSync(this.descriptor, this.end);
+      fsyncSync(this.descriptor);
+    });
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+
+  private attempt<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw new OutputError(this.path, error);
+    }
+  }
+}
+
+const streamStart = 4096;
+
+/** Where a stream goes: one piece behind another. */
+interface Sink {
+  put(bytes: Uint8Array): void;
+  finish(): void;
+  close(): void;
+}
+
+/** A flattened stream: into an open file descriptor, or a file. */
+export class FlattenedOutput implements Output {
+  written = 0;
+  private readonly sink: Sink;
+  private readonly head = new DataView(new ArrayBuffer(16));
+
+  /** Writes the stream's header. @throws OutputError */
+  constructor(target: number | Output) {
+    this.sink = typeof target === 'number' ? descriptorSink(target) : fileSink(target);
+    const header = new Uint8Array(streamStart);
+    header.set(Buffer.from('makedumpfile'));
+    const view = new DataView(header.buffer);
+    view.setBigInt64(16, 1n); // type
+    view.setBigInt64(24, 1n); // version
+    this.put(header);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.record(BigInt(offset), BigInt(bytes.length));
+    this.put(bytes);
+  }
+
+  finish(): void {
+    this.record(-1n, -1n);
+    this.sink.finish();
+  }
+
+  close(): void {
+    this.sink.close();
+  }
+
+  private record(offset: bigint, size: bigint): void {
+    this.head.setBigInt64(0, offset);
+    this.head.setBigInt64(8, size);
+    this.put(new Uint8Array(this.head.buffer));
+  }
+
+  private put(bytes: Uint8Array): void {
+    this.sink.put(bytes);
+    this.written += bytes.length;
+  }
+}
+
+function fileSink(file: Output): Sink {
+  let end = 0;
+  return {
+    put(bytes) {
+      file.write(end, bytes);
+      end += bytes.length;
+    },
+    finish: () => file.finish(),
+    close: () => file.close(),
+  };
+}
+
+function descriptorSink(descriptor: number): Sink {
+  const put = (bytes: Uint8Array): void => {
+    for (let done = 0; done < bytes.length; ) {
+      try {
+        done += writeSync(descriptor, bytes, done, bytes.length - done);
+      } catch (error) {
+        // a full pipe that does not block: its reader is slow
+        if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) {
+          throw new OutputError('standard output', error);
+        }
+        Atomics.wait(pause, 0, 0, 5);
+      }
+    }
+  };
+  return { put, finish: () => {}, close: () => {} };
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));

@@ -1,0 +1,99 @@
+// Packs pages: reads the kept pages of a stretch of frames, and compresses each. What every thread of a save does.
+import { pfn } from '../base/address.ts';
+import type { DumpDescription, PageCompression, PhysicalMemory } from '../dump/dump.ts';
+import { type Compressor, compressor } from './compress.ts';
+import { FrameSet } from './frame_set.ts';
+import { lostPage, type PackedPages, zeroPage } from './kdump_writer.ts';
+
+/** Page frames [from, to), of which `pages` are kept. */
+export interface PackTask {
+  readonly from: number;
+  readonly to: number;
+  readonly pages: number;
+}
+
+/** What a thread that packs is started with. */
+export interface PackThreadData {
+  readonly dump: DumpDescription;
+  readonly frames: number;
+  /** The bits of the frames kept. */
+  readonly kept: SharedArrayBuffer;
+  readonly compression: PageCompression;
+  readonly dropsZeroes: boolean;
+}
+
+/** Kept pages packed at a time. */
+const pagesAtOnce = 512;
+
+/** The work on the frames [from, to) in pieces. */
+export function* packTasks(kept: FrameSet, from: number, to: number): Generator<PackTask> {
+  let start = from;
+  let pages = 0;
+  for (const { first, count } of kept.runs(from, to)) {
+    for (let done = 0; done < count; ) {
+      const many = Math.min(count - done, pagesAtOnce - pages);
+      done += many;
+      pages += many;
+      if (pages < pagesAtOnce) continue;
+      yield { from: start, to: first + done, pages };
+      start = first + done;
+      pages = 0;
+    }
+  }
+  if (pages > 0) yield { from: start, to, pages };
+}
+
+/** Packs pages of one memory, task after task. */
+export class Packer {
+  private readonly memory: PhysicalMemory;
+  private readonly kept: FrameSet;
+  private readonly compress: Compressor;
+  private readonly dropsZeroes: boolean;
+  private readonly zeroes: Uint8Array;
+  private readonly into: Uint8Array;
+
+  constructor(memory: PhysicalMemory, { kept, frames, compression, dropsZeroes }: Omit<PackThreadData, 'dump'>) {
+    this.memory = memory;
+    this.kept = new FrameSet(frames, kept);
+    this.compress = compressor(compression);
+    this.dropsZeroes = dropsZeroes;
+    this.zeroes = new Uint8Array(memory.pageSize);
+    this.into = new Uint8Array(memory.pageSize);
+  }
+
+  pack({ from, to, pages }: PackTask): PackedPages {
+    const { pageSize } = this.memory;
+    const data = new Uint8Array(pages * pageSize);
+    const sizes = new Uint32Array(pages).fill(lostPage);
+    let used = 0;
+    let done = 0; // pages before the run at hand
+    for (const { first, count } of this.kept.runs(from, to)) {
+      this.memory.scan(
+        first,
+        pfn(first + count),
+        (start, window) => {
+          for (let at = 0; at < window.length; at += pageSize) {
+            const page = window.subarray(at, at + pageSize);
+            const index = done + (start - first) + at / pageSize;
+            if (this.dropsZeroes && isZero(page, this.zeroes)) {
+              sizes[index] = zeroPage;
+              continue;
+            }
+            const size = this.compress(page, this.into);
+            data.set(size === 0 ? page : this.into.subarray(0, size), used);
+            sizes[index] = size === 0 ? pageSize : size;
+            used += sizes[index]!;
+          }
+          return true;
+        },
+        () => undefined, // stays lost
+      );
+      done += count;
+    }
+    return { data: data.slice(0, used), sizes };
+  }
+}
+
+export function isZero(page: Uint8Array, zeroes: Uint8Array): boolean {
+  return Buffer.compare(page, zeroes) === 0;
+}

@@ -1,0 +1,261 @@
+// Writes a dump anew: filtered, in another format, compressed in another way, in one file or several.
+//
+//   kernel --> which frames are kept --> threads: read, compress --> writer --> output
+import { availableParallelism } from 'node:os';
+import { type PhysAddr, pfn, physAddr } from '../base/address.ts';
+import { UsageError } from '../base/errors.ts';
+import { inThreads, threadProgram } from '../base/threads.ts';
+import type { PageCompression } from '../dump/dump.ts';
+import { noteBytes, notesIn } from '../dump/elf_notes.ts';
+import { dumpLevel } from '../kernel/dump_level.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { PageKind } from '../kernel/page_kind.ts';
+import { readUtsname } from '../kernel/utsname.ts';
+import { ElfWriter } from './elf_writer.ts';
+import type { FrameSet } from './frame_set.ts';
+import { KdumpWriter, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
+import type { Output } from './output.ts';
+import { isZero, Packer, type PackTask, type PackThreadData, packTasks } from './pack.ts';
+import { type Selection, selectFrames } from './selection.ts';
+
+export interface SaveOptions {
+  readonly format: 'kdump' | 'elf';
+  /** Of the pages of a kdump-compressed dump. */
+  readonly compression: PageCompression;
+  /** What is left out: bits of `dumpLevel`. */
+  readonly level: number;
+  /** By default as many as the machine has processors. */
+  readonly threads?: number;
+  /** Files to divide a kdump-compressed dump into. */
+  readonly parts?: number;
+}
+
+export interface SaveResult {
+  /** Page frames of RAM that the source describes. */
+  readonly ram: number;
+  /** Pages that the source has. */
+  readonly pages: number;
+  /** Pages left out by kind; zero pages are counted apart. */
+  readonly dropped: ReadonlyMap<PageKind, number>;
+  /** Pages found to be all zeroes, and left out as such. */
+  readonly zero: number;
+  /** Pages that the source should have and that could not be read. */
+  readonly lost: number;
+  /** Bytes written. */
+  readonly written: number;
+}
+
+/**
+ * Saves a dump. The kernel's work is charged, and told how far it is in page frames.
+ * @param open gives the output of each part, 0 and up
+ * @throws OutputError when an output cannot be written, Cancelled; what was written is then an incomplete dump
+ */
+export function saveDump(kernel: Kernel, open: (part: number) => Output, options: SaveOptions): SaveResult {
+  const selection = selectFrames(kernel, options.level);
+  const pages = [...selection.dropped.values()].reduce((sum, count) => sum + count, selection.kept.count());
+  const facts = machineFacts(kernel, options.level);
+  const written =
+    options.format === 'elf'
+      ? writeElf(kernel, open(0), facts, selection, options)
+      : writeKdump(kernel, open, facts, selection, options);
+  return { ram: selection.ram.count(), pages, dropped: selection.dropped, ...written };
+}
+
+type Written = Pick<SaveResult, 'zero' | 'lost' | 'written'>;
+
+function writeKdump(
+  kernel: Kernel,
+  open: (part: number) => Output,
+  facts: MachineFacts,
+  selection: Selection,
+  options: SaveOptions,
+): Written {
+  const total: { -readonly [K in keyof Written]: number } = { zero: 0, lost: 0, written: 0 };
+  for (const [i, part] of partsOf(selection.kept, options.parts ?? 1).entries()) {
+    const output = open(i);
+    try {
+      const writer = new KdumpWriter(output, facts, selection, options.compression, part);
+      const given: PackTask[] = [];
+      for (const packed of packedPages(kernel, selection.kept, part, options, given)) {
+        writer.add(packed);
+        for (const size of packed.sizes) if (size === zeroPage) total.zero++;
+        kernel.work.progress(given.shift()!.to, facts.maxPfn);
+      }
+      writer.finish();
+      output.finish();
+      total.lost += writer.lost;
+      total.written += output.written;
+    } finally {
+      output.close();
+    }
+  }
+  return total;
+}
+
+/** The kept pages of a part, packed: by threads, or here if one is enough. */
+function packedPages(
+  kernel: Kernel,
+  kept: FrameSet,
+  { from, to }: Part,
+  { compression, level, threads = availableParallelism() }: SaveOptions,
+  given: PackTask[],
+): Iterable<PackedPages> {
+  const { memory, description } = kernel.dump;
+  const data = {
+    frames: kept.length,
+    kept: kept.bytes.buffer as SharedArrayBuffer,
+    compression,
+    dropsZeroes: (level & dumpLevel.zero) !== 0,
+  };
+  const tasks = function* (): Generator<PackTask> {
+    for (const task of packTasks(kept, from, to)) {
+      given.push(task);
+      yield task;
+    }
+  };
+  if (threads > 1) {
+    const program = threadProgram('save_worker', import.meta.url);
+    return inThreads<PackTask, PackedPages>(
+      program,
+      { ...data, dump: description } satisfies PackThreadData,
+      threads,
+      tasks(),
+      kernel.work,
+    );
+  }
+  const packer = new Packer(memory, data);
+  return (function* () {
+    for (const task of tasks()) yield packer.pack(task);
+  })();
+}
+
+/** A split set has about as many pages in each file. */
+function partsOf(kept: FrameSet, parts: number): Part[] {
+  if (parts <= 1) return [{ from: 0, to: kept.length, isSplit: false }];
+  const each = Math.ceil(kept.count() / parts);
+  const found: Part[] = [];
+  let from = 0;
+  let pages = 0;
+  for (const { first, count } of kept.runs()) {
+    for (let done = 0; done < count; ) {
+      const many = Math.min(count - done, each - pages);
+      done += many;
+      pages += many;
+      if (pages < each || found.length === parts - 1) continue;
+      found.push({ from, to: first + done, isSplit: true });
+      from = first + done;
+      pages = 0;
+    }
+  }
+  found.push({ from, to: kept.length, isSplit: true });
+  return found;
+}
+
+function writeElf(
+  kernel: Kernel,
+  output: Output,
+  facts: MachineFacts,
+  selection: Selection,
+  { level }: SaveOptions,
+): Written {
+  const { memory } = kernel.dump;
+  try {
+    const zero = (level & dumpLevel.zero) === 0 ? 0 : dropZeroes(kernel, selection.kept);
+    const writer = new ElfWriter(output, withEraseNote(facts), selection, (physical) =>
+      kernel.space.linearAddress(physAddr(physical) as PhysAddr),
+    );
+    for (const { first, count } of selection.kept.runs()) {
+      memory.scan(
+        first,
+        pfn(first + count),
+        (start, pages) => {
+          writer.add(start, pages);
+          kernel.work.progress(start, facts.maxPfn);
+          return true;
+        },
+        (lost) => writer.addLost(lost),
+      );
+    }
+    writer.finish();
+    output.finish();
+    return { zero, lost: writer.lost, written: output.written };
+  } finally {
+    output.close();
+  }
+}
+
+/** Takes pages that are all zeroes out of those kept: an ELF core has nothing to say so, but that they are not there. */
+function dropZeroes(kernel: Kernel, kept: FrameSet): number {
+  const { memory } = kernel.dump;
+  const zeroes = new Uint8Array(memory.pageSize);
+  let found = 0;
+  for (const { first, count } of kept.runs()) {
+    memory.scan(
+      first,
+      pfn(first + count),
+      (start, pages) => {
+        for (let at = 0, frame: number = start; at < pages.length; at += memory.pageSize, frame++) {
+          if (!isZero(pages.subarray(at, at + memory.pageSize), zeroes)) continue;
+          kept.set(frame, 1, false);
+          found++;
+        }
+        return true;
+      },
+      () => undefined,
+    );
+  }
+  return found;
+}
+
+/** As it is written in an ELF core: erase information is a note there. */
+function withEraseNote(facts: MachineFacts): MachineFacts {
+  const { eraseInfo, notes } = facts;
+  if (eraseInfo === null || [...notesIn(notes)].some(({ name }) => name === 'ERASEINFO')) return facts;
+  const note = noteBytes('ERASEINFO', 0, Buffer.from(eraseInfo, 'latin1'));
+  return { ...facts, notes: new Uint8Array(Buffer.concat([notes, note])) };
+}
+
+/** What is written of the machine, from the dump and the kernel in it. */
+export function machineFacts(kernel: Kernel, level: number): MachineFacts {
+  const { dump, vmcoreinfo } = kernel;
+  const { info, memory, notes } = dump;
+  let raw = dump.rawNotes();
+  if (vmcoreinfoIn(raw) === null && vmcoreinfo.text('OSRELEASE') !== null) {
+    // it was in no note, and was found in memory
+    const text = [...vmcoreinfo.entries()].map(([key, value]) => `${key}=${value}\n`).join('');
+    raw = new Uint8Array(Buffer.concat([raw, noteBytes('VMCOREINFO', 0, Buffer.from(text, 'latin1'))]));
+  }
+  return {
+    machine: info.machine,
+    pageSize: memory.pageSize,
+    maxPfn: memory.maxPfn,
+    utsname: kernel.faults.attempt(
+      'utsname',
+      () => readUtsname(kernel),
+      info.utsname === null ? null : { ...info.utsname, domainname: '' },
+    ),
+    time: vmcoreinfo.crashTime ?? info.headerTime ?? 0,
+    // a source that does not tell, and lacks pages, may have been filtered in any way
+    level: level | (info.level ?? (info.pages.present < info.pages.total ? 31 : 0)),
+    cpus: Math.max(1, notes.cpus.filter(({ source }) => source === 'prstatus').length),
+    physBase: vmcoreinfo.number('phys_base') ?? 0n,
+    notes: raw,
+    vmcoreinfo: vmcoreinfoIn(raw),
+    eraseInfo: notes.eraseInfo,
+  };
+}
+
+function vmcoreinfoIn(notes: Uint8Array): MachineFacts['vmcoreinfo'] {
+  for (const { name, type, desc, size } of notesIn(notes)) {
+    if (name === 'VMCOREINFO' && type === 0) return { offset: desc, size };
+  }
+  return null;
+}
+
+/** @throws UsageError for options that do not go together */
+export function checkSaveOptions({ format, compression, level, parts = 1 }: SaveOptions): void {
+  if (!Number.isInteger(level) || level < 0 || level > 31) throw new UsageError(`level ${level}: it is 0 to 31`);
+  if (format === 'elf' && compression !== 'none') throw new UsageError('pages of an ELF core are not compressed');
+  if (format === 'elf' && parts > 1) throw new UsageError('an ELF core is not divided');
+  if (!Number.isInteger(parts) || parts < 1 || parts > 64) throw new UsageError(`${parts} parts: it is 1 to 64`);
+}

@@ -1,0 +1,77 @@
+// A save to files by name: `NAME.incomplete` until it is whole, so that a name without that ending is a whole dump.
+import { existsSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { FormatError } from '../base/errors.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { FileOutput, FlattenedOutput, type Output, OutputError } from './output.ts';
+import { checkSaveOptions, type SaveOptions, type SaveResult, saveDump } from './save.ts';
+
+export interface SaveFilesOptions extends Omit<SaveOptions, 'level' | 'parts'> {
+  /** Levels in the order in which they are tried: the next one where the target is full. */
+  readonly levels: readonly number[];
+  /** A file, or `-` for a flattened stream to standard output; several for a divided dump. */
+  readonly targets: readonly string[];
+  /** The flattened form, into a file too. */
+  readonly flattened: boolean;
+  /** Files that are there may be written over. */
+  readonly overwrite: boolean;
+  /** Bytes that a file may have. */
+  readonly limit?: number;
+}
+
+export interface SavedFiles extends SaveResult {
+  /** The level that it was saved at. */
+  readonly level: number;
+  readonly files: readonly string[];
+}
+
+/**
+ * Saves a dump to files. A save that ends early leaves `NAME.incomplete`, a dump of what was written so far.
+ * @throws UsageError for options that do not go together; FormatError where a file must not be written; OutputError;
+ *   Cancelled
+ */
+export function saveFiles(kernel: Kernel, options: SaveFilesOptions): SavedFiles {
+  const { targets, levels, overwrite, limit } = options;
+  const isStream = targets.length === 1 && targets[0] === '-';
+  for (const level of levels) checkSaveOptions({ ...options, level, parts: targets.length });
+  if (!isStream) for (const target of targets) checkTarget(kernel, target, overwrite);
+  for (const [i, level] of levels.entries()) {
+    const open = (part: number): Output => {
+      if (isStream) return new FlattenedOutput(1);
+      const file = new FileOutput(`${targets[part]}.incomplete`, limit);
+      return options.flattened ? new FlattenedOutput(file) : file;
+    };
+    try {
+      const result = saveDump(kernel, open, { ...options, level, parts: targets.length });
+      if (!isStream) for (const target of targets) renameSync(`${target}.incomplete`, target);
+      return { ...result, level, files: isStream ? [] : targets };
+    } catch (error) {
+      const isLast = i === levels.length - 1;
+      if (isLast || isStream || !(error instanceof OutputError && error.isFull)) throw error;
+      for (const target of targets) rmSync(`${target}.incomplete`, { force: true });
+    }
+  }
+  throw new FormatError('levels', 'none given');
+}
+
+function checkTarget(kernel: Kernel, target: string, overwrite: boolean): void {
+  if (!overwrite && existsSync(target)) throw new FormatError(target, 'is there already');
+  const sources = kernel.dump.description.files;
+  if (sources.some((source) => isSameFile(source, target))) throw new FormatError(target, 'is the dump to be saved');
+}
+
+function isSameFile(a: string, b: string): boolean {
+  if (!existsSync(a) || !existsSync(b)) return false;
+  const [one, other] = [a, b].map((path) => statSync(path));
+  return one!.dev === other!.dev && one!.ino === other!.ino;
+}
+
+/** Bytes that are free where a file would be written; null where that cannot be told. */
+export function freeSpace(target: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(target));
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,64 @@
+// Which page frames are kept: those that the source has, less those that the level takes by what they were used for.
+import { pfn } from '../base/address.ts';
+import { FormatError } from '../base/errors.ts';
+import { dumpLevel, takenWords } from '../kernel/dump_level.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { kindOf, type PageKind, pageFrames } from '../kernel/page_kind.ts';
+import { FrameSet } from './frame_set.ts';
+
+export interface Selection {
+  /** Frames of RAM that the source describes. */
+  readonly ram: FrameSet;
+  /** Frames whose pages are written. */
+  readonly kept: FrameSet;
+  /** Frames that the source has and the level takes, by kind. Zero pages are found when they are read. */
+  readonly dropped: ReadonlyMap<PageKind, number>;
+}
+
+/** Frames classified at a time. */
+const atOnce = 65536;
+
+/**
+ * Chooses the frames to keep. Frames that must not be read (offline, not accepted, broken) are never kept.
+ * @param level as makedumpfile's -d: bits of `dumpLevel`
+ * @throws FormatError where the level needs the kernel's `struct page`s and they cannot be understood; Cancelled
+ */
+export function selectFrames(kernel: Kernel, level: number): Selection {
+  const { memory } = kernel.dump;
+  const { maxPfn, pageSize } = memory;
+  const ram = new FrameSet(maxPfn);
+  for (const { start, end } of memory.ramRanges()) {
+    const first = Math.floor(start / pageSize);
+    ram.set(first, Math.ceil(end / pageSize) - first, true);
+  }
+  const kept = new FrameSet(maxPfn);
+  const frames = pageFrames(kernel);
+  if (frames === null && (level & ~dumpLevel.zero) !== 0) {
+    throw new FormatError('memory map', 'the dump does not tell what its pages were used for: nothing can be left out');
+  }
+  const taken = takenWords(level);
+  const words = new Uint16Array(atOnce);
+  const counts = new Uint32Array(1 << 4);
+  for (const { first, count } of memory.presentRuns(pfn(0), pfn(maxPfn))) {
+    kept.set(first, count, true);
+    if (frames === null) continue;
+    for (let done = 0; done < count; done += atOnce) {
+      const many = Math.min(atOnce, count - done);
+      frames.classify(pfn(first + done), many, words);
+      let open = -1; // first of a run of frames that are taken
+      for (let i = 0; i <= many; i++) {
+        const isTaken = i < many && taken[words[i]!] === 1;
+        if (isTaken) {
+          counts[words[i]! & 0xf]!++;
+          if (open < 0) open = i;
+        } else if (open >= 0) {
+          kept.set(first + done + open, i - open, false);
+          open = -1;
+        }
+      }
+    }
+  }
+  const dropped = new Map<PageKind, number>();
+  for (const [code, count] of counts.entries()) if (count > 0) dropped.set(kindOf(code), count);
+  return { ram, kept, dropped };
+}
