@@ -14,24 +14,36 @@ export interface CrashWorkerData {
   readonly json: boolean;
   readonly debug: DebugOptions;
   readonly memory: SharedArrayBuffer;
+  /** Start of the variable `scroll`. */
+  readonly scroll: 'on' | 'off' | 'more' | 'CRASHPAGER';
 }
 
-const { files, json, debug, memory } = workerData as CrashWorkerData;
+const { files, json, debug, memory, scroll } = workerData as CrashWorkerData;
 const port = parentPort!;
 const words = new Int32Array(memory);
+const context = openContext(files, debug);
+context.variables.assign('scroll', scroll);
 const session = new ShellSession(
-  openContext(files, debug),
+  context,
   commandTable(),
   { ...standardOutput, warn: writeError },
   {
     json,
     work: new CancellableWork(words.subarray(shared.cancel, shared.cancel + 1)),
+    rows: () => Atomics.load(words, shared.rows),
     outside: (isOutside) => Atomics.store(words, shared.outside, isOutside ? 1 : 0),
   },
 );
 // one line at a time, in order
 let turn: Promise<void> = Promise.resolve();
-port.on('message', ({ run }: ToWorker) => {
-  turn = turn.then(async () => port.postMessage({ goOn: await session.run(run) } satisfies FromWorker));
+port.on('message', (message: ToWorker) => {
+  turn = turn.then(async () => {
+    if ('complete' in message) {
+      port.postMessage({ completion: session.complete(message.complete) } satisfies FromWorker);
+      return;
+    }
+    const goOn = await (message.typed ? session.type(message.run) : session.run(message.run));
+    port.postMessage({ goOn } satisfies FromWorker);
+  });
 });
 port.postMessage({ goOn: true } satisfies FromWorker);

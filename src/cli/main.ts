@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { InquestError, messageOf, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import type { ReportFormat } from '../report/render.ts';
+import { addCrashOptions, crashSettings } from './crash_options.ts';
 import { debugOptionsOf, withDebugOptions } from './debug_options.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 import type { SaveArguments } from './save.ts';
@@ -51,14 +52,14 @@ Examples:
         debug: debugOptionsOf(options),
       });
     });
-  withDebugOptions(program.command('crash'))
+  const crash = withDebugOptions(program.command('crash'))
     .description('a crash(8)-compatible shell on a dump')
     .argument(
       '<dump...>',
       'a vmcore, or all parts of a split one; a vmlinux and modules may be among them, in any order',
     )
     .option('-s, --silent', 'start without the banner')
-    .option('-i, --input <file>', 'run the command lines of a file, and end')
+    .option('-i, --input <file>', 'run the command lines of a file, and end; on a terminal, go on by hand')
     .option('-c, --command <line>', 'run a command line, and end; may be given more than once', collect, [])
     .option('--json', 'print one line of JSON for each command')
     .addHelpText(
@@ -66,7 +67,10 @@ Examples:
       '\nExamples:\n  inquest crash vmcore -c bt -c "struct task_struct.comm,pid init_task"\n  inquest crash -s vmcore -i commands.txt --json\n',
     )
     .action(
-      async (dumps: string[], options: { silent?: boolean; input?: string; command: string[]; json?: boolean }) => {
+      async (
+        dumps: string[],
+        options: Record<string, unknown> & { silent?: boolean; input?: string; command: string[]; json?: boolean },
+      ) => {
         const { runCrash } = await import('./crash.ts');
         status = await runCrash(dumps, {
           silent: options.silent ?? false,
@@ -74,10 +78,12 @@ Examples:
           commands: options.command,
           json: options.json ?? false,
           debug: debugOptionsOf(options),
+          ...crashSettings(options),
           worker: new URL(import.meta.url.endsWith('.ts') ? './crash_worker.ts' : './crash_worker.js', import.meta.url),
         });
       },
     );
+  addCrashOptions(crash);
   program
     .command('log')
     .description("print the kernel's log out of a dump or any text that holds kernel messages")

@@ -5,12 +5,12 @@ import { escapeLine, hex16 } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { crashedTask } from '../kernel/panic.ts';
 import { type Task, type TaskTable, withActive } from '../kernel/task.ts';
+import { SessionVariables } from './session/variables.ts';
 import type { Style } from './style.ts';
 
 export class CommandContext {
   readonly kernel: Kernel;
-  /** Radix of values that commands print without `-x` or `-d`: `set radix`. */
-  radix: 10 | 16 = 10;
+  readonly variables = new SessionVariables();
   /** Folder of the kernel's source; null where none was named. */
   src: string | null = null;
   private chosen: VirtAddr | null = null;
@@ -20,6 +20,12 @@ export class CommandContext {
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
+    this.variables.assign('dumpfile', kernel.dump.info.files.join(' '));
+  }
+
+  /** Radix of values that commands print without `-x` or `-d`: `set radix`. */
+  get radix(): 10 | 16 {
+    return /^(16|hex)/.test(this.variables.get('radix')) ? 16 : 10;
   }
 
   /** How commands show values. */

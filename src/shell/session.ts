@@ -2,34 +2,25 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { resolve as resolvePath } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { assertNever, InquestError, messageOf, NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
-import { unwatched, type Work } from '../base/work.ts';
+import { Cancelled, unwatched, type Work } from '../base/work.ts';
 import { type Command, toJson } from '../commands/command.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { errorData, type Outcome, runCommand, type Sink } from '../commands/run.ts';
 import { interpretUnknown } from '../commands/session/fallback.ts';
+import { foreachOver } from '../commands/session/foreach.ts';
+import { helpOn } from '../commands/session/help.ts';
 import { usageText } from '../commands/usage.ts';
+import { Aliases, aliasCommand } from './aliases.ts';
 import { type OutputTarget, parseCommandLine } from './command_line.ts';
+import { complete } from './completion.ts';
+import { History } from './history.ts';
+import { PagedSink, pagerCommand } from './pager.ts';
 import { ShellPipe } from './pipe.ts';
-
-/** crash(8)'s own aliases. */
-const aliases: Readonly<Record<string, readonly string[]>> = {
-  man: ['help'],
-  '?': ['help'],
-  q: ['exit'],
-  quit: ['exit'],
-  sf: ['set', 'scroll', 'off'],
-  sn: ['set', 'scroll', 'on'],
-  hex: ['set', 'radix', '16'],
-  dec: ['set', 'radix', '10'],
-  px: ['p', '-x'],
-  pd: ['p', '-d'],
-  for: ['foreach'],
-  size: ['*'],
-  dmesg: ['log'],
-  lsmod: ['mod'],
-};
+import { nearest } from './suggest.ts';
 
 /** Files of commands may name files of commands, this deep. */
 const maxSourceDepth = 16;
@@ -47,13 +38,17 @@ export interface SessionOptions {
   readonly work?: Work;
   /** Told when the session begins and ends to wait for others: a child, a slow reader. */
   readonly outside?: (isOutside: boolean) => void;
+  /** Lines of the screen, for paging by `set scroll`; none where output goes to no screen. */
+  readonly rows?: () => number;
   /** Told of output, in characters. */
   readonly wrote?: (length: number) => void;
 }
 
 export class ShellSession {
   readonly context: CommandContext;
-  private readonly commands: ReadonlyMap<string, Command>;
+  private readonly commands: Map<string, Command>;
+  private readonly aliases = new Aliases();
+  private readonly history = new History();
   /** True once a command has failed. */
   failed = false;
   private readonly json: boolean;
@@ -61,6 +56,7 @@ export class ShellSession {
   private readonly work: Work;
   private readonly outside: (isOutside: boolean) => void;
   private readonly wrote: (length: number) => void;
+  private readonly rows: (() => number) | null;
 
   /** @param commands by name */
   constructor(
@@ -70,12 +66,36 @@ export class ShellSession {
     options: SessionOptions,
   ) {
     this.context = context;
-    this.commands = commands;
+    this.commands = new Map(commands);
+    this.commands.set('alias', aliasCommand(this.aliases, this.commands));
+    this.commands.set('help', helpOn(this.commands));
+    this.commands.set('foreach', foreachOver(this.commands));
     this.output = output;
     this.json = options.json;
     this.work = options.work ?? unwatched;
     this.outside = options.outside ?? (() => {});
     this.wrote = options.wrote ?? (() => {});
+    this.rows = options.rows ?? null;
+  }
+
+  /** Words that may stand for the last one of a line, and the text that they would replace. */
+  complete(line: string): [words: string[], replaced: string] {
+    const names = this.aliases.all().map(({ name }) => name);
+    return complete(this.context, this.commands, names, line);
+  }
+
+  /** Runs a line that was typed: it may ask for one of those before it, and is kept. Otherwise as `run`. */
+  async type(typed: string): Promise<boolean> {
+    let line = typed;
+    try {
+      line = this.history.expand(typed);
+    } catch (error) {
+      return this.fail(typed.trim(), null, error);
+    }
+    if (line !== typed) this.output.write(`${line}\n`);
+    const isList = line.trim() === 'h';
+    if (!isList) this.history.add(line);
+    return isList ? this.output.write(this.history.text()) : this.run(line);
   }
 
   /** Runs one line. False when the line asks to leave, or nobody reads the output any more. Errors are printed. */
@@ -102,13 +122,29 @@ export class ShellSession {
 
   private async command(line: string, given: readonly string[], target: OutputTarget): Promise<boolean> {
     const { name, args } = this.resolve(given);
-    if (name === 'exit') return false;
+    if (name === 'exit' || name === 'q') return false;
+    if (name === 'repeat') return this.repeat(args);
+    if (name === 'extend') return this.extend(args);
     const command = this.commands.get(name);
-    if (command === undefined) throw new NotFoundError('command', name);
+    if (command === undefined) {
+      const meant = nearest(name, [...this.commands.keys(), ...this.aliases.all().map((alias) => alias.name)]);
+      throw new NotFoundError('command', name, meant === null ? '' : `did you mean "${meant}"?`);
+    }
     switch (target.kind) {
       case 'stdout': {
-        const outcome = this.collect(command, args, this.output, line);
-        return this.finish(command, outcome) && outcome.end !== 'closed';
+        const scroll = this.context.variables.get('scroll');
+        if (this.rows === null || scroll === 'off') {
+          const outcome = this.collect(command, args, this.output, line);
+          return this.finish(command, outcome) && outcome.end !== 'closed';
+        }
+        const paged = new PagedSink(this.output, pagerCommand(scroll), this.rows());
+        let outcome: Outcome;
+        try {
+          outcome = this.collect(command, args, paged, line);
+        } finally {
+          await this.waiting(() => paged.close());
+        }
+        return this.finish(command, outcome);
       }
       case 'pipe': {
         const pipe = new ShellPipe(target.command);
@@ -171,13 +207,55 @@ export class ShellSession {
     return true;
   }
 
+  /** The command that a line's words stand for: an alias, a glued form, or what crash(8) tries for an unknown word. */
   private resolve(words: readonly string[]): { name: string; args: readonly string[] } {
-    const [first = '', ...rest] = words;
-    const alias = Object.hasOwn(aliases, first) ? aliases[first]! : [first];
-    const name = alias[0]!;
-    const args = [...alias.slice(1), ...rest];
-    if (name === 'exit' || this.commands.has(name)) return { name, args };
+    const [name = '', ...args] = this.aliases.expand(words);
+    if (reserved.includes(name) || this.commands.has(name)) return { name, args };
+    // *mutex.owner ADDRESS
+    if (name.startsWith('*') && name.length > 1) return { name: '*', args: [name.slice(1), ...args] };
+    // what is done by hand with gdb here is done by p
+    if (name === 'gdb' && /^(p|print)$/.test(args[0] ?? '')) return { name: 'p', args: args.slice(1) };
     return interpretUnknown(this.context, words) ?? { name, args };
+  }
+
+  /** `repeat -SECONDS COMMAND`: until cancelled, or until the command fails. */
+  private async repeat(args: readonly string[]): Promise<boolean> {
+    const [first = '', ...rest] = args;
+    const seconds = /^-(\d{1,6})$/.exec(first)?.[1];
+    const words = seconds === undefined ? args : rest;
+    if (words.length === 0) throw new UsageError('repeat needs a command: repeat -10 runq');
+    const failedBefore = this.failed;
+    this.failed = false;
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    try {
+      for (;;) {
+        if (!(await this.run(words.join(' '))) || this.failed) return true;
+        for (let tenth = 0; tenth < Number(seconds ?? 0) * 10; tenth++) {
+          this.work.charge('nodes', 1);
+          Atomics.wait(pause, 0, 0, 100);
+        }
+        this.work.charge('nodes', 1);
+      }
+    } catch (error) {
+      if (error instanceof Cancelled) return true;
+      throw error;
+    } finally {
+      this.failed ||= failedBefore;
+    }
+  }
+
+  /** `extend FILE.js`: commands written against the library: every command that the file exports. */
+  private async extend(args: readonly string[]): Promise<boolean> {
+    if (args.length === 0) throw new UsageError('extend needs a file: extend commands.js');
+    for (const path of args) {
+      const file = resolvePath(expandHome(path));
+      const exported = Object.values((await import(pathToFileURL(file).href)) as Record<string, unknown>);
+      const found = exported.filter(isCommand);
+      if (found.length === 0) throw new UsageError(`${escapeTerminal(path)} exports no command`);
+      for (const command of found) this.commands.set(command.name, command);
+      this.output.warn(`${escapeTerminal(path)}: ${found.map(({ name }) => escapeTerminal(name)).join(', ')}\n`);
+    }
+    return true;
   }
 
   /** An error that came before any command could run. */
@@ -246,6 +324,20 @@ class FileSink implements Sink {
   close(): void {
     closeSync(this.fd);
   }
+}
+
+/** What the shell does itself. */
+const reserved: readonly string[] = ['exit', 'q', 'repeat', 'extend'];
+
+function isCommand(value: unknown): value is Command {
+  const command = value as Partial<Command> | null;
+  return (
+    typeof command === 'object' &&
+    command !== null &&
+    typeof command.name === 'string' &&
+    typeof command.collect === 'function' &&
+    typeof command.params === 'object'
+  );
 }
 
 function expandHome(path: string): string {

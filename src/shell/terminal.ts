@@ -14,18 +14,20 @@ export const shared = {
   cancel: 0,
   /** Not 0: what holds the command up is not the command: a child, or a slow reader. */
   outside: 1,
-  words: 2,
+  /** Lines of the screen. */
+  rows: 2,
+  words: 3,
 } as const;
 
 /** What the terminal says to its worker. */
-export interface ToWorker {
-  readonly run: string;
-}
+export type ToWorker =
+  /** A line that was typed, or one that the program gives. */
+  { readonly run: string; readonly typed: boolean } | { readonly complete: string };
 
 /** What the worker says: it is ready for the first line, or for the next; `goOn` is false when it was told to leave. */
-export interface FromWorker {
-  readonly goOn: boolean;
-}
+export type FromWorker =
+  | { readonly goOn: boolean }
+  | { readonly completion: readonly [words: readonly string[], replaced: string] };
 
 /** How long a command has to end once it was cancelled, in milliseconds. */
 const patience = 2000;
@@ -36,6 +38,10 @@ export interface TerminalOptions {
   /** Command lines to run first. */
   readonly first: readonly string[];
   readonly say: (text: string) => void;
+  /** Lines of earlier sessions, the last first. */
+  readonly history: readonly string[];
+  /** Told of all lines, the last first, each time that one is added. */
+  readonly remember: (history: readonly string[]) => void;
 }
 
 /** Reads command lines and has them run until the user leaves. */
@@ -45,12 +51,26 @@ export class Terminal {
   private readonly words = new Int32Array(this.memory);
   private readonly lines: Interface;
   private worker: Worker | null = null;
+  /** Takes the worker's next completion. */
+  private completed: ((completion: readonly [readonly string[], string]) => void) | null = null;
   /** Ends the wait for the worker's answer. */
   private answered: ((goOn: boolean) => void) | null = null;
 
   constructor(options: TerminalOptions) {
     this.options = options;
-    this.lines = createInterface({ input: process.stdin, output: process.stdout, prompt: 'crash> ' });
+    this.lines = createInterface({
+      input: process.stdin,
+      output: process.stdout,
+      prompt: 'crash> ',
+      historySize: 1000,
+      removeHistoryDuplicates: true,
+      history: [...options.history],
+      completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
+        this.completed = ([words, replaced]) => done(null, [[...words], replaced]);
+        this.worker?.postMessage({ complete: line } satisfies ToWorker);
+      },
+    });
+    this.lines.on('history', (history: string[]) => options.remember(history));
   }
 
   /** @throws Error if the session cannot even be opened */
@@ -61,10 +81,10 @@ export class Terminal {
     process.on('SIGINT', interrupt);
     try {
       let goOn = await this.open();
-      for (const line of this.options.first) goOn &&= await this.command(line);
+      for (const line of this.options.first) goOn &&= await this.command(line, false);
       while (goOn) {
         const line = await this.ask();
-        goOn = line !== null && (await this.command(line));
+        goOn = line !== null && (await this.command(line, true));
       }
     } finally {
       process.off('SIGINT', interrupt);
@@ -108,10 +128,11 @@ export class Terminal {
   }
 
   /** Has one line run. @returns false when it asks to leave */
-  private command(line: string): Promise<boolean> {
+  private command(line: string, typed: boolean): Promise<boolean> {
     Atomics.store(this.words, shared.cancel, 0);
+    Atomics.store(this.words, shared.rows, process.stdout.rows || 24);
     const answer = this.answer();
-    this.worker?.postMessage({ run: line } satisfies ToWorker);
+    this.worker?.postMessage({ run: line, typed } satisfies ToWorker);
     return answer;
   }
 
@@ -123,8 +144,10 @@ export class Terminal {
     this.worker = worker;
     const answer = this.answer();
     const isCurrent = (): boolean => this.worker === worker;
-    worker.on('message', ({ goOn }: FromWorker) => {
-      if (isCurrent()) this.answered?.(goOn);
+    worker.on('message', (message: FromWorker) => {
+      if (!isCurrent()) return;
+      if ('goOn' in message) this.answered?.(message.goOn);
+      else this.completed?.(message.completion);
     });
     worker.on('error', (error) => {
       if (!isCurrent()) return;

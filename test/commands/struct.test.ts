@@ -144,9 +144,9 @@ describe('struct, objects', () => {
   });
   test('-x and -d choose the radix', () => {
     assert.equal(kernel.run(struct, 'item.off -x first_item').text, '  off = 0x5,\n');
-    kernel.context.radix = 16;
+    kernel.context.variables.set('radix', '16');
     assert.equal(kernel.run(struct, 'item.off -d first_item').text, '  off = 5,\n');
-    kernel.context.radix = 10;
+    kernel.context.variables.set('radix', '10');
   });
   test('several of an array, a blank line between; -c counts backwards', () => {
     const second = `${(item.address + 16n).toString(16)}`;

@@ -29,7 +29,7 @@ describe('sym', () => {
   });
   test('offsets are in the session’s radix', () => {
     const hexadecimal = machine();
-    hexadecimal.kernel.context.radix = 16;
+    hexadecimal.kernel.context.variables.set('radix', '16');
     assert.match(hexadecimal.kernel.run(sym, (run + 11n).toString(16)).text, /run\+0xb\n/);
   });
   test('an address where nothing is, and a name that nothing has', () => {

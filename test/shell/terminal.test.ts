@@ -1,6 +1,7 @@
 // The shell by hand, in a real pseudo-terminal: script(1) has one. Left out where there is none.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { dirname } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { tempFiles } from '../support/dump_writers/temp_files.ts';
@@ -34,7 +35,7 @@ class Typist {
     const command = `"${process.execPath}" "${main}" crash -s "${file}"`;
     this.child = spawn('script', ['-qfec', command, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, TERM: 'dumb', NO_COLOR: '1' },
+      env: { ...process.env, TERM: 'dumb', NO_COLOR: '1', HOME: dirname(file), XDG_STATE_HOME: '' },
     });
     t.after(() => this.child.kill('SIGKILL'));
     this.child.stdout.on('data', (data: Buffer) => {

@@ -2,6 +2,7 @@
 
 import { assertNever, UsageError } from '../../base/errors.ts';
 import { escapeLine } from '../../base/text.ts';
+import { installExcludedPageJudge } from '../../kernel/excluded_pages.ts';
 import { crashedTask } from '../../kernel/panic.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseCpus } from '../context.ts';
@@ -40,8 +41,11 @@ export const set = defineCommand({
 it is the task that panicked. Without arguments it is shown; a pid or the address of a task_struct changes it.
 
 Variables: a name alone shows it, with a value changes it.
-  radix 10|16  how values are printed when neither -x nor -d is given; also: hex, dec
-  scroll off   output is never held up page by page here, so there is no "on"`,
+  radix 10|16        how values are printed when neither -x nor -d is given; also: hex, dec
+  scroll on|off      whether output that is longer than the screen is shown by a pager
+  zero_excluded on   pages that the dump's filter left out read as zeroes
+
+The other variables of crash(8) are kept and shown, and have no effect.`,
     examples: [
       ['set 1', 'makes pid 1 the current task'],
       ['set -c 1', 'what CPU 1 was doing'],
@@ -56,7 +60,7 @@ Variables: a name alone shows it, with a value changes it.
 
 function collectSet(context: CommandContext, options: Options<typeof params>): SetData {
   const { name: first, value: second, cpu: spec, active } = options;
-  if (options.variables) return { kind: 'variables', variables: variables(context) };
+  if (options.variables) return { kind: 'variables', variables: context.variables.shown() };
 
   if (spec !== null) {
     const [cpu] = parseCpus(context, /^\d+$/.test(spec) ? spec : '');
@@ -74,9 +78,11 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
     if (crashed === null) throw new UsageError('no task panicked, as far as the dump tells');
     context.task = crashed.task;
   } else if (first !== null) {
-    if (Object.hasOwn(variableTable, first)) {
-      variableTable[first]!.change(context, second);
-      return { kind: 'variables', variables: [variableTable[first]!.show(context)] };
+    // hex and dec alone are aliases of set radix, and were words of set itself once
+    const [name, value] = first === 'hex' || first === 'dec' ? ['radix', first] : [first, second];
+    if (context.variables.has(name)) {
+      if (value !== null) change(context, name, value);
+      return { kind: 'variables', variables: context.variables.shown(name) };
     }
     if (second !== null) throw new UsageError(`no such variable: ${escapeLine(first)}`);
     context.task = context.taskByWord(first);
@@ -84,41 +90,12 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
   return { kind: 'task', task: contextTask(context, context.task), silent: false };
 }
 
-interface VariableHandler {
-  show(context: CommandContext): Variable;
-  /** @param value null: nothing was given, leave it */
-  change(context: CommandContext, value: string | null): void;
-}
-
-const radix: VariableHandler = {
-  show: ({ radix }) => ({ name: 'radix', value: radix === 16 ? '16 (hex)' : '10 (decimal)' }),
-  change(context, value) {
-    if (value === null) return;
-    if (!/^(10|16|dec|hex|decimal|hexadecimal)$/.test(value)) {
-      throw new UsageError(`radix is 10 or 16, not ${escapeLine(value)}`);
-    }
-    context.radix = /^(16|hex)/.test(value) ? 16 : 10;
-  },
-};
-
-const variableTable: Readonly<Record<string, VariableHandler>> = {
-  scroll: {
-    show: () => ({ name: 'scroll', value: 'off (none)' }),
-    change(_context, value) {
-      if (value !== null && value !== 'off')
-        throw new UsageError('output is not held up page by page: pipe it to less(1)');
-    },
-  },
-  radix,
-  hex: { show: radix.show, change: (context) => radix.change(context, '16') },
-  dec: { show: radix.show, change: (context) => radix.change(context, '10') },
-};
-
-function variables(context: CommandContext): Variable[] {
-  return [
-    ...['scroll', 'radix'].map((name) => variableTable[name]!.show(context)),
-    { name: 'dumpfile', value: context.kernel.dump.info.files.join(' ') },
-  ];
+/** Some have an effect at once. */
+function change({ kernel, variables }: CommandContext, name: string, value: string): void {
+  variables.set(name, value);
+  if (name !== 'zero_excluded') return;
+  if (variables.get(name) === 'on') kernel.dump.memory.setExcludedPageJudge(() => true);
+  else installExcludedPageJudge(kernel);
 }
 
 function renderSet(data: SetData): string {

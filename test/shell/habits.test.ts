@@ -1,0 +1,123 @@
+// What the fingers of crash(8)'s users type.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { UsageError } from '../../src/base/errors.ts';
+import { CommandContext } from '../../src/commands/context.ts';
+import { commandTable } from '../../src/commands/registry.ts';
+import { History } from '../../src/shell/history.ts';
+import { ShellSession } from '../../src/shell/session.ts';
+import { nearest } from '../../src/shell/suggest.ts';
+import { linkTasks, machine, newTask } from '../support/task_writer.ts';
+
+function shell() {
+  const kernel = machine({ cpus: 2 });
+  linkTasks(kernel, [newTask(kernel, { pid: 1, comm: 'init' }), newTask(kernel, { pid: 42, comm: 'sh' })]);
+  let out = '';
+  let warnings = '';
+  const session = new ShellSession(
+    new CommandContext(kernel),
+    commandTable(),
+    {
+      write: (text) => {
+        out += text;
+        return true;
+      },
+      warn: (text) => {
+        warnings += text;
+      },
+    },
+    { json: false },
+  );
+  return {
+    session,
+    type: async (line: string) => {
+      out = '';
+      warnings = '';
+      await session.type(line);
+      return { out, warnings };
+    },
+  };
+}
+
+describe('aliases', () => {
+  test("crash's own, and one of the session", async () => {
+    const { type } = shell();
+    assert.match((await type('alias')).out, /^ORIGIN +ALIAS +COMMAND\n[\s\S]*^builtin +dmesg +log $/m);
+    await type('alias who set 42');
+    assert.match((await type('who')).out, /PID: 42/);
+    await type('alias who ""');
+    assert.match((await type('who')).warnings, /not found: who/);
+  });
+  test('an alias that names itself ends', async () => {
+    const { type } = shell();
+    await type('alias a b');
+    await type('alias b a');
+    assert.match((await type('a')).warnings, /not found/);
+  });
+  test('a command keeps its name', async () =>
+    assert.match((await shell().type('alias ps set')).warnings, /a command/));
+});
+
+describe('history', () => {
+  test('!!, a number, r and its text', async () => {
+    const { type } = shell();
+    await type('set 42');
+    await type('eval 1');
+    assert.match((await type('!!')).out, /^eval 1\nhexadecimal: 1/);
+    assert.match((await type('!1')).out, /^set 42\n/);
+    assert.match((await type('r ev')).out, /^eval 1\n/);
+    assert.equal((await type('h')).out, '[1] set 42\n[2] eval 1\n[3] eval 1\n[4] set 42\n[5] eval 1\n');
+    assert.match((await type('!99')).warnings, /no such line/);
+  });
+  test("a line of the system's shell is none of it", () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const history = new History();
+        if (/^(!|-?\d+)$/.test(text.trim())) assert.throws(() => history.expand(`!${text}`), UsageError);
+        else assert.equal(history.expand(`!${text}`), `!${text}`);
+      }),
+    );
+  });
+});
+
+describe('words', () => {
+  test('a wrong one is answered by the nearest right one', async () => {
+    assert.match((await shell().type('foreahc bt')).warnings, /did you mean "foreach"\?/);
+    assert.equal(nearest('zzzzzz', ['ps', 'bt']), null);
+  });
+  test('glued and borrowed forms', async () => {
+    const { type } = shell();
+    assert.match((await type('*task_struct.pid init_task')).out, /^ {2}pid = 0/);
+    assert.match((await type('task_struct.pid,comm init_task')).out, /^ {2}pid = 0,\n {2}comm = /);
+    assert.match((await type('gdb print sizeof(int)')).out, / = 4\n$/);
+  });
+  test('completion offers commands, options, tasks and members, by what a command declares', () => {
+    const { session } = shell();
+    assert.deepEqual(session.complete('forea'), [['foreach'], 'forea']);
+    const [options] = session.complete('bt -');
+    assert.ok(options.includes('-a') && options.includes('-F'), options.join(' '));
+    assert.ok(session.complete('bt ')[0].includes('42'));
+    assert.ok(session.complete('help fore')[0].includes('foreach'));
+    assert.ok(session.complete('struct task_struct.pi')[0].includes('task_struct.pid'));
+    assert.ok(session.complete('struct task_st')[0].includes('task_struct'));
+  });
+});
+
+describe('variables', () => {
+  test("crash's are there, and take its values alone", async () => {
+    const { type } = shell();
+    for (const line of [
+      'set print_max 100',
+      'set scroll on',
+      'set radix 16',
+      'set zero_excluded off',
+      'set edit emacs',
+    ]) {
+      assert.equal((await type(line)).warnings, '', line);
+    }
+    assert.match((await type('set -v')).out, /print_max: 100\n/);
+    assert.match((await type('set redzone maybe')).warnings, /redzone is on or off, not maybe/);
+    assert.match((await type('set nosuch on')).warnings, /no such variable/);
+  });
+});
