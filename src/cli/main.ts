@@ -33,6 +33,7 @@ Examples:
   inquest log vmcore | tail               the kernel's log, from a dump or a text
   inquest oops serial.log                 every oops in a log, explained
   inquest info vmcore                     what is in the file
+  inquest debuginfo vmcore                which debug information would help, and where it is
 `,
     );
 
@@ -99,15 +100,33 @@ Examples:
         json: options.json ?? false,
       });
     });
-  program
-    .command('oops')
+  withDebugOptions(program.command('oops'))
     .description('find and explain every oops, panic, lockup, warning and other incident in a log')
     .argument('<source>', 'a dump or a text; - for standard input')
+    .argument('[module...]', 'files of modules, to show lines of their code')
     .option('--title', 'print only the title of each')
     .option('--json', 'print JSON')
-    .action(async (source: string, options: { title?: boolean; json?: boolean }) => {
+    .action(async (source: string, modules: string[], options: { title?: boolean; json?: boolean }) => {
       const { runOops } = await import('./oops.ts');
-      status = await runOops(source, { titles: options.title ?? false, json: options.json ?? false });
+      status = await runOops(source, {
+        titles: options.title ?? false,
+        json: options.json ?? false,
+        modules,
+        debug: debugOptionsOf(options),
+      });
+    });
+  withDebugOptions(program.command('debuginfo'))
+    .description('say which debug information there is for a dump, where it was looked for, and which package has it')
+    .argument('[dump...]', 'a vmcore, or all parts of a split one; a vmlinux and modules may be among them')
+    .option('--clear-cache', 'take away what was unpacked for earlier runs')
+    .option('--json', 'print JSON')
+    .action(async (dumps: string[], options: { json?: boolean; clearCache?: boolean }) => {
+      const { runDebugInfo } = await import('./debuginfo.ts');
+      status = runDebugInfo(dumps, {
+        ...debugOptionsOf(options),
+        json: options.json ?? false,
+        clearCache: options.clearCache ?? false,
+      });
     });
   program
     .command('info')

@@ -6,18 +6,30 @@ import { explain } from '../oops/explain.ts';
 import type { Incident } from '../oops/incident.ts';
 import { renderIncident } from '../oops/render.ts';
 import { LogScanner } from '../oops/scanner.ts';
+import type { Symbolizer } from '../oops/symbolizer.ts';
 import { readSettings } from '../triage/settings.ts';
+import type { DebugOptions } from './debug_options.ts';
 import { openNamedKernel } from './open.ts';
 import { writeError, writeOut } from './output.ts';
 import { isDumpSource, keepHeapSmall, readSource } from './source.ts';
 
+export interface OopsOptions {
+  readonly titles: boolean;
+  readonly json: boolean;
+  /** Files of modules. */
+  readonly modules?: readonly string[];
+  readonly debug?: DebugOptions;
+}
+
 /** @returns 0 with incidents, 3 with none, 1 if none because the log could not be read */
-export async function runOops(source: string, options: { titles: boolean; json: boolean }): Promise<number> {
+export async function runOops(source: string, options: OopsOptions): Promise<number> {
   let found = 0;
   let lost = false;
   const kernel = isDumpSource(source) ? openNamedKernel([source]) : null;
+  const decode = await decoder(options);
   const show = (incidents: readonly Incident[]): void => {
-    for (const incident of incidents) {
+    for (const reported of incidents) {
+      const incident = decode(reported);
       if (options.json) writeOut(`${escapeJson(JSON.stringify(incident))}\n`);
       else if (options.titles) writeOut(`${escapeLogLine(incident.title)}\n`);
       else
@@ -40,6 +52,27 @@ export async function runOops(source: string, options: { titles: boolean; json: 
   show(scanner.end());
   if (found === 0 && !lost) writeError(`inquest: ${escapeTerminal(source)}: no incident in this log\n`);
   return found > 0 ? 0 : lost ? 1 : 3;
+}
+
+/** Puts source lines into incidents, where debug information was named. */
+async function decoder({ debug, modules = [] }: OopsOptions): Promise<(incident: Incident) => Incident> {
+  if (debug === undefined || (debug.vmlinux === null && debug.dirs.length === 0 && modules.length === 0)) {
+    return (incident) => incident;
+  }
+  const { vmlinux, dirs } = debug;
+  const { FileSymbolizer } = await import('./file_symbolizer.ts');
+  const { decodeIncident } = await import('../oops/decode.ts');
+  const named = vmlinux === null ? null : new FileSymbolizer(vmlinux, modules, dirs, null);
+  const byRelease = new Map<string, Symbolizer>();
+  return (incident) => {
+    const release = incident.kernelRelease ?? '';
+    let symbolizer: Symbolizer | undefined = named ?? byRelease.get(release);
+    if (symbolizer === undefined) {
+      symbolizer = FileSymbolizer.ofRelease(release, modules, dirs);
+      byRelease.set(release, symbolizer);
+    }
+    return decodeIncident(incident, symbolizer);
+  };
 }
 
 /** What the dead kernel's sysctls were set to, of those that matter to an incident. */

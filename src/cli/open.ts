@@ -5,6 +5,7 @@ import { escapeTerminal } from '../base/text.ts';
 import { CommandContext } from '../commands/context.ts';
 import { debugInfoKinds } from '../debuginfo/debug_sources.ts';
 import { DebugFiles } from '../debuginfo/files/debug_files.ts';
+import { debuginfodConfig, fetchDebugInfo, notThere } from '../debuginfo/files/debuginfod.ts';
 import { objectKind, openObjectFile } from '../debuginfo/files/object_file.ts';
 import type { Dump } from '../dump/dump.ts';
 import { openDump } from '../dump/open.ts';
@@ -47,7 +48,21 @@ export function openNamedDump(files: readonly string[]): Dump {
 export function namedDebugFiles({ vmlinux, modules }: NamedFiles, options: DebugOptions): DebugFiles {
   const tell = (sentence: string): void => writeError(`inquest: ${escapeTerminal(sentence)}\n`);
   for (const path of [...(vmlinux === null ? [] : [vmlinux]), ...modules]) openObjectFile(path, tell).close();
-  return new DebugFiles({ vmlinux, modules, dirs: options.dirs, force: options.force, fetch: null, tell });
+  const config = options.debuginfod ? debuginfodConfig(process.env) : null;
+  const fetch = (buildId: string): string | null => {
+    const fetched = fetchDebugInfo(config!, buildId, tell);
+    if ('path' in fetched) return fetched.path;
+    if (fetched.problem !== notThere) tell(`debug information with build-id ${buildId}: ${fetched.problem}`);
+    return null;
+  };
+  return new DebugFiles({
+    vmlinux,
+    modules,
+    dirs: options.dirs,
+    force: options.force,
+    fetch: config === null ? null : fetch,
+    tell,
+  });
 }
 
 /** As `openNamedDump`, with the kernel in it and its debug information. */

@@ -1,6 +1,7 @@
 // GNU build-ids of the kernel and its modules as memory has them: by what file each was built is known.
 import { MemoryFault } from '../base/errors.ts';
 import { buildIdInNotes } from '../debuginfo/elf/notes.ts';
+import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import type { Module } from './module.ts';
 
@@ -23,15 +24,38 @@ export function kernelBuildId(kernel: Kernel): string | null {
   }
 }
 
-/** A module's, in hexadecimal: `struct module.build_id` (since 9294523e3768, 5.14); null where there is none. */
+/** Most note sections of a module that are looked at. */
+const maxModuleNotes = 32;
+
+/**
+ * A module's, in hexadecimal: `struct module.build_id` (since 9294523e3768, 5.14, with CONFIG_STACKTRACE_BUILD_ID), else
+ * among the notes that /sys/module/NAME/notes shows; null where there is none.
+ */
 export function moduleBuildId({ object }: Module): string | null {
-  const member = object.optional('build_id');
-  if (member === null) return null;
   try {
-    const bytes = member.bytes();
-    return bytes.some((byte) => byte !== 0) ? Buffer.from(bytes).toString('hex') : null;
+    const member = object.optional('build_id');
+    const bytes = member?.bytes();
+    if (bytes?.some((byte) => byte !== 0)) return Buffer.from(bytes).toString('hex');
+    return idInNotes(object);
   } catch (error) {
     if (error instanceof MemoryFault) return null;
     throw error;
   }
+}
+
+/** struct module_notes_attrs (kernel/module/sysfs.c): a file for each section of notes. */
+function idInNotes(module: KernelObject): string | null {
+  const attributes = module.optional('notes_attrs');
+  if (attributes === null || attributes.isNull || !attributes.has('attrs')) return null;
+  const count = attributes.optional('notes')?.number() ?? maxModuleNotes;
+  const list = attributes.member('attrs');
+  for (let i = 0; i < Math.min(count, maxModuleNotes); i++) {
+    const file = list.index(i);
+    const name = file.member('attr.name');
+    if (name.isNull) return null;
+    const size = file.member('size').number();
+    if (name.string(64) !== '.note.gnu.build-id' || size > maxNotes) continue;
+    return buildIdInNotes(module.context.space.read(file.member('private').pointer(), size));
+  }
+  return null;
 }

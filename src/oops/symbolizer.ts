@@ -8,6 +8,11 @@ export interface KnownSymbol {
   address: bigint;
   /** In bytes; undefined: not known. */
   size?: number;
+  /**
+   * Most bytes between the end of the function and the next one, where `size` is without them: what the kernel prints
+   * is the way to the next symbol.
+   */
+  padding?: number;
 }
 
 export interface SourceLine {
@@ -50,9 +55,10 @@ export interface FrameCheck {
 export function checkFrame(frame: Frame, symbolizer: Symbolizer, exact: boolean): FrameCheck {
   const known = frame.symbol === null ? [] : symbolizer.find(frame.symbol, frame.module);
   if (known.length === 0 || frame.offset === null) return { frame, verdict: 'no-symbol', source: [] };
-  const sameSize = known.find(
-    (symbol) => symbol.size === undefined || frame.size === null || symbol.size === frame.size,
-  );
+  const sameSize = known.find(({ size, padding = 0 }) => {
+    if (size === undefined || frame.size === null) return true;
+    return frame.size >= size && frame.size <= size + padding;
+  });
   const symbol = sameSize ?? known[0]!;
   const address = symbol.address + BigInt(frame.offset);
   const source = symbolizer.source?.(exact ? address : address - 1n) ?? [];

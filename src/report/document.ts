@@ -2,7 +2,7 @@
 // (text.ts, markdown.ts, html.ts); JSON is the analysis itself.
 import { bareAddress } from '../base/text.ts';
 import { type ShownOutput, shownLines } from '../commands/shown.ts';
-import type { Analysis, InvolvedTask, Place } from '../triage/analysis.ts';
+import type { Analysis, BadPointer, InvolvedTask, Place, SourceOfFault } from '../triage/analysis.ts';
 
 export type Block =
   /** The one sentence that matters. */
@@ -82,12 +82,36 @@ function summary(analysis: Analysis): Block[] {
   ];
 }
 
-function crashedCpu({ stack, code }: Analysis): Block[] {
+/** `widget_get at drivers/w.h:5`, for each function at the place. */
+function sourceBlocks({ functions, pointer, listing }: SourceOfFault): Block[] {
+  const blocks: Block[] = [
+    { kind: 'heading', text: 'In the source' },
+    {
+      kind: 'list',
+      items: functions.map(({ name, inlined, file, line }, i) => {
+        const place = file === null ? '' : ` at ${file}:${line}`;
+        return `${i === 0 ? '' : 'called by '}${name}${inlined ? ' (inlined)' : ''}${place}`;
+      }),
+    },
+  ];
+  if (pointer !== null) blocks.push({ kind: 'paragraph', text: pointerText(pointer) });
+  if (listing !== null) blocks.push(outputOf(listing));
+  return blocks;
+}
+
+/** `s->stats (struct stats *) is 0: the code went for s->stats->hits.` */
+function pointerText({ expression, type, member, value }: BadPointer): string {
+  const what = `${expression} (${type}) is ${value === '0' ? 'NULL' : `0x${value}`}`;
+  return member === null ? `${what}.` : `${what}: the code went for ${expression}->${member}.`;
+}
+
+function crashedCpu({ stack, code, source }: Analysis): Block[] {
   const blocks: Block[] = [];
   if (stack !== null) {
     const text = stack.command.includes(' -a') ? 'What the CPUs ran' : 'What the panicking CPU ran';
     blocks.push({ kind: 'heading', text }, outputOf(stack));
   }
+  if (source !== null) blocks.push(...sourceBlocks(source));
   if (code !== null) {
     blocks.push({ kind: 'heading', text: 'Code at that place' }, outputOf(code));
     if (code.after !== null) blocks.push(outputOf(code.after));

@@ -8,6 +8,7 @@ import type { BtItem, FrameData } from '../commands/tasks/bt/bt.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import { loadAverages } from '../kernel/loadavg.ts';
 import { taints } from '../kernel/panic.ts';
+import { hasLines } from '../kernel/source_line.ts';
 import type { Task } from '../kernel/task.ts';
 import { crashTime, readClocks } from '../kernel/timekeeping.ts';
 import { readUtsname } from '../kernel/utsname.ts';
@@ -27,6 +28,7 @@ import { saidFindings } from './rules/said.ts';
 import { surroundingFindings } from './rules/surroundings.ts';
 import { blockedTasks } from './sentence.ts';
 import { readSettings } from './settings.ts';
+import { badPointer, sourceFunctions } from './source_of_fault.ts';
 import { reachVerdict, type Verdict } from './verdict.ts';
 
 /** Lines of the log that the report shows before the fatal incident, and in all. */
@@ -61,6 +63,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
     registers: registersAtFault(facts),
     backtrace: facts.crashTrace.frames.map((frame) => frameData(facts, frame)),
     stack: stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed),
+    source: sourceOf(facts, verdict),
     code: codeAround(facts, verdict),
     findings: [
       ...(what.length > 0 ? what : saidFindings(facts, verdict)),
@@ -221,6 +224,18 @@ function callOf({ kernel }: Facts, { symbol, offset }: Place, address: string): 
   for (const instruction of decoder.decode(kernel.space.readUpTo(start, offset).bytes, start))
     last = instruction.address;
   return last;
+}
+
+/** What debug information in files says of the place where it went wrong. */
+function sourceOf(facts: Facts, { instruction, blamed, access }: Verdict): Analysis['source'] {
+  const place = instruction ?? blamed;
+  if (place === null || place.address === null || !hasLines(facts.kernel)) return null;
+  const at = callOf(facts, place, place.address);
+  // who is blamed without a fault was calling: the call is before the address that it returns to
+  const functions = sourceFunctions(facts, instruction === null ? offsetBy(at, -1) : at);
+  if (functions.length === 0) return null;
+  const listing = facts.context.src === null ? null : shown(facts, `dis -s ${hex16(at)} 5`);
+  return { functions, pointer: access === null || instruction === null ? null : badPointer(facts, access), listing };
 }
 
 function lastWords(facts: Facts): Analysis['log'] {

@@ -36,6 +36,34 @@ export interface Place {
   readonly module: string | null;
 }
 
+/** A function at a place, with where it is in the source; nulls where that is not told. */
+export interface SourceFunction {
+  readonly name: string;
+  readonly inlined: boolean;
+  readonly file: string | null;
+  readonly line: number | null;
+}
+
+/** The pointer through which memory was touched that is not there, by its name in the source. */
+export interface BadPointer {
+  /** `s`, or `s->stats`. */
+  readonly expression: string;
+  /** Its C type. */
+  readonly type: string;
+  /** The member of what it points to that was touched; null where that is no struct. */
+  readonly member: string | null;
+  readonly value: string;
+}
+
+/** What debug information in files says of the place where it went wrong. */
+export interface SourceOfFault {
+  /** Innermost first. */
+  readonly functions: readonly SourceFunction[];
+  readonly pointer: BadPointer | null;
+  /** The source there, as `dis -s` prints it; null where it is not to be had. */
+  readonly listing: ShownOutput | null;
+}
+
 export interface BacktraceFrame extends Place {
   /** Stack address that held the return address. */
   readonly frameAddress: string;
@@ -151,6 +179,8 @@ export interface Analysis {
   readonly backtrace: readonly BacktraceFrame[];
   /** The backtrace as `bt` prints it; null where it cannot. */
   readonly stack: ShownOutput | null;
+  /** null without debug information of the code. */
+  readonly source: SourceOfFault | null;
   /** Instructions up to the fault, and from it on, as `dis` prints them; `marked` is the one at fault. */
   readonly code: (ShownOutput & { readonly after: ShownOutput | null }) | null;
   readonly findings: readonly Finding[];

@@ -75,6 +75,14 @@ export const analysis: Analysis = {
     { text: ' #0 [ff3efbbfc15b3d98] asm_exc_page_fault+34 at ffffffffa8c00c02', marked: false },
     { text: '    [exception RIP: frob+28]', marked: true },
   ]),
+  source: {
+    functions: [
+      { name: 'widget_get', inlined: true, file: 'drivers/widget.h', line: 12 },
+      { name: 'widget_write', inlined: false, file: 'drivers/widget.c', line: 94 },
+    ],
+    pointer: { expression: 'w->stats', type: 'struct stats *', member: 'hits', value: '0' },
+    listing: null,
+  },
   code: {
     ...outputOf('dis -r ffffffffc04b300c | tail -9', [
       { text: '0xffffffffc04b3000 <frob>:\tpush   %rbp', marked: false },

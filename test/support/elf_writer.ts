@@ -78,6 +78,11 @@ export class ElfWriter {
     return this.section('.note.gnu.build-id', { bytes: note.done(), type: 7, loaded: true });
   }
 
+  /** The bytes of a section as they were given. */
+  content(name: string): Uint8Array {
+    return this.sections.find((section) => section.name === name)?.spec.bytes ?? new Uint8Array(0);
+  }
+
   bytes(): Uint8Array {
     const headers: Header[] = [plain('', { type: 0 })];
     for (const { name, spec } of this.sections) headers.push(plain(name, spec));

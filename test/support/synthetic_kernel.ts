@@ -6,7 +6,7 @@
 //   kernel.set(head, 'next', head.address);
 //   readModules(kernel)
 import { type VirtAddr, virtAddr } from '../../src/base/address.ts';
-import type { DebugInfoKind } from '../../src/debuginfo/debug_info.ts';
+import type { DebugInfo, DebugInfoKind } from '../../src/debuginfo/debug_info.ts';
 import { KernelObject } from '../../src/debuginfo/object.ts';
 import { SymbolTable } from '../../src/debuginfo/symbol_table.ts';
 import { type MemberPlace, memberOf, sizeOf, strip, type Type } from '../../src/debuginfo/type.ts';
@@ -38,6 +38,7 @@ export class SyntheticKernel extends Kernel {
   declare readonly space: SyntheticSpace;
   protected readonly ownSymbols: SyntheticSymbols;
   private readonly variableTypes: Map<string, Type>;
+  private readonly kinds: DebugInfoKind[];
   private next = heapStart;
 
   /**
@@ -49,6 +50,7 @@ export class SyntheticKernel extends Kernel {
     const space = new SyntheticSpace();
     const symbols = new SyntheticSymbols();
     const variables = new Map<string, Type>();
+    const kinds = [declared(declarations, variables), wellKnownVariables];
     super({
       dump: syntheticDump(space.memory),
       vmcoreinfo: new Vmcoreinfo(vmcoreinfo),
@@ -57,7 +59,7 @@ export class SyntheticKernel extends Kernel {
       space,
       live: false,
       symbols: (kernel) => new SymbolTable(symbols, () => moduleSymbols(kernel)),
-      debugInfo: debugInfoOpener([declared(declarations, variables), wellKnownVariables]),
+      debugInfo: debugInfoOpener(kinds),
       modules: (kernel) => (kernel.ownSymbol('modules') === null ? [] : readModules(kernel)),
       cpus: readCpus,
       tasks: readTasks,
@@ -65,6 +67,13 @@ export class SyntheticKernel extends Kernel {
     });
     this.ownSymbols = symbols;
     this.variableTypes = variables;
+    this.kinds = kinds;
+  }
+
+  /** Debug information that is asked after the types and variables of the test. */
+  addDebugInfo(info: DebugInfo): void {
+    this.kinds.push({ name: info.origin, open: ({ module }) => (module === null ? info : null) });
+    this.forget();
   }
 
   /** Zeroed memory for a type, on pages of its own. @param symbol makes it a variable of that name, too */
