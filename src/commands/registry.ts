@@ -25,7 +25,9 @@ import { foreachOver } from './session/foreach.ts';
 import { helpOn } from './session/help.ts';
 import { set } from './session/set.ts';
 import { bpf } from './system/bpf.ts';
+import { cpu } from './system/cpu.ts';
 import { dev } from './system/dev.ts';
+import { io } from './system/io.ts';
 import { irq } from './system/irq.ts';
 import { log } from './system/log.ts';
 import { mach } from './system/mach.ts';
@@ -33,11 +35,14 @@ import { mod } from './system/mod.ts';
 import { sbitmapq } from './system/sbitmapq.ts';
 import { sys } from './system/sys.ts';
 import { timer } from './system/timer.ts';
+import { wq } from './system/wq.ts';
 import { bt } from './tasks/bt/bt.ts';
 import { ipcs } from './tasks/ipcs.ts';
+import { lock } from './tasks/lock.ts';
 import { ps } from './tasks/ps/ps.ts';
 import { runq } from './tasks/runq.ts';
 import { sig } from './tasks/sig.ts';
+import { stacks } from './tasks/stacks.ts';
 import { task } from './tasks/task.ts';
 import { waitq } from './tasks/waitq.ts';
 import { list } from './types/list.ts';
@@ -53,6 +58,7 @@ const alone = {
   bpf,
   bt,
   btop,
+  cpu,
   dev,
   dis,
   eval: evaluate,
@@ -62,8 +68,10 @@ const alone = {
   ipcs,
   find,
   kmem,
+  io,
   irq,
   list,
+  lock,
   log,
   mach,
   mod,
@@ -80,6 +88,7 @@ const alone = {
   search,
   sbitmapq,
   set,
+  stacks,
   sig,
   struct,
   swap,
@@ -94,6 +103,7 @@ const alone = {
   wr,
   waitq,
   whatis,
+  wq,
 } as const;
 
 /** The commands of a session by name. @param more further ones; one of a known name takes its place */

@@ -1,6 +1,7 @@
 // How long tasks have run, and when they last did. All in nanoseconds.
 
 import type { Kernel } from './kernel.ts';
+import { perKernel } from './per_kernel.ts';
 import type { Task } from './task.ts';
 
 export interface TaskTimes {
@@ -34,4 +35,34 @@ export function lastRun(task: Task): bigint {
 /** A runqueue's clock, when it was last updated. @throws NotFoundError, MemoryFault */
 export function runqueueClock(kernel: Kernel, cpu: number): bigint {
   return kernel.perCpu('runqueues', cpu).member('clock').bigint();
+}
+
+/** The scheduler's clock when the kernel died: of all runqueues', which stand still while their CPUs sleep, the one ahead. */
+export const schedulerClock = perKernel((kernel: Kernel): bigint => {
+  let latest = 0n;
+  for (const cpu of kernel.cpus.running) {
+    const clock = kernel.faults.attempt(`clock of CPU ${cpu}`, () => runqueueClock(kernel, cpu), 0n);
+    if (clock > latest) latest = clock;
+  }
+  return latest;
+});
+
+/**
+ * How long a task has been off its CPU, in nanoseconds: how long it sleeps, for one that sleeps. 0 for one that a CPU runs;
+ * null where the times cannot be read.
+ */
+export function offCpuFor(kernel: Kernel, task: Task): bigint | null {
+  if (task.active) return 0n;
+  return kernel.faults.attempt(
+    'times of a task',
+    () => {
+      // when it came to run, and when the scheduler last accounted for it, which it does as the task goes to sleep
+      const came = task.object.optional('sched_info.last_arrival')?.bigint() ?? 0n;
+      const counted = task.object.member('se.exec_start').bigint();
+      const last = came > counted ? came : counted;
+      const now = schedulerClock(kernel);
+      return last === 0n || now === 0n ? null : now > last ? now - last : 0n;
+    },
+    null,
+  );
 }

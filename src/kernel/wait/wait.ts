@@ -110,9 +110,9 @@ function circumstances(sleeper: Sleeper): Omit<Wait, keyof WaitedFor | 'until'> 
 }
 
 function onCpu(sleeper: Sleeper): Wait | null {
-  const frame = spinningFrame(sleeper);
+  const frame = spinningFrame(sleeper.frames);
   if (frame === null) return null;
-  const spin = frame.for === 'lock' ? spinWait(sleeper, frame.at) : null;
+  const spin = frame.for === 'lock' ? spinWait(sleeper.kernel, sleeper.frames, frame.at) : null;
   if (spin === null && frame.for === 'lock') return null;
   const found: WaitedFor = spin === null ? { kind: 'cpus' } : { kind: 'spin', ...spin };
   // what came to the CPU while it waited stands before that on its stack
