@@ -22,7 +22,7 @@ export function referencesOf(kernel: Kernel, name: string): ReadonlySet<bigint> 
 function* referencesIn({ arch, space }: Kernel, { address, size }: KernelSymbol): Iterable<bigint> {
   if (arch.decoder === null || size === 0 || size > maxCode) return;
   const { bytes } = space.readUpTo(address, size);
-  for (const { to } of references(arch.decoder, arch.registers.preserved, bytes, address)) {
+  for (const { to } of references(arch.decoder, arch.registers, bytes, address)) {
     if (arch.isKernelAddress(to) && (to < address || to >= address + BigInt(size))) yield to;
   }
 }

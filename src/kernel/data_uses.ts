@@ -2,7 +2,7 @@
 // Functions are those of kernels from 5.10 to 7.2 that refer to a variable in all builds looked at; those that a kernel
 // has not are left out.
 import { offsetBy, type VirtAddr } from '../base/address.ts';
-import { findMember, type TypeSource } from '../debuginfo/type.ts';
+import { findMember, sizeOf, type TypeSource } from '../debuginfo/type.ts';
 import { perCpuLines, pointersToModules } from './data_places.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -13,13 +13,15 @@ export interface DataUse {
   readonly notUsedBy?: readonly string[];
   /** Whether kernels with such types have it; without, all that use it. */
   readonly isThere?: (types: Pick<TypeSource, 'find'>) => boolean;
-  /** Whether what lies at an address can be it; without, two functions must refer to it. What it throws means no. */
+  /** Whether what lies at an address is it, as far as can be seen: hardly anything else looks like it. What it throws means no. */
   readonly looksRight?: (kernel: Kernel, at: VirtAddr) => boolean;
+  /** Without that: whether it may be it. Every function of `usedBy` that the kernel has must refer to it then, and two at least. */
+  readonly mayBe?: (kernel: Kernel, at: VirtAddr) => boolean;
   /** Where it may be, if no function tells: every place is held against `looksRight`. */
   readonly places?: (kernel: Kernel) => Iterable<VirtAddr>;
 }
 
-export const dataUses: Readonly<Record<string, DataUse>> = {
+export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = {
   modules: {
     usedBy: [
       'print_modules',
@@ -70,7 +72,7 @@ export const dataUses: Readonly<Record<string, DataUse>> = {
   },
   cgroup_roots: {
     usedBy: ['cgroup1_get_tree', 'cgroup_attach_task_all', 'cgroup_setup_root', 'proc_cgroup_show'],
-    looksRight: isList,
+    looksRight: hasDefaultHierarchy,
   },
   cgroup_subsys: {
     usedBy: [
@@ -131,66 +133,62 @@ export const dataUses: Readonly<Record<string, DataUse>> = {
 
   saved_command_line: {
     usedBy: ['cmdline_proc_show', 'do_sysctl_args'],
-    looksRight: (kernel, at) => isText(kernel, kernel.space.pointer(at)),
+    mayBe: (kernel, at) => isText(kernel, kernel.space.pointer(at)),
   },
-  panic_cpu: {
-    usedBy: ['panic', 'vpanic', 'nmi_panic', 'crash_kexec', 'panic_try_start', 'panic_in_progress', 'panic_reset'],
-    looksRight: (kernel, at) => isBetween(kernel.space.i32(at), -1, maxCpu),
-  },
+  panic_cpu: [
+    { usedBy: ['nmi_panic', 'panic_try_start', 'panic_reset'], mayBe: isCpu },
+    { usedBy: ['nmi_panic', 'panic', 'crash_kexec'], mayBe: isCpu },
+  ],
   tainted_mask: {
     usedBy: ['add_taint', 'get_taint', 'test_taint'],
-    looksRight: (kernel, at) => kernel.space.u64(at) < 1n << 24n,
+    mayBe: (kernel, at) => kernel.space.u64(at) < 1n << 24n,
   },
   nr_threads: {
     usedBy: ['copy_process', 'loadavg_proc_show', 'release_task'],
-    looksRight: (kernel, at) => isBetween(kernel.space.i32(at), 1, maxPid),
+    mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 1, maxPid),
   },
-  pid_max: {
-    usedBy: ['alloc_pid', 'trace_pid_list_alloc', 'trace_alloc_tgid_map'],
-    // a namespace's own since 7863dcc72d0f (6.14)
-    isThere: (types) => !hasMember(types, 'struct pid_namespace', 'pid_max'),
-    looksRight: (kernel, at) => isBetween(kernel.space.i32(at), 301, maxPid),
-  },
+  pid_max: [
+    { usedBy: ['alloc_pid', 'trace_pid_list_alloc'], isThere: hasPidLimit, mayBe: isPidLimit },
+    { usedBy: ['alloc_pid', 'trace_pid_write'], isThere: hasPidLimit, mayBe: isPidLimit },
+  ],
 
   swap_info: {
-    usedBy: ['swap_next', 'swap_start', 'swapdev_block', 'count_swap_pages', 'si_swapinfo', '__do_sys_swapon'],
-    looksRight: (kernel, at) => isPointer(kernel, kernel.space.pointer(at)),
+    usedBy: ['swap_next', 'swap_start', 'swapdev_block', 'count_swap_pages', 'si_swapinfo'],
+    mayBe: (kernel, at) => kernel.arch.isKernelAddress(kernel.space.pointer(at)),
   },
   nr_swapfiles: {
-    usedBy: ['swap_next', 'swap_start', 'swapdev_block', 'count_swap_pages', 'si_swapinfo', '__do_sys_swapon'],
-    looksRight: (kernel, at) => isBetween(kernel.space.i32(at), 0, 64),
+    usedBy: ['swap_next', 'swap_start', 'swapdev_block', 'count_swap_pages', 'si_swapinfo'],
+    mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 1, 64),
   },
   swapper_spaces: {
     usedBy: ['init_swap_address_space', 'exit_swap_address_space', 'add_to_swap_cache', 'delete_from_swap_cache'],
-    looksRight: (kernel, at) => isPointer(kernel, kernel.space.pointer(at)),
+    mayBe: (kernel, at) => isPointer(kernel, kernel.space.pointer(at)),
   },
   vm_committed_as: {
     usedBy: ['__vm_enough_memory', 'vm_memory_committed', 'exit_mmap', 'mprotect_fixup', 'shmem_evict_inode'],
+    mayBe: (kernel, at) => kernel.space.isReadable(at),
   },
-  sysctl_overcommit_kbytes: { usedBy: ['__vm_enough_memory', 'overcommit_ratio_handler', 'vm_commit_limit'] },
-  sysctl_overcommit_ratio: {
-    usedBy: ['__vm_enough_memory', 'overcommit_kbytes_handler', 'vm_commit_limit'],
-    looksRight: (kernel, at) => isBetween(kernel.space.i32(at), 0, 1000),
+  sysctl_overcommit_kbytes: {
+    usedBy: ['__vm_enough_memory', 'overcommit_ratio_handler', 'vm_commit_limit'],
+    mayBe: (kernel, at) => kernel.space.isReadable(at),
   },
-  nr_vmalloc_pages: { usedBy: ['vmalloc_nr_pages', '__vunmap', 'vfree', '__vmalloc_node_range'] },
-  vmap_nodes: {
-    usedBy: ['find_vmap_area', 'alloc_vmap_area', 'purge_vmap_node', 'vmalloc_info_show'],
-    isThere: (types) => types.find('struct vmap_node') !== null,
-    looksRight: (kernel, at) => kernel.space.isReadable(kernel.space.pointer(at)),
-  },
+  nr_vmalloc_pages: { usedBy: ['vmalloc_nr_pages'], mayBe: (kernel, at) => kernel.space.u64(at) < 1n << 40n },
   nr_vmap_nodes: {
     usedBy: ['find_vmap_area', 'alloc_vmap_area', 'purge_vmap_node', 'vmalloc_info_show'],
     isThere: (types) => types.find('struct vmap_node') !== null,
-    looksRight: (kernel, at) => isBetween(kernel.space.i32(at), 1, 4096),
+    mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 1, 4096),
   },
   hstates: {
     usedBy: ['hugetlb_report_meminfo', 'hugetlb_total_pages', 'hugetlb_register_node', 'size_to_hstate'],
-    looksRight: (kernel, at) =>
-      /^hugepages-/.test(kernel.space.cString(memberAt(kernel, 'struct hstate', 'name', at), 32)),
+    // the first of an array: none before it
+    looksRight: (kernel, at) => {
+      const size = BigInt(sizeOf(kernel.type('struct hstate')));
+      return isHugePageSize(kernel, at) && !isHugePageSize(kernel, offsetBy(at, -size));
+    },
   },
   hugetlb_max_hstate: {
     usedBy: ['hugetlb_report_meminfo', 'hugetlb_total_pages', 'hugetlb_register_node', 'size_to_hstate'],
-    looksRight: (kernel, at) => isBetween(kernel.space.i32(at), 0, 16),
+    mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 0, 16),
   },
   memory_blocks: {
     usedBy: ['create_memory_block_devices', 'remove_memory_block_devices', 'walk_memory_blocks'],
@@ -199,7 +197,7 @@ export const dataUses: Readonly<Record<string, DataUse>> = {
   },
   sections_per_block: {
     usedBy: ['memory_subsys_online', 'phys_index_show', 'walk_memory_blocks', 'create_memory_block_devices'],
-    looksRight: (kernel, at) => isPowerOfTwo(kernel.space.u32(at)),
+    mayBe: (kernel, at) => isPowerOfTwo(kernel.space.u32(at)),
   },
 
   irq_desc_tree: {
@@ -212,7 +210,7 @@ export const dataUses: Readonly<Record<string, DataUse>> = {
   },
   total_nr_irqs: {
     usedBy: ['irq_get_nr_irqs', 'irq_get_next_irq', 'irq_seq_start', 'irq_seq_next', '__irq_alloc_descs'],
-    looksRight: (kernel, at) => isBetween(kernel.space.i32(at), 1, 1 << 20),
+    mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 1, 1 << 20),
   },
   softirq_vec: {
     usedBy: ['open_softirq', 'handle_softirqs', '__do_softirq'],
@@ -224,21 +222,17 @@ export const dataUses: Readonly<Record<string, DataUse>> = {
       [0, 1, 2].every((n) => /sys_/.test(functionAt(kernel, kernel.space.pointer(offsetBy(at, n * 8))))),
   },
 
-  audit_queue: {
-    usedBy: ['audit_log_end', 'kauditd_thread'],
-    notUsedBy: ['kauditd_hold_skb', 'auditd_reset'],
-    looksRight: isList,
-  },
-  audit_retry_queue: { usedBy: ['auditd_reset', 'kauditd_hold_skb', 'kauditd_retry_skb'], looksRight: isList },
-  audit_hold_queue: { usedBy: ['kauditd_hold_skb', 'kauditd_rehold_skb', 'kauditd_thread'], looksRight: isList },
   dmi_ident: {
     usedBy: ['dmi_get_system_info', 'dmi_match', 'dmi_matches', 'dmi_name_in_vendors', 'dmi_get_date'],
-    looksRight: (kernel, at) => isPointer(kernel, kernel.space.pointer(at)),
+    // by their numbers, of which 0 is none
+    looksRight: (kernel, at) => isText(kernel, kernel.space.pointer(offsetBy(at, 8))),
   },
 };
 
 const maxPid = 1 << 22;
 const maxCpu = 8191;
+/** More hierarchies of control groups than there are controllers. */
+const maxHierarchies = 64;
 
 function hasMember(types: Pick<TypeSource, 'find'>, type: string, member: string): boolean {
   const found = types.find(type);
@@ -277,10 +271,10 @@ function isListOf(
   return place !== null && (next === at || isOne(offsetBy(next, -place.bitOffset / 8)));
 }
 
-/** A `struct xarray` (radix_tree_root before) whose top node leads back to it. */
+/** A `struct xarray` (radix_tree_root before) whose top node leads back to it: an empty one looks like nothing. */
 function isXarray(kernel: Kernel, at: VirtAddr): boolean {
   const head = pointerIn(kernel, 'struct xarray', 'xa_head', at);
-  if ((head & 3n) !== 2n) return head === 0n;
+  if ((head & 3n) !== 2n) return false;
   return pointerIn(kernel, 'struct xa_node', 'array', offsetBy(head, -2)) === at;
 }
 
@@ -294,9 +288,41 @@ function isText(kernel: Kernel, at: VirtAddr): boolean {
   return /^[\x20-\x7e]+$/.test(kernel.space.cString(at, 256));
 }
 
+/** A `struct hstate`: it has the name of its folder in sysfs. */
+function isHugePageSize(kernel: Kernel, at: VirtAddr): boolean {
+  return /^hugepages-/.test(kernel.space.cString(memberAt(kernel, 'struct hstate', 'name', at), 32));
+}
+
 /** A clock source with a name, where the type has a pointer to one. */
 function hasClock(kernel: Kernel, type: string, member: string, at: VirtAddr): boolean {
   return isText(kernel, pointerIn(kernel, 'struct clocksource', 'name', pointerIn(kernel, type, member, at)));
+}
+
+/** A CPU's number, or -1 for none. */
+function isCpu({ space }: Kernel, at: VirtAddr): boolean {
+  return isBetween(space.i32(at), -1, maxCpu);
+}
+
+/** Whether the limit of pids is a variable: it is a namespace's own since 7863dcc72d0f (6.14). */
+function hasPidLimit(types: Pick<TypeSource, 'find'>): boolean {
+  return !hasMember(types, 'struct pid_namespace', 'pid_max');
+}
+
+function isPidLimit({ space }: Kernel, at: VirtAddr): boolean {
+  return isBetween(space.i32(at), 301, maxPid);
+}
+
+/** A list that the default hierarchy, which is exported, is on. */
+function hasDefaultHierarchy(kernel: Kernel, at: VirtAddr): boolean {
+  const hierarchy = kernel.ownSymbol('cgrp_dfl_root')?.address;
+  const place = findMember(kernel.type('struct cgroup_root'), 'root_list');
+  if (hierarchy === undefined || place === null || !isList(kernel, at)) return false;
+  let entry = kernel.space.pointer(at);
+  for (let i = 0; i < maxHierarchies && entry !== at; i++) {
+    if (entry === offsetBy(hierarchy, place.bitOffset / 8)) return true;
+    entry = kernel.space.pointer(entry);
+  }
+  return false;
 }
 
 /** Null, or an address of the kernel. */

@@ -3,8 +3,9 @@
 //
 //   modules: print_modules, m_start, find_module_all, ... all refer to it    and it is a list, of modules
 //
-// Believed is what most of the functions refer to, if it is what it should be; where two are that, neither. Where no
-// function tells, some are looked for among the places where they may be.
+// Believed is what most of the functions refer to, if it is what it should be; of what has no looks of its own (a number),
+// what all of them refer to. Where two are that, neither is believed. Where no function tells, some are looked for among
+// the places where they may be.
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import type { Sought } from '../debuginfo/searched_symbols.ts';
@@ -15,12 +16,22 @@ import type { Kernel } from './kernel.ts';
 
 /** The variable of that name; null where it is none of those that can be found this way, or is not found. */
 export function seekVariable(kernel: Kernel, name: string): Sought | null {
-  const use = Object.hasOwn(dataUses, name) ? dataUses[name]! : null;
-  if (use === null || !attempt(() => use.isThere?.(ownTypes(kernel)) ?? true)) return null;
+  const uses = Object.hasOwn(dataUses, name) ? [dataUses[name]!].flat() : [];
+  for (const use of uses) {
+    if (!attempt(() => use.isThere?.(ownTypes(kernel)) ?? true)) continue;
+    const found = byUse(kernel, use) ?? byPlace(kernel, use);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** What the functions of a variable refer to; null where that is not one alone. */
+function byUse(kernel: Kernel, use: DataUse): Sought | null {
+  const existing = use.usedBy.filter((user) => kernel.ownSymbol(user) !== null);
   const others = new Set<bigint>();
   for (const user of use.notUsedBy ?? []) for (const to of referencesOf(kernel, user)) others.add(to);
   const users = new Map<bigint, string[]>();
-  for (const user of use.usedBy) {
+  for (const user of existing) {
     for (const to of referencesOf(kernel, user)) {
       if (others.has(to)) continue;
       const by = users.get(to);
@@ -28,31 +39,34 @@ export function seekVariable(kernel: Kernel, name: string): Sought | null {
       else by.push(user);
     }
   }
+  const enough = (by: readonly string[]): boolean =>
+    use.looksRight !== undefined || users.size === 1 || (by.length === existing.length && by.length > 1);
   let best: { readonly at: VirtAddr; readonly by: readonly string[] } | null = null;
   for (const [to, by] of [...users].sort(([, a], [, b]) => b.length - a.length)) {
     if (best !== null && by.length < best.by.length) break;
     const at = virtAddr(to);
-    if (!isPlausible(kernel, at, use, by.length)) continue;
+    if (!enough(by) || !isPlausible(kernel, at, use)) continue;
     if (best !== null) return null;
     best = { at, by };
   }
-  if (best !== null) return { address: best.at, how: `used by ${best.by.join(', ')}` };
-  const places = users.size > 0 || use.places === undefined ? [] : use.places(kernel);
+  return best === null ? null : { address: best.at, how: `used by ${best.by.join(', ')}` };
+}
+
+/** The only place that looks right, of those where a variable may be; null where there are none, or several. */
+function byPlace(kernel: Kernel, use: DataUse): Sought | null {
   let only: VirtAddr | null = null;
-  for (const at of places) {
-    if (!isPlausible(kernel, at, use, 0)) continue;
+  for (const at of use.places?.(kernel) ?? []) {
+    if (!isPlausible(kernel, at, use)) continue;
     if (only !== null) return null;
     only = at;
   }
   return only === null ? null : { address: only, how: 'the only place that looks like it' };
 }
 
-/** @param users how many functions refer to it */
-function isPlausible(kernel: Kernel, at: VirtAddr, { looksRight }: DataUse, users: number): boolean {
+function isPlausible(kernel: Kernel, at: VirtAddr, { looksRight, mayBe }: DataUse): boolean {
   // code, or another variable; to be asked of the kernel alone, since its modules may be what is sought
   if (kernel.symbols.kernel?.at(at) != null) return false;
-  if (looksRight === undefined) return users > 1 && kernel.space.isReadable(at);
-  return attempt(() => looksRight(kernel, at));
+  return attempt(() => (looksRight ?? mayBe)?.(kernel, at) ?? false);
 }
 
 /** Types of the kernel itself: what it has not need not be looked for among its modules'. */

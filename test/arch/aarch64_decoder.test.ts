@@ -137,6 +137,14 @@ test('code that ends within an instruction, and words that are none', () => {
   assert.equal([...arm64Decoder.decode(Uint8Array.of(1, 2), at)][0]!.flow, 'invalid');
 });
 
+test('loads as a process into the register of the address', () => {
+  const words = [0xb840_0842, 0x785f_f800, 0xf840_8863]; // ldtr w2, [x2]; ldtrh w0, [x0, #-1]; ldtr x3, [x3, #8]
+  assert.deepEqual(
+    [...arm64Decoder.text(codeOf(words), at)].map(({ text }) => text),
+    ['ldtr\tw2, [x2]', 'ldtrh\tw0, [x0, #-1]', 'ldtr\tx3, [x3, #8]'],
+  );
+});
+
 test('targets have their symbol, before what is said of a condition', () => {
   const [line] = arm64Decoder.text(codeOf([0x5400_0040]), at, (address) => `f+${address - at}`);
   assert.equal(line!.text, 'b.eq\t0xffff800008000008 <f+8>  // b.none');

@@ -12,12 +12,12 @@ const at = virtAddr(0xffff_ffff_8100_0000n);
 
 function ofX86(hex: string): string[] {
   const code = Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
-  return references(x86Decoder, x86_64.registers.preserved, code, at).map(({ to }) => to.toString(16));
+  return references(x86Decoder, x86_64.registers, code, at).map(({ to }) => to.toString(16));
 }
 
 function ofArm64(...words: number[]): string[] {
   const code = new Uint8Array(new Uint32Array(words).buffer);
-  return references(arm64Decoder, aarch64.registers.preserved, code, at).map(({ to }) => to.toString(16));
+  return references(arm64Decoder, aarch64.registers, code, at).map(({ to }) => to.toString(16));
 }
 
 describe('x86_64', () => {
@@ -27,9 +27,13 @@ describe('x86_64', () => {
     assert.deepEqual(ofX86('48 8b 04 c5 78 56 34 82'), ['ffffffff82345678']); // mov -0x7dcba988(,%rax,8),%rax
   });
 
-  test('members of what a register points to', () => {
+  test('members of what a register points to; itself, if it is used, too', () => {
     // lea 0x1ffff9(%rip),%rbx; mov 0x10(%rbx),%rax
-    assert.deepEqual(ofX86('48 8d 1d f9 ff 1f 00 48 8b 43 10'), ['ffffffff81200000', 'ffffffff81200010']);
+    assert.deepEqual(ofX86('48 8d 1d f9 ff 1f 00 48 8b 43 10'), ['ffffffff81200010']);
+    // ...; mov (%rbx),%rax
+    assert.deepEqual(ofX86('48 8d 1d f9 ff 1f 00 48 8b 03'), ['ffffffff81200000']);
+    // lea 0x1ffff9(%rip),%rdi; call
+    assert.deepEqual(ofX86('48 8d 3d f9 ff 1f 00 e8 00 00 00 00'), ['ffffffff81200000']);
   });
 
   test('per-CPU variables and registers that a call has overwritten are not told', () => {
@@ -41,10 +45,17 @@ describe('x86_64', () => {
 
 describe('arm64', () => {
   test('a page and an offset in it, in two instructions', () => {
-    // adrp x19, +2 pages; add x19, x19, #0x678; ldr x0, [x19, #8]
-    assert.deepEqual(ofArm64(0xd000_0013, 0x9119_e273, 0xf940_0660), ['ffffffff81002678', 'ffffffff81002680']);
+    // adrp x19, +2 pages; add x19, x19, #0x678; ldr x0, [x19]
+    assert.deepEqual(ofArm64(0xd000_0013, 0x9119_e273, 0xf940_0260), ['ffffffff81002678']);
     // adrp x1, +2 pages; ldr w0, [x1, #16]
     assert.deepEqual(ofArm64(0xd000_0001, 0xb940_1020), ['ffffffff81002010']);
+  });
+
+  test('an address from which others are reached alone is none by itself', () => {
+    // adrp x19, +2 pages; add x19, x19, #0x678; ldr x0, [x19, #8]
+    assert.deepEqual(ofArm64(0xd000_0013, 0x9119_e273, 0xf940_0660), ['ffffffff81002680']);
+    // adrp x0, +2 pages; add x0, x0, #0x678; add x0, x0, #0x10; ldr x0, [x0]
+    assert.deepEqual(ofArm64(0xd000_0000, 0x9119_e000, 0x9100_4000, 0xf940_0000), ['ffffffff81002688']);
   });
 
   test('a register that another value was put into', () => {

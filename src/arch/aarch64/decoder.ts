@@ -19,8 +19,9 @@ export const arm64Decoder: Decoder = {
   *text(code, address, describe = () => null) {
     const undo = capstone();
     for (const { at, bytes, word } of words(code, address)) {
-      const found = bytes.length < instructionSize ? null : undo(word | 0, at);
-      const flow = flowOf(found === null ? null : decodeWord(word, at));
+      const decoded = bytes.length < instructionSize ? null : decodeWord(word, at);
+      const found = bytes.length < instructionSize ? null : (undo(word | 0, at) ?? unprivileged(decoded));
+      const flow = flowOf(found === null ? null : decoded);
       if (found === null) {
         const text =
           bytes.length < instructionSize ? '(bad)' : `.inst\t0x${word.toString(16).padStart(8, '0')} ; undefined`;
@@ -48,6 +49,19 @@ function* words(code: Uint8Array, address: VirtAddr): Generator<{ at: VirtAddr; 
     const bytes = code.subarray(i, i + instructionSize);
     yield { at: offsetBy(address, i), bytes, word: wordAt(bytes) };
   }
+}
+
+/**
+ * LDTR and its like into the register that the address comes from: capstone 5 takes them for loads that write the address
+ * back, too, and does not know them.
+ */
+function unprivileged(decoded: Decoded | null): { readonly mnemonic: string; readonly operands: string } | null {
+  const [value, place] = decoded?.operands ?? [];
+  if (decoded === null || !/^(?:ld|st)tr/.test(decoded.mnemonic) || value?.kind !== 'register') return null;
+  if (place?.kind !== 'memory' || place.base === null) return null;
+  const name = value.width === 8 ? value.name : value.name.replace('x', 'w');
+  const offset = place.displacement === 0n ? '' : `, #${place.displacement}`;
+  return { mnemonic: decoded.mnemonic, operands: `${name}, [${place.base}${offset}]` };
 }
 
 /** The instruction of a word; null for what is none. */

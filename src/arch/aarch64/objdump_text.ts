@@ -60,6 +60,7 @@ export function objdumpText(mnemonic: string, operands: string, word: number, ad
     return `${name}.${shown}\t${operands.replace('#', '')}${comment}`;
   }
   if (mnemonic === 'hint' && operands === '#0x16') return 'clearbhb';
+  if (mnemonic === 'dgh') return 'hint\t#0x6';
   if (mnemonic === 'sys') return systemInstruction(operands);
   if (operands === '') return mnemonic;
   const width = word >>> 31 === 1 ? 64 : 32;
