@@ -1,6 +1,7 @@
 // Every fact that `check` compares, in the order of its table.
 import type { Fact } from '../fact.ts';
 import { callTrace } from './call_trace.ts';
+import { cgroups } from './cgroups.ts';
 import { hrtimers, interrupts, timers } from './interrupts.ts';
 import { logOfGuest, logOfMakedumpfile } from './log.ts';
 import { slabs, totals } from './memory.ts';
@@ -11,6 +12,7 @@ import { outOfMemory } from './out_of_memory.ts';
 import { pageFrames } from './page_frames.ts';
 import { files, mappings } from './processes_insides.ts';
 import { limits, memory, processArguments, startTimes } from './ps_options.ts';
+import { signals } from './signals.ts';
 import { stacks } from './stacks.ts';
 import { symbols } from './symbols.ts';
 import { commandLine, identity, taint, uptime } from './system.ts';
@@ -43,6 +45,8 @@ export const facts: readonly Fact[] = [
   mounts,
   files,
   mappings,
+  signals,
+  cgroups,
   devices,
   sockets,
   timers,

@@ -37,6 +37,7 @@ import { sys } from './system/sys.ts';
 import { timer } from './system/timer.ts';
 import { wq } from './system/wq.ts';
 import { bt } from './tasks/bt/bt.ts';
+import { cgroup } from './tasks/cgroup.ts';
 import { ipcs } from './tasks/ipcs.ts';
 import { lock } from './tasks/lock.ts';
 import { ps } from './tasks/ps/ps.ts';
@@ -58,6 +59,7 @@ const alone = {
   bpf,
   bt,
   btop,
+  cgroup,
   cpu,
   dev,
   dis,

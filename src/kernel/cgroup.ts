@@ -30,7 +30,7 @@ export interface CgroupHierarchy {
   readonly name: string;
 }
 
-/** Memory of a group, with all below it. Pages; a limit that is null does not limit. */
+/** Memory of a group, with all below it. Bytes; a limit that is null does not limit. */
 export interface CgroupMemory {
   readonly current: number;
   readonly peak: number;
@@ -263,22 +263,24 @@ function tasksOf(kernel: Kernel, group: KernelObject): VirtAddr[] {
 }
 
 function memoryOf(kernel: Kernel, memory: KernelObject): CgroupMemory {
-  const pages = (path: string) => memory.member(path).number();
+  // counted in pages
+  const { pageSize } = kernel.space.memory;
+  const bytes = (path: string) => memory.member(path).number() * pageSize;
   // PAGE_COUNTER_MAX: LONG_MAX in pages
-  const unlimited = 2n ** 63n / BigInt(kernel.space.memory.pageSize) - 1n;
+  const unlimited = 2n ** 63n / BigInt(pageSize) - 1n;
   const limit = (path: string): number | null => {
     const value = memory.member(path).bigint();
-    return value >= unlimited ? null : Number(value);
+    return value >= unlimited ? null : Number(value) * pageSize;
   };
   const swap = memory.optional('swap');
   return {
-    current: pages('memory.usage.counter'),
-    peak: pages('memory.watermark'),
-    min: pages('memory.min'),
-    low: pages('memory.low'),
+    current: bytes('memory.usage.counter'),
+    peak: bytes('memory.watermark'),
+    min: bytes('memory.min'),
+    low: bytes('memory.low'),
     high: limit('memory.high'),
     max: limit('memory.max'),
-    swap: swap === null ? null : pages('swap.usage.counter'),
+    swap: swap === null ? null : bytes('swap.usage.counter'),
     swapMax: swap === null ? null : limit('swap.max'),
     oomKills: oomKills(kernel, memory),
   };

@@ -1,6 +1,7 @@
 // Each fact must see a wrong answer as wrong: a comparison that forgives everything would hide a broken offset.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { cgroups } from '../../lab/facts/cgroups.ts';
 import { facts } from '../../lab/facts/index.ts';
 import { interrupts } from '../../lab/facts/interrupts.ts';
 import { logOfGuest, logOfMakedumpfile } from '../../lab/facts/log.ts';
@@ -9,6 +10,7 @@ import { modules, moduleUsers } from '../../lab/facts/modules.ts';
 import { mounts } from '../../lab/facts/mounts.ts';
 import { devices, sockets } from '../../lab/facts/network.ts';
 import { files, mappings } from '../../lab/facts/processes_insides.ts';
+import { signals } from '../../lab/facts/signals.ts';
 import { stacks } from '../../lab/facts/stacks.ts';
 import { symbols } from '../../lab/facts/symbols.ts';
 import { commandLine, identity, taint, uptime } from '../../lab/facts/system.ts';
@@ -421,5 +423,46 @@ describe('mounts, devices, interrupts', () => {
     const text = (a: number, b: number) => `           CPU0       CPU1 \n   4:       ${a}       ${b}  IO-APIC  ttyS0\n`;
     assert.deepEqual(counts(compared(interrupts, picture, [text(121, 7)])), [1, 1, 0]);
     assert.deepEqual(counts(compared(interrupts, picture, [text(119, 7)])), [1, 0, 1]);
+  });
+});
+
+describe('signals, groups and namespaces', () => {
+  const status = {
+    '20/task/20/status': `${task(20)['20/task/20/status']}SigPnd:\t0000000000000000\nShdPnd:\t0000000000000100\nSigBlk:\t0000000000010000\nSigIgn:\t0000000000000002\nSigCgt:\t0000000000000001\n`,
+  };
+  const handled = (does: string) =>
+    `${head(20)}SIGNAL_STRUCT: ff1ef8d483896a80  NR_THREADS: 1
+ SIG      SIGACTION        HANDLER       MASK       FLAGS
+ [1] ff1ef8d483896aa0  ${does} 0000000000000000 0
+ [2] ff1ef8d483896ac0    SIG_IGN 0000000000000000 0
+ [3] ff1ef8d483896ae0    SIG_DFL 0000000000000000 0
+SIGPENDING: yes
+   BLOCKED: 0000000000010000
+PRIVATE_PENDING
+    SIGNAL: 0000000000000000
+  SIGQUEUE: (empty)
+SHARED_PENDING
+    SIGNAL: 0000000000000100
+  SIGQUEUE: (empty)
+`;
+
+  it('wants every set of signals', (test) => {
+    const picture = pictureOf(test, { ...task(20), ...status });
+    assert.deepEqual(counts(compared(signals, picture, [handled('7f21c4041e4a')])), [5, 0, 0]);
+    assert.deepEqual(counts(compared(signals, picture, [handled('   SIG_DFL')])), [4, 0, 1]);
+  });
+
+  it('wants the group and namespaces of each process, and no fewer members', (test) => {
+    const picture = pictureOf(test, {
+      ...task(20),
+      '20/cgroup': '0::/web.slice\n',
+      '20/ns/net': 'net:[4026531840]\n',
+    });
+    const where = (group: string, number: number) =>
+      `${head(20)}    CGROUP: ${group}\nNAMESPACES: mnt:[4026531841] net:[${number}]\n`;
+    const tree = (tasks: number) =>
+      `VERSION: 2\nff1ef8d4b0df6000     ${tasks}  2/max  20  max  256  0  -  /web.slice\n`;
+    assert.deepEqual(counts(compared(cgroups, picture, [where('/web.slice', 4026531840), tree(1)])), [3, 0, 0]);
+    assert.deepEqual(counts(compared(cgroups, picture, [where('/', 4026531841), tree(0)])), [0, 0, 3]);
   });
 });

@@ -150,6 +150,11 @@ export class SyntheticSpace extends AddressSpace {
     this.synthetic.mark(this.translate(address as VirtAddr), 'excluded');
   }
 
+  /** Makes a page read as one that the dump does not have at all. */
+  lose(address: bigint): void {
+    this.synthetic.mark(this.translate(address as VirtAddr), 'not-in-dump');
+  }
+
   write(address: bigint, bytes: Uint8Array): void {
     this.map(address, bytes.length);
     for (let done = 0; done < bytes.length; ) {

@@ -116,7 +116,9 @@ function openedFiles({ kernel }: CommandContext): Map<bigint, OpenedFile[]> {
       if (seen.has(file.dentry)) continue;
       seen.add(file.dentry);
       const { superblock, ...rest } = file;
-      found.set(superblock, [...(found.get(superblock) ?? []), rest]);
+      const others = found.get(superblock);
+      if (others === undefined) found.set(superblock, [rest]);
+      else others.push(rest);
     }
   }
   return found;

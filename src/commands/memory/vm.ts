@@ -9,7 +9,7 @@ import { openFile } from '../../kernel/fs.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { addressSpaceOf, type VmArea, vmAreas } from '../../kernel/mm_types.ts';
 import { residentCounters, taskMemory } from '../../kernel/sched.ts';
-import { swapFileName } from '../../kernel/swap.ts';
+import { swapAreas, swapFileName } from '../../kernel/swap.ts';
 import type { Task } from '../../kernel/task.ts';
 import { vmFlagNames } from '../../kernel/vm_flags.ts';
 import { center } from '../columns.ts';
@@ -38,7 +38,9 @@ export type PagePlace =
   | { readonly in: 'swap'; readonly file: string | null; readonly offset: bigint }
   /** `offset` in bytes. */
   | { readonly in: 'file'; readonly file: string; readonly offset: bigint }
-  | { readonly in: 'nowhere' };
+  | { readonly in: 'nowhere' }
+  /** A page table cannot be read. */
+  | { readonly in: 'unknown' };
 
 /** What `vm` lists of a task, one after the other. */
 export type VmItem =
@@ -54,8 +56,6 @@ export interface VmHead {
   readonly flags: { readonly value: bigint; readonly names: readonly string[] } | null;
   /** Hexadecimal digits of the highest physical address. */
   readonly physicalDigits: number;
-  /** Of the numbers in structs. */
-  readonly radix: 10 | 16;
 }
 
 const params = {
@@ -99,25 +99,25 @@ mapped; then every VMA: the vm_area_struct, its range, its flags, and the file t
   collect: collectVm,
   text: {
     head: ({ flags }) => (flags === null ? '' : `${hex(flags.value)}: (${flags.names.join('|')})\n`),
-    item: (item, { options }, head) => itemText(item, options, head),
+    item: (item, view, head) => itemText(item, view.options, radixOf(view, view.options), head),
   },
 });
 
 function collectVm(context: CommandContext, options: VmOptions): Answer<VmHead, VmItem, null> {
   const { kernel } = context;
   const { maxPfn, pageSize } = kernel.dump.memory;
-  const style = { physicalDigits: Math.max(8, hex(maxPfn * pageSize).length), radix: radixOf(context, options) };
+  const physicalDigits = Math.max(8, hex(maxPfn * pageSize).length);
   if (options.flags !== null) {
     const value = parseHex(options.flags);
     if (value === null) throw new UsageError(`not a number: ${escapeLine(options.flags)}`);
-    return { head: { flags: { value, names: vmFlagNames(kernel, value) }, ...style }, items: noItems(null) };
+    return { head: { flags: { value, names: vmFlagNames(kernel, value) }, physicalDigits }, items: noItems(null) };
   }
   const tasks = options.tasks.length === 0 ? [context.task] : options.tasks;
   function* items(): Generator<VmItem, null> {
     for (const task of tasks) yield* taskItems(context, task, options);
     return null;
   }
-  return { head: { flags: null, ...style }, items: items() };
+  return { head: { flags: null, physicalDigits }, items: items() };
 }
 
 function* taskItems(context: CommandContext, task: Task, options: VmOptions): Generator<VmItem> {
@@ -205,7 +205,10 @@ function placeOf(kernel: Kernel, space: MappedSpace, area: VmArea, file: string 
   if (walk.swap !== null) {
     return { in: 'swap', file: swapFileName(kernel, walk.swap.type), offset: walk.swap.offset };
   }
-  if (walk.fault !== null && walk.fault.reason !== 'not-mapped') kernel.faults.record('page tables', walk.fault);
+  if (walk.fault !== null && walk.fault.reason !== 'not-mapped') {
+    kernel.faults.record('page tables', walk.fault);
+    return { in: 'unknown' };
+  }
   if (file === null) return { in: 'nowhere' };
   return { in: 'file', file, offset: at - area.start + area.pageOffset * BigInt(kernel.dump.memory.pageSize) };
 }
@@ -235,18 +238,25 @@ function* references(
       case 'file':
         return number === virtual || number === place.offset;
       case 'nowhere':
+      case 'unknown':
         return number === virtual;
       default:
         return assertNever(place);
     }
   };
+  // a word may be of the path of a swap file, and of no page else
+  const mayBePage =
+    number !== null ||
+    kernel.faults
+      .attempt('swap areas', () => swapAreas(kernel), [])
+      .some(({ type }) => has(swapFileName(kernel, type)));
   let isShown = false;
   for (const area of vmAreas(kernel, mm)) {
     kernel.work.charge('nodes', 1);
     const vma = vmaData(kernel, area);
     const isVma = number === area.address || number === area.flags || has(vma.file);
     const pages: VmItem[] = [];
-    for (const page of pageItems(kernel, mm, area, vma.file)) {
+    for (const page of mayBePage ? pageItems(kernel, mm, area, vma.file) : []) {
       if (page.kind === 'page' && isPage(page)) pages.push({ ...page, isFirst: pages.length === 0 });
     }
     if (!isVma && pages.length === 0) continue;
@@ -257,7 +267,7 @@ function* references(
   }
 }
 
-function itemText(item: VmItem, options: VmOptions, { physicalDigits, radix }: VmHead): string {
+function itemText(item: VmItem, options: VmOptions, radix: 10 | 16, { physicalDigits }: VmHead): string {
   switch (item.kind) {
     case 'task':
       return taskText(item, options);
@@ -304,6 +314,8 @@ function pageText(virtual: VirtAddr, place: PagePlace, physicalDigits: number): 
       return `${start}  FILE: ${escapeLine(place.file)}  OFFSET: ${hex(place.offset)}\n`;
     case 'nowhere':
       return `${start}  (not mapped)\n`;
+    case 'unknown':
+      return `${start}  (unknown)\n`;
     default:
       return assertNever(place);
   }
