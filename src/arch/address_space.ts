@@ -11,6 +11,12 @@ const maxRead = 256 * 1024 * 1024;
 /** Reads of so many pages and more are looked at for stretches that are contiguous in physical memory. */
 const longRead = 32;
 
+/**
+ * The content of the page that holds an address and was swapped out; null where it is on no memory of the machine.
+ * @throws MemoryFault where it is in memory that cannot be read
+ */
+export type SwapReader = (address: VirtAddr) => Uint8Array | null;
+
 export abstract class AddressSpace {
   readonly memory: PhysicalMemory;
   /** `kernel`, or `user` for a process: says how faults are worded. */
@@ -33,6 +39,14 @@ export abstract class AddressSpace {
    */
   abstract translate(address: VirtAddr): PhysAddr;
 
+  /** Gives pages that were swapped out; null where there is no way to them. */
+  private swap: SwapReader | null = null;
+
+  /** Lets pages that were swapped out be read by whoever knows where they are. Their addresses still do not translate. */
+  useSwap(reader: SwapReader): void {
+    this.swap = reader;
+  }
+
   /** Drops the translations that were kept: to be called where page tables change. */
   forget(): void {}
 
@@ -47,7 +61,7 @@ export abstract class AddressSpace {
    */
   readInto(address: VirtAddr, into: Uint8Array): void {
     const pageSize = this.memory.pageSize;
-    if (into.length >= longRead * pageSize) {
+    if (into.length >= longRead * pageSize && this.swap === null) {
       this.readLong(address, into);
       return;
     }
@@ -168,11 +182,26 @@ export abstract class AddressSpace {
 
   /** View of the page that holds `address`, valid until the next read. Physical faults are told by their virtual address. */
   private pageAt(address: VirtAddr): Uint8Array {
+    if (this.swap !== null) {
+      const page = this.swappedPage(address, this.swap);
+      if (page !== null) return page;
+    }
     const physical = this.translate(address);
     try {
       return this.memory.page(pfn(Math.floor(physical / this.memory.pageSize)) as Pfn);
     } catch (error) {
       throw this.asVirtual(error, address, physical);
+    }
+  }
+
+  /** The page of an address that was swapped out; null for any other, and where it cannot be had. */
+  private swappedPage(address: VirtAddr, reader: SwapReader): Uint8Array | null {
+    try {
+      this.translate(address);
+      return null;
+    } catch (error) {
+      if (error instanceof MemoryFault && error.reason === 'swapped') return reader(address);
+      throw error;
     }
   }
 

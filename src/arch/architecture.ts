@@ -8,7 +8,7 @@ import type { Decoder } from './decoder.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from './kernel_space.ts';
 import type { KernelView } from './kernel_view.ts';
 import type { OrcLookup } from './orc_entry.ts';
-import type { EntryMeaning, PageTableLevel } from './page_walk.ts';
+import type { EntryMeaning, PageTableLevel, SwapSlot } from './page_walk.ts';
 import type { RegisterSet } from './registers.ts';
 import type { Frame, Unwinder } from './unwinder.ts';
 
@@ -47,6 +47,11 @@ export interface Architecture {
   isUserAddress(address: bigint): boolean;
   /** The parts of the kernel's virtual memory that are known, by address. They may lie within each other. */
   regions(): readonly MemoryRegion[];
+  /**
+   * Where an entry of a process's last-level table says that its page was swapped to: every way that this machine's kernels
+   * have had of writing it, newest first. None for an entry that says no such thing.
+   */
+  swapSlots(entry: bigint): readonly SwapSlot[];
   /** What an entry of a page table says. */
   describeEntry(value: bigint, level: PageTableLevel): EntryMeaning;
 

@@ -4,12 +4,20 @@
 // length) and then 0 to 3 literals whose number stands in its lowest two bits. What an instruction byte
 // below 16 means depends on how many literals came just before it, which the text calls the state:
 // 0 none, 1 to 3 so many, 4 a long run.
+//
+// A stream that begins with 17 and a version above 0 (lzo-rle, since 5.1) may hold runs of zeroes: the farthest match
+// there is stands for one.
 
 const shortRun = 18; // a first byte above 17 begins with a run of literals
 const endDistance = 16384;
+const versionMark = 17;
+/** Shortest stream that may begin with a version. */
+const versioned = 5;
+/** Shortest run of zeroes. */
+const shortestZeroes = 4;
 
 /**
- * Decompresses one LZO1X block (makedumpfile's pages) into the start of `dst`; returns the bytes written.
+ * Decompresses one LZO1X block (makedumpfile's pages, zram's with lzo and lzo-rle) into the start of `dst`; returns the bytes written.
  * @throws Error for a stream that is cut, points before the output's start, or does not fit in `dst`
  */
 export function lzo1xDecompress(src: Uint8Array, dst: Uint8Array): number {
@@ -20,9 +28,10 @@ export function lzo1xDecompress(src: Uint8Array, dst: Uint8Array): number {
   let state = 0;
 
   if (srcEnd < 3) throw cut();
-  if (src[0]! >= shortRun) {
-    const run = src[0]! - 17;
-    ip = 1;
+  const hasZeroRuns = srcEnd >= versioned && src[0] === versionMark && src[1]! > 0;
+  if (srcEnd >= versioned && src[0] === versionMark) ip = 2;
+  if (src[ip]! >= shortRun) {
+    const run = src[ip++]! - 17;
     if (run > srcEnd - ip) throw cut();
     if (run > dstEnd - op) throw tooLong();
     for (let i = 0; i < run; i++) dst[op++] = src[ip++]!;
@@ -44,6 +53,23 @@ export function lzo1xDecompress(src: Uint8Array, dst: Uint8Array): number {
     } else if (instruction >= 16) {
       // 001LLLLL: from at most 16 KiB back; 0001HLLL: from 16 to 48 KiB back
       const near = instruction >= 32;
+      if (hasZeroRuns && (instruction & 0xf8) === 0x18 && srcEnd - ip >= 2) {
+        const word = src[ip]! | (src[ip + 1]! << 8);
+        if (word >= 0xfffc) {
+          if (srcEnd - ip < 3) throw cut();
+          const zeroes = ((instruction & 7) | (src[ip + 2]! << 3)) + shortestZeroes;
+          ip += 3;
+          if (zeroes > dstEnd - op) throw tooLong();
+          dst.fill(0, op, op + zeroes);
+          op += zeroes;
+          literals = word & 3;
+          if (literals > srcEnd - ip) throw cut();
+          if (literals > dstEnd - op) throw tooLong();
+          for (let i = 0; i < literals; i++) dst[op++] = src[ip++]!;
+          state = literals;
+          continue;
+        }
+      }
       const mask = near ? 31 : 7;
       length = instruction & mask;
       if (length === 0) {

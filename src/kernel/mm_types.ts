@@ -6,6 +6,7 @@ import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { mapleEntries } from './maple_tree.ts';
 import { rbEntries } from './rbtree.ts';
+import { readSwapped } from './swapped_pages.ts';
 import type { Task } from './task.ts';
 
 /**
@@ -18,9 +19,9 @@ export function userMemory(kernel: Kernel, task: Task): MappedSpace {
   return addressSpaceOf(kernel, mm.deref());
 }
 
-/** The virtual memory of a `struct mm_struct`. @throws MemoryFault */
+/** The virtual memory of a `struct mm_struct`, with what was swapped out and is still in memory. @throws MemoryFault */
 export function addressSpaceOf(kernel: Kernel, mm: KernelObject): MappedSpace {
-  return kernel.arch.userSpace(kernel.space.translate(mm.member('pgd').pointer()));
+  return readSwapped(kernel, kernel.arch.userSpace(kernel.space.translate(mm.member('pgd').pointer())));
 }
 
 /** A `struct vm_area_struct`: a range of user addresses mapped alike. */

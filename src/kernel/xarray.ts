@@ -9,7 +9,7 @@ import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import { layout } from '../debuginfo/layout.ts';
 import type { KernelObject, ObjectContext } from '../debuginfo/object.ts';
-import { sizeOf, strip } from '../debuginfo/type.ts';
+import { offsetOf, sizeOf, strip } from '../debuginfo/type.ts';
 import type { FaultLog } from './faults.ts';
 
 export interface XarrayEntry {
@@ -92,6 +92,37 @@ export function* xarrayEntriesBelow(
   if (head === 0n) return;
   if (isNode(head)) yield* walk(head, 0, 64, name);
   else if (old || (head & 3n) !== 2n) yield { index: 0, entry: head, count: 1, node: name, slot: null };
+}
+
+/**
+ * The entry at an index; null for none. Of an entry that takes several indices, any of them finds it.
+ * @throws NotFoundError, MemoryFault; FormatError for a node that is none
+ */
+export function xarrayEntry(root: KernelObject, index: number): VirtAddr | null {
+  const { context } = root;
+  const nodeTag = root.has('xa_head') ? 2n : 1n;
+  const nodeType = context.types.find('struct xa_node') ?? context.types.find('struct radix_tree_node');
+  if (nodeType === null) throw new FormatError('xarray', 'the type of its nodes is not known');
+  const slots = offsetOf(nodeType, 'slots');
+  const shiftAt = offsetOf(nodeType, 'shift');
+  const slotCount = slotsOf(nodeType);
+  const isNode = (entry: bigint): boolean => (entry & 3n) === nodeTag && entry > 4096n;
+  let entry = root.memberAmong('xa_head', 'rnode').pointer();
+  if (!isNode(entry)) return index === 0 && entry !== 0n ? entry : null;
+  for (let below = 64; ; ) {
+    const node = offsetBy(entry, -nodeTag);
+    const shift = context.space.u8(offsetBy(node, shiftAt));
+    if (shift >= below) throw new FormatError('xarray node', `shift ${shift} below ${below}`);
+    if (below === 64 && index >= slotCount * 2 ** shift) return null;
+    const slot = (at: number): VirtAddr => context.space.pointer(offsetBy(node, slots + at * 8));
+    let found = slot(Math.floor(index / 2 ** shift) % slotCount);
+    // a sibling: the slot of the same node that has the entry
+    if (nodeTag === 2n && (found & 3n) === 2n && found >> 2n < BigInt(slotCount)) found = slot(Number(found >> 2n));
+    if (found === 0n) return null;
+    if (shift === 0 || !isNode(found)) return found;
+    entry = found;
+    below = shift;
+  }
 }
 
 /** XA_CHUNK_SIZE: 64, or 16 with CONFIG_BASE_SMALL. */

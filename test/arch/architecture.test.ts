@@ -126,6 +126,9 @@ class Tiny implements Architecture {
   regions(): readonly [] {
     return [];
   }
+  swapSlots(): readonly [] {
+    return [];
+  }
   describeEntry() {
     return { present: false, physical: null, flags: [], swap: null };
   }

@@ -4,6 +4,7 @@ import * as zlib from 'node:zlib';
 import fc from 'fast-check';
 import { snappyCompress } from 'hysnappy';
 import { type Codec, decompressor } from '../../src/dump/codecs.ts';
+import { lz4Decompress } from '../../src/dump/lz4.ts';
 import { lzo1xDecompress } from '../../src/dump/lzo.ts';
 import { lzo1xCompress } from '../support/dump_writers/lzo.ts';
 
@@ -130,5 +131,71 @@ describe('lzo1x', () => {
     const back = new Uint8Array(original.length);
     assert.equal(lzo1xDecompress(packed, back), original.length);
     assert.deepEqual(back, original);
+  });
+
+  describe('with runs of zeroes (lzo-rle)', () => {
+    const zeroes = (length: number, state = 0): number[] => [
+      0x18 | ((length - 4) & 7),
+      0xfc | state,
+      0xff,
+      (length - 4) >> 3,
+    ];
+
+    it('reads runs, and the literals behind them', () => {
+      const page = new Uint8Array(4096);
+      const stream = [17, 1, 17 + 4, a, a, a, a, ...zeroes(2051), ...zeroes(2040, 1), a + 1, ...end];
+      assert.equal(lzo1xDecompress(Uint8Array.from(stream), page), 4096);
+      assert.deepEqual([...page.subarray(0, 5), page[4094], page[4095]], [a, a, a, a, 0, 0, a + 1]);
+    });
+    it('refuses a run that does not fit, and one that is cut', () => {
+      const stream = [17, 1, 18, a, ...zeroes(2051), ...end];
+      assert.throws(() => lzo1xDecompress(Uint8Array.from(stream), new Uint8Array(2000)), /does not fit/);
+      assert.throws(
+        () => lzo1xDecompress(Uint8Array.from([17, 1, 18, a, 0x18, 0xfc, 0xff]), new Uint8Array(64)),
+        /too early/,
+      );
+    });
+    it('takes the same bytes for a far match in a stream without them', () => {
+      assert.throws(() => lzo1xDecompress(Uint8Array.from([18, a, ...zeroes(100), ...end]), new Uint8Array(256)));
+    });
+  });
+});
+
+describe('lz4', () => {
+  const unpack = (bytes: readonly number[], size = 64): string => {
+    const out = new Uint8Array(size);
+    return Buffer.from(out.subarray(0, lz4Decompress(Uint8Array.from(bytes), out))).toString('latin1');
+  };
+  const text = (word: string): number[] => [...Buffer.from(word, 'latin1')];
+
+  it('reads literals, matches that overlap themselves, and lengths that go on', () => {
+    assert.equal(unpack([0x50, ...text('hello')]), 'hello');
+    assert.equal(unpack([0x21, ...text('ab'), 2, 0, 0x10, ...text('c')]), 'abababac');
+    const long = unpack([0x1f, ...text('x'), 1, 0, 255, 3, 0x10, ...text('y')], 400);
+    assert.equal(long, `${'x'.repeat(1 + 15 + 255 + 3 + 4)}y`);
+    assert.equal(unpack([0xf0, 2, ...text('seventeen letters')]), 'seventeen letters');
+  });
+  it('refuses a match before the start, an output that is too long, and every cut', () => {
+    assert.throws(() => unpack([0x11, ...text('a'), 2, 0, 0x10, ...text('b')]), /before the start/);
+    assert.throws(() => unpack([0x11, ...text('a'), 0, 0, 0x10, ...text('b')]), /before the start/);
+    assert.throws(() => unpack([0x1f, ...text('a'), 1, 0, 200, 0x00], 64), /does not fit/);
+    const whole = [0x21, ...text('ab'), 2, 0, 0x10, ...text('c')];
+    for (let length = 0; length < whole.length; length++) {
+      if (length !== 3) assert.throws(() => unpack(whole.slice(0, length)), /too early/, `${length} bytes`);
+    }
+  });
+  it('takes any bytes without writing past the destination', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 0, maxLength: 300 }), (src) => {
+        const buffer = new Uint8Array(192).fill(0xee);
+        try {
+          assert.ok(lz4Decompress(src, buffer.subarray(64, 128)) <= 64);
+        } catch (error) {
+          assert.ok(error instanceof Error);
+        }
+        assert.ok(buffer.subarray(0, 64).every((byte) => byte === 0xee));
+        assert.ok(buffer.subarray(128).every((byte) => byte === 0xee));
+      }),
+    );
   });
 });

@@ -8,11 +8,7 @@
 import type { VirtAddr } from '../../src/base/address.ts';
 import { virtAddr } from '../../src/base/address.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
-import { SyntheticKernel } from './synthetic_kernel.ts';
-
-const vmemmap = 0xffff_ea00_0000_0000n;
-const roots = 0xffff_c900_0000_0000n;
-const pageStructSize = 64;
+import { MappedKernel } from './mapped_kernel.ts';
 
 const common = `
   struct list_head { struct list_head *next, *prev; };
@@ -80,7 +76,7 @@ export interface WrittenSlab {
 }
 
 export class SlabWriter {
-  readonly kernel: SyntheticKernel;
+  readonly kernel: MappedKernel;
   private readonly head: KernelObject;
   private readonly caches: KernelObject[] = [];
   private readonly lists = new Map<bigint, bigint[]>();
@@ -91,11 +87,8 @@ export class SlabWriter {
   constructor(types: string, { swapped = true, cpus = 2 }: { swapped?: boolean; cpus?: number } = {}) {
     this.swapped = swapped;
     this.cpuCount = cpus;
-    const info = `SYMBOL(mem_section)=${roots.toString(16)}\nLENGTH(mem_section)=4\nSIZE(mem_section)=16\nOFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=27\nSIZE(page)=${pageStructSize}\nOFFSET(page.flags)=0\nOFFSET(page.compound_head)=8\nOFFSET(page.mapping)=24\nOFFSET(page.private)=40\nOFFSET(page._mapcount)=48\nNUMBER(PG_lru)=5\nNUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)=-268435456\nNUMBER(PAGE_SLAB_MAPCOUNT_VALUE)=-184549376`;
-    this.kernel = new SyntheticKernel(types, info);
+    this.kernel = new MappedKernel(types);
     const { kernel } = this;
-    kernel.space.words(roots, kernel.reserve(16));
-    kernel.space.words(kernel.space.pointer(virtAddr(roots)), vmemmap | 3n);
     this.head = kernel.allocate('struct list_head', 'slab_caches');
     kernel.link(this.head.address);
     for (const name of ['possible', 'present', 'online']) {
@@ -137,9 +130,7 @@ export class SlabWriter {
   slab(cache: KernelObject, { objects, free }: { objects: number; free: readonly number[] }): WrittenSlab {
     const { kernel } = this;
     const memory = kernel.reserve(objects * cache.member('size').number() - 1);
-    const frame = kernel.space.translate(memory) / 4096;
-    const address = virtAddr(vmemmap + BigInt(frame * pageStructSize));
-    kernel.space.map(address, pageStructSize);
+    const address = kernel.structPage(memory);
     const slab = kernel.object('struct slab', address);
     kernel.set(slab, 'slab_cache', cache);
     kernel.set(slab, 'objects', objects);

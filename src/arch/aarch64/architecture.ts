@@ -7,12 +7,12 @@ import type { AddressSpace } from '../address_space.ts';
 import type { Architecture, BacktraceManner, Machine, MemoryRegion } from '../architecture.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from '../kernel_space.ts';
 import type { KernelView } from '../kernel_view.ts';
-import type { EntryMeaning, PageTableLevel } from '../page_walk.ts';
+import type { EntryMeaning, PageTableLevel, SwapSlot } from '../page_walk.ts';
 import type { Frame } from '../unwinder.ts';
 import { isBugTrap, isCall, word } from './code.ts';
 import { arm64Decoder } from './decoder.ts';
 import { Arm64KernelSpace, type Arm64Layout, Arm64UserSpace, arm64LayoutFromVmcoreinfo } from './kernel_space.ts';
-import { describeEntry } from './paging.ts';
+import { describeEntry, swapSlots } from './paging.ts';
 import { findRegions } from './regions.ts';
 import { arm64RegisterSet } from './registers.ts';
 import { Arm64Unwinder } from './unwinder.ts';
@@ -71,6 +71,10 @@ export class Arm64Architecture implements Architecture {
   regions(): readonly MemoryRegion[] {
     this.known ??= findRegions(this.layout, this.vmcoreinfo, this.symbol);
     return this.known;
+  }
+
+  swapSlots(entry: bigint): readonly SwapSlot[] {
+    return swapSlots(entry);
   }
 
   describeEntry(value: bigint, level: PageTableLevel): EntryMeaning {

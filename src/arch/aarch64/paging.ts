@@ -8,7 +8,7 @@
 import { type PhysAddr, pfn, physAddr, type VirtAddr } from '../../base/address.ts';
 import { type FaultReason, MemoryFault } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../dump/dump.ts';
-import type { EntryMeaning, PageTableEntry, PageTableLevel, PageWalk } from '../page_walk.ts';
+import type { EntryMeaning, PageTableEntry, PageTableLevel, PageWalk, SwapSlot } from '../page_walk.ts';
 
 /** Shape of one tree of page tables. */
 export interface Arm64Paging {
@@ -87,6 +87,26 @@ export function describeEntry(value: bigint, level: PageTableLevel, paging: Arm6
   const size = 2 ** (isBlock ? found.shift : paging.pageShift);
   const output = outputAddress(low, high, paging);
   return { present: true, physical: physAddr(output - (output % size)), flags, swap: null };
+}
+
+/**
+ * Ways of writing a swap entry (arch/arm64/include/asm/pgtable.h): type in bits 6 to 10 and offset in 12 to 61 since 6.14;
+ * type in 3 to 7 and offset in 8 to 57 since 570ef363509b (5.19); type in 2 to 7 before.
+ */
+const swapForms = [
+  { type: 6n, typeBits: 5, offset: 12n },
+  { type: 3n, typeBits: 5, offset: 8n },
+  { type: 2n, typeBits: 6, offset: 8n },
+] as const;
+const swapOffsetBits = 50;
+
+/** Where a descriptor that maps nothing says that its page was swapped to, in every way that there has been. */
+export function swapSlots(value: bigint): SwapSlot[] {
+  if (value === 0n || (value & BigInt(valid)) !== 0n) return [];
+  return swapForms.map(({ type, typeBits, offset }) => ({
+    type: Number(BigInt.asUintN(typeBits, value >> type)),
+    offset: BigInt.asUintN(swapOffsetBits, value >> offset),
+  }));
 }
 
 /** Address in a descriptor, page-aligned. */

@@ -7,7 +7,7 @@ import type { AddressSpace } from '../address_space.ts';
 import type { Architecture, BacktraceManner, Machine, MemoryRegion, UnwindTables } from '../architecture.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from '../kernel_space.ts';
 import type { KernelView } from '../kernel_view.ts';
-import type { EntryMeaning, PageTableLevel } from '../page_walk.ts';
+import type { EntryMeaning, PageTableLevel, SwapSlot } from '../page_walk.ts';
 import type { Frame } from '../unwinder.ts';
 import { endsWithCall } from './call_sites.ts';
 import { x86Decoder } from './decoder.ts';
@@ -81,6 +81,11 @@ export class X86Architecture implements Architecture {
   regions(): readonly MemoryRegion[] {
     this.known ??= findRegions(this.space, this.layout, this.vmcoreinfo, this.symbol);
     return this.known;
+  }
+
+  swapSlots(entry: bigint): readonly SwapSlot[] {
+    const { swap } = describeEntry(entry, 'PTE', this.layout);
+    return swap === null ? [] : [swap];
   }
 
   describeEntry(value: bigint, level: PageTableLevel): EntryMeaning {

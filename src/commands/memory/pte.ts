@@ -2,6 +2,7 @@
 import { UsageError } from '../../base/errors.ts';
 import { escapeTerminal } from '../../base/text.ts';
 import { swapFileName } from '../../kernel/swap.ts';
+import { swapSlotOf } from '../../kernel/swapped_pages.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
 import { rest, values } from '../params.ts';
@@ -26,6 +27,7 @@ the flags or, for a page that was swapped out, the swap area and the offset in i
 function describe({ kernel }: CommandContext, word: string): EntryData {
   const value = parseHex(word);
   if (value === null) throw new UsageError(`not a hexadecimal number: ${escapeTerminal(word)}`);
-  const { present, physical, flags, swap } = kernel.arch.describeEntry(value, 'PTE');
+  const { present, physical, flags } = kernel.arch.describeEntry(value, 'PTE');
+  const swap = present || physical !== null ? null : swapSlotOf(kernel, value);
   return { value, present, physical, flags, swap, swapFile: swap === null ? null : swapFileName(kernel, swap.type) };
 }

@@ -9,6 +9,7 @@ import { memoryModel } from '../../kernel/memory_model.ts';
 import { userMemory, vmAreaAround } from '../../kernel/mm_types.ts';
 import { pageFlagNames, pageRow } from '../../kernel/page.ts';
 import { swapFileName } from '../../kernel/swap.ts';
+import { swapSlotOf } from '../../kernel/swapped_pages.ts';
 import type { Task } from '../../kernel/task.ts';
 import { addressArgument } from '../address.ts';
 import { defineCommand } from '../command.ts';
@@ -159,7 +160,8 @@ function common(
 }
 
 function entryData(kernel: Kernel, { value, level }: PageTableEntry, walk: PageWalk): EntryData | null {
-  const { present, physical, flags, swap } = kernel.arch.describeEntry(value, level);
+  const { present, physical, flags } = kernel.arch.describeEntry(value, level);
+  const swap = present || physical !== null ? null : swapSlotOf(kernel, value);
   // an entry that leads to a table which cannot be read maps nothing
   if (present && walk.pageSize === null) return null;
   return { value, present, physical, flags, swap, swapFile: swap === null ? null : swapFileName(kernel, swap.type) };

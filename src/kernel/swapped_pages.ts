@@ -1,0 +1,150 @@
+// mm/swap_state.c, mm/swap_table.h: pages of processes that were swapped out, read back where they still are in memory:
+// in the swap cache, on their way out or in, or on a disk of compressed memory.
+import type { MappedSpace } from '../arch/kernel_space.ts';
+import type { SwapSlot } from '../arch/page_walk.ts';
+import { offsetBy, type Pfn, pfn, physAddr, type VirtAddr, virtAddr } from '../base/address.ts';
+import { FormatError, MemoryFault } from '../base/errors.ts';
+import { findMember, sizeOf } from '../debuginfo/type.ts';
+import type { Kernel } from './kernel.ts';
+import { memoryModel } from './memory_model.ts';
+import { perKernel } from './per_kernel.ts';
+import { type SwapArea, swapAreas } from './swap.ts';
+import { vmallocAreaAt } from './vmalloc.ts';
+import { xarrayEntry } from './xarray.ts';
+import { zramDisk, zramPage } from './zram.ts';
+
+/** Pages of a swap area that one address_space of the swap cache has: SWAP_ADDRESS_SPACE_SHIFT. */
+const spaceShift = 14n;
+/** Slots of a cluster: as many as a huge page has pages (SWAPFILE_CLUSTER), 256 without CONFIG_THP_SWAP. */
+const clusterSizes = [512, 256, 2048, 8192];
+/** SWP_TB_PFN_MARK in the low two bits: the page frame is above them, and a count above that. */
+const frameMark = 2n;
+const frameBits = 40n;
+
+/** The zram disk that a swap area is on; null for any other. */
+const zramOf = perKernel((kernel) => {
+  const disks = new Map<number, ReturnType<typeof zramDisk>>();
+  for (const area of swapAreas(kernel)) {
+    const device = area.object.optional('bdev');
+    const disk =
+      device === null || device.isNull
+        ? null
+        : kernel.faults.attempt('zram', () => zramDisk(kernel, device.pointer()), null);
+    disks.set(area.type, disk);
+  }
+  return disks;
+});
+
+/**
+ * The content of a page that was swapped out; null where it is on no memory of this machine.
+ * @throws MemoryFault, FormatError where it should be in memory, and cannot be read
+ */
+export function swappedPage(kernel: Kernel, { type, offset }: SwapSlot): Uint8Array | null {
+  const area = swapAreas(kernel).find((one) => one.type === type);
+  if (area === undefined || offset > BigInt(area.pages)) return null;
+  const cached = kernel.faults.attempt('swap cache', () => cachedFrame(kernel, area, offset), null);
+  if (cached !== null) {
+    const page = new Uint8Array(kernel.dump.memory.pageSize);
+    kernel.dump.memory.read(physAddr(cached * page.length), page);
+    return page;
+  }
+  const disk = zramOf(kernel).get(type) ?? null;
+  return disk === null ? null : zramPage(kernel, disk, Number(offset));
+}
+
+/** The page frame of the swap cache that has a slot's page; null for none. */
+function cachedFrame(kernel: Kernel, area: SwapArea, offset: bigint): Pfn | null {
+  const clusters = area.object.optional('cluster_info');
+  const table = clusters === null ? null : findMember(kernel.type('struct swap_cluster_info'), 'table');
+  // a table for each cluster since 8578e0c00dcf (6.18); xarrays of folios before
+  return table === null ? frameInSpace(kernel, area, offset) : frameInTable(kernel, area, offset, table.bitOffset / 8);
+}
+
+function frameInTable(kernel: Kernel, area: SwapArea, offset: bigint, tableAt: number): Pfn | null {
+  const first = area.object.member('cluster_info').pointer();
+  const size = sizeOf(kernel.type('struct swap_cluster_info'));
+  const perCluster = BigInt(clusterSize(kernel, area, first, size));
+  const cluster = offsetBy(first, (offset / perCluster) * BigInt(size));
+  const table = kernel.space.pointer(offsetBy(cluster, tableAt));
+  if (table === 0n) return null;
+  const entry = kernel.space.u64(offsetBy(table, (offset % perCluster) * 8n));
+  const model = memoryModel(kernel);
+  if (entry === 0n || (entry & 1n) !== 0n || model === null) return null; // a shadow is of a page that is gone
+  if ((entry & 3n) === frameMark) {
+    const frame = pfn(Number((entry >> 2n) & ((1n << frameBits) - 1n)));
+    const page = model.pageStruct(frame);
+    return page === null ? null : withinFolio(kernel, frame, page, offset);
+  }
+  // 6.18 and 6.19 had the folio's address here; of a large one it is that of its first page
+  const folio = model.pfnOf(virtAddr(entry));
+  return folio === null ? null : withinFolio(kernel, folio, virtAddr(entry), offset);
+}
+
+/** Slots of a cluster, by how many clusters there is room for. */
+function clusterSize(kernel: Kernel, area: SwapArea, first: VirtAddr, size: number): number {
+  const room = vmallocAreaAt(kernel, first);
+  const slots = area.pages + 1;
+  if (room === null) return clusterSizes[0]!; // few enough for kmalloc(): a small area, on a usual machine
+  const bytes = Number(room.end - first) - kernel.dump.memory.pageSize;
+  const fits = (one: number): boolean => {
+    const needed = Math.ceil(slots / one) * size;
+    return needed <= bytes && bytes - needed < 2 * kernel.dump.memory.pageSize;
+  };
+  return clusterSizes.find(fits) ?? clusterSizes[0]!;
+}
+
+function frameInSpace(kernel: Kernel, area: SwapArea, offset: bigint): Pfn | null {
+  const spaces = kernel.optionalVariable('swapper_spaces');
+  if (spaces === null) return null;
+  const space = spaces.index(area.type).index(Number(offset >> spaceShift));
+  const pages = space.memberAmong('i_pages', 'page_tree');
+  // the whole offset is the index, also since 7aad25b4b499 (6.12), which keeps the low bits alone
+  const mask = (1n << spaceShift) - 1n;
+  for (const index of [offset, offset & mask]) {
+    const entry = xarrayEntry(pages, Number(index));
+    if (entry === null || (entry & 3n) !== 0n) continue;
+    const frame = memoryModel(kernel)?.pfnOf(entry) ?? null;
+    if (frame !== null) return withinFolio(kernel, frame, entry, offset);
+  }
+  return null;
+}
+
+/** A swap entry's offset, as `page.private` of a page in the swap cache has it: 58 bits below its type. */
+const entryOffset = (1n << 58n) - 1n;
+/** Pages of the largest folio believed. */
+const maxFolio = 1n << 16n;
+
+/** The frame of a slot in a folio of the swap cache, which says where it begins; null for a folio of other slots. */
+function withinFolio(kernel: Kernel, frame: Pfn, folio: VirtAddr, offset: bigint): Pfn | null {
+  const first = kernel.object('struct page', folio).member('private').bigint() & entryOffset;
+  const behind = offset - first;
+  return behind >= 0n && behind < maxFolio ? pfn(frame + Number(behind)) : null;
+}
+
+/** Lets the memory of a process be read where it was swapped out and is still in memory. */
+export function readSwapped<Space extends MappedSpace>(kernel: Kernel, space: Space): Space {
+  const { pageSize } = kernel.dump.memory;
+  space.useSwap((address) => {
+    const entry = space.walk(virtAddr(address - (address % BigInt(pageSize)))).entries.at(-1);
+    if (entry === undefined) return null;
+    const slot = swapSlotOf(kernel, entry.value);
+    if (slot === null) return null;
+    try {
+      return swappedPage(kernel, slot);
+    } catch (error) {
+      if (error instanceof FormatError) throw new MemoryFault('user', address, 'corrupt', error.message);
+      throw error;
+    }
+  });
+  return space;
+}
+
+/** Where an entry of a page table says that its page was swapped to: of several readings, one that a swap area has. */
+export function swapSlotOf(kernel: Kernel, entry: bigint): SwapSlot | null {
+  const areas = kernel.faults.attempt('swap areas', () => swapAreas(kernel), []);
+  const slots = kernel.arch.swapSlots(entry);
+  const fits = slots.find(({ type, offset }) =>
+    areas.some((area) => area.type === type && offset > 0n && offset <= BigInt(area.pages)),
+  );
+  return fits ?? slots[0] ?? null;
+}
