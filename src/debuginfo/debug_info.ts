@@ -104,6 +104,8 @@ export interface UnwindRule {
   /** The instructions that it holds for: virtual addresses [start, end). */
   readonly start: VirtAddr;
   readonly end: VirtAddr;
+  /** The rule in numbers, as most functions have it; null for one that takes computing. */
+  readonly distances: FrameDistances | null;
   /** True for the code that entry from an exception or signal runs: its caller was interrupted, and did not call. */
   readonly signalFrame: boolean;
   /** Canonical frame address; null where it cannot be worked out. @param frame its `cfa` is not asked for */
@@ -113,6 +115,17 @@ export interface UnwindRule {
    * known is left out. Null where not even the caller's instruction pointer is.
    */
   caller(frame: FrameState): Registers | null;
+}
+
+/** A frame's shape, in bytes. */
+export interface FrameDistances {
+  /** The register that, plus `cfaOffset`, is the canonical frame address. */
+  readonly cfaRegister: 'stack pointer' | 'frame pointer';
+  readonly cfaOffset: number;
+  /** Where the return address is, from the canonical frame address. */
+  readonly returnAddress: number;
+  /** Where the caller's frame pointer is, from the same; null where it is still in its register. */
+  readonly framePointer: number | null;
 }
 
 /** What debug information is opened for: the kernel, or one of its modules. */

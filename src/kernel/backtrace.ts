@@ -12,6 +12,7 @@ import type { Kernel } from './kernel.ts';
 import { kernelView } from './kernel_view.ts';
 import { perKernel } from './per_kernel.ts';
 import type { Task } from './task.ts';
+import { unwindRules } from './unwind_rules.ts';
 
 /** One frame, with the function that it is in. */
 export interface Frame {
@@ -123,7 +124,10 @@ function openUnwinder(kernel: Kernel): Unwinder {
   // asked for names that older kernels lack: of the kernel's own symbols, or every module's would be read
   const symbols = kernel.symbols.kernel ?? kernel.symbols;
   return kernel.arch.unwinder(kernelView(kernel), {
-    orc: () => OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel)),
+    orc() {
+      const tables = OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel));
+      return unwindRules(kernel, tables);
+    },
   });
 }
 

@@ -1,7 +1,7 @@
 // Where code of the dead kernel comes from in the source, by whatever debug information knows it.
+import type { Frame } from '../arch/unwinder.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import type { CodeInfo, InlinedFunction, SourceLine } from '../debuginfo/debug_info.ts';
-import type { Frame } from './backtrace.ts';
 import type { Kernel } from './kernel.ts';
 
 /** What is known of the code at an address; null where no debug information covers it. */

@@ -21,6 +21,8 @@ import { uptimeSeconds } from './uptime.ts';
 
 /** The banner. What could not be read is null. */
 export interface SystemSummary {
+  /** The file that the kernel's debug information is taken from; null for none. */
+  readonly vmlinux: string | null;
   readonly dumpFiles: readonly string[];
   /** The filter left pages out. */
   readonly partial: boolean;
@@ -104,12 +106,19 @@ function chooseCalls(calls: readonly SystemCall[], wanted: string | null): reado
   return found;
 }
 
+/** The file that the kernel's debug information is taken from; null for none. */
+function vmlinuxOf(kernel: Kernel): string | null {
+  kernel.debugInfo(null); // files are looked for when they are first needed
+  return kernel.debugFiles?.used(null) ?? null;
+}
+
 /** Everything of the banner that can be read; the rest is null, and faults say why. */
 export function systemSummary(kernel: Kernel): SystemSummary {
   const read = <T>(what: string, work: () => T): T | null => kernel.faults.attempt(what, work, null);
   const { info, memory } = kernel.dump;
   const { present, online } = kernel.cpus;
   return {
+    vmlinux: read('debug information', () => vmlinuxOf(kernel)),
     dumpFiles: info.files,
     partial: info.level !== null ? info.level > 0 : info.pages.present < info.pages.total,
     incomplete: !info.complete,
@@ -164,7 +173,7 @@ function renderSummary(summary: SystemSummary): string {
   const marks = `${summary.partial ? '  [PARTIAL DUMP]' : ''}${summary.incomplete ? '  [INCOMPLETE]' : ''}`;
   const lines: [name: string, value: string][] = [
     // types and symbols come out of the dump itself: there is no other file to name
-    ['KERNEL', `${dumpFiles[0] ?? ''}${summary.tainted ? '  [TAINTED]' : ''}`],
+    ['KERNEL', `${summary.vmlinux ?? dumpFiles[0] ?? ''}${summary.tainted ? '  [TAINTED]' : ''}`],
     [dumpFiles.length > 1 ? 'DUMPFILES' : 'DUMPFILE', `${dumpFiles.join(' ')}${marks}`],
     ['CPUS', `${cpus}${offlineCpus > 0 ? ` [OFFLINE: ${offlineCpus}]` : ''}`],
     ['DATE', summary.date === null ? unknown : wallClock(summary.date)],

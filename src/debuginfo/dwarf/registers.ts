@@ -4,6 +4,7 @@ export interface DwarfRegisters {
   /** Names among `Registers`, by DWARF's number; null for those that no frame of a kernel has. */
   readonly names: readonly (string | null)[];
   readonly stackPointer: number;
+  readonly framePointer: number;
   /** By which the caller gets its program counter back. */
   readonly returnAddress: number;
   readonly programCounter: string;
@@ -17,6 +18,7 @@ const x86: DwarfRegisters = {
     ...['r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip'],
   ],
   stackPointer: 7,
+  framePointer: 6,
   returnAddress: 16,
   programCounter: 'rip',
   preserved: [3, 6, 12, 13, 14, 15],
@@ -25,6 +27,7 @@ const x86: DwarfRegisters = {
 const arm64: DwarfRegisters = {
   names: [...Array.from({ length: 31 }, (_, n) => `x${n}`), 'sp'],
   stackPointer: 31,
+  framePointer: 29,
   returnAddress: 30,
   programCounter: 'pc',
   preserved: [19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29],

@@ -1,7 +1,7 @@
 // A row of call frame information as a rule of unwinding: from the registers of a frame to its caller's.
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
-import type { FrameState, UnwindRule } from '../debug_info.ts';
+import type { FrameDistances, FrameState, UnwindRule } from '../debug_info.ts';
 import { compute } from './expression.ts';
 import type { ExpressionFrame } from './expression_frame.ts';
 import type { FrameRow, RegisterRule } from './frame_rules.ts';
@@ -33,6 +33,7 @@ export function unwindRule(row: FrameRow, start: VirtAddr, end: VirtAddr, contex
     start,
     end,
     signalFrame: context.signalFrame,
+    distances: distancesOf(row, context),
     cfa: cfaOf,
     caller(frame) {
       const cfa = cfaOf(frame);
@@ -59,6 +60,24 @@ export function unwindRule(row: FrameRow, start: VirtAddr, end: VirtAddr, contex
       found[machine.programCounter] = BigInt.asUintN(64, counter);
       return found;
     },
+  };
+}
+
+function distancesOf(
+  { cfa, registers }: FrameRow,
+  { registers: machine, returnAddress }: RuleContext,
+): FrameDistances | null {
+  if (cfa?.kind !== 'register') return null;
+  const { stackPointer, framePointer } = machine;
+  if (cfa.register !== stackPointer && cfa.register !== framePointer) return null;
+  const returns = registers.get(returnAddress);
+  const saved = registers.get(framePointer) ?? { kind: 'same' };
+  if (returns?.kind !== 'at' || (saved.kind !== 'at' && saved.kind !== 'same')) return null;
+  return {
+    cfaRegister: cfa.register === stackPointer ? 'stack pointer' : 'frame pointer',
+    cfaOffset: cfa.offset,
+    returnAddress: returns.offset,
+    framePointer: saved.kind === 'at' ? saved.offset : null,
   };
 }
 
