@@ -60,7 +60,7 @@ export interface MemoryOperand {
   readonly displacement: bigint;
   /** Whose base is added to the address (`gs`: per-cpu); null where that is always 0. */
   readonly segment: string | null;
-  /** The address itself, where it does not depend on registers; null otherwise. */
+  /** The address itself, without the segment's base, where it does not depend on registers; null otherwise. */
   readonly address: VirtAddr | null;
   /** Bytes that are read or written; 0 where that is not known. */
   readonly width: number;
@@ -88,7 +88,7 @@ export interface Decoder {
   text(code: Uint8Array, address: VirtAddr, describe?: Describe): Generator<InstructionText>;
   /** The same, with operands in place of text; what is no instruction has none, and the flow `invalid`. */
   decode(code: Uint8Array, address: VirtAddr): Generator<Instruction>;
-  /** The bytes that tracing calls of functions leaves at their start, while it is off; of them, the first instruction's. */
+  /** Whether an instruction is what crash(8) marks as the place of a call that traces functions, while there is none. */
   isTracerNop(bytes: Uint8Array): boolean;
 }
 
