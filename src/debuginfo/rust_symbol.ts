@@ -9,7 +9,7 @@ const maxDepth = 100;
 
 /** Text with every mangled Rust name in it demangled; names that cannot be are left as they are. */
 export function demangleRust(text: string): string {
-  return text.replace(/\b(?:_R[A-Za-z0-9_]+|_ZN[A-Za-z0-9_.$]+E)/g, (name) => demangleName(name) ?? name);
+  return text.replace(/\b(?:_R[A-Za-z0-9_]{1,2000}|_ZN[A-Za-z0-9_.$]{1,2000}E)/g, (name) => demangleName(name) ?? name);
 }
 
 /** The name of one symbol, or null if it is no mangled Rust name. */
@@ -102,7 +102,7 @@ class V0 {
 
   constructor(text: string) {
     // a vendor's suffix (.llvm.123) is no part of the name
-    this.text = text.replace(/[.$].*$/, '');
+    this.text = text.replace(/[.$].*/, '');
   }
 
   symbol(): string {

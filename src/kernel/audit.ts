@@ -42,7 +42,14 @@ function readQueue(kernel: Kernel, name: string, messages: AuditMessage[]): void
     if (length < headerSize || length > maxLength)
       throw new FormatError(name, `message length ${length} is out of range`);
     const text = logText(kernel.space.read(offsetBy(data, headerSize), length - headerSize));
-    messages.push({ type: kernel.space.u16(offsetBy(data, 4)), text: text.replace(/\0+$/, '') });
+    messages.push({ type: kernel.space.u16(offsetBy(data, 4)), text: withoutPadding(text) });
     skb = skb.member('next');
   }
+}
+
+/** Text without the NULs behind it. */
+function withoutPadding(text: string): string {
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) === 0) end--;
+  return text.slice(0, end);
 }

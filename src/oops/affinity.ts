@@ -48,7 +48,7 @@ function affinity(draft: Draft, text: string): number {
     return headline.cpu !== undefined && cpu !== undefined && headline.cpu !== Number(cpu) ? -1 : 2;
   }
   if (text.startsWith('RIP: ') || text.startsWith('pc : ')) {
-    const name = (draft.namedFunctions.at(-1) ?? '').replace(/\+0x.*$/, '');
+    const name = (draft.namedFunctions.at(-1) ?? '').replace(/\+0x.*/, '');
     if (incident.instruction !== null || draft.hasTrace) return 0;
     if (name !== '' && incident.kind !== 'kasan') return text.includes(`${name}+`) ? 3 : -1;
     return draft.sawTask ? 2 : 1;

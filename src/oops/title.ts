@@ -82,7 +82,7 @@ export function writeTitle(
   incident.title = incident.title.replace('%F', guilty ?? '');
   for (const frame of guilty === undefined ? [] : [incident.instruction?.symbol, headline.frame]) {
     if (frame === undefined || frame === null) continue;
-    const name = functionName(frame.replace(/\+0x.*$/, '').replace(/ \[.*$/, ''));
+    const name = functionName(frame.replace(/\+0x.*/, '').replace(/ \[.*/, ''));
     if (name !== guilty && /^[A-Za-z_]\w*$/.test(name)) alternatives.push(template.replace('%F', name));
   }
   if (template.includes('%F')) for (const name of others) alternatives.push(template.replace('%F', name));

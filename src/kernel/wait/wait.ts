@@ -179,7 +179,7 @@ const bySystemCall: readonly (readonly [RegExp, (sleeper: Sleeper) => WaitedFor]
   [/^(ep_poll|do_epoll_wait)$/, epollWait],
   [/^(do_sys_poll|do_poll|core_sys_select|do_select)$/, pollWait],
   [
-    /^(sk_wait_\w+|_*sk_stream_wait\w*|inet_csk_(accept|wait\w*)|_*skb_wait\w*|sock_wait\w*|unix_(accept|wait\w*|stream_(data_wait|read_generic))|vsock_\w+|tcp_recvmsg\w*|udp_recvmsg|wait_for_connect|netlink_\w*wait\w*)$/,
+    /^(sk_wait_\w+|_*sk_stream_wait\w*|inet_csk_(accept|wait\w*)|_*skb_wait\w*|sock_wait\w*|unix_(accept|wait\w*|stream_(data_wait|read_generic))|vsock_\w+|tcp_recvmsg\w*|udp_recvmsg|wait_for_connect|netlink_\w{0,32}wait\w{0,32})$/,
     () => ({ kind: 'socket' }),
   ],
   [/^(n_tty_read|n_tty_write|tty_wait\w*|tty_port_block\w*)$/, () => ({ kind: 'terminal' })],
