@@ -16,7 +16,21 @@ const allowed: Record<string, readonly string[]> = {
   report: ['base', 'triage', 'oops', 'commands'],
   save: ['base', 'dump', 'arch', 'debuginfo', 'kernel'],
   shell: ['base', 'commands', 'kernel'],
-  cli: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'commands', 'oops', 'triage', 'report', 'save', 'shell'],
+  collect: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'oops'],
+  cli: [
+    'base',
+    'dump',
+    'arch',
+    'debuginfo',
+    'kernel',
+    'commands',
+    'oops',
+    'triage',
+    'report',
+    'save',
+    'shell',
+    'collect',
+  ],
 };
 // Files that may import more than their folder, with the reason.
 const debts: Record<string, { to: readonly string[]; why: string }> = {};

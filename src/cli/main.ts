@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { InquestError, messageOf, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import type { ReportFormat } from '../report/render.ts';
+import { addCollectCommands } from './collect_commands.ts';
 import { addCrashOptions, crashSettings } from './crash_options.ts';
 import { debugOptionsOf, withDebugOptions } from './debug_options.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
@@ -169,6 +170,10 @@ Examples:
       const { runSave } = await import('./save.ts');
       status = await runSave(names, options);
     });
+
+  addCollectCommands(program, (result) => {
+    status = result;
+  });
 
   try {
     await program.parseAsync(argv);
