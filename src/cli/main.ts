@@ -10,7 +10,7 @@ import { addCollectCommands } from './collect_commands.ts';
 import { addCrashOptions, crashSettings } from './crash_options.ts';
 import { debugOptionsOf, withDebugOptions } from './debug_options.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
-import type { SaveArguments } from './save.ts';
+import { addSaveCommands } from './save_commands.ts';
 
 const version = '0.1.0';
 
@@ -139,43 +139,19 @@ Examples:
       status = await runInfo(dumps, { json: options.json ?? false });
     });
 
-  program
-    .command('save')
-    .description('write a dump anew: filtered, in another format, compressed, divided, or as a stream')
-    .argument(
-      '<dump...>',
-      'a vmcore, or all parts of a split one; then where to write: a file, or - for a flattened stream',
-    )
-    .option(
-      '-d, --level <levels>',
-      "what to leave out, as makedumpfile's -d; of several, the next if the target is full",
-    )
-    .option('--drop <kinds>', 'the same in words: zero, cache, private-cache, user, free')
-    .addOption(new Option('--format <format>', 'of the file written').choices(['kdump', 'elf']))
-    .addOption(
-      new Option('--compress <how>', 'the pages of a kdump').choices(['zstd', 'zlib', 'lzo', 'snappy', 'none']),
-    )
-    .option('--flat', 'in the flattened form, into a file too')
-    .option('--split <n>', 'in so many files, with .1, .2, ... behind the name')
-    .option('--threads <n>', 'that compress (default: as many as there are processors)')
-    .option('--limit <size>', 'the most that a file may take: 500M, 2G')
-    .option('-f, --force', 'write over a file that is there')
-    .option('--progress', 'a line a percent on standard error')
-    .option('--json', 'print JSON')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  inquest save -d 31 vmcore small\n  inquest save --format elf vmcore core\n  inquest save vmcore.1 vmcore.2 whole\n',
-    )
-    .action(async (names: string[], options: SaveArguments) => {
-      const { runSave } = await import('./save.ts');
-      status = await runSave(names, options);
-    });
-
+  addSaveCommands(program, (result) => {
+    status = result;
+  });
   addCollectCommands(program, (result) => {
     status = result;
   });
 
   try {
+    // its options are its own: nothing here may read them
+    if (argv[2] === 'makedumpfile') {
+      const { runMakedumpfile } = await import('./makedumpfile.ts');
+      return await runMakedumpfile(argv.slice(3));
+    }
     await program.parseAsync(argv);
     return status;
   } catch (error) {

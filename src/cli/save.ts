@@ -30,7 +30,11 @@ export interface SaveArguments {
 export async function runSave(files: readonly string[], given: SaveArguments): Promise<number> {
   if (files.length < 2) throw new UsageError('save takes a dump and where to write it');
   const target = files.at(-1)!;
-  const saved = await saveInThread(files.slice(0, -1), optionsOf(target, given), given.progress ?? false);
+  const saved = await saveInThread(
+    files.slice(0, -1),
+    optionsOf(target, given),
+    given.progress ? 'percent' : 'terminal',
+  );
   const text = given.json
     ? `${JSON.stringify({ ...saved, dropped: Object.fromEntries(saved.dropped) })}\n`
     : summary(saved);
@@ -102,12 +106,12 @@ function sizeOf(word: string): number {
 export function saveInThread(
   files: readonly string[],
   options: SaveFilesOptions,
-  everyPercent: boolean,
+  shown: ProgressShown,
 ): Promise<SavedFiles> {
   const cancel = new SharedArrayBuffer(4);
   const data: SaveThreadData = { files, options, cancel };
   const worker = new Worker(threadProgram('save_thread', import.meta.url), { workerData: data });
-  const progress = new Progress(everyPercent);
+  const progress = new Progress(shown);
   const stop = (): void => {
     Atomics.store(new Int32Array(cancel), 0, 1);
     Atomics.notify(new Int32Array(cancel), 0);
@@ -138,15 +142,17 @@ export function saveInThread(
 
 class SaveFailed extends Error {}
 
-/** How far it is: on a terminal all the time, else a line a percent if that was asked for. */
+/** How progress is shown: on a terminal all the time, a line a percent, or not at all. */
+export type ProgressShown = 'terminal' | 'percent' | 'never';
+
 class Progress {
-  private readonly everyPercent: boolean;
+  private readonly how: ProgressShown;
   private readonly started = performance.now();
   private last = -1;
   private shown = false;
 
-  constructor(everyPercent: boolean) {
-    this.everyPercent = everyPercent;
+  constructor(how: ProgressShown) {
+    this.how = how;
   }
 
   show(done: number, total: number): void {
@@ -156,8 +162,8 @@ class Progress {
     this.last = percent;
     const seconds = (performance.now() - this.started) / 1000;
     const left = part === 0 ? '' : `, ${Math.ceil(seconds / part - seconds)} s left`;
-    if (this.everyPercent) writeError(`${percent}%${left}\n`);
-    else if (process.stderr.isTTY === true && seconds > 0.5) {
+    if (this.how === 'percent') writeError(`${percent}%${left}\n`);
+    else if (this.how === 'terminal' && process.stderr.isTTY === true && seconds > 0.5) {
       writeError(`\r\x1b[Kinquest: saving, ${percent}%${left}`);
       this.shown = true;
     }

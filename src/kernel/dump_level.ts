@@ -30,6 +30,27 @@ export function takenByLevel(use: PageUse, level: number): boolean {
   }
 }
 
+/** Why a page is left out: the kinds that summaries tell apart. */
+export type DropKind = (typeof dropKinds)[number];
+
+export const dropKinds = [
+  'cache',
+  'private cache',
+  'anonymous',
+  'hugetlb',
+  'free',
+  'offline',
+  'unaccepted',
+  'poisoned',
+] as const;
+
+/** The kind under which a page is left out, if it is. */
+export function dropKind({ kind, private: hasPrivate, poisoned }: PageUse): DropKind | null {
+  if (poisoned) return 'poisoned';
+  if (kind === 'cache') return hasPrivate ? 'private cache' : 'cache';
+  return dropKinds.find((one) => one === kind) ?? null;
+}
+
 /** `takenByLevel` of every word that `PageFrames.classify` gives: 1 for taken. */
 export function takenWords(level: number): Uint8Array {
   return Uint8Array.from({ length: 1 << 16 }, (_, word) => (takenByLevel(pageUse(word), level) ? 1 : 0));

@@ -6,6 +6,7 @@
 //
 // Structure sizes and offsets come from VMCOREINFO, which has them all, else from the kernel's types; symbols
 // likewise. So the log needs neither kallsyms nor debug information, let alone a task list.
+import { offsetBy } from '../base/address.ts';
 import { NotFoundError } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
 import { readStructuredLog } from './printk_log.ts';
@@ -33,6 +34,24 @@ function readInto(kernel: Kernel, records: LogRecord[]): void {
 
 function hasSymbol(kernel: Kernel, name: string): boolean {
   return kernel.vmcoreinfo.symbol(name) !== null || kernel.ownSymbol(name) !== null;
+}
+
+/**
+ * The number of the first record that `dmesg -C` has not cleared; 0 where that is not known.
+ * kernel/printk/printk.c: clear_seq, two values and which of them counts since 7d7a23a91c91 (5.13).
+ */
+export function clearedUpTo(kernel: Kernel): number {
+  return kernel.faults.attempt(
+    'clear_seq',
+    () => {
+      const { space, vmcoreinfo } = kernel;
+      const at = vmcoreinfo.symbol('clear_seq') ?? kernel.ownSymbol('clear_seq')?.address ?? null;
+      if (at === null) return 0;
+      const values = vmcoreinfo.offset('latched_seq.val');
+      return Number(space.u64(values === null ? at : offsetBy(at, values + 8 * (space.u32(at) & 1))));
+    },
+    0,
+  );
 }
 
 /** The kernel's own time stamp: `[    0.000000]`. */

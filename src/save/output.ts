@@ -76,6 +76,19 @@ export class FileOutput implements Output {
   }
 }
 
+/** Nowhere: for a save that is only tried. */
+export class NoOutput implements Output {
+  written = 0;
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.written = Math.max(this.written, offset + bytes.length);
+  }
+
+  finish(): void {}
+
+  close(): void {}
+}
+
 const streamStart = 4096;
 
 /** Where a stream goes: one piece behind another. */

@@ -7,9 +7,8 @@ import { UsageError } from '../base/errors.ts';
 import { inThreads, threadProgram } from '../base/threads.ts';
 import type { PageCompression } from '../dump/dump.ts';
 import { noteBytes, notesIn } from '../dump/elf_notes.ts';
-import { dumpLevel } from '../kernel/dump_level.ts';
+import { type DropKind, dumpLevel } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { PageKind } from '../kernel/page_kind.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { ElfWriter } from './elf_writer.ts';
 import type { FrameSet } from './frame_set.ts';
@@ -31,12 +30,14 @@ export interface SaveOptions {
 }
 
 export interface SaveResult {
+  /** Page frames are below this. */
+  readonly maxPfn: number;
   /** Page frames of RAM that the source describes. */
   readonly ram: number;
   /** Pages that the source has. */
   readonly pages: number;
   /** Pages left out by kind; zero pages are counted apart. */
-  readonly dropped: ReadonlyMap<PageKind, number>;
+  readonly dropped: ReadonlyMap<DropKind, number>;
   /** Pages found to be all zeroes, and left out as such. */
   readonly zero: number;
   /** Pages that the source should have and that could not be read. */
@@ -58,7 +59,7 @@ export function saveDump(kernel: Kernel, open: (part: number) => Output, options
     options.format === 'elf'
       ? writeElf(kernel, open(0), facts, selection, options)
       : writeKdump(kernel, open, facts, selection, options);
-  return { ram: selection.ram.count(), pages, dropped: selection.dropped, ...written };
+  return { maxPfn: facts.maxPfn, ram: selection.ram.count(), pages, dropped: selection.dropped, ...written };
 }
 
 type Written = Pick<SaveResult, 'zero' | 'lost' | 'written'>;

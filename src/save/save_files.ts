@@ -3,7 +3,7 @@ import { existsSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FormatError } from '../base/errors.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { FileOutput, FlattenedOutput, type Output, OutputError } from './output.ts';
+import { FileOutput, FlattenedOutput, NoOutput, type Output, OutputError } from './output.ts';
 import { checkSaveOptions, type SaveOptions, type SaveResult, saveDump } from './save.ts';
 
 export interface SaveFilesOptions extends Omit<SaveOptions, 'level' | 'parts'> {
@@ -15,6 +15,10 @@ export interface SaveFilesOptions extends Omit<SaveOptions, 'level' | 'parts'> {
   readonly flattened: boolean;
   /** Files that are there may be written over. */
   readonly overwrite: boolean;
+  /** Written under its name from the start, and not renamed: for callers that do so themselves. */
+  readonly underOwnName?: boolean;
+  /** All is done but writing. */
+  readonly dryRun?: boolean;
   /** Bytes that a file may have. */
   readonly limit?: number;
 }
@@ -33,22 +37,26 @@ export interface SavedFiles extends SaveResult {
 export function saveFiles(kernel: Kernel, options: SaveFilesOptions): SavedFiles {
   const { targets, levels, overwrite, limit } = options;
   const isStream = targets.length === 1 && targets[0] === '-';
+  const nameOf = (target: string): string => (options.underOwnName === true ? target : `${target}.incomplete`);
   for (const level of levels) checkSaveOptions({ ...options, level, parts: targets.length });
   if (!isStream) for (const target of targets) checkTarget(kernel, target, overwrite);
   for (const [i, level] of levels.entries()) {
     const open = (part: number): Output => {
+      if (options.dryRun === true) return new NoOutput();
       if (isStream) return new FlattenedOutput(1);
-      const file = new FileOutput(`${targets[part]}.incomplete`, limit);
+      const file = new FileOutput(nameOf(targets[part]!), limit);
       return options.flattened ? new FlattenedOutput(file) : file;
     };
     try {
       const result = saveDump(kernel, open, { ...options, level, parts: targets.length });
-      if (!isStream) for (const target of targets) renameSync(`${target}.incomplete`, target);
+      if (!isStream && options.dryRun !== true) {
+        for (const target of targets) if (nameOf(target) !== target) renameSync(nameOf(target), target);
+      }
       return { ...result, level, files: isStream ? [] : targets };
     } catch (error) {
       const isLast = i === levels.length - 1;
       if (isLast || isStream || !(error instanceof OutputError && error.isFull)) throw error;
-      for (const target of targets) rmSync(`${target}.incomplete`, { force: true });
+      for (const target of targets) rmSync(nameOf(target), { force: true });
     }
   }
   throw new FormatError('levels', 'none given');

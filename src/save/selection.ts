@@ -1,9 +1,9 @@
 // Which page frames are kept: those that the source has, less those that the level takes by what they were used for.
 import { pfn } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
-import { dumpLevel, takenWords } from '../kernel/dump_level.ts';
+import { type DropKind, dropKind, dumpLevel, takenWords } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { kindOf, type PageKind, pageFrames } from '../kernel/page_kind.ts';
+import { pageFrames, pageUse } from '../kernel/page_kind.ts';
 import { FrameSet } from './frame_set.ts';
 
 export interface Selection {
@@ -12,7 +12,7 @@ export interface Selection {
   /** Frames whose pages are written. */
   readonly kept: FrameSet;
   /** Frames that the source has and the level takes, by kind. Zero pages are found when they are read. */
-  readonly dropped: ReadonlyMap<PageKind, number>;
+  readonly dropped: ReadonlyMap<DropKind, number>;
 }
 
 /** Frames classified at a time. */
@@ -38,7 +38,7 @@ export function selectFrames(kernel: Kernel, level: number): Selection {
   }
   const taken = takenWords(level);
   const words = new Uint16Array(atOnce);
-  const counts = new Uint32Array(1 << 4);
+  const counts = new Float64Array(1 << 16); // by word
   for (const { first, count } of memory.presentRuns(pfn(0), pfn(maxPfn))) {
     kept.set(first, count, true);
     if (frames === null) continue;
@@ -49,7 +49,7 @@ export function selectFrames(kernel: Kernel, level: number): Selection {
       for (let i = 0; i <= many; i++) {
         const isTaken = i < many && taken[words[i]!] === 1;
         if (isTaken) {
-          counts[words[i]! & 0xf]!++;
+          counts[words[i]!]!++;
           if (open < 0) open = i;
         } else if (open >= 0) {
           kept.set(first + done + open, i - open, false);
@@ -58,7 +58,11 @@ export function selectFrames(kernel: Kernel, level: number): Selection {
       }
     }
   }
-  const dropped = new Map<PageKind, number>();
-  for (const [code, count] of counts.entries()) if (count > 0) dropped.set(kindOf(code), count);
+  const dropped = new Map<DropKind, number>();
+  for (const [word, count] of counts.entries()) {
+    if (count === 0) continue;
+    const kind = dropKind(pageUse(word))!;
+    dropped.set(kind, (dropped.get(kind) ?? 0) + count);
+  }
   return { ram, kept, dropped };
 }

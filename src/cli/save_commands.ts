@@ -1,0 +1,55 @@
+// The jobs of `inquest` that write dumps, or say what writing one would take.
+import { type Command, Option } from 'commander';
+import type { EstimateArguments } from './estimate.ts';
+import type { SaveArguments } from './save.ts';
+
+/** @param setStatus is given the exit status */
+export function addSaveCommands(program: Command, setStatus: (status: number) => void): void {
+  program
+    .command('save')
+    .description('write a dump anew: filtered, in another format, compressed, divided, or as a stream')
+    .argument(
+      '<dump...>',
+      'a vmcore, or all parts of a split one; then where to write: a file, or - for a flattened stream',
+    )
+    .option(
+      '-d, --level <levels>',
+      "what to leave out, as makedumpfile's -d; of several, the next if the target is full",
+    )
+    .option('--drop <kinds>', 'the same in words: zero, cache, private-cache, user, free')
+    .addOption(new Option('--format <format>', 'of the file written').choices(['kdump', 'elf']))
+    .addOption(
+      new Option('--compress <how>', 'the pages of a kdump').choices(['zstd', 'zlib', 'lzo', 'snappy', 'none']),
+    )
+    .option('--flat', 'in the flattened form, into a file too')
+    .option('--split <n>', 'in so many files, with .1, .2, ... behind the name')
+    .option('--threads <n>', 'that compress (default: as many as there are processors)')
+    .option('--limit <size>', 'the most that a file may take: 500M, 2G')
+    .option('-f, --force', 'write over a file that is there')
+    .option('--progress', 'a line a percent on standard error')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  inquest save -d 31 vmcore small\n  inquest save --format elf vmcore core\n  inquest save vmcore.1 vmcore.2 whole\n',
+    )
+    .action(async (names: string[], options: SaveArguments) => {
+      const { runSave } = await import('./save.ts');
+      setStatus(await runSave(names, options));
+    });
+  program
+    .command('estimate')
+    .description('say what a dump would hold and take at each level, before it is saved')
+    .argument('<dump...>', 'a vmcore, or all parts of a split one')
+    .option('-d, --level <levels>', 'only these levels, with commas')
+    .addOption(new Option('--compress <how>', 'the pages').choices(['zstd', 'zlib', 'lzo', 'snappy', 'none']))
+    .option('--target <file>', 'where it would be written: says whether it fits')
+    .option('--json', 'print JSON')
+    .action(async (dumps: string[], options: EstimateArguments) => {
+      const { runEstimate } = await import('./estimate.ts');
+      setStatus(await runEstimate(dumps, options));
+    });
+  program
+    .command('makedumpfile')
+    .description("save, by makedumpfile's command line: for kdump.conf and kdump-tools")
+    .argument('[arguments...]');
+}
