@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setFlagsFromString } from 'node:v8';
 import type { Worker } from 'node:worker_threads';
-import { commandTable } from '../commands/registry.ts';
+import { commandEntries } from '../commands/command_files.ts';
 import { ShellSession } from '../shell/session.ts';
 import type { CrashWorkerData } from './crash_worker.ts';
 import type { DebugOptions } from './debug_options.ts';
@@ -38,7 +38,7 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
   // a whole process does not pay for a thread
   const session = new ShellSession(
     openContext(files, options.debug),
-    commandTable(),
+    commandEntries(),
     { ...standardOutput, warn: writeError },
     { json: options.json, wrote: holdGarbage() },
   );

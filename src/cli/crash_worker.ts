@@ -1,7 +1,7 @@
 // The thread in which the commands of a shell run that is used by hand (src/shell/terminal.ts has the other side).
 import { parentPort, workerData } from 'node:worker_threads';
 import { CancellableWork } from '../base/work.ts';
-import { commandTable } from '../commands/registry.ts';
+import { commandEntries } from '../commands/command_files.ts';
 import { ShellSession } from '../shell/session.ts';
 import { type FromWorker, shared, type ToWorker } from '../shell/terminal.ts';
 import type { DebugOptions } from './debug_options.ts';
@@ -25,7 +25,7 @@ const context = openContext(files, debug);
 context.variables.assign('scroll', scroll);
 const session = new ShellSession(
   context,
-  commandTable(),
+  commandEntries(),
   { ...standardOutput, warn: writeError },
   {
     json,
@@ -39,7 +39,7 @@ let turn: Promise<void> = Promise.resolve();
 port.on('message', (message: ToWorker) => {
   turn = turn.then(async () => {
     if ('complete' in message) {
-      port.postMessage({ completion: session.complete(message.complete) } satisfies FromWorker);
+      port.postMessage({ completion: await session.complete(message.complete) } satisfies FromWorker);
       return;
     }
     const goOn = await (message.typed ? session.type(message.run) : session.run(message.run));

@@ -1,8 +1,9 @@
 // `inquest log`: the kernel's messages, out of a dump or out of any text that holds some.
 import { escapeJson, escapeLogLine, escapeTerminal } from '../base/text.ts';
 import { CommandContext } from '../commands/context.ts';
-import { commands } from '../commands/registry.ts';
+
 import { runCommand } from '../commands/run.ts';
+import { log } from '../commands/system/log.ts';
 import { readLog } from '../kernel/printk.ts';
 import { LineReader } from '../oops/line_reader.ts';
 import type { LogLine } from '../oops/log_line.ts';
@@ -36,7 +37,7 @@ export async function runLog(
 function dumpLog(source: string, options: { wallClock: boolean; json: boolean }): number {
   const context = new CommandContext(openNamedKernel([source]));
   const words = options.wallClock ? ['-T'] : [];
-  const { end, error, faults } = runCommand(commands.log, context, words, standardOutput, {
+  const { end, error, faults } = runCommand(log, context, words, standardOutput, {
     json: options.json,
     line: 'log',
   });

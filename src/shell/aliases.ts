@@ -63,7 +63,7 @@ export class Aliases {
 }
 
 /** The `alias` command over these aliases. @param commands names that an alias must not take */
-export function aliasCommand(aliases: Aliases, commands: ReadonlyMap<string, Command>): Command {
+export function aliasCommand(aliases: Aliases, commands: ReadonlyMap<string, unknown>): Command {
   return defineCommand({
     name: 'alias',
     help: {

@@ -8,23 +8,22 @@ const maxOffers = 200;
 
 /**
  * Words that may stand for the last word of a line, which may be empty.
+ * @param command that the line begins with, or null @param names of commands and aliases
  * @returns the words, and the text that they would replace
  */
 export function complete(
   context: CommandContext,
-  commands: ReadonlyMap<string, Command>,
-  aliases: readonly string[],
+  command: Command | null,
+  names: readonly string[],
   line: string,
 ): [words: string[], replaced: string] {
   const words = line.trimStart().split(/\s+/);
   const last = words.at(-1) ?? '';
   if (words.length <= 1) {
-    const names = [...commands.keys(), ...aliases, 'exit', 'q'].sort();
-    return [starting(names, last), last];
+    return [starting([...names].sort(), last), last];
   }
-  const command = commands.get(words[0]!);
-  const params = command === undefined ? [] : Object.values(command.params);
-  if (last.startsWith('-') && command !== undefined) {
+  const params = command === null ? [] : Object.values(command.params);
+  if (last.startsWith('-') && command !== null) {
     const letters = params.flatMap(({ letter, help }) => (letter === null || help === '' ? [] : [`-${letter}`]));
     return [starting(letters, last), last];
   }
@@ -33,17 +32,12 @@ export function complete(
   const kinds =
     option === undefined ? params.filter(({ letter }) => letter === null).map(({ kind }) => kind) : [option.kind];
   const offers = new Set(
-    (command === undefined ? (['symbol'] as Kind[]) : kinds).flatMap((kind) => ofKind(context, commands, kind, last)),
+    (command === null ? (['symbol'] as Kind[]) : kinds).flatMap((kind) => ofKind(context, names, kind, last)),
   );
   return [[...offers].sort().slice(0, maxOffers), last];
 }
 
-function ofKind(
-  context: CommandContext,
-  commands: ReadonlyMap<string, Command>,
-  kind: Kind,
-  start: string,
-): readonly string[] {
+function ofKind(context: CommandContext, names: readonly string[], kind: Kind, start: string): readonly string[] {
   const { kernel } = context;
   switch (kind) {
     case 'task':
@@ -59,7 +53,7 @@ function ofKind(
         start,
       );
     case 'command':
-      return starting([...commands.keys()], start);
+      return starting(names, start);
     case 'symbol':
     case 'address':
       return start.length < 2 ? [] : symbols(context, start);

@@ -8,6 +8,7 @@ import { assertNever, InquestError, messageOf, NotFoundError, UsageError } from 
 import { escapeTerminal } from '../base/text.ts';
 import { Cancelled, unwatched, type Work } from '../base/work.ts';
 import { type Command, toJson } from '../commands/command.ts';
+import type { CommandEntry } from '../commands/command_files.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { errorData, type Outcome, runCommand, type Sink } from '../commands/run.ts';
 import { interpretUnknown } from '../commands/session/fallback.ts';
@@ -46,7 +47,10 @@ export interface SessionOptions {
 
 export class ShellSession {
   readonly context: CommandContext;
-  private readonly commands: Map<string, Command>;
+  /** By name: those loaded, and how to have the others. */
+  private readonly entries: Map<string, CommandEntry>;
+  /** Those loaded. */
+  private readonly commands = new Map<string, Command>();
   private readonly aliases = new Aliases();
   private readonly history = new History();
   /** True once a command has failed. */
@@ -61,15 +65,17 @@ export class ShellSession {
   /** @param commands by name */
   constructor(
     context: CommandContext,
-    commands: ReadonlyMap<string, Command>,
+    commands: ReadonlyMap<string, CommandEntry>,
     output: SessionOutput,
     options: SessionOptions,
   ) {
     this.context = context;
-    this.commands = new Map(commands);
-    this.commands.set('alias', aliasCommand(this.aliases, this.commands));
-    this.commands.set('help', helpOn(this.commands));
-    this.commands.set('foreach', foreachOver(this.commands));
+    this.entries = new Map<string, CommandEntry>([
+      ...commands,
+      ['alias', aliasCommand(this.aliases, commands)],
+      ['foreach', foreachOver(this.commands)],
+      ['help', helpOn(this.commands)],
+    ]);
     this.output = output;
     this.json = options.json;
     this.work = options.work ?? unwatched;
@@ -79,9 +85,26 @@ export class ShellSession {
   }
 
   /** Words that may stand for the last one of a line, and the text that they would replace. */
-  complete(line: string): [words: string[], replaced: string] {
-    const names = this.aliases.all().map(({ name }) => name);
-    return complete(this.context, this.commands, names, line);
+  async complete(line: string): Promise<[words: string[], replaced: string]> {
+    const names = [...this.entries.keys(), ...reserved, ...this.aliases.all().map(({ name }) => name)];
+    const command = await this.load(line.trimStart().split(/\s+/)[0] ?? '');
+    return complete(this.context, command, names, line);
+  }
+
+  /** A command by name, loaded if it was not; null if there is none. */
+  private async load(name: string): Promise<Command | null> {
+    const entry = this.entries.get(name);
+    if (entry === undefined) return null;
+    const command = typeof entry === 'function' ? await entry() : entry;
+    this.entries.set(name, command);
+    this.commands.set(name, command);
+    return command;
+  }
+
+  /** Loads what a command asks for that stands on others: `help` on all, `foreach` on those named. */
+  private async loadFor(name: string, args: readonly string[]): Promise<void> {
+    const wanted = name === 'help' ? [...this.entries.keys()] : name === 'foreach' ? args : [];
+    for (const one of wanted) await this.load(one);
   }
 
   /** Runs a line that was typed: it may ask for one of those before it, and is kept. Otherwise as `run`. */
@@ -125,11 +148,12 @@ export class ShellSession {
     if (name === 'exit' || name === 'q') return false;
     if (name === 'repeat') return this.repeat(args);
     if (name === 'extend') return this.extend(args);
-    const command = this.commands.get(name);
-    if (command === undefined) {
-      const meant = nearest(name, [...this.commands.keys(), ...this.aliases.all().map((alias) => alias.name)]);
+    const command = await this.load(name);
+    if (command === null) {
+      const meant = nearest(name, [...this.entries.keys(), ...this.aliases.all().map((alias) => alias.name)]);
       throw new NotFoundError('command', name, meant === null ? '' : `did you mean "${meant}"?`);
     }
+    await this.loadFor(name, args);
     switch (target.kind) {
       case 'stdout': {
         const scroll = this.context.variables.get('scroll');
@@ -210,7 +234,7 @@ export class ShellSession {
   /** The command that a line's words stand for: an alias, a glued form, or what crash(8) tries for an unknown word. */
   private resolve(words: readonly string[]): { name: string; args: readonly string[] } {
     const [name = '', ...args] = this.aliases.expand(words);
-    if (reserved.includes(name) || this.commands.has(name)) return { name, args };
+    if (reserved.includes(name) || this.entries.has(name)) return { name, args };
     // *mutex.owner ADDRESS
     if (name.startsWith('*') && name.length > 1) return { name: '*', args: [name.slice(1), ...args] };
     // what is done by hand with gdb here is done by p
@@ -252,7 +276,7 @@ export class ShellSession {
       const exported = Object.values((await import(pathToFileURL(file).href)) as Record<string, unknown>);
       const found = exported.filter(isCommand);
       if (found.length === 0) throw new UsageError(`${escapeTerminal(path)} exports no command`);
-      for (const command of found) this.commands.set(command.name, command);
+      for (const command of found) this.entries.set(command.name, command);
       this.output.warn(`${escapeTerminal(path)}: ${found.map(({ name }) => escapeTerminal(name)).join(', ')}\n`);
     }
     return true;

@@ -1,14 +1,23 @@
 // Evidence: what commands say, kept as data, cut to what matters.
 import { assertNever, InquestError, UnsupportedError, UsageError } from '../base/errors.ts';
-import { call } from '../commands/command.ts';
+import { dis } from '../commands/code/dis.ts';
+import { type Command, call } from '../commands/command.ts';
+import { rd } from '../commands/memory/rd.ts';
 import { parseParams } from '../commands/params.ts';
-import { commandTable } from '../commands/registry.ts';
 import { type Cut, keep, linesOf, type ShownOutput } from '../commands/shown.ts';
-import type { LogItem } from '../commands/system/log.ts';
+import { type LogItem, log } from '../commands/system/log.ts';
+import { mod } from '../commands/system/mod.ts';
+import { bt } from '../commands/tasks/bt/bt.ts';
+import { ps } from '../commands/tasks/ps/ps.ts';
+import { p } from '../commands/types/p.ts';
+import { struct } from '../commands/types/struct.ts';
 import type { Evidence } from './analysis.ts';
 import type { CommandAnswer, Facts } from './facts.ts';
 
-const table = commandTable();
+/** The commands that reports show. */
+const table = new Map<string, Command>(
+  [bt, dis, log, mod, p, ps, rd, struct].map((command) => [command.name, command as Command]),
+);
 
 /** Most lines of one command that a report shows. */
 const maxLines = 40;

@@ -92,15 +92,15 @@ describe('words', () => {
     assert.match((await type('task_struct.pid,comm init_task')).out, /^ {2}pid = 0,\n {2}comm = /);
     assert.match((await type('gdb print sizeof(int)')).out, / = 4\n$/);
   });
-  test('completion offers commands, options, tasks and members, by what a command declares', () => {
+  test('completion offers commands, options, tasks and members, by what a command declares', async () => {
     const { session } = shell();
-    assert.deepEqual(session.complete('forea'), [['foreach'], 'forea']);
-    const [options] = session.complete('bt -');
+    assert.deepEqual(await session.complete('forea'), [['foreach'], 'forea']);
+    const [options] = await session.complete('bt -');
     assert.ok(options.includes('-a') && options.includes('-F'), options.join(' '));
-    assert.ok(session.complete('bt ')[0].includes('42'));
-    assert.ok(session.complete('help fore')[0].includes('foreach'));
-    assert.ok(session.complete('struct task_struct.pi')[0].includes('task_struct.pid'));
-    assert.ok(session.complete('struct task_st')[0].includes('task_struct'));
+    assert.ok((await session.complete('bt '))[0].includes('42'));
+    assert.ok((await session.complete('help fore'))[0].includes('foreach'));
+    assert.ok((await session.complete('struct task_struct.pi'))[0].includes('task_struct.pid'));
+    assert.ok((await session.complete('struct task_st'))[0].includes('task_struct'));
   });
 });
 
