@@ -1,6 +1,7 @@
 // The shell by hand, in a real pseudo-terminal: script(1) has one. Left out where there is none.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +29,8 @@ function dumpWithLongList(): { dump: Uint8Array; list: string } {
 /** A shell in a terminal: what is typed, and what is seen. */
 class Typist {
   private readonly child;
+  /** Once the shell has ended, its history written. */
+  readonly ended: Promise<unknown>;
   private screen = '';
   private changed: (() => void)[] = [];
 
@@ -38,6 +41,7 @@ class Typist {
       env: { ...process.env, TERM: 'dumb', NO_COLOR: '1', HOME: dirname(file), XDG_STATE_HOME: '' },
     });
     t.after(() => this.child.kill('SIGKILL'));
+    this.ended = once(this.child, 'close');
     this.child.stdout.on('data', (data: Buffer) => {
       this.screen += data.toString('latin1');
       for (const look of this.changed.splice(0)) look();
@@ -91,5 +95,6 @@ describe('the shell in a terminal', { skip: hasTerminal ? false : 'no script(1)'
     shell.type('set radix\r');
     assert.match(await shell.sees(/crash> $/), /radix: 10/);
     shell.type('quit\r');
+    await shell.ended;
   });
 });
