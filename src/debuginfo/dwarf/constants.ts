@@ -70,6 +70,7 @@ export const attribute = {
   callLine: 0x59,
   declFile: 0x3a,
   declLine: 0x3b,
+  signature: 0x69,
   dataBitOffset: 0x6b,
   strOffsetsBase: 0x72,
   addrBase: 0x73,

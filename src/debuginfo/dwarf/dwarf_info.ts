@@ -22,14 +22,16 @@ export class DwarfInfo implements DebugInfo {
   readonly file: DwarfFile;
   private readonly built: DwarfTypes;
   private readonly dwarfCode: DwarfCode;
+  private readonly definitions: { find(name: string): Type | null };
   private index: NameIndex | null = null;
   private readonly failures: FormatError[] = [];
 
   /**
    * @param origin names it in messages: `vmlinux`, `crashme.ko`
    * @param bias what is added to the file's addresses to get the dead kernel's
-   * @param definitions where the definition of a type is looked for that an unit only declares; `own`: and then among
-   *   this file's own types, which takes an index of all of them
+   * @param definitions what knows types besides: it is asked for the definition of a type that a unit only declares, and
+   *   `types.all` gives only those that it does not know; `own`: definitions are then looked for among this file's own
+   *   types, too, which takes an index of all of them
    */
   constructor(
     file: DwarfFile,
@@ -39,6 +41,7 @@ export class DwarfInfo implements DebugInfo {
   ) {
     this.file = file;
     this.origin = origin;
+    this.definitions = definitions;
     const complete: Complete = ({ tag, name }) => {
       if (name === '') return null;
       const wanted = `${tag} ${name}`;
@@ -90,7 +93,10 @@ export class DwarfInfo implements DebugInfo {
   private *all(): Generator<Type> {
     const names = this.attempt(() => this.names);
     if (names === null) return;
-    for (const { die } of names.all(typeKinds)) {
+    // what is known from elsewhere is told there
+    const isNew = (kind: NameKind, name: string): boolean =>
+      this.definitions.find(kind === 'typedef' || kind === 'base' ? name : `${kind} ${name}`) === null;
+    for (const { die } of names.all(typeKinds, isNew)) {
       const type = this.attempt(() => this.built.type(die));
       if (type !== null) yield type;
     }

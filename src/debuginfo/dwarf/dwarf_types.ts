@@ -169,6 +169,8 @@ export class DwarfTypes {
   }
 
   private compound(die: Die): Type {
+    const apart = die.reference(attribute.signature); // defined in a unit of its own (-fdebug-types-section)
+    if (apart !== null && !apart.has(attribute.signature)) return this.type(apart);
     const kind = die.tag === tag.unionType ? 'union' : 'struct';
     const { name } = die;
     if (die.flag(attribute.declaration)) {
@@ -237,6 +239,8 @@ export class DwarfTypes {
   }
 
   private enumeration(die: Die): Type {
+    const apart = die.reference(attribute.signature);
+    if (apart !== null && !apart.has(attribute.signature)) return this.type(apart);
     const { name } = die;
     if (die.flag(attribute.declaration)) {
       const declared: IncompleteType = { kind: 'incomplete', tag: 'enum', name };

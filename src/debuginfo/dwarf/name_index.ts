@@ -89,11 +89,11 @@ export class NameIndex {
     return entries.sort((a, b) => a - b).map((entry) => this.file.die(this.offsets[entry]!));
   }
 
-  /** Every entry of the given kinds. Those that cannot be read are left out. */
-  *all(kinds: readonly NameKind[]): Generator<NamedDie> {
+  /** Every entry of the given kinds that is wanted. Those that cannot be read are left out. */
+  *all(kinds: readonly NameKind[], wanted: (kind: NameKind, name: string) => boolean): Generator<NamedDie> {
     for (let entry = 0; entry < this.offsets.length; entry++) {
       const kind = kindNames[this.kinds[entry]!]!;
-      if (!kinds.includes(kind)) continue;
+      if (!kinds.includes(kind) || !wanted(kind, this.names[entry]!)) continue;
       try {
         yield { kind, name: this.names[entry]!, die: this.file.die(this.offsets[entry]!) };
       } catch (error) {
