@@ -13,6 +13,7 @@ export { commands, commandTable } from './commands/registry.ts';
 export { type Outcome, runCommand, type Sink } from './commands/run.ts';
 export type { CodeInfo, DebugInfo, DebugInfoKind, DebugTarget } from './debuginfo/debug_info.ts';
 export { debugInfoKinds } from './debuginfo/debug_sources.ts';
+export { DebugFiles } from './debuginfo/files/debug_files.ts';
 export { KernelObject } from './debuginfo/object.ts';
 export type { KernelSymbol, SymbolPlace } from './debuginfo/symbol.ts';
 export type { Member, Type, TypeSource } from './debuginfo/type.ts';

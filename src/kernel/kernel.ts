@@ -100,6 +100,7 @@ export class Kernel implements ObjectContext {
   /** Closes the dump's files and drops what was read. What is asked of the kernel afterwards fails. */
   close(): void {
     this.forget();
+    this.debugFiles?.close();
     this.dump.close();
   }
 

@@ -5,6 +5,7 @@ import type { DebugInfo, DebugInfoKind } from '../debuginfo/debug_info.ts';
 import { debugInfoKinds } from '../debuginfo/debug_sources.ts';
 import type { DebugFiles } from '../debuginfo/files/debug_files.ts';
 import { Kallsyms } from '../debuginfo/kallsyms.ts';
+import type { OrderedSymbols } from '../debuginfo/ordered_symbols.ts';
 import { SearchedSymbols } from '../debuginfo/searched_symbols.ts';
 import { SymbolTable } from '../debuginfo/symbol_table.ts';
 import type { Dump } from '../dump/dump.ts';
@@ -59,9 +60,11 @@ function openSymbols(kernel: Kernel): SymbolTable {
   const text = kallsyms?.find('_stext')?.address ?? vmcoreinfo.symbol('_stext') ?? arch.symbolSearch?.start ?? null;
   const start = kallsyms?.find('_etext')?.address ?? text;
   // every kernel has init_task; where its name is missing, so are all names of data
+  const isWhole = kallsyms?.find('init_task') != null;
+  const ofFile = isWhole ? null : faults.attempt('symbols of vmlinux', () => symbolsOfFile(kernel, kallsyms), null);
   const own =
-    kallsyms?.find('init_task') != null || text === null || start === null
-      ? kallsyms
+    isWhole || ofFile !== null || text === null || start === null
+      ? (ofFile ?? kallsyms)
       : new SearchedSymbols({
           space,
           vmcoreinfo,
@@ -73,6 +76,19 @@ function openSymbols(kernel: Kernel): SymbolTable {
         });
   arch.useSymbols((name) => own?.find(name)?.address ?? null);
   return new SymbolTable(own, () => faults.attempt('module symbols', () => moduleSymbols(kernel), []));
+}
+
+/** The symbols of a vmlinux, for a dump that lacks some. */
+function symbolsOfFile({ arch, debugFiles, vmcoreinfo }: Kernel, kallsyms: Kallsyms | null): OrderedSymbols | null {
+  if (debugFiles === null) return null;
+  const { release, buildId, kernelOffset } = vmcoreinfo;
+  return debugFiles.symbols({
+    machine: arch.name,
+    release,
+    buildId,
+    kernelOffset,
+    symbol: (name) => kallsyms?.find(name)?.address ?? vmcoreinfo.symbol(name),
+  });
 }
 
 /** Opens each kind that there is; one that cannot be opened is a fault. */

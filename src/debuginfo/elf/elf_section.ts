@@ -20,4 +20,4 @@ export interface ElfSection {
 }
 
 export const sectionTypes = { symbols: 2, rela: 4, noBits: 8, notes: 7, rel: 9 } as const;
-export const sectionFlags = { alloc: 2, code: 4, compressed: 0x800 } as const;
+export const sectionFlags = { write: 1, alloc: 2, code: 4, compressed: 0x800 } as const;

@@ -19,6 +19,8 @@ export interface ElfSymbol {
   /** The section that it lies in; 0 for an undefined one, 0xfff1 and others of ELF's special numbers as they are. */
   readonly section: number;
   readonly type: number;
+  /** Seen by other units: not static. */
+  readonly isGlobal: boolean;
 }
 
 export class ElfSymbols {
@@ -53,6 +55,7 @@ export class ElfSymbols {
     return {
       name: this.strings.text(this.entries.getUint32(at, true)),
       type: this.entries.getUint8(at + 4) & 0xf,
+      isGlobal: this.entries.getUint8(at + 4) >> 4 !== 0,
       section: this.sectionOf(index),
       value: this.entries.getBigUint64(at + 8, true),
       size: Number(this.entries.getBigUint64(at + 16, true)),

@@ -9,7 +9,9 @@ import type { DebugInfo, DebugInfoKind, DebugTarget } from '../debug_info.ts';
 import { DwarfInfo } from '../dwarf/dwarf_info.ts';
 import type { ElfFile } from '../elf/elf_file.ts';
 import { ElfSymbols } from '../elf/symbols.ts';
+import type { OrderedSymbols } from '../ordered_symbols.ts';
 import { dwarfOf } from './debug_link.ts';
+import { kernelSymbols } from './kernel_symbols.ts';
 import { type LoadedSections, loadedSections } from './loaded_sections.ts';
 import { openObjectFile, type Tell } from './object_file.ts';
 import { moduleName, searchKernel, searchModule, usualDirs, type Wanted } from './search.ts';
@@ -56,6 +58,7 @@ export class DebugFiles implements DebugInfoKind {
   /** Files of modules by module name; empty: none is to be used. */
   private readonly named = new Map<string, string>();
   private readonly searches = new Map<string, SearchResult>();
+  private readonly opened: ElfFile[] = [];
 
   constructor(options: DebugFileOptions) {
     this.options = options;
@@ -121,6 +124,40 @@ export class DebugFiles implements DebugInfoKind {
     }
   }
 
+  /**
+   * The symbols of the kernel's file, for a dump that does not tell its own; null where there is no file that fits.
+   * @param kernel what is known of the kernel before its symbols are: `symbol` by VMCOREINFO, or what kallsyms has
+   * @throws InquestError for a named file that cannot be read, or is of another build
+   */
+  symbols(kernel: Wanted & Pick<DebugTarget, 'machine' | 'kernelOffset' | 'symbol'>): OrderedSymbols | null {
+    const { vmlinux, force, tell } = this.options;
+    const paths = vmlinux === null ? searchKernel(this.dirs, kernel).found : [vmlinux];
+    for (const path of paths) {
+      let elf: ElfFile | null = null;
+      try {
+        elf = openObjectFile(path, tell);
+        if (elf.kind === 'relocatable' || elf.machine !== kernel.machine) continue;
+        if (!force) checkBuildId(elf, kernel.buildId, 'kernel');
+        // a file that was only found must be known to fit
+        if (vmlinux === null && (elf.buildId === null || kernel.buildId === null)) continue;
+        const bias = biasOf(elf, kernel) ?? kernel.kernelOffset;
+        const found = bias === null ? null : kernelSymbols(elf, bias);
+        if (found !== null) return found;
+      } catch (error) {
+        if (vmlinux !== null || !(error instanceof InquestError)) throw error;
+      } finally {
+        elf?.close();
+      }
+    }
+    return null;
+  }
+
+  /** Closes every file that was opened. What is asked of their debug information afterwards fails. */
+  close(): void {
+    for (const elf of this.opened) elf.close();
+    this.opened.length = 0;
+  }
+
   /** @throws InquestError for a file that cannot be read, is not what it should be, or has no debug information */
   private openFile(path: string, target: DebugTarget, mustFit: boolean): DebugInfo {
     const elf = openObjectFile(path, this.options.tell);
@@ -132,6 +169,7 @@ export class DebugFiles implements DebugInfoKind {
           ? this.kernelInfo(elf, target, mustFit)
           : this.moduleInfo(elf, target, target.module.name, mustFit);
       if (info === null) throw new FormatError(path, 'has no debug information');
+      this.opened.push(elf);
       return info;
     } catch (error) {
       elf.close();
@@ -225,7 +263,7 @@ function bannerOf(elf: ElfFile): string | null {
 }
 
 /** What is added to the addresses of a file to get those of the dump (KASLR); null where no symbol tells. */
-function biasOf(elf: ElfFile, target: DebugTarget): bigint | null {
+function biasOf(elf: ElfFile, target: Pick<DebugTarget, 'symbol'>): bigint | null {
   const symbols = ElfSymbols.of(elf);
   if (symbols === null) return null;
   for (const name of anchors) {

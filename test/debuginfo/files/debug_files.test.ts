@@ -306,4 +306,20 @@ describe('files that fit', () => {
     assert.equal(debug.open(moduleTarget()), null);
     assert.equal(debug.used('widget'), null);
   });
+
+  test('the symbols of a file stand in for those that a dump lacks, moved with the kernel', (t) => {
+    const asked = target({ symbol: (name) => (name === '_stext' ? virtAddr(loaded) : null) });
+    const found = files(t, { vmlinux: vmlinux(kernelId) }).debug.symbols(asked)!;
+    assert.equal(found.find('_stext')?.address, loaded);
+    assert.equal(found.find('_stext')?.type, 'T');
+    assert.equal(found.at(virtAddr(loaded + 4n))?.symbol.name, '_stext');
+    assert.equal(found.at(virtAddr(loaded + 0x100n)), null); // behind the image
+    // one that is only found must be known to fit
+    assert.equal(files(t, { vmlinux: vmlinux(null) }).debug.symbols(asked), null);
+    assert.equal(files(t, { vmlinux: vmlinux(moduleId) }).debug.symbols(asked), null);
+    assert.throws(
+      () => files(t, { vmlinux: vmlinux(moduleId) }, { vmlinux: 'vmlinux' }).debug.symbols(asked),
+      /another build/,
+    );
+  });
 });
