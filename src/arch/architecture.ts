@@ -4,6 +4,7 @@ import type { PhysAddr, VirtAddr } from '../base/address.ts';
 import type { Dump } from '../dump/dump.ts';
 import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import type { AddressSpace } from './address_space.ts';
+import type { CoreFileFormat } from './core_file.ts';
 import type { Decoder } from './decoder.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from './kernel_space.ts';
 import type { KernelView } from './kernel_view.ts';
@@ -35,6 +36,7 @@ export interface Architecture {
   /** Reads machine code; null where nobody has written one for this machine. */
   readonly decoder: Decoder | null;
   readonly backtraces: BacktraceManner;
+  readonly coreFile: CoreFileFormat;
 
   /** To be called once symbols are known: enables faster ways of translation, and the regions. Throws nothing. */
   useSymbols(address: SymbolAddress): void;

@@ -18,6 +18,7 @@ export const commandFiles = {
   find: async () => (await import('./memory/find.ts')).find,
   frames: async () => (await import('./memory/frames.ts')).frames,
   fuser: async () => (await import('./filesystems/fuser.ts')).fuser,
+  gcore: async () => (await import('./tasks/gcore.ts')).gcore,
   io: async () => (await import('./system/io.ts')).io,
   ipcs: async () => (await import('./tasks/ipcs.ts')).ipcs,
   irq: async () => (await import('./system/irq.ts')).irq,

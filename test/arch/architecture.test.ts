@@ -107,6 +107,7 @@ class Tiny implements Architecture {
   readonly notes = ['the machine is tiny'];
   readonly symbolSearch = null;
   readonly backtraces = { interruptedFrames: true, userFrames: true };
+  readonly coreFile = { machine: 0, registers: [], kept: {}, notes: [] };
   readonly space: SpaceOver;
 
   constructor(space: AddressSpace) {

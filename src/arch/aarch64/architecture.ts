@@ -14,7 +14,7 @@ import { arm64Decoder } from './decoder.ts';
 import { Arm64KernelSpace, type Arm64Layout, Arm64UserSpace, arm64LayoutFromVmcoreinfo } from './kernel_space.ts';
 import { describeEntry, swapSlots } from './paging.ts';
 import { findRegions } from './regions.ts';
-import { arm64RegisterSet } from './registers.ts';
+import { arm64CoreFile, arm64RegisterSet } from './registers.ts';
 import { Arm64Unwinder } from './unwinder.ts';
 
 /** Bytes of every instruction. */
@@ -36,6 +36,7 @@ export class Arm64Architecture implements Architecture {
   readonly registers = arm64RegisterSet;
   readonly decoder = arm64Decoder;
   readonly backtraces: BacktraceManner = { interruptedFrames: true, userFrames: true };
+  readonly coreFile = arm64CoreFile;
   readonly notes: readonly string[] = [];
   readonly symbolSearch = null;
   readonly space: KernelSpace;

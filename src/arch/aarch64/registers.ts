@@ -1,6 +1,7 @@
 // Register sets of arm64: `struct pt_regs` on a stack, and registers saved by a dump
 // (arch/arm64/include/asm/ptrace.h; what precedes orig_x0 is ABI, the rest is as the kernel's types say).
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
+import type { CoreFileFormat } from '../core_file.ts';
 import type { KernelView } from '../kernel_view.ts';
 import type { RegisterCell, RegisterLayout, RegisterRow, RegisterSet, Registers } from '../registers.ts';
 
@@ -53,6 +54,16 @@ export const arm64RegisterSet: RegisterSet = {
   link: ({ x30 }) => virtAddr(x30 ?? 0n),
   isUserMode: ({ pstate }) => pstate !== undefined && (pstate & modeMask) === 0n,
   interruptsOff: ({ pstate }) => pstate !== undefined && (pstate & interruptMask) !== 0n,
+};
+
+const NT_ARM_TLS = 0x401;
+
+/** EM_AARCH64; `struct user_pt_regs`, and the thread pointer in a note of its own. */
+export const arm64CoreFile: CoreFileFormat = {
+  machine: 183,
+  registers: names,
+  kept: { tpidr_el0: ['thread.uw.tp_value', 'thread.tp_value'] },
+  notes: [{ type: NT_ARM_TLS, registers: ['tpidr_el0'] }],
 };
 
 /** Where the members of one kernel's pt_regs lie, in bytes from its start; null for those that its types do not tell. */

@@ -15,7 +15,7 @@ import { layoutFromVmcoreinfo, X86KernelSpace, type X86Layout, X86UserSpace } fr
 import { locateX86Kernel } from './locate_kernel.ts';
 import { describeEntry } from './paging.ts';
 import { findRegions } from './regions.ts';
-import { x86RegisterSet } from './registers.ts';
+import { x86CoreFile, x86RegisterSet } from './registers.ts';
 import { X86Unwinder } from './unwinder.ts';
 
 /** Bytes from the start of the image in which symbol tables lie. */
@@ -41,6 +41,7 @@ export class X86Architecture implements Architecture {
   readonly registers = x86RegisterSet;
   readonly decoder = x86Decoder;
   readonly backtraces: BacktraceManner = { interruptedFrames: false, userFrames: false };
+  readonly coreFile = x86CoreFile;
   readonly space: KernelSpace;
   readonly notes: readonly string[];
   readonly symbolSearch: Architecture['symbolSearch'];

@@ -3,6 +3,7 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { AddressSpace } from '../address_space.ts';
+import type { CoreFileFormat } from '../core_file.ts';
 import type { RegisterLayout, RegisterSet } from '../registers.ts';
 
 /** Names of pt_regs's words in memory order, as registers are called elsewhere (`rip`, not `ip`). */
@@ -111,6 +112,22 @@ export const x86RegisterSet: RegisterSet = {
   link: () => null,
   isUserMode,
   interruptsOff: ({ rflags }) => rflags !== undefined && (rflags & interruptFlag) === 0n,
+};
+
+/** EM_X86_64; `struct user_regs_struct` (arch/x86/include/asm/user_64.h). */
+export const x86CoreFile: CoreFileFormat = {
+  machine: 62,
+  registers: [...ptRegsNames, 'fs_base', 'gs_base', 'ds', 'es', 'fs', 'gs'],
+  kept: {
+    // fs and gs until 296f781a4b7801 (4.7)
+    fs_base: ['thread.fsbase', 'thread.fs'],
+    gs_base: ['thread.gsbase', 'thread.gs'],
+    ds: ['thread.ds'],
+    es: ['thread.es'],
+    fs: ['thread.fsindex'],
+    gs: ['thread.gsindex'],
+  },
+  notes: [],
 };
 
 /** Registers at an address, if segments and flags are what the kernel uses (arch/x86/include/asm/segment.h); else null. */
