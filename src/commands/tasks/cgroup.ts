@@ -78,12 +78,19 @@ function collectCgroup({ kernel }: CommandContext, options: CgroupOptions): Answ
   return { head: null, items: groups(kernel, cgroupHierarchies(kernel), options) };
 }
 
+/** A path without the slashes at its end. */
+function withoutSlash(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === '/') end--;
+  return path.slice(0, end);
+}
+
 function* groups(
   kernel: Kernel,
   hierarchies: readonly CgroupHierarchy[],
   { members, group }: CgroupOptions,
 ): Generator<CgroupItem, null> {
-  const below = group === null ? null : group.replace(/\/+$/, '');
+  const below = group === null ? null : withoutSlash(group);
   let isFound = false;
   for (const { root, ...hierarchy } of hierarchies) {
     let isShown = false;
