@@ -56,10 +56,11 @@ function callerOf(kernel: Kernel, frame: Frame, known: FrameState): Registers {
 /** What the unwinding itself tells of a frame: where it is, and its stack pointer. */
 function ownRegisters(kernel: Kernel, frame: Frame): Registers {
   const { programCounter } = kernel.arch.registers;
-  if (backtracer(kernel).unwinder.frameAddressOf === 'return-address') {
-    return { [programCounter.name]: frame.address, rsp: frame.stackPointer };
-  }
-  return { [programCounter.name]: frame.address, x29: frame.frameAddress };
+  const where = { [programCounter.name]: frame.address };
+  if (frame.kind === 'interrupted') return where; // all its registers were saved
+  if (backtracer(kernel).unwinder.frameAddressOf === 'return-address') return { ...where, rsp: frame.stackPointer };
+  // the frame record is the lowest part of a frame, as GCC makes them; where it is not, rules do not ask for sp
+  return { ...where, x29: frame.frameAddress, sp: frame.frameAddress };
 }
 
 /** Members of `struct inactive_task_frame` (arch/x86/include/asm/switch_to.h) and the registers in them. */

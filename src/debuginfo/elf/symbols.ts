@@ -7,6 +7,7 @@ import type { SectionBytes } from './section_bytes.ts';
 const entrySize = 24; // Elf64_Sym
 /** Most symbols believed: a kernel with everything built in has some 500,000. */
 const mostSymbols = 8_000_000;
+const bindings: Readonly<Record<number, 'local' | 'global' | 'weak'>> = { 0: 'local', 1: 'global', 2: 'weak' };
 const sttSection = 3;
 const sttFile = 4;
 
@@ -19,8 +20,8 @@ export interface ElfSymbol {
   /** The section that it lies in; 0 for an undefined one, 0xfff1 and others of ELF's special numbers as they are. */
   readonly section: number;
   readonly type: number;
-  /** Seen by other units: not static. */
-  readonly isGlobal: boolean;
+  /** Seen by other units: not static; weak: where nobody else defines it. */
+  readonly binding: 'local' | 'global' | 'weak';
 }
 
 export class ElfSymbols {
@@ -55,7 +56,7 @@ export class ElfSymbols {
     return {
       name: this.strings.text(this.entries.getUint32(at, true)),
       type: this.entries.getUint8(at + 4) & 0xf,
-      isGlobal: this.entries.getUint8(at + 4) >> 4 !== 0,
+      binding: bindings[this.entries.getUint8(at + 4) >> 4] ?? 'global',
       section: this.sectionOf(index),
       value: this.entries.getBigUint64(at + 8, true),
       size: Number(this.entries.getBigUint64(at + 16, true)),
