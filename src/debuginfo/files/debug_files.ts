@@ -55,8 +55,10 @@ export class DebugFiles implements DebugInfoKind {
   readonly name = 'debug files';
   private readonly options: DebugFileOptions;
   private readonly dirs: readonly string[];
-  /** Files of modules by module name; empty: none is to be used. */
+  /** Files of modules by module name, as they were named at the start. */
   private readonly named = new Map<string, string>();
+  /** The same, as was said since: empty where none is to be used. */
+  private readonly chosen = new Map<string, string>();
   private readonly searches = new Map<string, SearchResult>();
   private readonly opened: ElfFile[] = [];
 
@@ -68,12 +70,12 @@ export class DebugFiles implements DebugInfoKind {
 
   /** Names the file of a module, or with null that none is to be used. Takes effect when it is opened the next time. */
   use(module: string, path: string | null): void {
-    this.named.set(module, path ?? '');
+    this.chosen.set(module, path ?? '');
   }
 
   /** Forgets what `use` said of a module. */
   reset(module: string): void {
-    this.named.delete(module);
+    this.chosen.delete(module);
   }
 
   /** The file that is used for a module (null: the kernel), as far as it was opened; null for none. */
@@ -89,7 +91,7 @@ export class DebugFiles implements DebugInfoKind {
   open(target: DebugTarget): DebugInfo | null {
     const name = target.module?.name ?? null;
     const wanted = { release: target.release, buildId: target.buildId };
-    const named = name === null ? this.options.vmlinux : (this.named.get(name) ?? null);
+    const named = name === null ? this.options.vmlinux : (this.chosen.get(name) ?? this.named.get(name) ?? null);
     const considered: Considered[] = [];
     let looked: readonly string[] = [];
     try {

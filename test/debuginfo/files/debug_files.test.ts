@@ -307,6 +307,14 @@ describe('files that fit', () => {
     assert.equal(debug.used('widget'), null);
   });
 
+  test('what is said of a module can be taken back: then the file counts that was named at the start', (t) => {
+    const { debug } = files(t, { 'given/widget.ko': widget(moduleId) }, { modules: ['given/widget.ko'] });
+    debug.use('widget', null);
+    assert.equal(debug.open(moduleTarget()), null);
+    debug.reset('widget');
+    assert.notEqual(debug.open(moduleTarget()), null);
+  });
+
   test('the symbols of a file stand in for those that a dump lacks, moved with the kernel', (t) => {
     const asked = target({ symbol: (name) => (name === '_stext' ? virtAddr(loaded) : null) });
     const found = files(t, { vmlinux: vmlinux(kernelId) }).debug.symbols(asked)!;
