@@ -34,6 +34,8 @@ export class ElfWriter {
   private readonly facts: MachineFacts;
   private readonly segments: readonly Segment[];
   private next = 0;
+  /** e_flags of the header that was written last. */
+  private flags = 0;
 
   /**
    * Writes all that is known before the pages.
@@ -60,7 +62,8 @@ export class ElfWriter {
       fileOffset += run.kept * pageSize;
       return segment;
     });
-    this.writeHeader(incompleteFlag);
+    this.flags = output.canRewrite ? incompleteFlag : 0;
+    this.writeHeader();
     const table = Buffer.alloc(headers * programHeaderSize);
     const entry = (
       n: number,
@@ -108,10 +111,13 @@ export class ElfWriter {
 
   /** Everything was added. @throws OutputError */
   finish(): void {
-    this.writeHeader(this.lost === 0 ? 0 : incompleteFlag);
+    const flags = this.lost === 0 ? 0 : incompleteFlag;
+    if (flags === this.flags) return;
+    this.flags = flags;
+    this.writeHeader();
   }
 
-  private writeHeader(flags: number): void {
+  private writeHeader(): void {
     const headers = this.segments.length + 1;
     const hasSection = headers >= countInSection0;
     const bytes = Buffer.alloc(headerSize);
@@ -121,7 +127,7 @@ export class ElfWriter {
     bytes.writeUInt32LE(1, 20);
     bytes.writeBigUInt64LE(BigInt(headerSize), 32);
     bytes.writeBigUInt64LE(hasSection ? BigInt(headerSize + headers * programHeaderSize) : 0n, 40);
-    bytes.writeUInt32LE(flags, 48);
+    bytes.writeUInt32LE(this.flags, 48);
     bytes.writeUInt16LE(headerSize, 52);
     bytes.writeUInt16LE(programHeaderSize, 54);
     bytes.writeUInt16LE(hasSection ? countInSection0 : headers, 56);

@@ -3,8 +3,8 @@
 //   header | sub header, notes | RAM bitmap | bitmap of pages | page descriptors | page of zeroes, pages | erase info
 //                                              known from the start ------------>  written as they come
 //
-// Until `finish` the header says that the dump is incomplete, and a page without a descriptor counts as lost: whatever
-// happens meanwhile, what is there can be read.
+// Until `finish` the header of a file says that the dump is incomplete, and a page without a descriptor counts as lost:
+// whatever happens meanwhile, what is there can be read.
 import type { PageCompression } from '../dump/dump.ts';
 import { kdumpFlags } from '../dump/kdump_header.ts';
 import type { FrameSet } from './frame_set.ts';
@@ -80,6 +80,8 @@ export class KdumpWriter {
   private readonly pending = new DataView(new ArrayBuffer(descriptorsAtOnce * descriptorSize));
   private pendingCount = 0;
   private described = 0;
+  /** What the header that was written last says beside the compression. */
+  private status = 0;
 
   /**
    * Writes all that is known before the pages.
@@ -106,11 +108,13 @@ export class KdumpWriter {
     this.bitmapAt = (1 + subBlocks) * pageSize;
     this.descriptorsAt = this.bitmapAt + this.bitmapBlocks * pageSize;
     this.dataAt = this.descriptorsAt + this.pages * descriptorSize;
-    this.writeHeader(kdumpFlags.incomplete, subBlocks);
+    this.status = output.canRewrite ? kdumpFlags.incomplete : 0;
+    this.writeHeader(subBlocks);
     this.writeSubHeader(0, 0);
     output.write(pageSize + subHeaderSize, notes);
     this.writeBits(this.bitmapAt, ram, oneBitmap * pageSize);
     this.writeBits(this.bitmapAt + oneBitmap * pageSize, kept, oneBitmap * pageSize);
+    if (!output.canRewrite) return;
     // room that is taken now is not missing later, when the pages have filled the disk
     const empty = new Uint8Array(Math.min(atOnce, this.pages * descriptorSize));
     for (let at = 0; at < this.pages * descriptorSize; at += empty.length) {
@@ -147,10 +151,14 @@ export class KdumpWriter {
     this.flush();
     const { eraseInfo, pageSize, notes } = this.facts;
     const text = Buffer.from(eraseInfo ?? '', 'latin1');
-    if (text.length > 0) this.output.write(this.dataAt, text);
-    this.writeSubHeader(text.length > 0 ? this.dataAt : 0, text.length);
-    const isWhole = this.lost === 0 && this.described === this.pages;
-    this.writeHeader(isWhole ? 0 : kdumpFlags.incomplete, Math.ceil((subHeaderSize + notes.length) / pageSize));
+    if (text.length > 0) {
+      this.output.write(this.dataAt, text);
+      this.writeSubHeader(this.dataAt, text.length);
+    }
+    const status = this.lost === 0 && this.described === this.pages ? 0 : kdumpFlags.incomplete;
+    if (status === this.status) return;
+    this.status = status;
+    this.writeHeader(Math.ceil((subHeaderSize + notes.length) / pageSize));
   }
 
   /** Writes the descriptors gathered. @throws OutputError */
@@ -171,7 +179,7 @@ export class KdumpWriter {
     if (this.pendingCount === descriptorsAtOnce) this.flush();
   }
 
-  private writeHeader(status: number, subBlocks: number): void {
+  private writeHeader(subBlocks: number): void {
     const { facts } = this;
     const bytes = Buffer.alloc(facts.pageSize);
     bytes.write('KDUMP   ', 0, 'latin1');
@@ -182,7 +190,7 @@ export class KdumpWriter {
       for (const [i, field] of fields.entries()) bytes.write(utsname[field].slice(0, 64), 12 + 65 * i, 'latin1');
     }
     bytes.writeBigInt64LE(BigInt(facts.time), 408);
-    bytes.writeUInt32LE(status | flagsOf[this.compression], 424);
+    bytes.writeUInt32LE(this.status | flagsOf[this.compression], 424);
     bytes.writeInt32LE(facts.pageSize, 428);
     bytes.writeInt32LE(subBlocks, 432);
     bytes.writeUInt32LE(this.bitmapBlocks, 436);

@@ -4,6 +4,11 @@ import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:f
 import { InquestError, messageOf } from '../base/errors.ts';
 
 export interface Output {
+  /**
+   * Whether what was written may be written over. In a stream it should not be: crash(8) takes what came first. A stream
+   * that is cut is seen to be incomplete by that.
+   */
+  readonly canRewrite: boolean;
   /** Bytes that what was written so far takes. */
   readonly written: number;
   /** @throws OutputError */
@@ -28,6 +33,7 @@ export class OutputError extends InquestError {
 
 /** A new file, or one that is written over. */
 export class FileOutput implements Output {
+  readonly canRewrite = true;
   private readonly path: string;
   private readonly descriptor: number;
   private readonly limit: number;
@@ -78,6 +84,7 @@ export class FileOutput implements Output {
 
 /** Nowhere: for a save that is only tried. */
 export class NoOutput implements Output {
+  readonly canRewrite = true;
   written = 0;
 
   write(offset: number, bytes: Uint8Array): void {
@@ -100,6 +107,7 @@ interface Sink {
 
 /** A flattened stream: into an open file descriptor, or a file. */
 export class FlattenedOutput implements Output {
+  readonly canRewrite = false;
   written = 0;
   private readonly sink: Sink;
   private readonly head = new DataView(new ArrayBuffer(16));
