@@ -49,6 +49,17 @@ export function addSaveCommands(program: Command, setStatus: (status: number) =>
       setStatus(await runEstimate(dumps, options));
     });
   program
+    .command('verify')
+    .description(
+      'read every page of a dump and say whether it is whole: exit status 0 whole, 3 incomplete, 4 damaged, 5 wrongly filtered',
+    )
+    .argument('<dump...>', 'a vmcore, or all parts of a split one')
+    .option('--json', 'print JSON')
+    .action(async (dumps: string[], options: { json?: boolean }) => {
+      const { runVerify } = await import('./verify.ts');
+      setStatus(await runVerify(dumps, options));
+    });
+  program
     .command('makedumpfile')
     .description("save, by makedumpfile's command line: for kdump.conf and kdump-tools")
     .argument('[arguments...]');

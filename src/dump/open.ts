@@ -90,7 +90,8 @@ export function isDump(path: string): boolean {
   }
 }
 
-function openSource(path: string): ByteSource {
+/** A file, or the file that a flattened stream in it describes. @throws InputError, FormatError */
+export function openSource(path: string): ByteSource {
   const file = new FileSource(path);
   try {
     return probeFlattened(startOf(file)) ? new FlattenedSource(file) : file;

@@ -205,6 +205,7 @@ export class MemoryMap {
   readonly kernel: SyntheticKernel;
   readonly shape: PageShape;
   readonly frames: number;
+  private readonly put = new Map<number, Uint8Array>();
 
   constructor(shape: PageShape, frames = 1024) {
     this.shape = shape;
@@ -303,8 +304,15 @@ export class MemoryMap {
 
   /** Puts the page itself into the dump, beside its `struct page`. Frames below 20 hold the memory map. */
   present(frame: number): this {
-    (this.kernel.space.memory as SyntheticMemory).write(frame * 4096, new Uint8Array(4096).fill(1));
+    const page = new Uint8Array(4096).fill(1);
+    (this.kernel.space.memory as SyntheticMemory).write(frame * 4096, page);
+    this.put.set(frame, page);
     return this;
+  }
+
+  /** The pages put in by `present`. */
+  pages(): ReadonlyMap<number, Uint8Array> {
+    return this.put;
   }
 
   set(frame: number, fields: Fields): this {
@@ -320,7 +328,8 @@ export class MemoryMap {
   }
 }
 
-const memoryModel = [
+/** What VMCOREINFO says of the memory model. */
+export const memoryModel = [
   `SYMBOL(mem_section)=${roots.toString(16)}`,
   'LENGTH(mem_section)=1',
   'SIZE(mem_section)=16',

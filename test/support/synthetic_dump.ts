@@ -32,6 +32,12 @@ export interface SyntheticDumpOptions {
   readonly changeKallsyms?: (bytes: Uint8Array, at: ReadonlyMap<string, number>) => void;
   /** Virtual addresses whose pages the dump's filter left out. */
   readonly excluded?: readonly bigint[];
+  /** Lines of VMCOREINFO beside the usual ones. */
+  readonly vmcoreinfo?: readonly string[];
+  /** Pages beside those that the kernel has mapped, by page frame number; null for one that the filter left out. */
+  readonly pages?: ReadonlyMap<number, Uint8Array | null>;
+  /** makedumpfile's dump level; 31 if not given. */
+  readonly level?: number;
 }
 
 /** The dump's bytes: kdump-compressed, zlib. */
@@ -82,6 +88,10 @@ export function writeSyntheticDump(kernel: SyntheticKernel, options: SyntheticDu
     else memory.write(physical, bytes);
     physical += pageSize;
   }
+  for (const [frame, bytes] of options.pages ?? []) {
+    if (bytes === null) lost.push(frame);
+    else memory.write(frame * pageSize, bytes);
+  }
   writePageTables(memory, { levels: 4, root: physicalOf(root), tables: tablesAt }, mappings.join('\n'));
 
   const release = options.release ?? '6.12.0-synthetic';
@@ -89,7 +99,7 @@ export function writeSyntheticDump(kernel: SyntheticKernel, options: SyntheticDu
     pages: memory.written(),
     ram: lost.map((pfn) => [pfn, pfn + 1] as const),
     compression: 'zlib',
-    level: 31,
+    level: options.level ?? 31,
     utsname: { release },
     notes: [prstatusNote(1, new Array<bigint>(27).fill(0n))],
     vmcoreinfo: [
@@ -101,6 +111,7 @@ export function writeSyntheticDump(kernel: SyntheticKernel, options: SyntheticDu
       'NUMBER(phys_base)=0',
       'NUMBER(pgtable_l5_enabled)=0',
       `SYMBOL(swapper_pg_dir)=${root.toString(16)}`,
+      ...(options.vmcoreinfo ?? []),
       '',
     ].join('\n'),
   });
