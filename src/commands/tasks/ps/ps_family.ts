@@ -1,6 +1,5 @@
 // `ps -p`, `-c` and `-g`: ancestors, children and threads of tasks.
 import { FormatError } from '../../../base/errors.ts';
-import { listEntries } from '../../../kernel/list.ts';
 import type { Task } from '../../../kernel/task.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 
@@ -43,12 +42,18 @@ function* related(context: CommandContext, task: Task, relation: Relation): Gene
       }
       return;
     }
-    case 'children':
-      for (const child of listEntries(task.object.member('children'), task.object.type, 'sibling')) {
-        const known = context.tasks.byAddress(child.address);
-        if (known !== null) yield known;
+    case 'children': {
+      const { faults, work } = context.kernel;
+      // The list of children ends where one cannot be read: each tells its parent itself. Idle tasks are on no such list,
+      // though the first process made them.
+      for (const other of context.tasks.all) {
+        work.charge('nodes', 1);
+        if (other.idle) continue;
+        const parent = faults.attempt('parent of a task', () => other.object.member('real_parent').pointer(), null);
+        if (parent === task.address) yield other;
       }
       return;
+    }
     case 'threads':
       for (const thread of task.idle ? [] : context.tasks.threads(task.tgid)) {
         if (thread !== task) yield thread;
