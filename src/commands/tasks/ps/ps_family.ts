@@ -1,5 +1,7 @@
 // `ps -p`, `-c` and `-g`: ancestors, children and threads of tasks.
+import type { VirtAddr } from '../../../base/address.ts';
 import { FormatError } from '../../../base/errors.ts';
+import { perKernel } from '../../../kernel/per_kernel.ts';
 import type { Task } from '../../../kernel/task.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 
@@ -26,6 +28,24 @@ export function families(context: CommandContext, tasks: readonly Task[], relati
   });
 }
 
+/**
+ * Addresses of each task's children. The list of children ends where one cannot be read: each tells its parent itself.
+ * Idle tasks are on no such list, though the first process made them.
+ */
+const childrenByParent = perKernel((kernel) => {
+  const children = new Map<bigint, VirtAddr[]>();
+  for (const { idle, object, address } of kernel.tasks.all) {
+    kernel.work.charge('nodes', 1);
+    if (idle) continue;
+    const parent = kernel.faults.attempt('parent of a task', () => object.member('real_parent').pointer(), null);
+    if (parent === null) continue;
+    const known = children.get(parent);
+    if (known === undefined) children.set(parent, [address]);
+    else known.push(address);
+  }
+  return children;
+});
+
 function* related(context: CommandContext, task: Task, relation: Relation): Generator<Task> {
   switch (relation) {
     case 'ancestors': {
@@ -42,18 +62,12 @@ function* related(context: CommandContext, task: Task, relation: Relation): Gene
       }
       return;
     }
-    case 'children': {
-      const { faults, work } = context.kernel;
-      // The list of children ends where one cannot be read: each tells its parent itself. Idle tasks are on no such list,
-      // though the first process made them.
-      for (const other of context.tasks.all) {
-        work.charge('nodes', 1);
-        if (other.idle) continue;
-        const parent = faults.attempt('parent of a task', () => other.object.member('real_parent').pointer(), null);
-        if (parent === task.address) yield other;
+    case 'children':
+      for (const child of childrenByParent(context.kernel).get(task.address) ?? []) {
+        const known = context.tasks.byAddress(child);
+        if (known !== null) yield known;
       }
       return;
-    }
     case 'threads':
       for (const thread of task.idle ? [] : context.tasks.threads(task.tgid)) {
         if (thread !== task) yield thread;
