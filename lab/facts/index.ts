@@ -2,6 +2,7 @@
 import type { Fact } from '../fact.ts';
 import { callTrace } from './call_trace.ts';
 import { cgroups } from './cgroups.ts';
+import { ftrace } from './ftrace.ts';
 import { hrtimers, interrupts, timers } from './interrupts.ts';
 import { logOfGuest, logOfMakedumpfile } from './log.ts';
 import { slabs, totals } from './memory.ts';
@@ -52,4 +53,5 @@ export const facts: readonly Fact[] = [
   timers,
   hrtimers,
   interrupts,
+  ftrace,
 ];

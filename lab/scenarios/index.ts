@@ -6,6 +6,7 @@ import bug from './bug.ts';
 import cgroups from './cgroups.ts';
 import crowd from './crowd.ts';
 import div from './div.ts';
+import ftrace from './ftrace.ts';
 import gpf from './gpf.ts';
 import hardlockup from './hardlockup.ts';
 import irqfault from './irqfault.ts';
@@ -63,6 +64,7 @@ export const scenarios: readonly Scenario[] = [
   sockets,
   namespaces,
   cgroups,
+  ftrace,
   zram,
 ];
 

@@ -49,6 +49,7 @@ export const commandFiles = {
   sys: async () => (await import('./system/sys.ts')).sys,
   task: async () => (await import('./tasks/task.ts')).task,
   timer: async () => (await import('./system/timer.ts')).timer,
+  trace: async () => (await import('./system/trace/trace.ts')).trace,
   tree: async () => (await import('./types/tree.ts')).tree,
   union: async () => (await import('./types/struct.ts')).union,
   vm: async () => (await import('./memory/vm.ts')).vm,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { cgroups } from '../../lab/facts/cgroups.ts';
+import { ftrace } from '../../lab/facts/ftrace.ts';
 import { facts } from '../../lab/facts/index.ts';
 import { interrupts } from '../../lab/facts/interrupts.ts';
 import { logOfGuest, logOfMakedumpfile } from '../../lab/facts/log.ts';
@@ -46,6 +47,7 @@ describe('facts', () => {
         addresses: 'eth0 inet 10.0.2.15\n',
         'net/dev': 'Inter-|\n face |\n  eth0: 1 2\n',
         cmdline: 'console=ttyS0\n',
+        ftrace: '  init-1  [000] .....  1.000001: said: hello\n',
         loadavg: '0.50 0.10 0.00 1/99 300\n',
         sysctl: 'kernel.tainted=12288\n',
         version: 'Linux version 6.12.1-test (a@b) (gcc) #1 SMP Debian (2026)\n',
@@ -423,6 +425,22 @@ describe('mounts, devices, interrupts', () => {
     const text = (a: number, b: number) => `           CPU0       CPU1 \n   4:       ${a}       ${b}  IO-APIC  ttyS0\n`;
     assert.deepEqual(counts(compared(interrupts, picture, [text(121, 7)])), [1, 1, 0]);
     assert.deepEqual(counts(compared(interrupts, picture, [text(119, 7)])), [1, 0, 1]);
+  });
+});
+
+describe('ftrace', () => {
+  const line = (text: string, time = '1.000001') => `            init-1       [000] .....     ${time}: ${text}\n`;
+
+  it('wants every event, in order, whatever the guest hides of it', (test) => {
+    const guest = `# tracer: nop\n#\n${line('kfree: ptr=00000000a7e09c56')}##### CPU 1 buffer started ####\n${line('sys_openat(dfd: 1)')}${line('hello')}`;
+    const picture = pictureOf(test, { ftrace: guest });
+    const whole = `${line('kfree: ptr=ff1265e2411dff90')}${line('sys_openat(dfd: 0x00000001)')}`;
+    assert.deepEqual(counts(compared(ftrace, picture, [`# tracer: nop\n${whole}${line('hello')}`])), [3, 0, 0]);
+    assert.deepEqual(counts(compared(ftrace, picture, [whole])), [2, 0, 1]);
+    assert.deepEqual(
+      counts(compared(ftrace, picture, [`${whole}${line('hello', '1.000002')}${line('more')}`])),
+      [2, 0, 2],
+    );
   });
 });
 

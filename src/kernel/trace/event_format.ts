@@ -19,6 +19,8 @@ export interface EventField {
 }
 
 export interface EventFormat {
+  /** Virtual address of its `struct trace_event_call`. */
+  readonly address: VirtAddr;
   readonly system: string;
   readonly name: string;
   /** What its events have as common_type. */
@@ -58,6 +60,7 @@ function readFormat(kernel: Kernel, call: KernelObject, common: readonly EventFi
   const owner = call.member('class').deref();
   const print = call.member('print_fmt');
   return {
+    address: call.address,
     system: owner.member('system').string(64),
     name: eventName(kernel, call),
     id: call.member('event.type').number(),
@@ -108,6 +111,11 @@ export function fieldNumber(data: Uint8Array, { offset, size, signed }: EventFie
   let value = 0n;
   for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(data[offset + i]!);
   return signed ? BigInt.asIntN(size * 8, value) : value;
+}
+
+/** True for an array, of a fixed length or not. */
+export function isArray({ type }: EventField): boolean {
+  return type.includes('[') || type.startsWith('__data_loc') || type.startsWith('__rel_loc');
 }
 
 /** The bytes of a field: for one whose place is told by another (`__data_loc`, `__rel_loc`), those. */

@@ -20,6 +20,8 @@ export interface TracePage {
   readonly time: bigint;
   /** Bytes of events behind the header of 16 bytes. */
   readonly used: number;
+  /** How many of them a reader took already; they count no more. */
+  readonly taken: number;
   /** The whole page, with its header. */
   readonly bytes: Uint8Array;
 }
@@ -27,8 +29,14 @@ export interface TracePage {
 /** What one CPU traced. */
 export interface TraceCpu {
   readonly cpu: number;
-  /** Events that were lost since the buffer was full. */
+  /** Events that are in it. */
+  readonly entries: bigint;
+  /** Events that were written over since it was full. */
   readonly overrun: bigint;
+  /** Events that were not written since it was full and keeps the oldest. */
+  readonly dropped: bigint;
+  /** Bytes that it may hold. */
+  readonly size: number;
   /** Pages, the oldest first; read as they are asked for. One that cannot be read is left out, with a fault. */
   pages(): Generator<TracePage>;
 }
@@ -41,6 +49,12 @@ export interface TraceArray {
   readonly name: string;
   /** Name of what traces into it: `nop` where only events do, `function`; null where it cannot be read. */
   readonly tracer: string | null;
+  /** Name of the clock, as trace_clock of the tracing file system has it: `local`; null where it cannot be told. */
+  readonly clock: string | null;
+  /** Bytes that the kernel's text lies further than when the events were traced: for those of the boot before. */
+  readonly textDelta: bigint;
+  /** Events that are switched on: the `struct trace_event_call`s. */
+  readonly enabled: readonly VirtAddr[];
   /** Bytes in a page of it. */
   readonly pageSize: number;
   readonly cpus: readonly TraceCpu[];
@@ -51,7 +65,7 @@ export interface TraceEvent {
   readonly cpu: number;
   /** Nanoseconds of the trace clock. */
   readonly time: bigint;
-  /** Its content: the common fields, then its own. A view, valid until the next page is read. */
+  /** Its content: the common fields, then its own. */
   readonly data: Uint8Array;
 }
 
@@ -94,8 +108,16 @@ function readArray(kernel: Kernel, array: KernelObject): TraceArray {
         const own = buffer.member('buffers').index(cpu);
         if (own.isNull) return;
         const perCpu = kernel.object('struct ring_buffer_per_cpu', own.pointer());
-        const overrun = BigInt.asUintN(64, counterOf(perCpu.member('overrun')));
-        cpus.push({ cpu, overrun, pages: () => pagesOf(kernel, perCpu, pageSize) });
+        const overrun = counterOf(perCpu.member('overrun'));
+        cpus.push({
+          cpu,
+          // rb_num_of_entries()
+          entries: counterOf(perCpu.member('entries')) - overrun - perCpu.member('read').bigint(),
+          overrun,
+          dropped: counterOf(perCpu.member('dropped_events')),
+          size: perCpu.member('nr_pages').number() * pageSize,
+          pages: () => pagesOf(kernel, perCpu, pageSize),
+        });
       },
       undefined,
     );
@@ -111,24 +133,56 @@ function readArray(kernel: Kernel, array: KernelObject): TraceArray {
       },
       null,
     ),
+    clock: kernel.faults.attempt(
+      'trace clock',
+      () => {
+        const symbol = kernel.place(buffer.member('clock').pointer());
+        return symbol === null ? null : (clocks.get(symbol.symbol.name) ?? symbol.symbol.name);
+      },
+      null,
+    ),
+    // from 7a1d1e4b9639 (6.10) on
+    textDelta: array.optional('text_delta')?.bigint() ?? 0n,
+    enabled: kernel.faults.attempt('events that are on', () => enabledEvents(array), []),
     pageSize,
     cpus,
   };
 }
 
+/** trace_clocks[] of kernel/trace/trace.c: the functions, and the names that users know. */
+const clocks: ReadonlyMap<string, string> = new Map([
+  ['trace_clock_local', 'local'],
+  ['trace_clock_global', 'global'],
+  ['trace_clock_counter', 'counter'],
+  ['trace_clock_jiffies', 'uptime'],
+  ['trace_clock', 'perf'],
+  ['ktime_get_mono_fast_ns', 'mono'],
+  ['ktime_get_raw_fast_ns', 'mono_raw'],
+  ['ktime_get_boot_fast_ns', 'boot'],
+  ['ktime_get_tai_fast_ns', 'tai'],
+  ['trace_clock_x86_tsc', 'x86-tsc'],
+]);
+
+/** EVENT_FILE_FL_ENABLED. */
+const eventEnabled = 1n;
+
+function enabledEvents(array: KernelObject): VirtAddr[] {
+  const found: VirtAddr[] = [];
+  for (const file of listEntries(array.member('events'), 'struct trace_event_file', 'list')) {
+    if ((file.member('flags').bigint() & eventEnabled) !== 0n) found.push(file.member('event_call').pointer());
+  }
+  return found;
+}
+
 /** local_t: an atomic_long_t in a struct of its own on most machines. */
 function counterOf(local: KernelObject): bigint {
-  return (local.optional('a.counter') ?? local.optional('counter') ?? local).bigint();
+  return BigInt.asUintN(64, (local.optional('a.counter') ?? local.optional('counter') ?? local).bigint());
 }
 
 function* pagesOf(kernel: Kernel, buffer: KernelObject, pageSize: number): Generator<TracePage> {
   for (const page of bufferPages(kernel, buffer)) {
-    const read = kernel.faults.attempt(
-      'page of a trace buffer',
-      () => readPage(kernel, page.member('page').pointer(), pageSize),
-      null,
-    );
-    if (read !== null && read.used > 0) yield read;
+    const read = kernel.faults.attempt('page of a trace buffer', () => readPage(kernel, page, pageSize), null);
+    if (read !== null && read.used > read.taken) yield read;
   }
 }
 
@@ -175,12 +229,13 @@ function headPage(
   return first;
 }
 
-function readPage(kernel: Kernel, address: VirtAddr, size: number): TracePage {
-  const bytes = kernel.space.read(address, size);
+function readPage(kernel: Kernel, page: KernelObject, size: number): TracePage {
+  const bytes = kernel.space.read(page.member('page').pointer(), size);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   // flags of missed events are in the highest bits; what is lost is told behind the events
   const used = Number(view.getBigUint64(8, true) & 0xf_ffffn);
-  return { time: view.getBigUint64(0, true), used: Math.min(used, size - pageHeader), bytes };
+  const taken = page.member('read').number();
+  return { time: view.getBigUint64(0, true), used: Math.min(used, size - pageHeader), taken, bytes };
 }
 
 /** Kinds of records that are no events (enum ring_buffer_type). */
@@ -188,8 +243,8 @@ const padding = 29;
 const timeExtend = 30;
 const timeStamp = 31;
 
-/** The events of a page, in order. A record that cannot be ends them. */
-export function* pageEvents(cpu: number, { time: start, used, bytes }: TracePage): Generator<TraceEvent> {
+/** The events of a page that nobody took, in order. A record that cannot be ends them. */
+export function* pageEvents(cpu: number, { time: start, used, taken, bytes }: TracePage): Generator<TraceEvent> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = pageHeader + used;
   let time = start;
@@ -217,7 +272,7 @@ export function* pageEvents(cpu: number, { time: start, used, bytes }: TracePage
     const from = kind === 0 ? at + 8 : at + 4;
     const length = kind === 0 ? (extra ?? 0) - 4 : kind * 4;
     if (length <= 0 || from + length > end) return;
-    yield { cpu, time, data: bytes.subarray(from, from + length) };
+    if (at >= pageHeader + taken) yield { cpu, time, data: bytes.subarray(from, from + length) };
     at = from + Math.ceil(length / 4) * 4;
   }
 }
