@@ -29,6 +29,8 @@ function lines(text: string): string[] {
     .map((line) =>
       line
         .replace(/\b(?:00000000|ff[0-9a-f]{6})[0-9a-f]{8}\b|\(____ptrval____\)|____ptrval____/g, 'ADDRESS')
+        // the kernel takes a function of a module to end where the next begins
+        .replace(/\/0x[0-9a-f]+( \[\w+\])/g, '$1')
         .replace(/(: sys_\w+)\(.*/, '$1'),
     );
 }
