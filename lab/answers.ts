@@ -39,7 +39,7 @@ export class InquestAnswers implements Answers {
 
   ask(command: string): string | undefined {
     if (command === reportCommand) return this.#once(command, ['report', '--format', 'json', ...this.#dumps]);
-    const [verb = '', ...rest] = command.replace(/^foreach /, '').split(' ');
+    const [verb = '', ...rest] = command.replace(/^foreach (user |kernel )?/, '').split(' ');
     if (!this.#commands.has(verb)) return undefined;
     if (command.endsWith(asJson))
       return this.#once(command, ['crash', ...this.#dumps, '-s', '--json', '-c', command.slice(0, -asJson.length)]);

@@ -13,12 +13,15 @@ import { outOfMemory } from './out_of_memory.ts';
 import { pageFrames } from './page_frames.ts';
 import { files, mappings } from './processes_insides.ts';
 import { limits, memory, processArguments, startTimes } from './ps_options.ts';
+import { places, references } from './references.ts';
 import { signals } from './signals.ts';
 import { stacks } from './stacks.ts';
+import { swapAreas, swappedPages } from './swap.ts';
 import { symbols } from './symbols.ts';
 import { commandLine, identity, taint, uptime } from './system.ts';
 import { processes, threads } from './tasks.ts';
 import { verdict } from './verdict.ts';
+import { vmallocAreas, zones } from './zones.ts';
 
 export const facts: readonly Fact[] = [
   verdict,
@@ -43,6 +46,12 @@ export const facts: readonly Fact[] = [
   totals,
   slabs,
   pageFrames,
+  zones,
+  vmallocAreas,
+  swapAreas,
+  swappedPages,
+  places,
+  references,
   mounts,
   files,
   mappings,

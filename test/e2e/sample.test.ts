@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { call } from '../../src/commands/command.ts';
 import { commands } from '../../src/commands/registry.ts';
 import { CommandContext, type Kernel, openDump, readLog } from '../../src/index.ts';
+import { vmAreas } from '../../src/kernel/mm_types.ts';
 import { logTimestamp } from '../../src/kernel/printk.ts';
 import { parentPid } from '../../src/kernel/sched.ts';
 import { analyse } from '../../src/triage/analyse.ts';
@@ -111,5 +112,20 @@ test('every task_struct is an object of its slab cache that is in use, and no ot
     const [found] = call(context, commands.find, { addresses: [`0x${task.address.toString(16)}`] }).value.head;
     if (task.pid === 0 && task.cpu === 0) assert.equal(found?.symbol, 'init_task');
     else assert.equal(found?.slab?.state, 'allocated', task.comm);
+  }
+});
+
+test("a string in a process's memory is found where one of its mappings is, by that task's name", () => {
+  const context = new CommandContext(kernel);
+  const init = kernel.tasks.all.find(({ pid }) => pid === 1)!;
+  const { items } = call(context, commands.search, { task: init, strings: true, wanted: ['\x7fELF'] }).value;
+  const areas = [...vmAreas(kernel, init.object.member('mm').deref())];
+  assert.ok(items.length > 0);
+  for (const { address, task } of items) {
+    assert.equal(task?.pid, 1);
+    assert.ok(
+      areas.some(({ start, end }) => address >= start && address < end),
+      address.toString(16),
+    );
   }
 });

@@ -28,7 +28,7 @@ export interface SearchItem {
   readonly which: number;
   /** With -x: the words around it. */
   readonly context: readonly WordRow[] | null;
-  /** With -t and -T: whose stack it is on. */
+  /** With -t and -T: whose stack it is on. With -U: whose memory it is in. */
   readonly task: TaskLabel | null;
   /** The first of its task's. */
   readonly first: boolean;
@@ -56,16 +56,20 @@ const what = { group: 'what' };
 
 const params = {
   start: valued('s', 'start', values.place, 'from this address or symbol on', where),
-  kernel: flag('k', 'in kernel virtual memory, as without it', { ...where, excludes: ['K', 'V', 'u', 'p', 't', 'T'] }),
+  kernel: flag('k', 'in kernel virtual memory, as without it', {
+    ...where,
+    excludes: ['K', 'V', 'u', 'U', 'p', 't', 'T'],
+  }),
   plain: flag('K', 'of that, not vmalloc() areas, modules and the memory map', {
     ...where,
-    excludes: ['V', 'u', 'p', 't', 'T'],
+    excludes: ['V', 'u', 'U', 'p', 't', 'T'],
   }),
   mapped: flag('V', "of that, neither the map of all memory nor the kernel's image", {
     ...where,
-    excludes: ['u', 'p', 't', 'T'],
+    excludes: ['u', 'U', 'p', 't', 'T'],
   }),
-  user: flag('u', "in the current task's user memory", { ...where, excludes: ['p', 't', 'T'] }),
+  user: flag('u', "in the current task's user memory", { ...where, excludes: ['U', 'p', 't', 'T'] }),
+  task: valued('U', 'pid|task', values.task, "in that task's user memory", { ...where, excludes: ['p', 't', 'T'] }),
   physical: flag('p', 'in physical memory', { ...where, excludes: ['t', 'T'] }),
   stacks: flag('t', 'on the kernel stacks of all tasks', { ...where, excludes: ['T'] }),
   activeStacks: flag('T', 'on those of the tasks that CPUs ran', where),
@@ -92,8 +96,8 @@ export const search = defineStream({
   help: {
     summary: 'memory that holds given values or strings',
     usage: [
-      '[-s start] [-e end|-l length] [-k|-K|-V|-u|-p|-t|-T] [-m mask] [-x count] [-w|-h] value|symbol|(expression)...',
-      '[-s start] [-e end|-l length] [-k|-K|-V|-u|-p|-t|-T] -c string...',
+      '[-s start] [-e end|-l length] [-k|-K|-V|-u|-U task|-p|-t|-T] [-m mask] [-x count] [-w|-h] value|symbol|(sum)...',
+      '[-s start] [-e end|-l length] [-k|-K|-V|-u|-U task|-p|-t|-T] -c string...',
     ],
     description: `Looks for words or strings in memory, as far as the dump has it. Values are hexadecimal, symbols, or sums such as
 (init_task+0x10). What physical memory holds is told by every address at which the kernel has it mapped: in the map of
@@ -101,6 +105,7 @@ all memory, in vmalloc() areas and modules, in the kernel's image.`,
     examples: [
       ['search deadbeef', 'in all of kernel memory'],
       ['search -u -c hello', "a string in the current task's memory"],
+      ['foreach user search -u -c hello', 'in the memory of every process'],
       ['search -m ffff ffffffff81000000', 'any address in that 64 KiB'],
       ['search -t mutex_lock', 'the address of a function on any stack'],
     ],
@@ -109,6 +114,7 @@ all memory, in vmalloc() areas and modules, in the kernel's image.`,
   items: 'hits',
   collect: collectSearch,
   text: { item: itemText },
+  forTask: (options, task) => ({ ...options, user: false, task }),
 });
 
 function collectSearch(context: CommandContext, options: SearchOptions): Answer<SearchHead, SearchItem, null> {
@@ -171,7 +177,8 @@ function* places(context: CommandContext, options: SearchOptions, pattern: Searc
     yield [new PhysicalSpace(kernel.dump.memory), null, hits()];
     return;
   }
-  const isUser = options.user || (options.start !== null && !kernel.arch.isKernelAddress(start));
+  const isUser =
+    options.user || options.task !== null || (options.start !== null && !kernel.arch.isKernelAddress(start));
   if (!isUser) {
     const parts: readonly SearchedPart[] = options.plain
       ? ['direct-map', 'image']
@@ -181,13 +188,15 @@ function* places(context: CommandContext, options: SearchOptions, pattern: Searc
     yield [kernel.space, null, searchKernel(kernel, pattern, { start, end, parts: new Set(parts) })];
     return;
   }
-  const { task } = context;
+  const task = options.task ?? context.task;
   const space = userMemory(kernel, task);
-  const mm = task.object.member('mm').deref();
-  for (const area of vmAreas(kernel, mm)) {
-    const range = overlap(area, { start, end });
-    if (range !== null) yield [space, null, searchRange(kernel, space, pattern, range)];
-  }
+  const hits = function* (): Generator<Hit> {
+    for (const area of vmAreas(kernel, task.object.member('mm').deref())) {
+      const range = overlap(area, { start, end });
+      if (range !== null) yield* searchRange(kernel, space, pattern, range);
+    }
+  };
+  yield [space, options.task === null ? null : taskLabel(task), hits()];
 }
 
 function stackHits(kernel: Kernel, task: Task, pattern: SearchPattern): Hit[] {
