@@ -4,6 +4,7 @@ import { callTrace } from './call_trace.ts';
 import { cgroups } from './cgroups.ts';
 import { ftrace } from './ftrace.ts';
 import { hrtimers, interrupts, timers } from './interrupts.ts';
+import { ipc } from './ipc.ts';
 import { logOfGuest, logOfMakedumpfile } from './log.ts';
 import { slabs, totals } from './memory.ts';
 import { modules, moduleUsers } from './modules.ts';
@@ -11,7 +12,7 @@ import { mounts } from './mounts.ts';
 import { devices, sockets } from './network.ts';
 import { outOfMemory } from './out_of_memory.ts';
 import { pageFrames } from './page_frames.ts';
-import { files, mappings } from './processes_insides.ts';
+import { files, mappings, pages } from './processes_insides.ts';
 import { limits, memory, processArguments, startTimes } from './ps_options.ts';
 import { places, references } from './references.ts';
 import { signals } from './signals.ts';
@@ -55,8 +56,10 @@ export const facts: readonly Fact[] = [
   mounts,
   files,
   mappings,
+  pages,
   signals,
   cgroups,
+  ipc,
   devices,
   sockets,
   timers,

@@ -74,3 +74,25 @@ export const mappings: Fact = {
     }
   },
 };
+
+/** Pages that a process has in its tables and the kernel does not count for it: the page of zeroes, those of the clock. */
+const uncounted = 4;
+
+export const pages: Fact = {
+  name: 'pages of processes',
+  commands: ['foreach vm -p'],
+  compare(world, [text = ''], tally) {
+    for (const { task, body } of still(world, text)) {
+      const rollup = world.picture.text(`${task.pid}/smaps_rollup`);
+      const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup ?? '')?.[1]);
+      if (rollup === undefined || (body === undefined && world.scenario.moves !== undefined)) continue;
+      const label = `process ${task.pid} ${task.comm}`;
+      const inMemory = [...(body ?? '').matchAll(/^[0-9a-f]+ +[0-9a-f]+$/gm)].length;
+      const swapped = [...(body ?? '').matchAll(/^[0-9a-f]+ +SWAP: \//gm)].length;
+      const said = kb('Rss') / 4;
+      if (inMemory >= said && inMemory <= said + uncounted) tally.same();
+      else tally.fault(`${label}: ${said} pages in memory at the picture, ${inMemory} in the dump`);
+      tally.compare(`${label}: pages on swap`, kb('Swap') / 4, body === undefined ? undefined : swapped);
+    }
+  },
+};

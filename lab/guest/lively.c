@@ -1,7 +1,7 @@
 /*
  * lively [MODE [COUNT]]: a process that holds one of everything a process can have open.
  *
- *   lively              threads of several names, files, pipes, sockets, timers, mappings
+ *   lively              threads of several names, files, pipes, sockets, timers, mappings, System V IPC
  *   lively sockets N    N listening, N connected TCP pairs, N unix stream pairs, N UDP sockets
  *   lively pages        memory of every kind: huge, shared, locked, broken
  *   lively block N      N threads and N child processes that wait for /proc/perish's mutex
@@ -16,9 +16,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -116,6 +120,23 @@ static void unix_sockets(int number)
 		perror("lively: unix");
 }
 
+/* System V IPC: segments with a key, private, and marked for removal; semaphores; a queue with messages in it. */
+static void system_v(void)
+{
+	struct { long type; char text[40]; } message = { 1, "lively" };
+	int keyed = shmget(0x11fe, 3 << 20, IPC_CREAT | 0640), unkeyed = shmget(IPC_PRIVATE, 12345, IPC_CREAT | 0600);
+	int queue = msgget(0x11ff, IPC_CREAT | 0622);
+	char *at = shmat(keyed, NULL, 0);
+
+	if (at != (char *)-1)
+		memset(at, 3, 2 << 20);
+	shmat(keyed, NULL, SHM_RDONLY);
+	shmat(unkeyed, NULL, 0);
+	shmctl(unkeyed, IPC_RMID, NULL);
+	if (semget(0x1200, 5, IPC_CREAT | 0600) < 0 || msgsnd(queue, &message, 40, 0) || msgsnd(queue, &message, 9, 0))
+		perror("lively: System V IPC");
+}
+
 static void one_of_each(void)
 {
 	struct itimerspec every = { .it_interval.tv_sec = 30, .it_value.tv_sec = 30 };
@@ -128,6 +149,7 @@ static void one_of_each(void)
 	connection(listener, port);
 	datagrams(port);
 	unix_sockets(0);
+	system_v();
 	if (pipe(pipe_ends) || ftruncate(memory, 1 << 20))
 		perror("lively");
 	eventfd(3, 0);

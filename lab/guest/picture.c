@@ -267,7 +267,8 @@ int main(int argc, char **argv)
 	static const char *const slow[] = {
 		"kallsyms", "modules", "version", "cmdline", "cpuinfo", "iomem", "filesystems", "devices", "partitions",
 		"vmallocinfo", "zoneinfo", "buddyinfo", "cgroups", "locks", "swaps", "net/tcp", "net/tcp6", "net/udp",
-		"net/udp6", "net/raw", "net/unix", "net/netlink", "net/packet", "net/dev", "net/route", "net/arp", NULL };
+		"net/udp6", "net/raw", "net/unix", "net/netlink", "net/packet", "net/dev", "net/route", "net/arp",
+		"sysvipc/shm", "sysvipc/sem", "sysvipc/msg", NULL };
 	static const char *const quick[] = { "timer_list", "slabinfo", "vmstat", "softirqs", "interrupts", "stat", "meminfo",
 		"loadavg", "uptime", NULL };
 	FILE *list;
@@ -276,6 +277,7 @@ int main(int argc, char **argv)
 		return 2;
 	out = argv[1];
 	make_dir("net");
+	make_dir("sysvipc");
 	copy_all(slow);
 	if ((list = create("sysctl"))) {
 		sysctls(list, "/proc/sys");

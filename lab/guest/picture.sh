@@ -1,7 +1,7 @@
 # picture/ without the compiled program `picture` (arm64): slower, threads and kernel stacks of leaders only.
 P=/lab/picture
-mkdir -p $P/net
-for f in modules meminfo slabinfo timer_list interrupts swaps uptime loadavg version cmdline filesystems stat vmstat cpuinfo kallsyms net/tcp net/tcp6 net/udp net/unix net/dev; do cat /proc/$f > $P/$f; done
+mkdir -p $P/net $P/sysvipc
+for f in modules meminfo slabinfo timer_list interrupts swaps uptime loadavg version cmdline filesystems stat vmstat cpuinfo kallsyms net/tcp net/tcp6 net/udp net/unix net/dev sysvipc/shm sysvipc/sem sysvipc/msg; do cat /proc/$f > $P/$f; done
 for p in /proc/[0-9]*; do
   n=${p#/proc/}
   mkdir -p $P/$n/task/$n

@@ -1,4 +1,5 @@
 // include/linux/swap.h: swap areas, and how much of each is used.
+import type { SwapSlot } from '../arch/page_walk.ts';
 import type { VirtAddr } from '../base/address.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import { openFile } from './fs.ts';
@@ -89,4 +90,28 @@ export function swapFileName(kernel: Kernel, type: number): string | null {
     () => openFile(kernel, area.file.address).path?.path ?? null,
     null,
   );
+}
+
+/** The lowest type that may not be of a swap area: MAX_SWAPFILES of a kernel with every special type. */
+const firstSpecial = 23;
+/** PTE_MARKER_* (include/linux/swapops.h), by bit. */
+const markers = ['uffd-wp', 'poisoned', 'guard'];
+
+/**
+ * What an entry that looks as of a swapped-out page says where it is none: `guard`, `poisoned`, or its bare numbers for
+ * those that stand for other things (pages that move, or of devices, or broken ones). Null for a swapped-out page.
+ */
+export function specialEntry(kernel: Kernel, { type, offset }: SwapSlot): string | null {
+  if (
+    type < firstSpecial ||
+    kernel.faults.attempt('swap areas', () => swapAreas(kernel), []).some((one) => one.type === type)
+  ) {
+    return null;
+  }
+  // the last type is SWP_PTE_MARKER since 5.19, where there are markers
+  if (type === 31 && kernel.types.find('pte_marker') !== null) {
+    const named = markers.filter((_, bit) => ((offset >> BigInt(bit)) & 1n) === 1n);
+    if (named.length > 0) return named.join(' ');
+  }
+  return `type ${type}, offset ${offset}`;
 }

@@ -17,7 +17,7 @@ function household(): { kernel: SyntheticKernel; run: (...args: string[]) => str
   const sh = newTask(kernel, { pid: 5, comm: 'sh', cpu: 1, state: 0, parent: init });
   const odd = newTask(kernel, { pid: 6, comm: '\x1b[31msh', parent: sh });
   linkTasks(kernel, [init, kthreadd, sh, odd]);
-  kernel.link(init.member('children').address, sh.member('sibling').address);
+  kernel.set(init, 'children.next', 0xffff_8880_dead_0000n); // a list of children that cannot be followed
   kernel.set(kernel.perCpu('runqueues', 1), 'curr', sh);
   kernel.set(kernel.perCpu('runqueues', 0), 'clock', 90_061_001_000_000n);
   kernel.set(kernel.perCpu('runqueues', 1), 'clock', 2_000_000_000n);
@@ -106,6 +106,7 @@ describe('ps', () => {
       [...run('-c', '1').matchAll(/PID: (\d+)/g)].map(([, pid]) => pid),
       ['1', '5'],
     );
+    assert.match(run('-c', '2'), /\n {2}\(no children\)\n$/);
     assert.match(run('-g', '1'), /\n {2}\(no threads\)\n$/);
   });
 

@@ -111,7 +111,7 @@ describe('vm', () => {
 
   test('pages: in memory, in a file, on swap, nowhere', () => {
     const world = new World();
-    world.entry(0x101, ~(7n << 9n) & 0x3_ffff_ffff_ffff_fe00n & ~0x1ffn);
+    world.entry(0x101, ~(7n << 9n) & 0x7ff_ffff_ffff_fe00n);
     assert.equal(
       masked(world.run('-p', '5')),
       [
@@ -127,7 +127,8 @@ describe('vm', () => {
         '',
       ].join('\n'),
     );
-    world.entry(0x101, 0n);
+    world.entry(0x101, 0xffff_ffff_ffff_f600n);
+    assert.match(world.run('-p', '5'), /^501000 {6}\(type 31, offset 4\)$/m);
     assert.match(new World().run('-p', '5'), /^501000 {6}\(not mapped\)$/m);
   });
 

@@ -5,12 +5,13 @@ import { cgroups } from '../../lab/facts/cgroups.ts';
 import { ftrace } from '../../lab/facts/ftrace.ts';
 import { facts } from '../../lab/facts/index.ts';
 import { interrupts } from '../../lab/facts/interrupts.ts';
+import { ipc } from '../../lab/facts/ipc.ts';
 import { logOfGuest, logOfMakedumpfile } from '../../lab/facts/log.ts';
 import { slabs, totals } from '../../lab/facts/memory.ts';
 import { modules, moduleUsers } from '../../lab/facts/modules.ts';
 import { mounts } from '../../lab/facts/mounts.ts';
 import { devices, sockets } from '../../lab/facts/network.ts';
-import { files, mappings } from '../../lab/facts/processes_insides.ts';
+import { files, mappings, pages } from '../../lab/facts/processes_insides.ts';
 import { signals } from '../../lab/facts/signals.ts';
 import { stacks } from '../../lab/facts/stacks.ts';
 import { symbols } from '../../lab/facts/symbols.ts';
@@ -482,5 +483,47 @@ SHARED_PENDING
       `VERSION: 2\nff1ef8d4b0df6000     ${tasks}  2/max  20  max  256  0  -  /web.slice\n`;
     assert.deepEqual(counts(compared(cgroups, picture, [where('/web.slice', 4026531840), tree(1)])), [3, 0, 0]);
     assert.deepEqual(counts(compared(cgroups, picture, [where('/', 4026531841), tree(0)])), [0, 0, 3]);
+  });
+});
+
+describe('pages of processes', () => {
+  const picture = {
+    ...task(20),
+    '20/maps': '00400000-00404000 rw-p 00000000 00:00 0\n',
+    '20/smaps_rollup': '00400000-00404000 ---p 00000000 00:00 0 [rollup]\nRss:  8 kB\nSwap:  4 kB\n',
+  };
+  const vm = (...pages: string[]) => `${head(20)}VIRTUAL     PHYSICAL\n${pages.map((page) => `${page}\n`).join('')}`;
+
+  it('counts those in memory and on swap', (test) => {
+    const right = vm(
+      '400000     7654000',
+      '401000     7655000',
+      '402000      SWAP: /dev/vdb  OFFSET: 3',
+      '403000      (not mapped)',
+    );
+    assert.deepEqual(counts(compared(pages, pictureOf(test, picture), [right])), [2, 0, 0]);
+  });
+  it('calls too few, too many and swap of nowhere wrong', (test) => {
+    const few = vm('400000     7654000', '402000      SWAP: (unknown)  OFFSET: 3');
+    assert.deepEqual(counts(compared(pages, pictureOf(test, picture), [few])), [0, 0, 2]);
+    const many = vm(...Array.from({ length: 9 }, (_, i) => `40${i}000     765${i}000`));
+    assert.deepEqual(counts(compared(pages, pictureOf(test, picture), [many])), [0, 0, 2]);
+  });
+});
+
+describe('System V IPC', () => {
+  it('wants every object with its size and use', (test) => {
+    const picture = pictureOf(test, {
+      'sysvipc/shm': ' key shmid perms size cpid lpid nattch uid\n -16 0 1640 4096 1 2 3 0\n',
+      'sysvipc/msg': ' key msqid perms cbytes qnum lspid lrpid uid\n',
+    });
+    const ipcs = (attached: number) => `SHMID_KERNEL     KEY      SHMID      UID   PERMS BYTES      NATTCH STATUS
+ff3c82ddf0a0c300 fffffff0 0          0     640   4096       ${attached}      dest 
+
+MSG_QUEUE        KEY      MSQID      UID   PERMS USED-BYTES   MESSAGES    
+(none allocated)
+`;
+    assert.deepEqual(counts(compared(ipc, picture, [ipcs(3)])), [8, 0, 0]);
+    assert.deepEqual(counts(compared(ipc, picture, [ipcs(2)])), [7, 0, 1]);
   });
 });

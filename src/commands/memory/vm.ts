@@ -9,7 +9,7 @@ import { openFile } from '../../kernel/fs.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { addressSpaceOf, type VmArea, vmAreas } from '../../kernel/mm_types.ts';
 import { residentCounters, taskMemory } from '../../kernel/sched.ts';
-import { swapAreas, swapFileName } from '../../kernel/swap.ts';
+import { specialEntry, swapAreas, swapFileName } from '../../kernel/swap.ts';
 import type { Task } from '../../kernel/task.ts';
 import { vmFlagNames } from '../../kernel/vm_flags.ts';
 import { center } from '../columns.ts';
@@ -39,6 +39,8 @@ export type PagePlace =
   /** `offset` in bytes. */
   | { readonly in: 'file'; readonly file: string; readonly offset: bigint }
   | { readonly in: 'nowhere' }
+  /** No page, but a word of the kernel about the place: `guard`, `poisoned`, ... */
+  | { readonly in: 'special'; readonly what: string }
   /** A page table cannot be read. */
   | { readonly in: 'unknown' };
 
@@ -203,6 +205,8 @@ function placeOf(kernel: Kernel, space: MappedSpace, area: VmArea, file: string 
   const walk = space.walk(at);
   if (walk.physical !== null) return { in: 'memory', physical: walk.physical };
   if (walk.swap !== null) {
+    const what = specialEntry(kernel, walk.swap);
+    if (what !== null) return { in: 'special', what };
     return { in: 'swap', file: swapFileName(kernel, walk.swap.type), offset: walk.swap.offset };
   }
   if (walk.fault !== null && walk.fault.reason !== 'not-mapped') {
@@ -238,6 +242,7 @@ function* references(
       case 'file':
         return number === virtual || number === place.offset;
       case 'nowhere':
+      case 'special':
       case 'unknown':
         return number === virtual;
       default:
@@ -314,6 +319,8 @@ function pageText(virtual: VirtAddr, place: PagePlace, physicalDigits: number): 
       return `${start}  FILE: ${escapeLine(place.file)}  OFFSET: ${hex(place.offset)}\n`;
     case 'nowhere':
       return `${start}  (not mapped)\n`;
+    case 'special':
+      return `${start}  (${place.what})\n`;
     case 'unknown':
       return `${start}  (unknown)\n`;
     default:
