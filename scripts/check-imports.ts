@@ -14,7 +14,7 @@ const allowed: Record<string, readonly string[]> = {
   oops: ['base'],
   triage: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'commands', 'oops'],
   report: ['base', 'triage', 'oops', 'commands'],
-  save: ['base', 'dump', 'arch', 'debuginfo', 'kernel'],
+  save: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'commands', 'triage'],
   shell: ['base', 'commands', 'kernel'],
   collect: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'oops'],
   cli: [

@@ -36,6 +36,10 @@ export type { Incident } from './oops/incident.ts';
 export { findIncidents, LogScanner } from './oops/scanner.ts';
 export { similarity } from './oops/signature.ts';
 export { type ReportFormat, renderReport } from './report/render.ts';
+export { type Estimate, estimate } from './save/estimate.ts';
+export { miniPages } from './save/mini.ts';
+export { type SavedFiles, type SaveFilesOptions, saveFiles } from './save/save_files.ts';
+export { type Verification, verifyDump } from './save/verify.ts';
 export { analyse } from './triage/analyse.ts';
 export type { Analysis } from './triage/analysis.ts';
 

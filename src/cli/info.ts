@@ -93,7 +93,13 @@ function asData(
     pageSize: dump.memory.pageSize,
     pages: { ...info.pages, missing: info.pages.total - info.pages.present - info.pages.lost, ...census },
     ram: dump.memory.ramRanges(),
-    notes: { list: notes.all, vmcoreinfo: notes.vmcoreinfo, cpus: notes.cpus, eraseInfo: notes.eraseInfo },
+    notes: {
+      list: notes.all,
+      vmcoreinfo: notes.vmcoreinfo,
+      cpus: notes.cpus,
+      eraseInfo: notes.eraseInfo,
+      mini: notes.mini,
+    },
     kernel:
       kernel === null
         ? null
@@ -126,6 +132,7 @@ function asText(
     const left = levelBits.filter(([bit]) => info.level! & bit).map(([, meaning]) => meaning);
     row('dump level', `${info.level}: ${left.length === 0 ? 'everything kept' : `without ${left.join(', ')}`}`);
   }
+  if (notes.mini !== null) row('MINI', `only the pages that these read: ${notes.mini.holds}`);
   const { total, present, lost } = info.pages;
   const size = memory.pageSize;
   row('memory', `${mib(total * size)} in ${total} pages of ${size} bytes`);

@@ -22,6 +22,7 @@ export interface SaveArguments {
   readonly threads?: string;
   readonly limit?: string;
   readonly force?: boolean;
+  readonly mini?: boolean;
   readonly progress?: boolean;
   readonly json?: boolean;
 }
@@ -34,6 +35,7 @@ export async function runSave(files: readonly string[], given: SaveArguments): P
     files.slice(0, -1),
     optionsOf(target, given),
     given.progress ? 'percent' : 'terminal',
+    given.mini ?? false,
   );
   const text = given.json
     ? `${JSON.stringify({ ...saved, dropped: Object.fromEntries(saved.dropped) })}\n`
@@ -45,6 +47,11 @@ export async function runSave(files: readonly string[], given: SaveArguments): P
 
 /** @throws UsageError */
 function optionsOf(target: string, given: SaveArguments): SaveFilesOptions {
+  const chosen = ['level', 'drop', 'split'] as const;
+  if (given.mini) {
+    for (const one of chosen)
+      if (given[one] !== undefined) throw new UsageError(`--mini keeps what it keeps: it does not go with --${one}`);
+  }
   const format = given.format ?? 'kdump';
   const parts = given.split === undefined ? 1 : wholeNumber('--split', given.split);
   if (parts > 1 && target === '-') throw new UsageError('a stream is not divided');
@@ -101,15 +108,17 @@ function sizeOf(word: string): number {
 
 /**
  * Saves in a thread, until a signal ends it.
+ * @param mini a mini dump is written
  * @throws Error with the words of whatever ended it
  */
 export function saveInThread(
   files: readonly string[],
   options: SaveFilesOptions,
   shown: ProgressShown,
+  mini = false,
 ): Promise<SavedFiles> {
   const cancel = new SharedArrayBuffer(4);
-  const data: SaveThreadData = { files, options, cancel };
+  const data: SaveThreadData = { files, options, mini, cancel };
   const worker = new Worker(threadProgram('save_thread', import.meta.url), { workerData: data });
   const progress = new Progress(shown);
   const stop = (): void => {

@@ -17,6 +17,7 @@ export function addSaveCommands(program: Command, setStatus: (status: number) =>
       "what to leave out, as makedumpfile's -d; of several, the next if the target is full",
     )
     .option('--drop <kinds>', 'the same in words: zero, cache, private-cache, user, free')
+    .option('--mini', 'a few MiB: only the pages that the report, bt, ps, log, mod, kmem -i, runq, timer and lock read')
     .addOption(new Option('--format <format>', 'of the file written').choices(['kdump', 'elf']))
     .addOption(
       new Option('--compress <how>', 'the pages of a kdump').choices(['zstd', 'zlib', 'lzo', 'snappy', 'none']),
@@ -30,7 +31,7 @@ export function addSaveCommands(program: Command, setStatus: (status: number) =>
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  inquest save -d 31 vmcore small\n  inquest save --format elf vmcore core\n  inquest save vmcore.1 vmcore.2 whole\n',
+      '\nExamples:\n  inquest save -d 31 vmcore small\n  inquest save --format elf vmcore core\n  inquest save --mini vmcore to-send\n  inquest save vmcore.1 vmcore.2 whole\n',
     )
     .action(async (names: string[], options: SaveArguments) => {
       const { runSave } = await import('./save.ts');

@@ -95,12 +95,22 @@ export interface CpuNote {
   readonly source: 'prstatus' | 'qemu';
 }
 
+/** What a mini dump says of itself: it lacks every page that none of its commands read. */
+export interface MiniNote {
+  /** The commands that it has the pages of, in words. */
+  readonly holds: string;
+  /** RAM of the machine, ascending, [start, end) in bytes; none where that was not written. */
+  readonly ram: readonly { readonly start: PhysAddr; readonly end: PhysAddr }[];
+}
+
 export interface DumpNotes {
   /** Text of the VMCOREINFO note (`KEY=value` lines); null where the dump has none. */
   readonly vmcoreinfo: string | null;
   readonly cpus: readonly CpuNote[];
   /** Text of makedumpfile's erase info; null where there is none. */
   readonly eraseInfo: string | null;
+  /** Of a mini dump (`inquest save --mini`): what it holds; null for every other dump. */
+  readonly mini: MiniNote | null;
   /** Every note found: owner name, type and size in bytes. */
   readonly all: readonly { readonly name: string; readonly type: number; readonly size: number }[];
 }

@@ -41,7 +41,13 @@ export function openElfCore(sources: readonly ByteSource[]): Omit<Dump, 'descrip
   return {
     info,
     memory: new PagedMemory(store),
-    notes: { vmcoreinfo: notes.vmcoreinfo, cpus: notes.cpus, eraseInfo: notes.eraseInfo, all: notes.all },
+    notes: {
+      vmcoreinfo: notes.vmcoreinfo,
+      cpus: notes.cpus,
+      eraseInfo: notes.eraseInfo,
+      mini: notes.mini,
+      all: notes.all,
+    },
     rawNotes: () => rawNotes(source, header.notes),
     close: () => source.close(),
   };

@@ -3,11 +3,13 @@
 //
 //   VMCOREINFO 0    text of the kernel        ERASEINFO 0     text of makedumpfile
 //   CORE 1          NT_PRSTATUS, one a CPU    QEMU 0          one a CPU
+//   INQUEST 1       what a mini dump holds
 import { latin1 } from '../base/byte_reader.ts';
 import { type ByteSource, readUpTo } from './byte_source.ts';
 import { type CpuNoteParser, parsePrstatus, parseQemuCpu } from './cpu_notes.ts';
-import type { CpuNote, DumpNotes } from './dump.ts';
+import type { CpuNote, DumpNotes, MiniNote } from './dump.ts';
 import type { FileRange } from './kdump_header.ts';
+import { miniNoteOwner, miniNoteType, parseMiniNote } from './mini_note.ts';
 
 const headerSize = 12;
 const longestName = 256;
@@ -22,7 +24,7 @@ const ntPrstatus = 1;
  * @param machine as uname names it: whose registers the CPU notes have
  */
 export function readNotes(source: ByteSource, ranges: readonly FileRange[], machine: string): MutableNotes {
-  const notes: MutableNotes = { vmcoreinfo: null, cpus: [], eraseInfo: null, all: [], warnings: [] };
+  const notes: MutableNotes = { vmcoreinfo: null, cpus: [], eraseInfo: null, mini: null, all: [], warnings: [] };
   const counts = { prstatus: 0, qemu: 0 };
   const addCpu = (kind: 'prstatus' | 'qemu', parse: CpuNoteParser, desc: Uint8Array): void => {
     const index = counts[kind]++;
@@ -55,6 +57,7 @@ export function readNotes(source: ByteSource, ranges: readonly FileRange[], mach
       const desc = (limit: number): Uint8Array => readUpTo(source, descAt, Math.min(size, limit));
       if (name === 'VMCOREINFO' && type === 0) notes.vmcoreinfo ??= latin1(desc(longestText)) || null;
       else if (name === 'ERASEINFO' && type === 0) notes.eraseInfo ??= latin1(desc(longestText)) || null;
+      else if (name === miniNoteOwner && type === miniNoteType) notes.mini ??= parseMiniNote(latin1(desc(longestText)));
       else if (name === 'CORE' && type === ntPrstatus) addCpu('prstatus', parsePrstatus, desc(longestCpu));
       else if (name === 'QEMU' && type === 0) addCpu('qemu', parseQemuCpu, desc(longestCpu));
       at = descAt + align4(size);
@@ -140,6 +143,7 @@ export interface MutableNotes extends DumpNotes {
   vmcoreinfo: string | null;
   cpus: CpuNote[];
   eraseInfo: string | null;
+  mini: MiniNote | null;
   all: { name: string; type: number; size: number }[];
   warnings: string[];
 }

@@ -20,9 +20,9 @@ export function probeKdump(start: Uint8Array): boolean {
 export function openKdump(sources: readonly ByteSource[]): Omit<Dump, 'description'> {
   const files = inOrder(sources.map((source) => ({ source, header: readKdumpHeader(source) })));
   const { source, header } = files[0]!;
-  const store = new KdumpStore(files);
   const machine = machineOf(source, header);
   const notes = readNotes(source, [header.notes], machine);
+  const store = new KdumpStore(files, notes.mini?.ram);
   const vmcoreinfo = readText(source, header.vmcoreinfo) ?? notes.vmcoreinfo;
   const eraseInfo = readText(source, header.eraseInfo) ?? notes.eraseInfo;
   if (vmcoreinfo === null && header.bitmap.offset >= source.size) {
@@ -67,7 +67,7 @@ export function openKdump(sources: readonly ByteSource[]): Omit<Dump, 'descripti
   return {
     info,
     memory: new PagedMemory(perBlock === 1 ? store : new DividedStore(store, store.pageSize / perBlock)),
-    notes: { vmcoreinfo, cpus: notes.cpus, eraseInfo, all: notes.all },
+    notes: { vmcoreinfo, cpus: notes.cpus, eraseInfo, mini: notes.mini, all: notes.all },
     rawNotes: () =>
       // version 3 has VMCOREINFO and no notes
       header.notes.size === 0 && vmcoreinfo !== null

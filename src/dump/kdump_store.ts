@@ -44,16 +44,22 @@ export class KdumpStore implements PageStore {
   /** Bits of RAM that the dump describes; null for a dump with one bitmap only. */
   private readonly ram: PageBitmap | null;
   private readonly parts: readonly Part[];
+  /** RAM, of a dump that tells it beside the bitmap; else empty. */
+  private readonly ranges: readonly MemoryRange[];
   private readonly filtered: boolean;
   private readonly scratch: Uint8Array;
 
-  /** @param files one whole dump, or all parts of a split set, ascending and contiguous */
-  constructor(files: readonly KdumpFile[]) {
+  /**
+   * @param files one whole dump, or all parts of a split set, ascending and contiguous
+   * @param ranges RAM, where that is known better than by the bitmap: a mini dump's may lack it
+   */
+  constructor(files: readonly KdumpFile[], ranges: readonly MemoryRange[] = []) {
     const { header, source } = files[0]!;
     this.pageSize = header.blockSize;
     this.maxPfn = header.maxMapnr;
     this.filtered = (header.level ?? 0) > 0;
     this.scratch = new Uint8Array(header.blockSize);
+    this.ranges = ranges;
     // makedumpfile and diskdump write two bitmaps; a dump with one has just the bits for its pages.
     const two = header.maxMapnr <= (header.bitmap.size * 8) / 2;
     this.ram = two ? new PageBitmap(source, header.bitmap.offset, header.maxMapnr) : null;
@@ -165,6 +171,7 @@ export class KdumpStore implements PageStore {
   }
 
   ramRanges(): readonly MemoryRange[] {
+    if (this.ranges.length > 0) return this.ranges;
     const bitmap = this.ram ?? this.parts[0]!.dumped;
     const bytes = (pfn: number): PhysAddr => physAddr(pfn * this.pageSize);
     return bitmap.runs(mostRanges).map(({ start, end }) => ({ start: bytes(start), end: bytes(end) }));
@@ -188,6 +195,10 @@ export class KdumpStore implements PageStore {
       const pages = part.dumped.rank(part.endPfn) - this.rankOfStart(part);
       dumped += pages;
       lost += this.countLost(part, pages);
+    }
+    if (this.ranges.length > 0) {
+      const pages = ({ start, end }: MemoryRange) => Math.ceil(end / this.pageSize) - Math.floor(start / this.pageSize);
+      return { total: this.ranges.reduce((sum, range) => sum + pages(range), 0), present: dumped - lost, lost };
     }
     // Of a bitmap that is cut nothing more is known than that.
     return { total: this.ram === null ? dumped : Math.max(this.ram.count(), dumped), present: dumped - lost, lost };
@@ -234,6 +245,7 @@ export class KdumpStore implements PageStore {
   private locate(part: Part, pfn: number): StoredPageState {
     if (!part.dumped.get(pfn)) {
       if (pfn >= part.dumped.length) return 'truncated'; // the bitmap itself is cut
+      if (this.ranges.length > 0) return this.isInRanges(pfn) ? 'excluded' : 'not-in-dump';
       if (this.ram === null) return this.filtered ? 'excluded' : 'not-in-dump';
       return this.ram.get(pfn) ? 'excluded' : 'not-in-dump';
     }
@@ -243,6 +255,18 @@ export class KdumpStore implements PageStore {
     if (this.isCut(part)) return 'truncated';
     part.descriptors.find(index); // a wrong descriptor in a whole file; isCut() looked at others
     return 'present';
+  }
+
+  private isInRanges(pfn: number): boolean {
+    const { ranges } = this;
+    const start = pfn * this.pageSize;
+    let low = 0;
+    for (let high = ranges.length; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (ranges[middle]!.end <= start) low = middle + 1;
+      else high = middle;
+    }
+    return low < ranges.length && ranges[low]!.start < start + this.pageSize;
   }
 
   /** Whether the data of the descriptor just found does not lie in the file. */

@@ -20,7 +20,9 @@ const maxKnown = 1 << 20;
  * structures alone, at the first page that is missing.
  */
 export function installExcludedPageJudge(kernel: Kernel): void {
-  const { memory, info } = kernel.dump;
+  const { memory, info, notes } = kernel.dump;
+  // a mini dump has the pages of zeroes that it needs, and lacks others for no reason of theirs
+  if (notes.mini !== null) return;
   // a container that does not tell its level may have been written at any
   const level = info.level ?? 31;
   if ((level & dumpLevel.zero) === 0) return;

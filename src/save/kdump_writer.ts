@@ -52,6 +52,8 @@ const descriptorSize = 24;
 const version = 6;
 /** Descriptors gathered before they are written. */
 const descriptorsAtOnce = 4096;
+/** Bytes of bitmap that are written, or left out because they are zeroes. */
+const bitmapBlock = 4096;
 /** Bytes of bitmap, and of empty descriptors, written at a time. */
 const atOnce = 1 << 20;
 
@@ -224,12 +226,24 @@ export class KdumpWriter {
     this.output.write(facts.pageSize, bytes);
   }
 
-  /** A bitmap, filled up with zeroes to `size` bytes. */
+  /**
+   * A bitmap, filled up with zeroes to `size` bytes. Blocks of zeroes are not written, but for the last: what nobody
+   * wrote reads as zeroes in a new file and in a stream.
+   */
   private writeBits(at: number, { bytes }: FrameSet, size: number): void {
-    for (let done = 0; done < bytes.length; done += atOnce) {
+    const zeroes = new Uint8Array(bitmapBlock);
+    for (let done = 0; done < size; done += atOnce) {
       // not a view: what is shared with threads is copied once
-      this.output.write(at + done, new Uint8Array(bytes.subarray(done, done + atOnce)));
+      const piece = new Uint8Array(Math.min(atOnce, size - done));
+      piece.set(bytes.subarray(done, done + piece.length));
+      let start = 0; // of what is to be written
+      for (let block = 0; block < piece.length; block += bitmapBlock) {
+        const isLast = done + block + bitmapBlock >= size;
+        if (isLast || Buffer.compare(piece.subarray(block, block + bitmapBlock), zeroes) !== 0) continue;
+        if (block > start) this.output.write(at + done + start, piece.subarray(start, block));
+        start = block + bitmapBlock;
+      }
+      if (start < piece.length) this.output.write(at + done + start, piece.subarray(start));
     }
-    if (size > bytes.length) this.output.write(at + bytes.length, new Uint8Array(size - bytes.length));
   }
 }

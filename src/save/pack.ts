@@ -1,5 +1,5 @@
 // Packs pages: reads the kept pages of a stretch of frames, and compresses each. What every thread of a save does.
-import { pfn } from '../base/address.ts';
+import { type Pfn, pfn } from '../base/address.ts';
 import type { DumpDescription, PageCompression, PhysicalMemory } from '../dump/dump.ts';
 import { type Compressor, compressor } from './compress.ts';
 import { FrameSet } from './frame_set.ts';
@@ -68,9 +68,10 @@ export class Packer {
     let used = 0;
     let done = 0; // pages before the run at hand
     for (const { first, count } of this.kept.runs(from, to)) {
-      this.memory.scan(
+      scanKept(
+        this.memory,
         first,
-        pfn(first + count),
+        first + count,
         (start, window) => {
           for (let at = 0; at < window.length; at += pageSize) {
             const page = window.subarray(at, at + pageSize);
@@ -92,6 +93,39 @@ export class Packer {
     }
     return { data: data.slice(0, used), sizes };
   }
+}
+
+/**
+ * As `BulkMemory.scan`, and hands out pages too that are not in the file and known to have been zero.
+ * @param from the first frame     @param to behind the last
+ */
+export function scanKept(
+  memory: PhysicalMemory,
+  from: number,
+  to: number,
+  visit: (first: Pfn, pages: Uint8Array) => boolean,
+  failed: (pfn: Pfn) => void,
+): void {
+  let next = from;
+  const zeroes = new Uint8Array(memory.pageSize);
+  const between = (end: number): void => {
+    for (; next < end; next++) if (memory.pageState(pfn(next)) === 'zero') visit(pfn(next), zeroes);
+  };
+  memory.scan(
+    pfn(from),
+    pfn(to),
+    (first, pages) => {
+      between(first);
+      next = first + pages.length / memory.pageSize;
+      return visit(first, pages);
+    },
+    (frame) => {
+      between(frame);
+      next = frame + 1;
+      failed(frame);
+    },
+  );
+  between(to);
 }
 
 export function isZero(page: Uint8Array, zeroes: Uint8Array): boolean {

@@ -5,8 +5,9 @@ import { availableParallelism } from 'node:os';
 import { type PhysAddr, pfn, physAddr } from '../base/address.ts';
 import { UsageError } from '../base/errors.ts';
 import { inThreads, threadProgram } from '../base/threads.ts';
-import type { PageCompression } from '../dump/dump.ts';
+import type { MiniNote, PageCompression } from '../dump/dump.ts';
 import { noteBytes, notesIn } from '../dump/elf_notes.ts';
+import { miniNoteOwner, miniNoteText, miniNoteType } from '../dump/mini_note.ts';
 import { type DropKind, dumpLevel } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readUtsname } from '../kernel/utsname.ts';
@@ -14,8 +15,8 @@ import { ElfWriter } from './elf_writer.ts';
 import type { FrameSet } from './frame_set.ts';
 import { KdumpWriter, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
 import type { Output } from './output.ts';
-import { isZero, Packer, type PackTask, type PackThreadData, packTasks } from './pack.ts';
-import { type Selection, selectFrames } from './selection.ts';
+import { isZero, Packer, type PackTask, type PackThreadData, packTasks, scanKept } from './pack.ts';
+import { mostMapped, onlyFrames, type Selection, selectFrames } from './selection.ts';
 
 export interface SaveOptions {
   readonly format: 'kdump' | 'elf';
@@ -27,6 +28,14 @@ export interface SaveOptions {
   readonly threads?: number;
   /** Files to divide a kdump-compressed dump into. */
   readonly parts?: number;
+  /** A mini dump is written: these pages alone, whatever the level. */
+  readonly mini?: MiniPages | null;
+}
+
+/** What a mini dump is made of. */
+export interface MiniPages {
+  readonly frames: FrameSet;
+  readonly note: MiniNote;
 }
 
 export interface SaveResult {
@@ -52,9 +61,11 @@ export interface SaveResult {
  * @throws OutputError when an output cannot be written, Cancelled; what was written is then an incomplete dump
  */
 export function saveDump(kernel: Kernel, open: (part: number) => Output, options: SaveOptions): SaveResult {
-  const selection = selectFrames(kernel, options.level);
+  const { mini = null } = options;
+  const selection = mini === null ? selectFrames(kernel, options.level) : onlyFrames(kernel, mini.frames);
   const pages = [...selection.dropped.values()].reduce((sum, count) => sum + count, selection.kept.count());
-  const facts = machineFacts(kernel, options.level);
+  const whole = machineFacts(kernel, options.level);
+  const facts = mini === null ? whole : withMiniNote(whole, mini.note);
   const written =
     options.format === 'elf'
       ? writeElf(kernel, open(0), facts, selection, options)
@@ -98,7 +109,7 @@ function packedPages(
   kernel: Kernel,
   kept: FrameSet,
   { from, to }: Part,
-  { compression, level, threads = availableParallelism() }: SaveOptions,
+  { compression, level, mini = null, threads = availableParallelism() }: SaveOptions,
   given: PackTask[],
 ): Iterable<PackedPages> {
   const { memory, description } = kernel.dump;
@@ -114,7 +125,8 @@ function packedPages(
       yield task;
     }
   };
-  if (threads > 1) {
+  // a few thousand pages; and what is known to be zero is known here
+  if (threads > 1 && mini === null) {
     const program = threadProgram('save_worker', import.meta.url);
     return inThreads<PackTask, PackedPages>(
       program,
@@ -166,9 +178,10 @@ function writeElf(
       kernel.space.linearAddress(physAddr(physical) as PhysAddr),
     );
     for (const { first, count } of selection.kept.runs()) {
-      memory.scan(
+      scanKept(
+        memory,
         first,
-        pfn(first + count),
+        first + count,
         (start, pages) => {
           writer.add(start, pages);
           kernel.work.progress(start, facts.maxPfn);
@@ -214,6 +227,26 @@ function withEraseNote(facts: MachineFacts): MachineFacts {
   if (eraseInfo === null || [...notesIn(notes)].some(({ name }) => name === 'ERASEINFO')) return facts;
   const note = noteBytes('ERASEINFO', 0, Buffer.from(eraseInfo, 'latin1'));
   return { ...facts, notes: new Uint8Array(Buffer.concat([notes, note])) };
+}
+
+/**
+ * Whether a mini dump's bitmaps are nearly empty and large: in a stream, which leaves out what is zero, they take no room.
+ */
+export function isSparse({ frames }: MiniPages): boolean {
+  return frames.length > mostMapped;
+}
+
+/** As it is written in a mini dump. A bitmap of RAM that would be larger than the pages is left to the note. */
+function withMiniNote(facts: MachineFacts, note: MiniNote): MachineFacts {
+  const others = [...notesIn(facts.notes)].filter(({ name }) => name !== miniNoteOwner);
+  const notes = new Uint8Array(
+    Buffer.concat([
+      ...others.map(({ start, end }) => facts.notes.subarray(start, end)),
+      noteBytes(miniNoteOwner, miniNoteType, Buffer.from(miniNoteText(note), 'latin1')),
+    ]),
+  );
+  const all = Object.values(dumpLevel).reduce((sum, bit) => sum | bit, 0);
+  return { ...facts, level: all, notes, vmcoreinfo: vmcoreinfoIn(notes) };
 }
 
 /** What is written of the machine, from the dump and the kernel in it. */

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { FormatError } from '../base/errors.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { FileOutput, FlattenedOutput, NoOutput, type Output, OutputError } from './output.ts';
-import { checkSaveOptions, type SaveOptions, type SaveResult, saveDump } from './save.ts';
+import { checkSaveOptions, isSparse, type SaveOptions, type SaveResult, saveDump } from './save.ts';
 
 export interface SaveFilesOptions extends Omit<SaveOptions, 'level' | 'parts'> {
   /** Levels in the order in which they are tried: the next one where the target is full. */
@@ -41,11 +41,12 @@ export function saveFiles(kernel: Kernel, options: SaveFilesOptions): SavedFiles
   for (const level of levels) checkSaveOptions({ ...options, level, parts: targets.length });
   if (!isStream) for (const target of targets) checkTarget(kernel, target, overwrite);
   for (const [i, level] of levels.entries()) {
+    const isFlat = options.flattened || (options.mini != null && isSparse(options.mini));
     const open = (part: number): Output => {
       if (options.dryRun === true) return new NoOutput();
       if (isStream) return new FlattenedOutput(1);
       const file = new FileOutput(nameOf(targets[part]!), limit);
-      return options.flattened ? new FlattenedOutput(file) : file;
+      return isFlat ? new FlattenedOutput(file) : file;
     };
     try {
       const result = saveDump(kernel, open, { ...options, level, parts: targets.length });

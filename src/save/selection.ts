@@ -1,10 +1,12 @@
 // Which page frames are kept: those that the source has, less those that the level takes by what they were used for.
 import { pfn } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
+import type { PhysicalMemory } from '../dump/dump.ts';
 import { type DropKind, dropKind, dumpLevel, takenWords } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { pageFrames, pageUse } from '../kernel/page_kind.ts';
 import { FrameSet } from './frame_set.ts';
+import { readable } from './recorded_memory.ts';
 
 export interface Selection {
   /** Frames of RAM that the source describes. */
@@ -17,6 +19,25 @@ export interface Selection {
 
 /** Frames classified at a time. */
 const atOnce = 65536;
+/** Frames of a machine of which the bitmap of RAM, 1 MiB, is still small beside the pages of a mini dump. */
+export const mostMapped = 2 ** 23;
+
+/** The frames of RAM that a source describes. */
+function ramFrames(memory: PhysicalMemory): FrameSet {
+  const { pageSize } = memory;
+  const ram = new FrameSet(memory.maxPfn);
+  for (const { start, end } of memory.ramRanges()) {
+    const first = Math.floor(start / pageSize);
+    ram.set(first, Math.ceil(end / pageSize) - first, true);
+  }
+  return ram;
+}
+
+/** These frames alone, as far as their content can be had. Of a large machine RAM is not mapped: the note tells it. */
+export function onlyFrames({ dump: { memory } }: Kernel, frames: FrameSet): Selection {
+  const kept = readable(memory, frames);
+  return { ram: memory.maxPfn <= mostMapped ? ramFrames(memory) : kept, kept, dropped: new Map() };
+}
 
 /**
  * Chooses the frames to keep. Frames that must not be read (offline, not accepted, broken) are never kept.
@@ -25,12 +46,8 @@ const atOnce = 65536;
  */
 export function selectFrames(kernel: Kernel, level: number): Selection {
   const { memory } = kernel.dump;
-  const { maxPfn, pageSize } = memory;
-  const ram = new FrameSet(maxPfn);
-  for (const { start, end } of memory.ramRanges()) {
-    const first = Math.floor(start / pageSize);
-    ram.set(first, Math.ceil(end / pageSize) - first, true);
-  }
+  const { maxPfn } = memory;
+  const ram = ramFrames(memory);
   const kept = new FrameSet(maxPfn);
   const frames = pageFrames(kernel);
   if (frames === null && (level & ~dumpLevel.zero) !== 0) {

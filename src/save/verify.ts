@@ -172,9 +172,11 @@ const atOnce = 65536;
 function filterOf(kernel: Kernel, corrupt: readonly Pfn[]): Filter | null {
   const frames = pageFrames(kernel);
   if (frames === null) return null;
-  const { memory, info } = kernel.dump;
+  const { memory, info, notes } = kernel.dump;
   const [missing, kept, losses] = [new Counter(), new Counter(), new Counter()];
   const words = new Uint16Array(atOnce);
+  // what a mini dump has and lacks says nothing of its level
+  const level = notes.mini === null ? info.level : null;
   for (const { start, end } of memory.ramRanges()) {
     const last = Math.min(memory.maxPfn, Math.ceil(end / memory.pageSize));
     for (let first = Math.floor(start / memory.pageSize); first < last; first += atOnce) {
@@ -183,14 +185,14 @@ function filterOf(kernel: Kernel, corrupt: readonly Pfn[]): Filter | null {
       for (let i = 0; i < many; i++) {
         const use = pageUse(words[i]!);
         if (use.kind === 'none') continue;
-        const isTaken = info.level !== null && takenByLevel(use, info.level);
+        const isTaken = level !== null && takenByLevel(use, level);
         switch (memory.pageState(pfn(first + i))) {
           case 'present':
             // what must not be read says nothing of the level
             if (isTaken && !takenByLevel(use, 0)) kept.add(use.kind);
             break;
           case 'excluded':
-            if (info.level !== null && !isTaken) missing.add(use.kind);
+            if (level !== null && !isTaken) missing.add(use.kind);
             break;
           case 'truncated':
             losses.add(use.kind);

@@ -174,7 +174,7 @@ export function syntheticDump(
       warnings: [],
       ...info,
     },
-    notes: { vmcoreinfo: null, cpus, eraseInfo: null, all: [] },
+    notes: { vmcoreinfo: null, cpus, eraseInfo: null, mini: null, all: [] },
     close: () => {},
   };
 }
