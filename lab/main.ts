@@ -1,5 +1,6 @@
 // `npm run lab -- ...`: real kernels that really die. See docs/lab.md.
 import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { check, checkPeers, renderChecked, renderPeers } from './check.ts';
 import { fetchKernel } from './fetch.ts';
@@ -10,6 +11,7 @@ import { place, say } from './place.ts';
 import { OutOfReach } from './programs.ts';
 import { run } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
+import { sweep } from './sweep.ts';
 
 const program = new Command('lab')
   .description('Boots real kernels, makes them die, and checks inquest against what they said.')
@@ -88,6 +90,21 @@ program
       else process.stdout.write(`\n${renderPeers(checked, peer)}`);
     }
     process.exitCode = checked.wrong > 0 ? 1 : 0;
+  });
+
+program
+  .command('sweep')
+  .description('run every command with every option on dumps; exit status 1 if one ends with an internal error')
+  .argument('<dump...>', 'vmcores, or folders that run printed')
+  .option('--program <file>', "inquest's entry point (default: src/cli/main.ts)")
+  .action((dumps: string[], options: { program?: string }) => {
+    for (const dump of dumps) {
+      const file = join(dump, 'vmcore');
+      const { lines, internal } = sweep([resolve(existsSync(file) ? file : dump)], options.program);
+      process.stdout.write(`${dump}: ${lines} lines, ${internal.length} internal errors\n`);
+      for (const { line, text } of internal) process.stdout.write(`  ${line}\n    ${text.trim().slice(0, 500)}\n`);
+      if (internal.length > 0) process.exitCode = 1;
+    }
   });
 
 program
