@@ -87,11 +87,7 @@ function linesOf({ name, params, examples }: Entry, file: string): readonly stri
     return arity === 'value' ? fitting(kind).map((word) => `${dashed} ${word}`) : [dashed];
   });
   // each kind of argument alone, and one of each together
-  const tails = [
-    '',
-    ...args.flatMap(({ kind }) => fitting(kind)),
-    args.map(({ kind }) => fitting(kind)[0]).join(' '),
-  ];
+  const tails = ['', ...args.flatMap(({ kind }) => fitting(kind)), args.map(({ kind }) => fitting(kind)[0]).join(' ')];
   const made = ['', ...options].flatMap((option) => tails.map((tail) => `${name} ${option} ${tail}`.trim()));
   // `foreach 1` and `repeat` would ask for a command
   return [...(name === 'foreach' ? [] : made), ...examples.map(([line]) => line.replace(/[|>].*$/, '').trim())];

@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setFlagsFromString } from 'node:v8';
 import type { Worker } from 'node:worker_threads';
-import { commandEntries } from '../commands/command_files.ts';
 import { ShellSession } from '../shell/session.ts';
 import type { CrashWorkerData } from './crash_worker.ts';
 import type { DebugOptions } from './debug_options.ts';
 import { openContext } from './open.ts';
 import { standardOutput, writeError, writeOut } from './output.ts';
+import { sessionCommands } from './session/entries.ts';
 
 export interface CrashOptions {
   readonly silent: boolean;
@@ -38,7 +38,7 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
   // a whole process does not pay for a thread
   const session = new ShellSession(
     openContext(files, options.debug),
-    commandEntries(),
+    sessionCommands(),
     { ...standardOutput, warn: writeError },
     { json: options.json, wrote: holdGarbage() },
   );

@@ -1,12 +1,12 @@
 // The thread in which the commands of a shell run that is used by hand (src/shell/terminal.ts has the other side).
 import { parentPort, workerData } from 'node:worker_threads';
 import { CancellableWork } from '../base/work.ts';
-import { commandEntries } from '../commands/command_files.ts';
 import { ShellSession } from '../shell/session.ts';
 import { type FromWorker, shared, type ToWorker } from '../shell/terminal.ts';
 import type { DebugOptions } from './debug_options.ts';
 import { openContext } from './open.ts';
 import { standardOutput, writeError } from './output.ts';
+import { sessionCommands } from './session/entries.ts';
 
 /** What the thread is started with. */
 export interface CrashWorkerData {
@@ -25,7 +25,7 @@ const context = openContext(files, debug);
 context.variables.assign('scroll', scroll);
 const session = new ShellSession(
   context,
-  commandEntries(),
+  sessionCommands(),
   { ...standardOutput, warn: writeError },
   {
     json,

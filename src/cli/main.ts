@@ -139,6 +139,17 @@ Examples:
       status = await runInfo(dumps, { json: options.json ?? false });
     });
 
+  program
+    .command('explain')
+    .description('tell what a term, a flag, a state or a letter of a kernel log means')
+    .argument('[word...]', 'without one, the words that it knows')
+    .option('--json', 'print JSON')
+    .action(async (words: string[], options: { json?: boolean }) => {
+      const { explained, explainText } = await import('./session/explain.ts');
+      const data = explained(words.join(' '));
+      writeOut(options.json ? `${JSON.stringify(data)}\n` : explainText(data));
+    });
+
   addSaveCommands(program, (result) => {
     status = result;
   });

@@ -710,6 +710,11 @@ export function explain(incident: Incident): Explanation {
   return { ...general, next };
 }
 
+/** Every kind that has an explanation. */
+export function kindNames(): readonly IncidentKind[] {
+  return Object.keys(explanations) as IncidentKind[];
+}
+
 /** The explanation of a kind, where there is no incident to fill its commands in for: those that need one are left out. */
 export function explanationOf(kind: IncidentKind): Explanation {
   const general = explanations[kind];

@@ -11,7 +11,8 @@ export interface Taint {
   readonly flags: readonly TaintFlag[];
 }
 
-const meanings: Record<string, string> = {
+/** What each letter means. */
+export const taintMeanings: Readonly<Record<string, string>> = {
   P: 'a proprietary module was loaded',
   F: 'a module was loaded by force',
   S: 'the CPU or the system is out of specification',
@@ -40,7 +41,7 @@ export function parseTaint(letters: string): Taint {
   const flags: TaintFlag[] = [];
   for (const letter of text) {
     if (letter === 'G' || flags.some((flag) => flag.letter === letter)) continue;
-    flags.push({ letter, meaning: meanings[letter] ?? 'unknown taint flag' });
+    flags.push({ letter, meaning: taintMeanings[letter] ?? 'unknown taint flag' });
   }
   return { text, flags };
 }

@@ -1,0 +1,57 @@
+// States of tasks and bits of task_struct.flags (include/linux/sched.h), as ps, bt and the log write them.
+import type { Meaning } from './meaning.ts';
+
+export const taskStates: readonly Meaning[] = [
+  ['RU / R / TASK_RUNNING', 'running, or ready to run: only the one marked > was on its CPU', 'runq', 'cpu'],
+  [
+    'IN / S / TASK_INTERRUPTIBLE',
+    'sleeps until something happens or a signal comes: the usual way to wait',
+    'bt',
+    'stacks',
+  ],
+  [
+    'UN / D / TASK_UNINTERRUPTIBLE',
+    'sleeps and no signal can wake it: it waits for I/O, a lock or memory. Counts into the load average; after 120 s the hung task watchdog complains',
+    'foreach UN bt',
+    'lock',
+    'io',
+  ],
+  ['ID / I / TASK_IDLE', 'a kernel thread without work: sleeps uninterruptibly, but counts for nothing'],
+  ['ZO / Z / EXIT_ZOMBIE', 'ended; its parent has not asked for its exit status yet', 'ps -p'],
+  ['DE / X / EXIT_DEAD / TASK_DEAD', 'ended; about to be freed'],
+  ['ST / T / TASK_STOPPED / __TASK_STOPPED', 'stopped by a signal (SIGSTOP, Ctrl-Z); SIGCONT lets it go on', 'sig'],
+  ['TR / t / TASK_TRACED / __TASK_TRACED', 'stopped by a debugger (ptrace)', 'task -R ptrace,parent'],
+  ['PA / P / TASK_PARKED', 'a kernel thread that was told to rest: its CPU is offline, or it is being changed'],
+  ['WA / W / TASK_WAKING', 'it was woken and is being put on a run queue'],
+  ['NE / N / TASK_NEW', 'it was made and has not run yet'],
+  ['TASK_KILLABLE / TASK_WAKEKILL', 'an uninterruptible sleep that a deadly signal ends'],
+  ['TASK_NOLOAD', 'the sleep does not count into the load average'],
+  ['TASK_FREEZABLE', 'may be frozen while it sleeps: for suspend, or by its control group'],
+  ['TASK_FROZEN', 'frozen: for suspend, or by its control group', 'cgroup'],
+  ['TASK_RTLOCK_WAIT', 'on PREEMPT_RT: waits for a spinlock, which sleeps there', 'lock'],
+];
+
+export const taskFlags: readonly Meaning[] = [
+  ['PF_IDLE', 'an idle task: what a CPU runs when there is nothing else'],
+  ['PF_EXITING', 'it is ending: do_exit() has begun'],
+  ['PF_POSTCOREDUMP', 'it must not take part in a core dump any more'],
+  ['PF_WQ_WORKER', 'a worker of a workqueue (kworker)', 'wq'],
+  ['PF_VCPU', 'a virtual CPU of a guest'],
+  ['PF_IO_WORKER', 'a worker of io_uring'],
+  ['PF_FORKNOEXEC', 'it was forked and has not called exec()'],
+  ['PF_SUPERPRIV', 'it has used the privileges of root'],
+  ['PF_DUMPCORE', 'it has dumped core'],
+  ['PF_SIGNALED', 'it was killed by a signal'],
+  ['PF_MEMALLOC', 'it may use the last reserves of memory: it is freeing some'],
+  ['PF_NOFREEZE', 'it is not frozen for suspend'],
+  ['PF_KSWAPD', 'it is kswapd: it reclaims memory'],
+  ['PF_MEMALLOC_NOFS', 'its allocations act as GFP_NOFS: they must not enter a file system'],
+  ['PF_MEMALLOC_NOIO', 'its allocations act as GFP_NOIO: they must not start I/O'],
+  ['PF_LOCAL_THROTTLE', 'throttled for its own device alone when it dirties pages'],
+  ['PF_KTHREAD', 'a kernel thread: it has no memory of its own'],
+  ['PF_RANDOMIZE', 'its address space is laid out at random'],
+  ['PF_NO_SETAFFINITY', 'nobody may move it to other CPUs'],
+  ['PF_MCE_EARLY', 'it wants to hear of broken memory at once'],
+  ['PF_MEMALLOC_PIN', 'its allocations are for pages that will be pinned'],
+  ['PF_SUSPEND_TASK', 'it is the one that suspends the machine'],
+];
