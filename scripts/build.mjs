@@ -1,115 +1,150 @@
-// Bundles src/ into dist/: the `inquest` program and the library. Plain JavaScript, so that it runs
-// as it is (`npm ci` calls it, under any Node that npm runs on). Another folder may be named, for tests.
+// Bundles src/ into dist/: the `inquest` program, its threads, and the library. Plain JavaScript, so that it runs as it
+// is (`npm ci` calls it). Another folder may be named, for tests.
 //
 // Most runs of the program take a tenth of a second or two, so what is loaded at the start counts
-// (docs/performance.md): small packages that every run needs are bundled, with white space taken out, and
-// Node's modules are taken with require().
+// (docs/performance.md): few files, in them what most runs need; what few runs need is loaded when it is wanted, by
+// import(), or by require() where the code cannot wait. Small packages that every run needs are bundled, and Node's
+// modules are taken one function at a time.
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { basename } from 'node:path';
-import { build } from 'esbuild';
+import { basename, dirname, resolve } from 'node:path';
+import { rolldown } from 'rolldown';
 
 /** Packages that become part of the bundle; their licences go beside it. */
 const bundled = ['commander', 'hysnappy'];
 /** Packages that few runs need, which load them then. */
 const external = ['iced-x86', '@alexaltea/capstone-js', 'zstddec', 'xz-decompress'];
 /** Node's modules that few runs need, and that take others with them. */
-const lazy = ['node:child_process', 'node:readline', 'node:crypto'];
+const lazy = ['node:child_process', 'node:readline', 'node:crypto', 'node:tty', 'node:v8'];
+
+/** What is started by itself. */
+const programs = {
+  inquest: 'src/cli/main.ts',
+  crash_worker: 'src/cli/crash_worker.ts',
+  search_worker: 'src/dump/search_worker.ts',
+  save_thread: 'src/cli/save_thread.ts',
+  save_worker: 'src/save/save_worker.ts',
+  index: 'src/index.ts',
+};
 
 /**
- * Takes Node's own modules with require(), and of those only what is used: an import statement evaluates every
- * export for its namespace object, and so loads streams with node:fs and workers with node:util.
+ * The commands of most runs: a file each, which has what it needs and those before it have not. The others are in a
+ * file together.
+ */
+const common = ['log', 'task', 'sys', 'mod', 'set', 'sym', 'bt', 'ps', 'rd', 'struct', 'list', 'p', 'dis'];
+
+const commandList = 'src/commands/command_files.ts';
+const commandFiles = [
+  ...new Set([...readFileSync(commandList, 'utf8').matchAll(/import\('\.\/([^']+)'\)/g)].map(([, file]) => file)),
+].map((file) => `${dirname(commandList)}/${file}`);
+
+/**
+ * Takes Node's own modules one function at a time: an import statement evaluates every export for its namespace
+ * object, and so loads streams with node:fs and workers with node:util.
  */
 const builtins = {
   name: 'builtins',
-  setup(builder) {
-    builder.onResolve({ filter: /^node:/ }, ({ path, kind }) => {
-      if (path === 'node:module') return { path, external: true };
-      return { path, namespace: kind === 'require-call' ? 'required' : 'imported', sideEffects: false };
-    });
-    builder.onLoad({ filter: /.*/, namespace: 'required' }, async ({ path }) => {
-      if (!lazy.includes(path)) return { contents: `module.exports = requireBuiltin('${path}');` };
-      const getters = (await namesOf(path)).map(
-        (name) => `get ${name}() { return requireBuiltin('${path}').${name}; }`,
-      );
-      return { contents: `module.exports = { ${getters.join(', ')} };` };
-    });
-    builder.onLoad({ filter: /.*/, namespace: 'imported' }, async ({ path }) => {
-      const module = `/* @__PURE__ */ requireBuiltin('${path}')`;
-      const take = lazy.includes(path)
-        ? (name) => `export const ${name} = (...args) => requireBuiltin('${path}').${name}(...args);`
-        : (name) => `export const ${name} = /* @__PURE__ */ (() => module.${name})();`;
-      return { contents: [`const module = ${module};`, ...(await namesOf(path)).map(take)].join('\n') };
-    });
+  resolveId: {
+    order: 'pre',
+    handler(id, _importer, { kind }) {
+      if (!id.startsWith('node:')) return null;
+      if (id === 'node:module') return { id, external: true };
+      return { id: `\0${kind === 'require-call' ? 'required' : 'imported'}:${id}`, moduleSideEffects: false };
+    },
+  },
+  async load(id) {
+    const [, how, path] = /^\0(required|imported):(node:.*)$/.exec(id) ?? [];
+    if (path === undefined) return null;
+    const names = Object.keys(await import(path)).filter((name) => /^\w+$/.test(name) && name !== 'default');
+    const module = `process.getBuiltinModule('${path}')`;
+    if (how === 'required') {
+      if (!lazy.includes(path)) return `module.exports = ${module};`;
+      return `module.exports = { ${names.map((name) => `get ${name}() { return ${module}.${name}; }`).join(', ')} };`;
+    }
+    const take = lazy.includes(path)
+      ? (name) => `export const ${name} = (...args) => ${module}.${name}(...args);`
+      : (name) => `export const ${name} = /* @__PURE__ */ (() => module.${name})();`;
+    return [`const module = /* @__PURE__ */ ${module};`, ...names.map(take)].join('\n');
   },
 };
 
-/** The commands of most runs: they are loaded together, and the others together when one of them is wanted. */
-const common = ['bt', 'dis', 'list', 'log', 'mod', 'p', 'ps', 'rd', 'set', 'struct', 'sym', 'sys', 'task'];
-
-/**
- * Puts commands into two chunks. A chunk each, with what any of them share apart, would be more files than a start has
- * time for.
- */
-const commandChunks = {
-  name: 'commands',
-  setup(builder) {
-    const list = 'src/commands/command_files.ts';
-    const files = [...readFileSync(list, 'utf8').matchAll(/import\('\.\/([^']+)'\)/g)].map(([, file]) => file);
-    const chunkOf = (file) => (common.includes(basename(file, '.ts')) ? 'common' : 'further');
-    builder.onResolve({ filter: /^\.\// }, ({ path, importer, kind }) =>
-      kind === 'dynamic-import' && importer.endsWith(list)
-        ? { path: chunkOf(path), namespace: 'commands', sideEffects: false }
-        : null,
-    );
-    builder.onLoad({ filter: /.*/, namespace: 'commands' }, ({ path }) => ({
-      contents: [...new Set(files.filter((file) => chunkOf(file) === path))]
-        .map((file) => `export * from './src/commands/${file}';`)
-        .join('\n'),
-      resolveDir: process.cwd(),
-    }));
+/** Makes files of what sources load by require('./FILE.ts') when they want it. */
+const required = {
+  name: 'required',
+  transform: {
+    filter: { id: /\/src\/.*\.ts$/, code: /createRequire/ },
+    handler(code, id) {
+      return code.replace(/(\brequire|createRequire\(import\.meta\.url\))\('(\.[^']+\.ts)'\)/g, (_, load, path) => {
+        const file = resolve(dirname(id), path);
+        onDemand.add(file);
+        const reference = this.emitFile({ type: 'chunk', id: file, name: basename(path, '.ts') });
+        return `${load}(process.getBuiltinModule('node:url').fileURLToPath(import.meta.ROLLUP_FILE_URL_${reference}))`;
+      });
+    },
   },
 };
+const onDemand = new Set();
 
-async function namesOf(module) {
-  return Object.keys(await import(module)).filter((name) => /^\w+$/.test(name) && name !== 'default');
+/** Files of src/ by the chunk that they go to: the first group that has a file takes it. */
+function chunkNames() {
+  let groups = null;
+  const reach = (context, roots) => {
+    const seen = new Set();
+    const todo = roots.map((root) => resolve(root));
+    for (let id = todo.pop(); id !== undefined; id = todo.pop()) {
+      const info = seen.has(id) ? null : context.getModuleInfo(id);
+      if (info === null) continue;
+      seen.add(id);
+      todo.push(...info.importedIds);
+    }
+    return seen;
+  };
+  const makeGroups = (context) => {
+    const commandFile = (name) => commandFiles.find((file) => basename(file, '.ts') === name);
+    return [
+      ['main', reach(context, [programs.inquest])],
+      ['dump', reach(context, ['src/dump/open.ts'])],
+      ['kernel', reach(context, ['src/cli/open.ts'])],
+      ['shell', reach(context, ['src/cli/crash.ts'])],
+      ...common.map((name) => [name, reach(context, [commandFile(name)])]),
+      ...[...onDemand]
+        .sort()
+        .map((file) => [`${basename(dirname(file))}_${basename(file, '.ts')}`, reach(context, [file])]),
+      ['report', reach(context, ['src/cli/report.ts'])],
+      ['further', reach(context, commandFiles)],
+    ];
+  };
+  return (id, context) => {
+    // a program waits for itself to end: what it loads meanwhile must not wait for its file
+    if (Object.values(programs).some((file) => resolve(file) === id)) return null;
+    groups ??= makeGroups(context);
+    return groups.find(([, ids]) => ids.has(id))?.[0] ?? null;
+  };
 }
 
 const out = process.argv[2] ?? 'dist';
-
 rmSync(`${out}/chunks`, { recursive: true, force: true });
-/** The program apart from the rest: what they share would be cut into more files. */
-const programs = [
-  { inquest: 'src/cli/main.ts' },
-  {
-    crash_worker: 'src/cli/crash_worker.ts',
-    search_worker: 'src/dump/search_worker.ts',
-    save_thread: 'src/cli/save_thread.ts',
-    save_worker: 'src/save/save_worker.ts',
-    index: 'src/index.ts',
-  },
-];
-
-const options = {
-  outdir: out,
-  bundle: true,
-  splitting: true, // what is imported with import() stays apart and is not loaded before it is used
-  chunkNames: 'chunks/[name]-[hash]',
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
+const bundle = await rolldown({
+  input: programs,
   external,
-  plugins: [builtins, commandChunks],
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module';\nconst requireBuiltin = requireFrom(import.meta.url);",
-  },
-  minifyWhitespace: true,
-  minifySyntax: true,
-  legalComments: 'none',
-  logLevel: 'warning',
+  platform: 'node',
+  plugins: [builtins, required],
+  transform: { target: 'node20' },
+  treeshake: { moduleSideEffects: false },
+  preserveEntrySignatures: 'allow-extension',
   // built by a Node that lacks what newer ones have (zstd): the code looks before it uses it
-  logOverride: { 'import-is-undefined': 'silent' },
-};
-for (const entryPoints of programs) await build({ ...options, entryPoints });
+  checks: { importIsUndefined: false },
+});
+await bundle.write({
+  dir: out,
+  format: 'esm',
+  entryFileNames: ({ facadeModuleId }) =>
+    Object.values(programs).some((file) => resolve(file) === facadeModuleId) ? '[name].js' : 'chunks/[name].js',
+  chunkFileNames: 'chunks/[name].js',
+  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkNames(), debugName: 'chunks' }] },
+});
+await bundle.close();
+
 chmodSync(`${out}/inquest.js`, 0o755);
 mkdirSync(`${out}/licenses`, { recursive: true });
 for (const name of bundled) copyFileSync(`node_modules/${name}/LICENSE`, `${out}/licenses/${name}.txt`);

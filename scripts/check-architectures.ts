@@ -5,7 +5,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { machines } from '../src/arch/architectures.ts';
 
 const folders = globSync('src/arch/*/').map((folder) => folder.split('/')[2]!);
-const names = [...new Set([...machines.map(({ name }) => name), ...folders, 'arm64'])].join('|');
+const names = [...new Set([...Object.keys(machines), ...folders, 'arm64'])].join('|');
 
 const rules: readonly { readonly pattern: RegExp; readonly where: RegExp; readonly what: string }[] = [
   {

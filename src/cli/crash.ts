@@ -8,6 +8,7 @@ import type { Worker } from 'node:worker_threads';
 import { ShellSession } from '../shell/session.ts';
 import type { CrashWorkerData } from './crash_worker.ts';
 import type { DebugOptions } from './debug_options.ts';
+import { isTerminal } from './is_terminal.ts';
 import { openContext } from './open.ts';
 import { standardOutput, writeError, writeOut } from './output.ts';
 import { sessionCommands } from './session/entries.ts';
@@ -30,8 +31,7 @@ export interface CrashOptions {
 /** Runs the shell. @returns the exit status: 1 if a command failed, when they came from -c, -i or a pipe */
 export async function runCrash(files: readonly string[], options: CrashOptions): Promise<number> {
   const script = options.input === null ? null : readFileSync(options.input, 'utf8').split('\n');
-  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  if (isTerminal && options.commands.length === 0) {
+  if (options.commands.length === 0 && isTerminal(0) && isTerminal(1)) {
     await byHand(files, options, script ?? []);
     return 0;
   }

@@ -1,18 +1,22 @@
 // Opening what the command line names: dumps, and files with debug information among them, in any order.
 
+import { createRequire } from 'node:module';
 import { FormatError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import { CommandContext } from '../commands/context.ts';
 import { debugInfoKinds } from '../debuginfo/debug_sources.ts';
 import { DebugFiles } from '../debuginfo/files/debug_files.ts';
-import { debuginfodConfig, fetchDebugInfo, notThere } from '../debuginfo/files/debuginfod.ts';
-import { objectKind, openObjectFile } from '../debuginfo/files/object_file.ts';
+import type { Tell } from '../debuginfo/files/object_file.ts';
+import { objectKind } from '../debuginfo/files/object_kind.ts';
 import type { Dump } from '../dump/dump.ts';
 import { openDump } from '../dump/open.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { openKernel } from '../kernel/open_kernel.ts';
 import { type DebugOptions, noDebugOptions } from './debug_options.ts';
 import { writeError } from './output.ts';
+
+/** Loads what few runs need. */
+const require = createRequire(import.meta.url);
 
 /** What the files of a command line are. */
 export interface NamedFiles {
@@ -46,23 +50,34 @@ export function openNamedDump(files: readonly string[]): Dump {
 
 /** The files with debug information that were named, and the usual places. @throws InquestError for a named file that is no such file */
 export function namedDebugFiles({ vmlinux, modules }: NamedFiles, options: DebugOptions): DebugFiles {
-  const tell = (sentence: string): void => writeError(`inquest: ${escapeTerminal(sentence)}\n`);
-  for (const path of [...(vmlinux === null ? [] : [vmlinux]), ...modules]) openObjectFile(path, tell).close();
-  const config = options.debuginfod ? debuginfodConfig(process.env) : null;
-  const fetch = (buildId: string): string | null => {
-    const fetched = fetchDebugInfo(config!, buildId, tell);
-    if ('path' in fetched) return fetched.path;
-    if (fetched.problem !== notThere) tell(`debug information with build-id ${buildId}: ${fetched.problem}`);
-    return null;
-  };
+  const tell: Tell = (sentence) => writeError(`inquest: ${escapeTerminal(sentence)}\n`);
+  const named = [...(vmlinux === null ? [] : [vmlinux]), ...modules];
+  if (named.length > 0) {
+    const { openObjectFile } =
+      require('../debuginfo/files/object_file.ts') as typeof import('../debuginfo/files/object_file.ts');
+    for (const path of named) openObjectFile(path, tell).close();
+  }
   return new DebugFiles({
     vmlinux,
     modules,
     dirs: options.dirs,
     force: options.force,
-    fetch: config === null ? null : fetch,
+    fetch: options.debuginfod ? debuginfodFetch(tell) : null,
     tell,
   });
+}
+
+/** Asks the servers of DEBUGINFOD_URLS for a build-id. @returns the path of what was fetched; null if no server has it */
+function debuginfodFetch(tell: Tell): (buildId: string) => string | null {
+  const { debuginfodConfig, fetchDebugInfo, notThere } =
+    require('../debuginfo/files/debuginfod.ts') as typeof import('../debuginfo/files/debuginfod.ts');
+  const config = debuginfodConfig(process.env);
+  return (buildId) => {
+    const fetched = fetchDebugInfo(config, buildId, tell);
+    if ('path' in fetched) return fetched.path;
+    if (fetched.problem !== notThere) tell(`debug information with build-id ${buildId}: ${fetched.problem}`);
+    return null;
+  };
 }
 
 /** As `openNamedDump`, with the kernel in it and its debug information. */

@@ -1,6 +1,7 @@
 // A sign of life on standard error while work takes longer than a second, if that is a terminal. The work is
 // synchronous, so another thread watches the clock.
 import { Worker } from 'node:worker_threads';
+import { isTerminal } from './is_terminal.ts';
 import { writeError } from './output.ts';
 
 /** Words of the memory that both threads see. */
@@ -19,7 +20,7 @@ while (Atomics.wait(state, ${stopped}, 0, 1000) === 'timed-out') {
 
 /** Does `work`, and shows that it goes on. @param what is going on, as `reading the dump` */
 export async function withProgress<T>(what: string, work: () => T | Promise<T>): Promise<T> {
-  if (process.stderr.isTTY !== true) return work();
+  if (!isTerminal(2)) return work();
   const state = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(watcher, { eval: true, workerData: { state, what } });
   worker.unref();

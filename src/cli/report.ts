@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { type ReportFormat, renderReport } from '../report/render.ts';
 import { analyse } from '../triage/analyse.ts';
 import type { DebugOptions } from './debug_options.ts';
+import { isTerminal } from './is_terminal.ts';
 import { openContext } from './open.ts';
 import { writeOut } from './output.ts';
 import { withProgress } from './progress.ts';
@@ -12,7 +13,7 @@ export async function runReport(
   options: { format: ReportFormat; output: string | null; debug: DebugOptions },
 ): Promise<number> {
   const analysis = await withProgress('reading the dump', () => analyse(openContext(files, options.debug)));
-  const toTerminal = options.output === null && process.stdout.isTTY === true;
+  const toTerminal = options.output === null && isTerminal(1);
   const text = renderReport(analysis, options.format, {
     colour: toTerminal && process.env['NO_COLOR'] === undefined,
     width: Math.min(120, Math.max(60, (toTerminal ? process.stdout.columns : 100) || 100)),

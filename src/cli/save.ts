@@ -8,6 +8,7 @@ import type { PageCompression } from '../dump/dump.ts';
 import { dumpLevel } from '../kernel/dump_level.ts';
 import { hasZstd } from '../save/compress.ts';
 import type { SavedFiles, SaveFilesOptions } from '../save/save_files.ts';
+import { isTerminal } from './is_terminal.ts';
 import { writeError, writeOut } from './output.ts';
 import type { FromSaveThread, SaveThreadData } from './save_thread.ts';
 
@@ -172,7 +173,7 @@ class Progress {
     const seconds = (performance.now() - this.started) / 1000;
     const left = part === 0 ? '' : `, ${Math.ceil(seconds / part - seconds)} s left`;
     if (this.how === 'percent') writeError(`${percent}%${left}\n`);
-    else if (this.how === 'terminal' && process.stderr.isTTY === true && seconds > 0.5) {
+    else if (this.how === 'terminal' && isTerminal(2) && seconds > 0.5) {
       writeError(`\r\x1b[Kinquest: saving, ${percent}%${left}`);
       this.shown = true;
     }

@@ -1,12 +1,12 @@
 // The ladder, climbed: from an opened dump to its kernel. Only what everything stands on is read at once, the rest when
 // first asked for.
+import { createRequire } from 'node:module';
 import { openArchitecture } from '../arch/architectures.ts';
 import type { DebugInfo, DebugInfoKind } from '../debuginfo/debug_info.ts';
 import { debugInfoKinds } from '../debuginfo/debug_sources.ts';
 import type { DebugFiles } from '../debuginfo/files/debug_files.ts';
 import { Kallsyms } from '../debuginfo/kallsyms.ts';
 import type { OrderedSymbols } from '../debuginfo/ordered_symbols.ts';
-import { SearchedSymbols } from '../debuginfo/searched_symbols.ts';
 import { SymbolTable } from '../debuginfo/symbol_table.ts';
 import type { Dump } from '../dump/dump.ts';
 import { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
@@ -19,7 +19,6 @@ import { readModules } from './module_list.ts';
 import { moduleSymbols } from './module_symbols.ts';
 import { readCpus } from './percpu.ts';
 import { readTasks } from './sched.ts';
-import { seekVariable } from './sought_variables.ts';
 
 /**
  * The kernel in a dump.
@@ -65,17 +64,14 @@ function openSymbols(kernel: Kernel): SymbolTable {
   const own =
     isWhole || ofFile !== null || text === null || start === null
       ? (ofFile ?? kallsyms)
-      : new SearchedSymbols({
-          space,
-          vmcoreinfo,
-          kallsyms,
-          text,
-          start,
-          isCode: (address) => arch.space.isExecutable(address),
-          seek: (name) => seekVariable(kernel, name),
-        });
+      : searcher().searchSymbols(kernel, { kallsyms, text, start });
   arch.useSymbols((name) => own?.find(name)?.address ?? null);
   return new SymbolTable(own, () => faults.attempt('module symbols', () => moduleSymbols(kernel), []));
+}
+
+/** What finds symbols that a kernel hides: loaded for such a kernel alone. */
+function searcher(): typeof import('./search_symbols.ts') {
+  return createRequire(import.meta.url)('./search_symbols.ts');
 }
 
 /** The symbols of a vmlinux, for a dump that lacks some. */

@@ -193,7 +193,7 @@ async function shell(line: string): Promise<string> {
 describe('an architecture that another file adds', () => {
   test('is opened by the machine name of the dump, where it is in the list', () => {
     const dump = { info: { machine: 'tiny' }, memory: kernel.dump.memory } as unknown as Dump;
-    assert.deepEqual(openArchitecture(dump, new Vmcoreinfo(''), [tiny]).notes, ['the machine is tiny']);
+    assert.deepEqual(openArchitecture(dump, new Vmcoreinfo(''), { tiny: () => tiny }).notes, ['the machine is tiny']);
     assert.throws(
       () => openArchitecture(dump, new Vmcoreinfo('')),
       (error) =>

@@ -4,8 +4,9 @@ import { latin1 } from '../../base/byte_reader.ts';
 import { FormatError } from '../../base/errors.ts';
 import { type ByteSource, FileSource } from '../../dump/byte_source.ts';
 import type { ElfSection } from './elf_section.ts';
+import type { Packing } from './packing.ts';
 import { SectionBytes } from './section_bytes.ts';
-import { type Packing, unpackStream } from './unpack.ts';
+import { unpackStream } from './unpack.ts';
 import { cachedFile } from './unpacked_cache.ts';
 
 const compressedFlag = 0x800; // SHF_COMPRESSED

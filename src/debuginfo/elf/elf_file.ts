@@ -1,28 +1,21 @@
 // ELF files with debug information: vmlinux, modules (.ko), their separated debug files (elf.h; the System V ABI).
 // The header and the table of sections are read at opening; of a section nothing before it is asked for.
+
 import { ByteReader, latin1 } from '../../base/byte_reader.ts';
 import { FormatError, UnsupportedError } from '../../base/errors.ts';
 import { type ByteSource, FileSource, readUpTo } from '../../dump/byte_source.ts';
 import { sectionContent } from './compressed_section.ts';
+import { type ElfKind, elfKinds as kinds } from './elf_object.ts';
 import { type ElfSection, sectionTypes } from './elf_section.ts';
 import { buildIdOf } from './notes.ts';
 import type { SectionBytes } from './section_bytes.ts';
-
-export type ElfKind = 'relocatable' | 'executable' | 'shared';
 
 const headerSize = 64;
 const sectionHeaderSize = 64;
 /** More than any module has, compiled with a section for each function or not. */
 const mostSections = 1_000_000;
-const kinds: Readonly<Record<number, ElfKind>> = { 1: 'relocatable', 2: 'executable', 3: 'shared' };
 /** uname's names of e_machine. */
 const machines: Readonly<Record<number, string>> = { 62: 'x86_64', 183: 'aarch64' };
-
-/** True for the first bytes of an ELF file that is not a core dump. */
-export function isElfObject(start: Uint8Array): boolean {
-  if (start.length < 18 || start[0] !== 0x7f || latin1(start, 1, 4) !== 'ELF') return false;
-  return kinds[start[5] === 2 ? start[17]! : start[16]!] !== undefined;
-}
 
 export class ElfFile {
   readonly path: string;

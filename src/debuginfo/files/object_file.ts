@@ -1,8 +1,8 @@
 // Opening ELF files as they lie on disks: plain, or packed with gzip, xz or zstd, then unpacked once into the cache.
-import { FormatError } from '../../base/errors.ts';
 import { type ByteSource, FileSource, readUpTo } from '../../dump/byte_source.ts';
-import { ElfFile, isElfObject } from '../elf/elf_file.ts';
-import { packingOf, unpackStream } from '../elf/unpack.ts';
+import { ElfFile } from '../elf/elf_file.ts';
+import { packingOf } from '../elf/packing.ts';
+import { unpackStream } from '../elf/unpack.ts';
 import { cachedFile } from '../elf/unpacked_cache.ts';
 
 /** Largest file that comes out of a packed one, in bytes. */
@@ -30,32 +30,6 @@ export function openObjectFile(path: string, tell: Tell = () => {}): ElfFile {
       unpackStream(packing, path, pieces(source), emit, largest);
     });
     return new ElfFile(renamed(new FileSource(unpacked), path));
-  } finally {
-    source.close();
-  }
-}
-
-/**
- * What a file on a command line is: an object with debug information of the kernel or of a module; null for anything
- * else. A packed file is told by its name, which is not unpacked for it.
- */
-export function objectKind(path: string): 'kernel' | 'module' | null {
-  let source: ByteSource;
-  try {
-    source = new FileSource(path);
-  } catch {
-    return null; // opening it as what it is thought to be will say what is wrong with it
-  }
-  try {
-    const start = readUpTo(source, 0, startSize);
-    if (packingOf(start) !== null) {
-      return /\.ko(\.debug)?\.\w+$/.test(path) ? 'module' : /vmlinux[^/]*\.\w+$/.test(path) ? 'kernel' : null;
-    }
-    if (!isElfObject(start)) return null;
-    return (start[5] === 2 ? start[17] : start[16]) === 1 ? 'module' : 'kernel';
-  } catch (error) {
-    if (error instanceof FormatError) return null;
-    throw error;
   } finally {
     source.close();
   }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as zlib from 'node:zlib';
 import { FormatError } from '../../../src/base/errors.ts';
-import { type Packing, packingOf, unpackStream } from '../../../src/debuginfo/elf/unpack.ts';
+import { type Packing, packingOf } from '../../../src/debuginfo/elf/packing.ts';
+import { unpackStream } from '../../../src/debuginfo/elf/unpack.ts';
 
 const content = Buffer.from(Array.from({ length: 70_000 }, (_, i) => `line ${(i * 7919) % 1000}\n`).join(''), 'latin1');
 /** `seq 1 20` packed by xz 5.4 with a CRC64. */
