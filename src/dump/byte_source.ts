@@ -1,6 +1,6 @@
 // Random access to the bytes of a dump, whatever they lie in: a file, or a flattened stream of one.
 // Readers above never see which.
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import { InquestError, messageOf } from '../base/errors.ts';
 
 export interface ByteSource {
@@ -68,6 +68,8 @@ export class FileSource implements ByteSource {
   private aheadLength = 0;
   /** Where the last short read ended: one that starts there, or soon after, is thought to go on. */
   private lastEnd = -1;
+  /** Not of memory: it changes, and pages that nobody asked for may be ones that must not be read. */
+  private readonly readsAhead: boolean;
 
   /** @throws InputError if the path is missing, unreadable, empty or not a regular file */
   constructor(path: string) {
@@ -85,6 +87,7 @@ export class FileSource implements ByteSource {
       if (stat.size === 0n) throw new InputError(path, 'is empty');
       this.size = Number(stat.size);
       this.fileSize = this.size;
+      this.readsAhead = !isOfProc(path);
       this.identity = `${stat.dev}:${stat.ino}`;
     } catch (error) {
       closeSync(this.descriptor);
@@ -95,7 +98,7 @@ export class FileSource implements ByteSource {
   read(offset: number, into: Uint8Array): number {
     const { length } = into;
     if (length > shortRead) return this.readHere(offset, into);
-    const isNext = offset >= this.lastEnd && offset < this.lastEnd + shortRead;
+    const isNext = this.readsAhead && offset >= this.lastEnd && offset < this.lastEnd + shortRead;
     this.lastEnd = offset + length;
     if (!this.isAhead(offset, length)) {
       if (!isNext) return this.readHere(offset, into);
@@ -117,7 +120,9 @@ export class FileSource implements ByteSource {
     let done = 0;
     try {
       while (done < into.length) {
-        const got = readSync(this.descriptor, into, done, into.length - done, offset + done);
+        const at = offset + done;
+        const position = at <= Number.MAX_SAFE_INTEGER ? at : BigInt(at);
+        const got = readSync(this.descriptor, into, done, into.length - done, position);
         if (got === 0) break;
         done += got;
       }
@@ -130,6 +135,18 @@ export class FileSource implements ByteSource {
   close(): void {
     if (this.descriptor >= 0) closeSync(this.descriptor);
     this.descriptor = -1;
+  }
+}
+
+/** PROC_SUPER_MAGIC of include/uapi/linux/magic.h. */
+const procMagic = 0x9fa0;
+
+/** Whether a file is one that the kernel makes as it is read: /proc/kcore, /proc/vmcore. */
+export function isOfProc(path: string): boolean {
+  try {
+    return statfsSync(path).type === procMagic;
+  } catch {
+    return false;
   }
 }
 

@@ -166,5 +166,7 @@ export interface Dump {
   readonly info: DumpInfo;
   readonly memory: PhysicalMemory;
   readonly notes: DumpNotes;
+  /** Of the running machine's memory, which changes under the reader: what keeps pages from being read. Else null. */
+  readonly live: { setGuard(mustNotBeRead: (pfn: Pfn) => boolean): void } | null;
   close(): void;
 }

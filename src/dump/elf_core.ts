@@ -1,11 +1,12 @@
-// Opens ELF cores: /proc/vmcore as it is, makedumpfile -E, QEMU's dump-guest-memory.
+// Opens ELF cores: /proc/vmcore as it is, makedumpfile -E, QEMU's dump-guest-memory; and /proc/kcore.
 import { FormatError } from '../base/errors.ts';
 import { count } from '../base/text.ts';
 import type { ByteSource } from './byte_source.ts';
 import type { Dump, DumpInfo } from './dump.ts';
 import { type ElfCoreHeader, readElfCoreHeader } from './elf_header.ts';
-import { rawNotes, readNotes } from './elf_notes.ts';
+import { noteBytes, rawNotes, readNotes } from './elf_notes.ts';
 import { ElfStore } from './elf_store.ts';
+import { GuardedStore, isRunningKernel } from './live_memory.ts';
 import { PagedMemory } from './paged_memory.ts';
 import { Vmcoreinfo } from './vmcoreinfo.ts';
 
@@ -20,13 +21,14 @@ export function openElfCore(sources: readonly ByteSource[]): Omit<Dump, 'descrip
   const header = readElfCoreHeader(source);
   const notes = readNotes(source, header.notes, header.machine);
   const pageSize = (notes.vmcoreinfo === null ? null : new Vmcoreinfo(notes.vmcoreinfo).pageSize) ?? usualPageSize;
-  const store = new ElfStore(source, header.segments, pageSize);
-  const pages = store.countPages();
+  const elf = new ElfStore(source, header.segments, pageSize);
+  const live = isRunningKernel(source.path, notes) ? new GuardedStore(elf) : null;
+  const pages = elf.countPages();
   const info: DumpInfo = {
     files: [source.path],
     fileSize: source.fileSize,
     format: 'elf',
-    description: source.flattened ? 'ELF core, flattened' : 'ELF core',
+    description: live !== null ? 'memory of the running kernel' : source.flattened ? 'ELF core, flattened' : 'ELF core',
     flattened: source.flattened,
     split: 1,
     version: null,
@@ -40,15 +42,21 @@ export function openElfCore(sources: readonly ByteSource[]): Omit<Dump, 'descrip
   };
   return {
     info,
-    memory: new PagedMemory(store),
+    memory: new PagedMemory(live ?? elf),
     notes: {
       vmcoreinfo: notes.vmcoreinfo,
-      cpus: notes.cpus,
+      // the running kernel's are empty
+      cpus: live === null ? notes.cpus : [],
       eraseInfo: notes.eraseInfo,
       mini: notes.mini,
       all: notes.all,
     },
-    rawNotes: () => rawNotes(source, header.notes),
+    rawNotes: () => {
+      const { vmcoreinfo } = notes;
+      if (live === null) return rawNotes(source, header.notes);
+      return vmcoreinfo === null ? new Uint8Array(0) : noteBytes('VMCOREINFO', 0, Buffer.from(vmcoreinfo, 'latin1'));
+    },
+    live,
     close: () => source.close(),
   };
 }

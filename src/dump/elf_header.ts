@@ -13,6 +13,8 @@ const countInSection0 = 0xffff;
 /** A filtered dump has a segment for every row of pages kept. 128 MB of tables. */
 const mostSegments = 4 * 1024 * 1024;
 
+/** -1 as p_paddr: /proc/kcore's segments of memory that is not at one physical address; as a number it is rounded. */
+const noAddress = 2 ** 64;
 const ptLoad = 1;
 const ptNote = 4;
 const etCore = 4;
@@ -106,6 +108,15 @@ export function readElfCoreHeader(source: ByteSource): ElfCoreHeader {
   };
 }
 
+/**
+ * Whether offsets in a segment are exact as numbers. Those of /proc/kcore are virtual addresses with their upper bits cut
+ * off, and with five-level page tables beyond 2^53; but they are multiples of pages.
+ */
+function isExact(offset: number, size: number): boolean {
+  if (Number.isSafeInteger(offset + size)) return true;
+  return offset + size < 2 ** 63 && offset % 4096 === 0 && size % 4096 === 0;
+}
+
 function readProgramHeaders(
   source: ByteSource,
   tableAt: number,
@@ -135,7 +146,8 @@ function readProgramHeaders(
       const address = u64(at + 24);
       const fileSize = u64(at + 32);
       const memorySize = Math.max(fileSize, u64(at + 40));
-      if (!Number.isSafeInteger(fileOffset + fileSize)) impossible++;
+      if (type === ptLoad && address === noAddress) continue;
+      if (!isExact(fileOffset, fileSize)) impossible++;
       else if (type === ptNote) notes.push({ offset: fileOffset, size: fileSize });
       else if (!Number.isSafeInteger(address + memorySize)) impossible++;
       else if (memorySize > 0) {

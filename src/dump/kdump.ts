@@ -73,6 +73,7 @@ export function openKdump(sources: readonly ByteSource[]): Omit<Dump, 'descripti
       header.notes.size === 0 && vmcoreinfo !== null
         ? noteBytes('VMCOREINFO', 0, Buffer.from(vmcoreinfo, 'latin1'))
         : rawNotes(source, [header.notes]),
+    live: null,
     close: () => {
       for (const file of files) file.source.close();
     },

@@ -205,7 +205,7 @@ export interface SearchOptions {
  * looked at.
  */
 export function* searchMemory(
-  dump: Pick<Dump, 'memory' | 'description'>,
+  dump: Pick<Dump, 'memory' | 'description'> & Partial<Pick<Dump, 'live'>>,
   pattern: SearchPattern,
   options: SearchOptions = {},
 ): Generator<SearchHit, void, void> {
@@ -213,7 +213,9 @@ export function* searchMemory(
   const { work = unwatched } = options;
   const from = options.from ?? toPfn(0);
   const to = toPfn(Math.min(options.to ?? memory.maxPfn, memory.maxPfn));
-  const threads = options.threads ?? (isWorthThreads(memory, from, to) ? availableParallelism() : 1);
+  // what keeps pages of a running machine from being read is known to this thread alone
+  const threads =
+    dump.live != null ? 1 : (options.threads ?? (isWorthThreads(memory, from, to) ? availableParallelism() : 1));
   const given: SearchChunk[] = [];
   const chunks = function* (): Generator<SearchChunk> {
     for (const chunk of chunksOf(memory, from, to)) {

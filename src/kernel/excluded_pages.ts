@@ -10,7 +10,8 @@ import type { Dump } from '../dump/dump.ts';
 import { dumpLevel, takenByLevel } from './dump_level.ts';
 import type { Kernel } from './kernel.ts';
 import { memoryModel } from './memory_model.ts';
-import { PageFrames, type PageUse, pageUse } from './page_kind.ts';
+import { PageFrames, type PageUse, pageFrames, pageUse } from './page_kind.ts';
+import { perKernel } from './per_kernel.ts';
 
 /** Page frames of which the use is kept, a word each. */
 const maxKnown = 1 << 20;
@@ -50,6 +51,27 @@ export function installExcludedPageJudge(kernel: Kernel): void {
   });
 }
 
+/** What page frames are used for, as far as it was looked up: by VMCOREINFO, else by types, which take reading. */
+const frameUses = perKernel((kernel) => FrameUses.open(kernel) ?? FrameUses.over(pageFrames(kernel), kernel));
+
+/**
+ * Keeps pages of the running machine from being read that must not be: those that are offline, not accepted from the
+ * hypervisor, or broken.
+ */
+export function installLiveGuard(kernel: Kernel): void {
+  let asking = false; // to read a struct page, too, is to read pages
+  kernel.dump.live?.setGuard((pfn) => {
+    if (asking) return false;
+    asking = true;
+    try {
+      const use = frameUses(kernel)?.of(pfn) ?? null;
+      return use !== null && takenByLevel(use, 0);
+    } finally {
+      asking = false;
+    }
+  });
+}
+
 /** What page frames were used for: looked up a page of `struct page`s at a time, and kept. */
 class FrameUses {
   private readonly frames: PageFrames;
@@ -64,8 +86,15 @@ class FrameUses {
   /** Null where VMCOREINFO does not tell enough. */
   static open(kernel: Kernel): FrameUses | null {
     const model = memoryModel(kernel);
-    const frames = model === null ? null : PageFrames.open(kernel.space, model, kernel.vmcoreinfo, null);
-    return frames === null ? null : new FrameUses(frames, kernel.space.memory.pageSize);
+    return FrameUses.over(
+      model === null ? null : PageFrames.open(kernel.space, model, kernel.vmcoreinfo, null),
+      kernel,
+    );
+  }
+
+  /** Null where there are none. */
+  static over(frames: PageFrames | null, { space }: Kernel): FrameUses | null {
+    return frames === null ? null : new FrameUses(frames, space.memory.pageSize);
   }
 
   /** Null where the `struct page` cannot be read. */

@@ -12,7 +12,7 @@ import type { Dump } from '../dump/dump.ts';
 import { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import { findVmcoreinfo } from '../dump/vmcoreinfo_search.ts';
 import { kernelBuildId, moduleBuildId } from './build_id.ts';
-import { installExcludedPageJudge } from './excluded_pages.ts';
+import { installExcludedPageJudge, installLiveGuard } from './excluded_pages.ts';
 import { Kernel } from './kernel.ts';
 import type { Module } from './module.ts';
 import { readModules } from './module_list.ts';
@@ -41,7 +41,7 @@ export function openKernel(
     vmcoreinfoFromMemory: found !== null,
     arch,
     space: arch.space,
-    live: false,
+    live: dump.live !== null,
     symbols: openSymbols,
     debugInfo: debugInfoOpener(files === null ? kinds : [...kinds, files]),
     debugFiles: files,
@@ -50,6 +50,7 @@ export function openKernel(
     tasks: readTasks,
   });
   installExcludedPageJudge(kernel);
+  installLiveGuard(kernel);
   return kernel;
 }
 

@@ -16,6 +16,7 @@ function dumpOf(memory: SyntheticMemory, cpus: CpuNote[] = [], machine = 'x86_64
     memory,
     notes: { vmcoreinfo: null, cpus, eraseInfo: null, mini: null, all: [] },
     info: { machine } as Dump['info'],
+    live: null,
     close: () => {},
   };
 }

@@ -8,8 +8,9 @@ import { type PhysAddr, physAddr, pfn as toPfn, type VirtAddr, virtAddr } from '
 import { MemoryFault } from '../../src/base/errors.ts';
 import type { DumpFormat } from '../../src/dump/dump.ts';
 import type { PagedMemory } from '../../src/dump/paged_memory.ts';
-import { installExcludedPageJudge, pageCensus } from '../../src/kernel/excluded_pages.ts';
+import { installExcludedPageJudge, installLiveGuard, pageCensus } from '../../src/kernel/excluded_pages.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
+import { MemoryMap, pageShapes } from '../support/memory_map.ts';
 import { pagewiseMemory } from '../support/pagewise_memory.ts';
 import { x86Over } from '../support/synthetic_architecture.ts';
 import { SyntheticKernel, syntheticDump } from '../support/synthetic_kernel.ts';
@@ -225,3 +226,18 @@ test('the census counts both', () => {
   for (let frame = 128; frame < frames; frame++) machine.page(frame, { mapping: 1n });
   assert.deepEqual(pageCensus(machine.kernel), { zero: 128 - 16, excluded: 128 });
 });
+
+for (const [version, shape] of Object.entries(pageShapes)) {
+  test(`of a running ${version} kernel, pages that are offline or broken are never read`, () => {
+    const map = new MemoryMap(shape);
+    map.page(40, 'offline').page(41, 'anonymous').page(42, 'slab');
+    const poisoned = map.structOf(43);
+    map.kernel.space.words(poisoned.address, map.flag('hwpoison'));
+    const guards: ((pfn: ReturnType<typeof toPfn>) => boolean)[] = [];
+    const dump = { ...map.kernel.dump, live: { setGuard: (one: (typeof guards)[number]) => void guards.push(one) } };
+    const kernel = Object.create(map.kernel, { dump: { value: dump } }) as Kernel;
+    installLiveGuard(kernel);
+    const guarded = [39, 40, 41, 42, 43, 44].filter((frame) => guards[0]!(toPfn(frame)));
+    assert.deepEqual(guarded, [40, 43]);
+  });
+}

@@ -76,5 +76,5 @@ export class AlteredMemory extends PagewiseMemory implements PhysicalMemory {
 /** A dump with its memory altered; the container stays as it is. */
 export function withMemory(dump: Dump, memory: PhysicalMemory): Dump {
   const { description, info, notes } = dump;
-  return { description, info, notes, memory, rawNotes: () => dump.rawNotes(), close: () => {} };
+  return { description, info, notes, memory, rawNotes: () => dump.rawNotes(), live: null, close: () => {} };
 }

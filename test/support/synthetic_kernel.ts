@@ -175,6 +175,7 @@ export function syntheticDump(
       ...info,
     },
     notes: { vmcoreinfo: null, cpus, eraseInfo: null, mini: null, all: [] },
+    live: null,
     close: () => {},
   };
 }
