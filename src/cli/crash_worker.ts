@@ -1,6 +1,7 @@
 // The thread in which the commands of a shell run that is used by hand (src/shell/terminal.ts has the other side).
 import { parentPort, workerData } from 'node:worker_threads';
 import { CancellableWork } from '../base/work.ts';
+import { besideProgress, tellProgress } from '../shell/progress_line.ts';
 import { ShellSession } from '../shell/session.ts';
 import { type FromWorker, shared, type ToWorker } from '../shell/terminal.ts';
 import type { DebugOptions } from './debug_options.ts';
@@ -23,13 +24,21 @@ const port = parentPort!;
 const words = new Int32Array(memory);
 const context = openContext(files, debug);
 context.variables.assign('scroll', scroll);
+const progress = words.subarray(shared.progress);
 const session = new ShellSession(
   context,
   sessionCommands(),
-  { ...standardOutput, warn: writeError },
+  {
+    write: (text) => besideProgress(progress, text, writeError, () => standardOutput.write(text)),
+    warn: (text) => besideProgress(progress, text, writeError, () => writeError(text)),
+  },
   {
     json,
-    work: new CancellableWork(words.subarray(shared.cancel, shared.cancel + 1)),
+    work: new CancellableWork(words.subarray(shared.cancel, shared.cancel + 1), (done, total) =>
+      tellProgress(progress, done, total),
+    ),
+    // what is not the end of a line keeps the progress away until the next command
+    child: () => besideProgress(progress, 'child', writeError, () => {}),
     rows: () => Atomics.load(words, shared.rows),
     outside: (isOutside) => Atomics.store(words, shared.outside, isOutside ? 1 : 0),
   },
@@ -43,6 +52,7 @@ port.on('message', (message: ToWorker) => {
       return;
     }
     const goOn = await (message.typed ? session.type(message.run) : session.run(message.run));
+    besideProgress(progress, '', writeError, () => {});
     port.postMessage({ goOn } satisfies FromWorker);
   });
 });

@@ -1,6 +1,6 @@
 // Output that is longer than the screen goes through a pager; what fits does not.
 import type { Sink } from '../commands/run.ts';
-import { ShellPipe } from './pipe.ts';
+import type { ShellPipe } from './pipe.ts';
 
 /** The pager's command line by the variable `scroll`. `less` leaves short output on the screen, and is left by its end. */
 export function pagerCommand(scroll: string): string {
@@ -16,16 +16,16 @@ export function pagerCommand(scroll: string): string {
 
 export class PagedSink implements Sink {
   private readonly screen: Sink;
-  private readonly command: string;
+  private readonly startPager: () => ShellPipe;
   private readonly rows: number;
   private held = '';
   private lines = 0;
   private pipe: ShellPipe | null = null;
 
   /** @param screen where output goes that fits @param rows lines of the screen */
-  constructor(screen: Sink, command: string, rows: number) {
+  constructor(screen: Sink, startPager: () => ShellPipe, rows: number) {
     this.screen = screen;
-    this.command = command;
+    this.startPager = startPager;
     this.rows = rows;
   }
 
@@ -34,7 +34,7 @@ export class PagedSink implements Sink {
     this.held += text;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.lines++;
     if (this.lines < this.rows - 1) return true;
-    this.pipe = new ShellPipe(this.command);
+    this.pipe = this.startPager();
     const { held } = this;
     this.held = '';
     return this.pipe.write(held);

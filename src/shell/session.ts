@@ -39,6 +39,8 @@ export interface SessionOptions {
   readonly work?: Work;
   /** Told when the session begins and ends to wait for others: a child, a slow reader. */
   readonly outside?: (isOutside: boolean) => void;
+  /** Told when a child gets the terminal for the rest of the command. */
+  readonly child?: () => void;
   /** Lines of the screen, for paging by `set scroll`; none where output goes to no screen. */
   readonly rows?: () => number;
   /** Told of output, in characters. */
@@ -59,6 +61,7 @@ export class ShellSession {
   private readonly output: SessionOutput;
   private readonly work: Work;
   private readonly outside: (isOutside: boolean) => void;
+  private readonly child: () => void;
   private readonly wrote: (length: number) => void;
   private readonly rows: (() => number) | null;
 
@@ -80,6 +83,7 @@ export class ShellSession {
     this.json = options.json;
     this.work = options.work ?? unwatched;
     this.outside = options.outside ?? (() => {});
+    this.child = options.child ?? (() => {});
     this.wrote = options.wrote ?? (() => {});
     this.rows = options.rows ?? null;
   }
@@ -146,7 +150,7 @@ export class ShellSession {
   private async command(line: string, given: readonly string[], target: OutputTarget): Promise<boolean> {
     const { name, args } = this.resolve(given);
     if (name === 'exit' || name === 'q') return false;
-    if (name === 'repeat') return this.repeat(args);
+    if (name === 'repeat') return this.repeat(args, line);
     if (name === 'extend') return this.extend(args);
     const command = await this.load(name);
     if (command === null) {
@@ -161,7 +165,7 @@ export class ShellSession {
           const outcome = this.collect(command, args, this.output, line);
           return this.finish(command, outcome) && outcome.end !== 'closed';
         }
-        const paged = new PagedSink(this.output, pagerCommand(scroll), this.rows());
+        const paged = new PagedSink(this.output, () => this.pipeInto(pagerCommand(scroll)), this.rows());
         let outcome: Outcome;
         try {
           outcome = this.collect(command, args, paged, line);
@@ -171,7 +175,7 @@ export class ShellSession {
         return this.finish(command, outcome);
       }
       case 'pipe': {
-        const pipe = new ShellPipe(target.command);
+        const pipe = this.pipeInto(target.command);
         let outcome: Outcome;
         try {
           outcome = this.collect(command, args, pipe, line);
@@ -191,6 +195,11 @@ export class ShellSession {
       default:
         return assertNever(target);
     }
+  }
+
+  private pipeInto(line: string): ShellPipe {
+    this.child();
+    return new ShellPipe(line);
   }
 
   private collect(command: Command, args: readonly string[], sink: Sink, line: string): Outcome {
@@ -243,17 +252,19 @@ export class ShellSession {
   }
 
   /** `repeat -SECONDS COMMAND`: until cancelled, or until the command fails. */
-  private async repeat(args: readonly string[]): Promise<boolean> {
+  private async repeat(args: readonly string[], line: string): Promise<boolean> {
     const [first = '', ...rest] = args;
     const seconds = /^-(\d{1,6})$/.exec(first)?.[1];
     const words = seconds === undefined ? args : rest;
     if (words.length === 0) throw new UsageError('repeat needs a command: repeat -10 runq');
+    // as it was written, since where its output goes is part of it
+    const repeated = /^repeat\s+(?:-\d{1,6}\s+)?(.+)$/s.exec(line)?.[1] ?? words.join(' ');
     const failedBefore = this.failed;
     this.failed = false;
     const pause = new Int32Array(new SharedArrayBuffer(4));
     try {
       for (;;) {
-        if (!(await this.run(words.join(' '))) || this.failed) return true;
+        if (!(await this.run(repeated)) || this.failed) return true;
         for (let tenth = 0; tenth < Number(seconds ?? 0) * 10; tenth++) {
           this.work.charge('nodes', 1);
           Atomics.wait(pause, 0, 0, 100);
@@ -312,6 +323,7 @@ export class ShellSession {
   }
 
   private system(command: string): void {
+    this.child();
     const run = spawnSync(
       command === '' ? (process.env['SHELL'] ?? 'sh') : 'sh',
       command === '' ? [] : ['-c', command],

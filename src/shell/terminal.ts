@@ -4,9 +4,15 @@
 //     readline  --- { run: line } ------->  session.run(line)  --> writes to the terminal itself
 //     SIGINT    --- shared[cancel] = 1 -->  looked at wherever time goes
 //               <-- { done, goOn } -------
-import { createInterface, type Interface } from 'node:readline';
+//
+// Keys pass through this thread's hands before readline has them, for what readline has not: looking back by Ctrl-R.
+import { createInterface, emitKeypressEvents, type Interface, type Key as ReadlineKey } from 'node:readline';
+import { PassThrough } from 'node:stream';
 import type { Worker } from 'node:worker_threads';
 import { messageOf } from '../base/errors.ts';
+import { escapeLine } from '../base/text.ts';
+import { drawProgress, sharedProgress, startProgress } from './progress_line.ts';
+import { type Key, ReverseSearch } from './reverse_search.ts';
 
 /** Words of the memory that both threads share. */
 export const shared = {
@@ -16,7 +22,9 @@ export const shared = {
   outside: 1,
   /** Lines of the screen. */
   rows: 2,
-  words: 3,
+  /** Where `sharedProgress` begins. */
+  progress: 3,
+  words: 3 + sharedProgress.words,
 } as const;
 
 /** What the terminal says to its worker. */
@@ -50,6 +58,14 @@ export class Terminal {
   private readonly memory = new SharedArrayBuffer(4 * shared.words);
   private readonly words = new Int32Array(this.memory);
   private readonly lines: Interface;
+  /** What readline reads: keys that this thread hands on. */
+  private readonly keys = new PassThrough();
+  /** Keys that came while nobody asked for a line. */
+  private waiting: { readonly text: string | undefined; readonly key: ReadlineKey }[] = [];
+  private asking = false;
+  private history: readonly string[];
+  /** While Ctrl-R looks back. */
+  private search: ReverseSearch | null = null;
   private worker: Worker | null = null;
   /** Takes the worker's next completion. */
   private completed: ((completion: readonly [readonly string[], string]) => void) | null = null;
@@ -58,9 +74,11 @@ export class Terminal {
 
   constructor(options: TerminalOptions) {
     this.options = options;
+    this.history = options.history;
     this.lines = createInterface({
-      input: process.stdin,
+      input: this.keys,
       output: process.stdout,
+      terminal: true,
       prompt: 'crash> ',
       historySize: 1000,
       removeHistoryDuplicates: true,
@@ -70,13 +88,20 @@ export class Terminal {
         this.worker?.postMessage({ complete: line } satisfies ToWorker);
       },
     });
-    this.lines.on('history', (history: string[]) => options.remember(history));
+    this.lines.on('history', (history: string[]) => {
+      this.history = [...history];
+      options.remember(history);
+    });
+    emitKeypressEvents(process.stdin);
+    process.stdin.on('keypress', this.onKey);
+    process.stdin.on('end', this.onEnd);
   }
 
   /** @throws Error if the session cannot even be opened */
   async run(): Promise<void> {
     const { lines } = this;
     lines.pause();
+    process.stdin.pause();
     const interrupt = (): void => this.cancel();
     process.on('SIGINT', interrupt);
     try {
@@ -88,7 +113,10 @@ export class Terminal {
       }
     } finally {
       process.off('SIGINT', interrupt);
+      process.stdin.off('keypress', this.onKey);
+      process.stdin.off('end', this.onEnd);
       lines.close();
+      process.stdin.pause();
       await this.worker?.terminate();
     }
   }
@@ -101,8 +129,10 @@ export class Terminal {
         lines.off('line', done);
         lines.off('close', leave);
         lines.off('SIGINT', clear);
+        this.asking = false;
         // children and Ctrl-C need the terminal as a shell leaves it to them
         lines.pause();
+        process.stdin.pause();
         if (process.stdin.isTTY) process.stdin.setRawMode(false);
         resolve(line);
       };
@@ -124,16 +154,75 @@ export class Terminal {
       if (process.stdin.isTTY) process.stdin.setRawMode(true);
       lines.resume();
       lines.prompt();
+      this.asking = true;
+      // several lines that were pasted come at once
+      const waiting = this.waiting.splice(0);
+      for (const { text, key } of waiting) this.take(text, key);
+      process.stdin.resume();
     });
+  }
+
+  private readonly onKey = (text: string | undefined, key: ReadlineKey): void => this.take(text, key);
+  private readonly onEnd = (): void => {
+    this.keys.end();
+  };
+
+  /** One key: of the search, or readline's, or to wait for its turn. */
+  private take(text: string | undefined, key: ReadlineKey): void {
+    if (!this.asking) {
+      this.waiting.push({ text, key });
+      return;
+    }
+    if (this.search === null) {
+      if (key.ctrl === true && key.name === 'r') this.beginSearch();
+      else this.keys.emit('keypress', text, key);
+      return;
+    }
+    const pressed: Key = { text, name: key.name, ctrl: key.ctrl ?? false, meta: key.meta ?? false };
+    const step = this.search.key(pressed);
+    if (step.kind === 'searching') {
+      this.showSearch(this.search);
+      return;
+    }
+    const { line } = this.search;
+    this.search = null;
+    this.options.say('\r\x1b[K');
+    if (step.kind === 'taken' && line !== '') {
+      // the whole line that stood there goes, wherever its cursor was
+      this.lines.write(null, { ctrl: true, name: 'e' });
+      this.lines.write(null, { ctrl: true, name: 'u' });
+      this.lines.write(line);
+    }
+    this.lines.prompt(true);
+    if (step.kind === 'taken' && step.pass) this.keys.emit('keypress', text, key);
+  }
+
+  private beginSearch(): void {
+    this.search = new ReverseSearch(this.history);
+    // to the first row of the line that stands there
+    const { rows } = this.lines.getCursorPos();
+    this.options.say(`${rows > 0 ? `\x1b[${rows}A` : ''}\r\x1b[J`);
+    this.showSearch(this.search);
+  }
+
+  private showSearch({ prompt, line }: ReverseSearch): void {
+    const columns = Math.max(20, process.stdout.columns || 80) - 1;
+    this.options.say(`\r\x1b[K${escapeLine(prompt + line).slice(0, columns)}`);
   }
 
   /** Has one line run. @returns false when it asks to leave */
   private command(line: string, typed: boolean): Promise<boolean> {
     Atomics.store(this.words, shared.cancel, 0);
     Atomics.store(this.words, shared.rows, process.stdout.rows || 24);
+    startProgress(this.words.subarray(shared.progress));
     const answer = this.answer();
     this.worker?.postMessage({ run: line, typed } satisfies ToWorker);
-    return answer;
+    const name = line.trim().split(/\s/)[0] ?? '';
+    const clock = setInterval(() => {
+      if (Atomics.load(this.words, shared.outside) === 0)
+        drawProgress(this.words.subarray(shared.progress), name, this.options.say);
+    }, 500);
+    return answer.finally(() => clearInterval(clock));
   }
 
   /** Starts a worker, and waits until its session is open. */

@@ -34,11 +34,12 @@ class Typist {
   private screen = '';
   private changed: (() => void)[] = [];
 
-  constructor(t: TestContext, file: string) {
+  constructor(t: TestContext, file: string, term = 'dumb') {
     const command = `"${process.execPath}" "${main}" crash -s "${file}"`;
-    this.child = spawn('script', ['-qfec', command, '/dev/null'], {
+    const size = term === 'dumb' ? '' : 'stty rows 24 cols 100; ';
+    this.child = spawn('script', ['-qfec', size + command, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, TERM: 'dumb', NO_COLOR: '1', HOME: dirname(file), XDG_STATE_HOME: '' },
+      env: { ...process.env, TERM: term, NO_COLOR: '1', HOME: dirname(file), XDG_STATE_HOME: '' },
     });
     t.after(() => this.child.kill('SIGKILL'));
     this.ended = once(this.child, 'close');
@@ -94,6 +95,50 @@ describe('the shell in a terminal', { skip: hasTerminal ? false : 'no script(1)'
     assert.ok(Math.min(...waits) < 100, `back at the prompt after ${waits.map(Math.round).join(', ')} ms`);
     shell.type('set radix\r');
     assert.match(await shell.sees(/crash> $/), /radix: 10/);
+    shell.type('quit\r');
+    await shell.ended;
+  });
+
+  test('editing, looking back, completion, aliases, paging and progress, as fingers know them', async (t) => {
+    const { dump, list } = dumpWithLongList();
+    const [file] = tempFiles(t, dump);
+    const shell = new Typist(t, file!, 'xterm');
+    await shell.sees(/crash> /);
+    const line = async (text: string, wanted: RegExp): Promise<string> => {
+      shell.type(text);
+      return shell.sees(wanted);
+    };
+    await line('set radix\r', /radix: 10[\s\S]*crash> /);
+    await line('eval 3 + 4\r', /decimal: 7[\s\S]*crash> /);
+    // several lines pasted at once
+    await line('eval 100\reval 200\r', /decimal: 100 [\s\S]*decimal: 200 [\s\S]*crash> /);
+    // Ctrl-R finds the latest line with what was typed, again the one before, and Enter runs it
+    await line('\x12eval', /reverse-i-search\)'eval': eval 200/);
+    await line('\x12', /'eval': eval 100/);
+    await line('\x12', /'eval': eval 3 \+ 4/);
+    await line('\r', /crash> eval 3 \+ 4[\s\S]*decimal: 7[\s\S]*crash> /);
+    // what is found can be edited
+    await line('\x12radix\x05', /crash> set radix/);
+    await line(' 16\r', /radix: 16[\s\S]*crash> /);
+    // nothing found, and left: the line that stood there
+    await line('eval 9\x12nosuch', /failed reverse-i-search\)'nosuch': /);
+    await line('\x07', /crash> eval 9/);
+    await line('\r', /decimal: 9[\s\S]*crash> /);
+    // the arrow, the Tab, and the beginning of the line
+    await line('\x1b[A', /eval 9/);
+    await line('\x01\x0b', /crash> /);
+    await line('stac\t', /stacks/);
+    await line('\x15', /crash> /);
+    await line('alias sum eval\r', /sum +eval[\s\S]*crash> /);
+    await line('sum 40 + 2\r', /decimal: 42[\s\S]*crash> /);
+    await line('!!\r', /sum 40 \+ 2[\s\S]*decimal: 42[\s\S]*crash> /);
+    await line('sumn 1\r', /did you mean "sum"/);
+    // longer than the screen: the pager has it until it is left
+    await line('help all\r', /\x1b\[K$|:$|--More--/);
+    await line('q', /crash> /);
+    // a long command shows that it goes on, and Ctrl-C ends it
+    await line(`repeat -9 list ${list} > /dev/null\r`, /repeat: (\d+ %, )?\d+ s/);
+    await line('\x03', /\r\x1b\[K[\s\S]*crash> /);
     shell.type('quit\r');
     await shell.ended;
   });
