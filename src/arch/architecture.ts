@@ -5,7 +5,8 @@ import type { Dump } from '../dump/dump.ts';
 import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import type { AddressSpace } from './address_space.ts';
 import type { CoreFileFormat } from './core_file.ts';
-import type { Decoder } from './decoder.ts';
+import type { Decoder, Instruction } from './decoder.ts';
+import type { Effect } from './effects.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from './kernel_space.ts';
 import type { KernelView } from './kernel_view.ts';
 import type { OrcLookup } from './orc_entry.ts';
@@ -35,6 +36,8 @@ export interface Architecture {
   readonly symbolSearch: { readonly start: VirtAddr; readonly end: VirtAddr } | null;
   /** Reads machine code; null where nobody has written one for this machine. */
   readonly decoder: Decoder | null;
+  /** What an instruction that was decoded does to registers and memory; of a call, nothing that the called code does. */
+  effects(instruction: Instruction): readonly Effect[];
   readonly backtraces: BacktraceManner;
   readonly coreFile: CoreFileFormat;
 
@@ -60,6 +63,8 @@ export interface Architecture {
   unwinder(view: KernelView, tables: UnwindTables): Unwinder;
   /** The address by which people know a frame: of a call, on some machines, not where it returns to but the call itself. */
   shownAddress(frame: Pick<Frame, 'kind' | 'address'>): VirtAddr;
+  /** The register that code jumps to which does nothing else (a retpoline), by its place; null for any other code. */
+  thunkRegister(symbol: string, offset: number): string | null;
   /** Whether the code before an address is a call; null where that cannot be read. */
   followsCall(space: AddressSpace, address: VirtAddr): boolean | null;
   /** Name of the instruction (`ud2`, `brk`) if the code is one that BUG() and WARN() are made of; null otherwise. */

@@ -10,6 +10,10 @@ export interface RegisterSet {
   readonly programCounter: { readonly name: string; readonly label: string };
   /** The registers that carry a function's arguments, first argument first. */
   readonly arguments: readonly string[];
+  /** The register that carries what a function returns. */
+  readonly result: string;
+  /** Names of the stack pointer and the frame pointer, and bytes that a call pushes before the called function starts. */
+  readonly stack: { readonly pointer: string; readonly frame: string; readonly pushedByCall: number };
   /** The registers that a called function gives back as they were. */
   readonly preserved: readonly string[];
   /** How crash(8) prints them. */

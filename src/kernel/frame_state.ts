@@ -74,7 +74,7 @@ const savedOnStack: readonly (readonly [member: string, register: string])[] = [
 ];
 
 /** What a task saved when it was switched away: on its stack (x86), or in its `thread.cpu_context` (arm64). */
-function switchedRegisters(kernel: Kernel, task: Task): Registers {
+export function switchedRegisters(kernel: Kernel, task: Task): Registers {
   const registers: Record<string, bigint> = {};
   const read = (name: string, value: () => bigint): void => {
     try {

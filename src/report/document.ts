@@ -2,7 +2,7 @@
 // (text.ts, markdown.ts, html.ts); JSON is the analysis itself.
 import { bareAddress } from '../base/text.ts';
 import { type ShownOutput, shownLines } from '../commands/shown.ts';
-import type { Analysis, BadPointer, InvolvedTask, Place, SourceOfFault } from '../triage/analysis.ts';
+import type { Analysis, BadPointer, InvolvedTask, OriginReport, Place, SourceOfFault } from '../triage/analysis.ts';
 
 export type Block =
   /** The one sentence that matters. */
@@ -105,7 +105,21 @@ function pointerText({ expression, type, member, value }: BadPointer): string {
   return member === null ? `${what}.` : `${what}: the code went for ${expression}->${member}.`;
 }
 
-function crashedCpu({ stack, code, source }: Analysis): Block[] {
+/** Where the bad value came from: what it comes to, then each step with what shows it. */
+function originBlocks({ sentence, confidence, steps }: OriginReport): Block[] {
+  const blocks: Block[] = [
+    { kind: 'heading', text: 'Where the bad value came from' },
+    { kind: 'subheading', text: sentence, note: confidence },
+  ];
+  for (const { words, command, shown } of steps) {
+    const hint = shown === null && command !== null ? ` (${command})` : '';
+    blocks.push({ kind: 'paragraph', text: `${words.replace(/\.$/, '')}${hint}.` });
+    if (shown !== null) blocks.push(outputOf(shown));
+  }
+  return blocks;
+}
+
+function crashedCpu({ stack, code, source, origin }: Analysis): Block[] {
   const blocks: Block[] = [];
   if (stack !== null) {
     const text = stack.command.includes(' -a') ? 'What the CPUs ran' : 'What the panicking CPU ran';
@@ -116,6 +130,7 @@ function crashedCpu({ stack, code, source }: Analysis): Block[] {
     blocks.push({ kind: 'heading', text: 'Code at that place' }, outputOf(code));
     if (code.after !== null) blocks.push(outputOf(code.after));
   }
+  if (origin !== null) blocks.push(...originBlocks(origin));
   return blocks;
 }
 

@@ -19,6 +19,7 @@ import type { Analysis, BacktraceFrame, InvolvedTask, Place } from './analysis.t
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { memoryReport } from './memory_report.ts';
+import { originReport, withOrigin } from './origin.ts';
 import { placeAt } from './place.ts';
 import { blockedFindings } from './rules/blocked.ts';
 import { faultFindings } from './rules/fault.ts';
@@ -29,7 +30,7 @@ import { surroundingFindings } from './rules/surroundings.ts';
 import { blockedTasks } from './sentence.ts';
 import { readSettings } from './settings.ts';
 import { badPointer, sourceFunctions } from './source_of_fault.ts';
-import { reachVerdict, type Verdict } from './verdict.ts';
+import { accessKinds, reachVerdict, type Verdict } from './verdict.ts';
 
 /** Lines of the log that the report shows before the fatal incident, and in all. */
 const linesBefore = 8;
@@ -55,15 +56,17 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
   const memory = verdict.kind === 'out-of-memory' ? memoryReport(facts.kernel) : null;
+  const origin = accessKinds.includes(verdict.kind) ? originReport(facts) : null;
   const what = [...faultFindings(facts, verdict), ...lockupFindings(facts, verdict)];
   return {
     dump: dumpFacts(facts),
     kernel: kernelFacts(facts),
-    panic: verdict.panic,
+    panic: { ...verdict.panic, message: withOrigin(verdict.panic.message, origin) },
     registers: registersAtFault(facts),
     backtrace: facts.crashTrace.frames.map((frame) => frameData(facts, frame)),
     stack: stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed),
     source: sourceOf(facts, verdict),
+    origin,
     code: codeAround(facts, verdict),
     findings: [
       ...(what.length > 0 ? what : saidFindings(facts, verdict)),

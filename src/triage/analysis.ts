@@ -4,6 +4,7 @@
 import type { ShownOutput } from '../commands/shown.ts';
 import type { Fault } from '../kernel/faults.ts';
 import type { ReportKind } from '../oops/kinds.ts';
+import type { Origin, OriginStep } from '../origin/origin.ts';
 
 /** What one command says, and why it is worth reading. */
 export interface Evidence extends ShownOutput {
@@ -62,6 +63,37 @@ export interface SourceOfFault {
   readonly pointer: BadPointer | null;
   /** The source there, as `dis -s` prints it; null where it is not to be had. */
   readonly listing: ShownOutput | null;
+}
+
+/** Where the value came from that a fault went wrong by. */
+export interface OriginReport {
+  /** `rdx was loaded from crashme_session->dev, and that is NULL.` */
+  readonly sentence: string;
+  /** That of the least sure step. */
+  readonly confidence: Confidence;
+  /** The instruction that faulted, or the call of an address that holds no code. */
+  readonly at: Place;
+  /** Whose value was bad; null for a function pointer that the code called in memory. */
+  readonly register: string | null;
+  readonly value: string;
+  /** The address that was touched; null for a call. */
+  readonly address: string | null;
+  /** What the access meant; null where that is not known. */
+  readonly touched: { readonly type: string; readonly member: string } | null;
+  /** What the trail ends in. */
+  readonly end: Origin['end'];
+  /** From the fault backwards. */
+  readonly steps: readonly {
+    readonly kind: OriginStep['kind'];
+    readonly words: string;
+    /** The instruction; null where it is of none. */
+    readonly at: Place | null;
+    readonly confidence: Confidence;
+    /** What shows it; null where nothing does. */
+    readonly command: string | null;
+    /** What that command says; null where a report does not show it. */
+    readonly shown: ShownOutput | null;
+  }[];
 }
 
 export interface BacktraceFrame extends Place {
@@ -181,6 +213,8 @@ export interface Analysis {
   readonly stack: ShownOutput | null;
   /** null without debug information of the code. */
   readonly source: SourceOfFault | null;
+  /** null where the kernel did not die of a bad address, or nobody can tell. */
+  readonly origin: OriginReport | null;
   /** Instructions up to the fault, and from it on, as `dis` prints them; `marked` is the one at fault. */
   readonly code: (ShownOutput & { readonly after: ShownOutput | null }) | null;
   readonly findings: readonly Finding[];

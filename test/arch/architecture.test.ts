@@ -6,6 +6,7 @@ import type { AddressSpace } from '../../src/arch/address_space.ts';
 import type { Architecture, Machine } from '../../src/arch/architecture.ts';
 import { openArchitecture, registerLayout } from '../../src/arch/architectures.ts';
 import type { Decoder, Flow } from '../../src/arch/decoder.ts';
+import { unknownEffects } from '../../src/arch/effects.ts';
 import type { KernelView } from '../../src/arch/kernel_view.ts';
 import { plainLayout, type RegisterSet, type Registers } from '../../src/arch/registers.ts';
 import { type Stack, taskStack } from '../../src/arch/stacks.ts';
@@ -24,6 +25,8 @@ import { linkTasks, machine, newTask } from '../support/task_writer.ts';
 const registers: RegisterSet = {
   programCounter: { name: 'counter', label: 'COUNTER' },
   arguments: ['a'],
+  result: 'acc',
+  stack: { pointer: 'top', frame: 'top', pushedByCall: 0 },
   preserved: ['top'],
   layout: plainLayout(['a', 'top', 'counter']),
   fromNote: ({ a, top, counter }) => ({ a, top, counter }),
@@ -104,6 +107,7 @@ class Tiny implements Architecture {
   readonly name = 'tiny';
   readonly registers = registers;
   readonly decoder = decoder;
+  readonly effects = unknownEffects;
   readonly notes = ['the machine is tiny'];
   readonly symbolSearch = null;
   readonly backtraces = { interruptedFrames: true, userFrames: true };
@@ -139,6 +143,10 @@ class Tiny implements Architecture {
   shownAddress({ address }: Pick<Frame, 'address'>): VirtAddr {
     return offsetBy(address, -1);
   }
+  thunkRegister(): null {
+    return null;
+  }
+
   followsCall(space: AddressSpace, address: VirtAddr): boolean {
     return space.u8(offsetBy(address, -1)) === 2;
   }

@@ -11,6 +11,7 @@ import type { EntryMeaning, PageTableLevel, SwapSlot } from '../page_walk.ts';
 import type { Frame } from '../unwinder.ts';
 import { isBugTrap, isCall, word } from './code.ts';
 import { arm64Decoder } from './decoder.ts';
+import { arm64Effects } from './effects.ts';
 import { Arm64KernelSpace, type Arm64Layout, Arm64UserSpace, arm64LayoutFromVmcoreinfo } from './kernel_space.ts';
 import { describeEntry, swapSlots } from './paging.ts';
 import { findRegions } from './regions.ts';
@@ -35,6 +36,7 @@ export class Arm64Architecture implements Architecture {
   readonly name = 'aarch64';
   readonly registers = arm64RegisterSet;
   readonly decoder = arm64Decoder;
+  readonly effects = arm64Effects;
   readonly backtraces: BacktraceManner = { interruptedFrames: true, userFrames: true };
   readonly coreFile = arm64CoreFile;
   readonly notes: readonly string[] = [];
@@ -89,6 +91,10 @@ export class Arm64Architecture implements Architecture {
 
   shownAddress({ kind, address }: Pick<Frame, 'kind' | 'address'>): VirtAddr {
     return kind === 'interrupted' ? address : offsetBy(address, -instructionSize);
+  }
+
+  thunkRegister(): null {
+    return null;
   }
 
   followsCall(space: AddressSpace, address: VirtAddr): boolean | null {

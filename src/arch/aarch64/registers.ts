@@ -39,6 +39,8 @@ const layout: RegisterLayout = {
 export const arm64RegisterSet: RegisterSet = {
   programCounter: { name: 'pc', label: 'PC' },
   arguments: ['x0', 'x1', 'x2', 'x3', 'x4', 'x5', 'x6', 'x7'],
+  result: 'x0',
+  stack: { pointer: 'sp', frame: 'x29', pushedByCall: 0 },
   preserved: [...Array.from({ length: 11 }, (_, i) => `x${19 + i}`), 'sp'],
   layout,
   fromNote(registers) {

@@ -9,8 +9,9 @@ import type { KernelSpace, MappedSpace, SymbolAddress } from '../kernel_space.ts
 import type { KernelView } from '../kernel_view.ts';
 import type { EntryMeaning, PageTableLevel, SwapSlot } from '../page_walk.ts';
 import type { Frame } from '../unwinder.ts';
-import { endsWithCall } from './call_sites.ts';
+import { endsWithCall, thunkRegister } from './call_sites.ts';
 import { x86Decoder } from './decoder.ts';
+import { x86Effects } from './effects.ts';
 import { layoutFromVmcoreinfo, X86KernelSpace, type X86Layout, X86UserSpace } from './kernel_space.ts';
 import { locateX86Kernel } from './locate_kernel.ts';
 import { describeEntry } from './paging.ts';
@@ -40,6 +41,7 @@ export class X86Architecture implements Architecture {
   readonly name = 'x86_64';
   readonly registers = x86RegisterSet;
   readonly decoder = x86Decoder;
+  readonly effects = x86Effects;
   readonly backtraces: BacktraceManner = { interruptedFrames: false, userFrames: false };
   readonly coreFile = x86CoreFile;
   readonly space: KernelSpace;
@@ -99,6 +101,10 @@ export class X86Architecture implements Architecture {
 
   shownAddress({ address }: Pick<Frame, 'kind' | 'address'>): VirtAddr {
     return address;
+  }
+
+  thunkRegister(symbol: string, offset: number): string | null {
+    return thunkRegister(symbol, offset);
   }
 
   followsCall(space: AddressSpace, address: VirtAddr): boolean | null {

@@ -46,3 +46,29 @@ export function setsFramePointer(view: KernelView, start: VirtAddr): boolean {
   }
   return false;
 }
+
+/** The order in which the machine counts its registers. */
+const registerOrder = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  ...[8, 9, 10, 11, 12, 13, 14, 15].map((n) => `r${n}`),
+];
+/** RETPOLINE_THUNK_SIZE (arch/x86/include/asm/nospec-branch.h). */
+const thunkSize = 32;
+
+/**
+ * The register that a retpoline jumps to (arch/x86/lib/retpoline.S): `__x86_indirect_thunk_rax`; where its symbol is that of all of them,
+ * by their order; null for any other code.
+ */
+export function thunkRegister(symbol: string, offset: number): string | null {
+  const name = /^__x86_indirect_(?:call_|jump_)?thunk_(\w+)$/.exec(symbol)?.[1];
+  if (name === undefined) return null;
+  if (name !== 'array') return offset === 0 && registerOrder.includes(name) ? name : null;
+  return offset % thunkSize === 0 ? (registerOrder[offset / thunkSize] ?? null) : null;
+}

@@ -104,6 +104,8 @@ const layout: RegisterLayout = { codeAbove: 'RIP', kernel: rows, user: rows };
 export const x86RegisterSet: RegisterSet = {
   programCounter: { name: 'rip', label: 'RIP' },
   arguments: ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'],
+  result: 'rax',
+  stack: { pointer: 'rsp', frame: 'rbp', pushedByCall: 8 },
   preserved: ['rbx', 'rbp', 'rsp', 'r12', 'r13', 'r14', 'r15'],
   layout,
   fromNote,

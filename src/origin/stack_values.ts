@@ -1,0 +1,456 @@
+// The frames of a backtrace with what is known of their values: a function's computed values (data_flow.ts) put beside
+// the registers and stack memory that the dump has.
+//
+//   frame 0   interrupted: all its registers were saved
+//   frame 1   registers that a called function must give back: where frame 0 still has what they were at its entry
+//   frame 2   ...
+//
+// A value is known where a register or stack slot that is known still holds it, where it is computed of known ones, where
+// the memory that it was loaded from is there (as it is now), or where the caller knows what it passed.
+import type { Registers } from '../arch/registers.ts';
+import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
+import { MemoryFault } from '../base/errors.ts';
+import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
+import { switchedRegisters } from '../kernel/frame_state.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { perKernel } from '../kernel/per_kernel.ts';
+import { frameCode } from '../kernel/source_line.ts';
+import type { Task } from '../kernel/task.ts';
+import { DataFlow, type State, slotName, slotOffset } from './data_flow.ts';
+import { callBefore, readFunction } from './function_code.ts';
+import { calculate, linear, type Value } from './value.ts';
+
+/**
+ * - `proved`: a place that is known holds it, or it follows from such
+ * - `likely`: memory that it was loaded from has it now, or a call is believed to be the one that it seems
+ */
+export type Sureness = 'proved' | 'likely';
+
+/** How a value is known. */
+export type Holder =
+  /** A register of the frame holds it. */
+  | { readonly kind: 'register'; readonly name: string }
+  /** A word of the stack does. */
+  | { readonly kind: 'stack'; readonly address: VirtAddr }
+  /** It does not depend on anything. */
+  | { readonly kind: 'constant' }
+  /** It was computed of values that are known. */
+  | { readonly kind: 'computed' }
+  /** Memory has it now. */
+  | { readonly kind: 'memory'; readonly address: VirtAddr; readonly width: number }
+  /** The caller knows what it passed. */
+  | { readonly kind: 'caller'; readonly how: Holder };
+
+export interface Known {
+  /** 64 bits, unsigned. */
+  readonly value: bigint;
+  readonly sure: Sureness;
+  readonly holder: Holder;
+}
+
+/** Most frames of a stack that are followed. */
+const maxFrames = 64;
+/** Deepest chain of values and callers that is followed. */
+const maxDepth = 48;
+/** Functions whose values are kept. */
+const maxFlows = 256;
+
+const flows = perKernel(() => new Map<bigint, DataFlow | null>());
+
+/** The values of the function at an address; null where its code cannot be read, or followed. */
+export function dataFlow(kernel: Kernel, at: VirtAddr): DataFlow | null {
+  const place = kernel.place(at);
+  if (place === null) return null;
+  const known = flows(kernel);
+  const { address } = place.symbol;
+  let flow = known.get(address);
+  if (flow === undefined) {
+    const code = readFunction(kernel, at);
+    const made = code === null ? null : new DataFlow(code, kernel.arch, kernel.work);
+    flow = made?.complete === true ? made : null;
+    if (known.size >= maxFlows) known.clear();
+    known.set(address, flow);
+  }
+  return flow;
+}
+
+/** The values of the frames of a backtrace, in its order; null for frames of which nothing is known. */
+export function stackValues(
+  kernel: Kernel,
+  { frames }: Backtrace,
+  options: { readonly asleep: Task | null; readonly cpu: number | null; readonly limit?: number },
+): readonly (FrameValues | null)[] {
+  const { limit = maxFrames } = options;
+  const found: (FrameValues | null)[] = [];
+  let inner: FrameValues | null = null;
+  for (const [i, frame] of frames.slice(0, limit + 1).entries()) {
+    const before = frames[i - 1];
+    // sent to an address that holds no code: the caller's registers are still there
+    const jumped = before?.kind === 'interrupted' && frame.kind === 'call' && frame.reliable && !isCode(kernel, before);
+    const registers: Registers = jumped
+      ? (before.registers ?? {})
+      : frame.kind === 'interrupted'
+        ? (frame.registers ?? before?.registers ?? {})
+        : i === 0
+          ? startRegisters(kernel, frame, options.asleep)
+          : before?.kind === 'entry'
+            ? {}
+            : (inner?.callersRegisters() ?? {});
+    const values = frameValues(kernel, frame, frames[i + 1], registers, jumped, options.cpu);
+    if (inner !== null && values !== null && frame.kind === 'call' && before?.kind !== 'entry') inner.calledBy(values);
+    found.push(values);
+    inner = values;
+  }
+  return found;
+}
+
+function isCode(kernel: Kernel, { address }: Frame): boolean {
+  return kernel.faults.attempt('page tables', () => kernel.arch.space.isExecutable(address), true);
+}
+
+function startRegisters(kernel: Kernel, frame: Frame, asleep: Task | null): Registers {
+  if (asleep !== null) return switchedRegisters(kernel, asleep);
+  const { registers } = frame;
+  return registers !== null && kernel.arch.registers.instructionPointer(registers) === frame.address ? registers : {};
+}
+
+function frameValues(
+  kernel: Kernel,
+  frame: Frame,
+  next: Frame | undefined,
+  registers: Registers,
+  jumped: boolean,
+  cpu: number | null,
+): FrameValues | null {
+  if (frame.kind === 'entry') return null;
+  const flow = dataFlow(kernel, frameCode(frame));
+  if (flow === null) return null;
+  const isCall = frame.kind === 'call' && kernel.arch.registers.instructionPointer(registers) !== frame.address;
+  const position = isCall ? callBefore(flow.code, frame.address) : (flow.code.positions.get(frame.address) ?? null);
+  const state = position === null ? null : flow.stateBefore(position);
+  if (position === null || state === null) return null;
+  const { stack, preserved } = kernel.arch.registers;
+  const kept =
+    isCall && !jumped
+      ? Object.fromEntries(Object.entries(registers).filter(([name]) => preserved.includes(name)))
+      : registers;
+  const isPushed = backtracer(kernel).unwinder.frameAddressOf === 'return-address';
+  const pointers = isPushed
+    ? { [stack.pointer]: frame.kind === 'interrupted' ? registers[stack.pointer] : frame.stackPointer }
+    : frame.kind === 'interrupted'
+      ? {}
+      : { [stack.pointer]: undefined, [stack.frame]: frame.frameAddress };
+  const start = stackAtEntry(kernel, flow, state, { ...kept, ...pointers });
+  // the caller's stack pointer is where the frame ends: what does not fit was not understood
+  const expected = isPushed && next?.kind === 'call' ? next.stackPointer - BigInt(stack.pushedByCall) : null;
+  if (start !== null && expected !== null && start !== expected) return null;
+  return new FrameValues(
+    kernel,
+    { frame, flow, position, state, isCall: isCall && !jumped, cpu, entryStack: start ?? expected },
+    {
+      ...kept,
+      ...pointers,
+    },
+  );
+}
+
+/** The stack pointer at the function's entry, by a register that is known and is that plus a distance. */
+function stackAtEntry(kernel: Kernel, flow: DataFlow, state: State, registers: Registers): bigint | null {
+  const { stack } = kernel.arch.registers;
+  for (const name of [stack.pointer, stack.frame]) {
+    const value = registers[name];
+    const offset = flow.stackOffset(flow.register(state, name));
+    if (value !== undefined && offset !== null) return BigInt.asUintN(64, value - BigInt(offset));
+  }
+  return null;
+}
+
+interface Where {
+  readonly frame: Frame;
+  readonly flow: DataFlow;
+  /** Position of the instruction: of one that was interrupted, or of the call. */
+  readonly position: number;
+  /** Before it ran. */
+  readonly state: State;
+  readonly isCall: boolean;
+  /** The CPU that ran it; null where that is not known. */
+  readonly cpu: number | null;
+  /** The stack pointer at the function's entry; null where that is not known. */
+  readonly entryStack: bigint | null;
+}
+
+export class FrameValues {
+  readonly kernel: Kernel;
+  readonly where: Where;
+  /** Registers whose content is known. */
+  readonly registers: Registers;
+  /** What called this function, and whether that is sure. */
+  caller: { readonly frame: FrameValues; readonly sure: Sureness } | null = null;
+  private readonly held = new Map<Value, Known>();
+  private readonly answers = new Map<Value, Known | null>();
+
+  constructor(kernel: Kernel, where: Where, registers: Registers) {
+    this.kernel = kernel;
+    this.where = where;
+    this.registers = registers;
+    this.hold();
+  }
+
+  /** Address of the instruction that the frame is at: of one that was interrupted, or of the call. */
+  get at(): VirtAddr {
+    return this.where.flow.code.instructions[this.where.position]!.address;
+  }
+
+  /** Name of the function. */
+  get name(): string {
+    return this.where.flow.code.symbol.name;
+  }
+
+  /** What a register held, as computed. */
+  value(register: string): Value {
+    return this.where.flow.register(this.where.state, register);
+  }
+
+  /** What a value of the function was in this frame; null where that is not known. */
+  evaluate(value: Value): Known | null {
+    return this.known(value, 0);
+  }
+
+  /** The low bytes of a value, zero-extended: more is not asked of an `int`. */
+  evaluatePart(value: Value, width: number): Known | null {
+    const whole = this.evaluate(value);
+    const part = (known: Known): Known => ({ ...known, value: BigInt.asUintN(width * 8, known.value) });
+    if (whole !== null) return part(whole);
+    for (const wide of [4, 2, 1]) {
+      if (wide < width) break;
+      for (const signed of [false, true]) {
+        const other = this.where.flow.values.findExtended(value, wide, signed);
+        const known = other === null ? null : (this.held.get(other) ?? null);
+        if (known !== null) return part(known);
+      }
+    }
+    return null;
+  }
+
+  /** The registers that the caller had when it called, as far as this frame knows: those that it must give back. */
+  callersRegisters(): Registers {
+    const { preserved, stack } = this.kernel.arch.registers;
+    const found: Record<string, bigint> = {};
+    for (const name of preserved) {
+      if (name === stack.pointer) continue;
+      const known = this.held.get(this.where.flow.values.entry(name));
+      if (known?.sure === 'proved') found[name] = known.value;
+    }
+    return found;
+  }
+
+  /** Told once the next frame is known: it calls this one, if its call goes where this function starts. */
+  calledBy(caller: FrameValues): void {
+    const { flow, position } = caller.where;
+    const { target } = flow.code.instructions[position]!;
+    const start = this.where.flow.code.symbol.address;
+    if (target === null || thunkRegister(this.kernel, target) !== null) {
+      // by a pointer: whoever is called there may have jumped on to this function
+      const pointer = caller.calledPointer();
+      if (pointer === null || leadsTo(this.kernel, pointer, start))
+        this.caller = { frame: caller, sure: pointer === null ? 'likely' : 'proved' };
+      return;
+    }
+    if (leadsTo(this.kernel, target, start)) this.caller = { frame: caller, sure: 'proved' };
+  }
+
+  /** Where this frame's call goes, if it goes by a pointer that is known. */
+  private calledPointer(): bigint | null {
+    const { flow, position, state } = this.where;
+    const { target, operands } = flow.code.instructions[position]!;
+    if (target !== null) {
+      const name = thunkRegister(this.kernel, target);
+      return name === null ? null : (this.evaluate(flow.register(state, name))?.value ?? null);
+    }
+    const [operand] = operands;
+    if (operand?.kind === 'register') return this.evaluate(flow.register(state, operand.name))?.value ?? null;
+    if (operand?.kind !== 'memory' || operand.segment !== null) return null;
+    const address = flow.address(state, operand);
+    const place = address === null ? null : this.evaluate(address);
+    return place === null ? null : this.word(virtAddr(place.value), 8);
+  }
+
+  /** Notes what known registers and stack slots hold. */
+  private hold(): void {
+    const { flow, state, isCall } = this.where;
+    const { preserved, stack } = this.kernel.arch.registers;
+    const names = new Set([...Object.keys(this.registers), ...preserved]);
+    for (const name of names) {
+      const value = this.registers[name];
+      if (value === undefined || (isCall && !preserved.includes(name))) continue;
+      if (slotOffset(name) !== null || !this.isFollowed(name)) continue;
+      const holder: Holder = { kind: 'register', name };
+      this.note(flow.register(state, name), { value, sure: 'proved', holder });
+    }
+    const { entryStack } = this.where;
+    if (entryStack === null) return;
+    const start: Known = { value: entryStack, sure: 'proved', holder: { kind: 'register', name: stack.pointer } };
+    this.held.set(flow.values.entry(stack.pointer), start);
+    for (const [place, cell] of state) {
+      const offset = slotOffset(place);
+      if (offset === null) continue;
+      const address = virtAddr(BigInt.asUintN(64, entryStack + BigInt(offset)));
+      const word = cell.width <= 8 ? this.word(address, cell.width) : null;
+      if (word === null) continue;
+      const holder: Holder = { kind: 'stack', address };
+      const value = cell.width === 8 ? cell.value : flow.values.extended(cell.value, cell.width, false);
+      this.note(value, { value: word, sure: 'proved', holder });
+    }
+  }
+
+  /** Registers that code computes with: flags and segments are not among them. */
+  private isFollowed(name: string): boolean {
+    const { registers } = this.kernel.arch;
+    return name !== registers.programCounter.name && name !== 'orig_rax';
+  }
+
+  private note(value: Value, known: Known): void {
+    // of a value and a distance, the value; of what was merely extended, what that says
+    const { terms, offset } = linear(value);
+    const [only] = terms;
+    if (value.kind === 'sum' && terms.length === 1 && (only!.factor === 1n || only!.factor === -1n)) {
+      const of = BigInt.asUintN(64, (known.value - offset) * only!.factor);
+      this.note(only!.value, { ...known, value: of });
+    }
+    if (value.kind === 'constant' || this.held.has(value)) return;
+    this.held.set(value, known);
+  }
+
+  private known(value: Value, depth: number): Known | null {
+    if (value.kind === 'constant') return { value: value.value, sure: 'proved', holder: { kind: 'constant' } };
+    const held = this.held.get(value);
+    if (held !== undefined) return held;
+    const answer = this.answers.get(value);
+    if (answer !== undefined || depth > maxDepth) return answer ?? null;
+    this.answers.set(value, null);
+    const found = this.compute(value, depth + 1);
+    this.answers.set(value, found);
+    return found;
+  }
+
+  private compute(value: Value, depth: number): Known | null {
+    switch (value.kind) {
+      case 'entry': {
+        if (this.caller === null) return null;
+        const { frame, sure } = this.caller;
+        return passedOn(frame.known(frame.value(value.register), depth), sure);
+      }
+      case 'slot': {
+        const { entryStack } = this.where;
+        if (entryStack === null || value.offset < 0) return null;
+        const address = virtAddr(BigInt.asUintN(64, entryStack + BigInt(value.offset)));
+        const word = this.word(address, value.width);
+        return word === null ? null : { value: word, sure: 'proved', holder: { kind: 'stack', address } };
+      }
+      case 'sum': {
+        let sum = value.offset;
+        let sure: Sureness = 'proved';
+        for (const { value: term, factor } of value.terms) {
+          const known = this.known(term, depth);
+          if (known === null) return null;
+          if (known.sure === 'likely') sure = 'likely';
+          sum += known.value * factor;
+        }
+        return { value: BigInt.asUintN(64, sum), sure, holder: { kind: 'computed' } };
+      }
+      case 'load': {
+        const at = this.known(value.address, depth);
+        const address = at === null ? null : this.absolute(at.value, value.segment);
+        const word = address === null ? null : this.word(address, value.width);
+        if (address === null || word === null) return null;
+        const bits = value.width * 8;
+        const extended = value.signed ? BigInt.asUintN(64, BigInt.asIntN(bits, word)) : word;
+        return { value: extended, sure: 'likely', holder: { kind: 'memory', address, width: value.width } };
+      }
+      case 'extended': {
+        const known = this.known(value.of, depth);
+        if (known === null) return null;
+        const bits = value.width * 8;
+        const part = value.signed ? BigInt.asIntN(bits, known.value) : BigInt.asUintN(bits, known.value);
+        return { ...known, value: BigInt.asUintN(64, part) };
+      }
+      case 'combined': {
+        const left = this.known(value.left, depth);
+        const right = left === null ? null : this.known(value.right, depth);
+        if (left === null || right === null) return null;
+        const sure = left.sure === 'proved' && right.sure === 'proved' ? 'proved' : 'likely';
+        const result = calculate(value.op, left.value, right.value, value.width);
+        return { value: result, sure, holder: { kind: 'computed' } };
+      }
+      case 'constant':
+      case 'left':
+      case 'merge':
+      case 'choice':
+      case 'unknown':
+        return null;
+    }
+  }
+
+  /** An address with its segment's base; null where that is not known. */
+  absolute(address: bigint, segment: string | null): VirtAddr | null {
+    if (segment === null) return virtAddr(address);
+    if (this.where.cpu === null) return null;
+    return offsetBy(virtAddr(address), this.kernel.perCpuOffset(this.where.cpu));
+  }
+
+  /** Memory as it is; null where it cannot be read. */
+  word(address: VirtAddr, width: number): bigint | null {
+    try {
+      const bytes = this.kernel.space.read(address, width);
+      let word = 0n;
+      for (let i = bytes.length - 1; i >= 0; i--) word = (word << 8n) | BigInt(bytes[i]!);
+      return word;
+    } catch (error) {
+      if (error instanceof MemoryFault) return null;
+      throw error;
+    }
+  }
+
+  /** The slot at a distance from the stack pointer at entry, as computed. */
+  slot(offset: number): Value {
+    return this.where.flow.read(this.where.state, slotName(offset)).value;
+  }
+}
+
+function passedOn(known: Known | null, sure: Sureness): Known | null {
+  if (known === null) return null;
+  return {
+    value: known.value,
+    sure: sure === 'proved' ? known.sure : 'likely',
+    holder: known.holder.kind === 'constant' ? known.holder : { kind: 'caller', how: known.holder },
+  };
+}
+
+/** The register that code at an address jumps to, where it does nothing else (retpolines); null for any other code. */
+function thunkRegister(kernel: Kernel, target: VirtAddr): string | null {
+  const place = kernel.place(target);
+  return place === null ? null : kernel.arch.thunkRegister(place.symbol.name, place.offset);
+}
+
+/** Whether code at an address is a function's start, or jumps there at once (static calls, aliases). */
+function leadsTo(kernel: Kernel, target: bigint, start: bigint): boolean {
+  const { decoder } = kernel.arch;
+  let at = virtAddr(target);
+  for (let hops = 0; hops < 3; hops++) {
+    if (at === start) return true;
+    // a function may be entered behind its first mark
+    if (at > start && at - start <= 4n) return true;
+    if (decoder === null) return false;
+    const { bytes } = kernel.space.readUpTo(at, 2 * decoder.longest);
+    const [first, second] = decoder.decode(bytes, at);
+    const jump =
+      first?.flow === 'jump'
+        ? first
+        : first?.flow === 'next' && /^(?:endbr|nop|bti)/.test(first.mnemonic)
+          ? second
+          : undefined;
+    if (jump?.flow !== 'jump' || jump.target === null) return false;
+    at = jump.target;
+  }
+  return false;
+}

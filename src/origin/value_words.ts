@@ -1,0 +1,51 @@
+// What a word looks like where a pointer should be.
+
+import { hex } from '../base/text.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+
+/** Words of memory that mean something where a pointer should be (include/linux/poison.h, mm/slab.h). */
+const patterns: readonly (readonly [mask: bigint, value: bigint, meaning: string])[] = [
+  [0xffff_ffff_ffff_0000n, 0x6b6b_6b6b_6b6b_0000n, 'what slab_debug fills freed objects with'],
+  [0xffff_ffff_ffff_0000n, 0x5a5a_5a5a_5a5a_0000n, 'what slab_debug fills new objects with'],
+  [0xffff_ffff_ffff_0000n, 0xaaaa_aaaa_aaaa_0000n, 'what page_poisoning or init_on_alloc debugging fills pages with'],
+  [0xffff_ffff_ffff_f000n, 0xdead_0000_0000_0000n, 'what list_del() leaves in a deleted entry (LIST_POISON)'],
+  [0xffff_ffff_ffff_ffffn, 0xdead_beef_dead_beefn, 'the pattern deadbeef'],
+];
+
+/** Largest error number (include/linux/err.h). */
+const maxErrno = 4095n;
+/** What is below a page is NULL and the distance of a member. */
+const firstPage = 4096n;
+
+/** `NULL`, `0x18`, `0x4141414141414141 (the text "AAAAAAAA")`. */
+export function valueWords(kernel: Kernel, value: bigint): string {
+  if (value === 0n) return 'NULL';
+  const text = `0x${hex(value)}`;
+  const meaning = meaningOf(kernel, value);
+  return meaning === null ? text : `${text} (${meaning})`;
+}
+
+/** What a word that is no good pointer means; null where it means nothing. */
+export function meaningOf(kernel: Kernel, value: bigint): string | null {
+  if (value < firstPage) return null;
+  if (value > 0xffff_ffff_ffff_ffffn - maxErrno) return `the error -${0x1_0000_0000_0000_0000n - value} as a pointer`;
+  for (const [mask, pattern, meaning] of patterns) if ((value & mask) === pattern) return meaning;
+  const text = asciiText(value);
+  if (text !== null) return `the text "${text}"`;
+  if (kernel.arch.isUserAddress(value)) return 'an address of user space';
+  if (!kernel.arch.isKernelAddress(value)) return 'no address at all: it is not canonical';
+  return null;
+}
+
+/** The characters of a word, first byte first, if all of them can be printed, or those before its zeroes (4 at least); else null. */
+export function asciiText(value: bigint): string | null {
+  let text = '';
+  let ended = false;
+  for (let i = 0n; i < 8n; i++) {
+    const byte = Number((value >> (i * 8n)) & 0xffn);
+    if (byte === 0) ended = true;
+    else if (ended || byte < 0x20 || byte > 0x7e) return null;
+    else text += String.fromCharCode(byte);
+  }
+  return text.length >= 4 ? text : null;
+}
