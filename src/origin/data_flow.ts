@@ -24,7 +24,7 @@ export interface Cell {
 export type State = ReadonlyMap<string, Cell>;
 
 /** Instructions run until it is given up: real functions take a few times their length. */
-const maxSteps = 300_000;
+const maxSteps = 100_000;
 /** Stack slots that are followed at a time. */
 const maxPlaces = 600;
 

@@ -17,6 +17,9 @@ const maxErrno = 4095n;
 /** What is below a page is NULL and the distance of a member. */
 const firstPage = 4096n;
 
+/** What is below is as likely a number as an address of a process. */
+const lowAddresses = 1n << 32n;
+
 /** `NULL`, `0x18`, `0x4141414141414141 (the text "AAAAAAAA")`. */
 export function valueWords(kernel: Kernel, value: bigint): string {
   if (value === 0n) return 'NULL';
@@ -32,6 +35,7 @@ export function meaningOf(kernel: Kernel, value: bigint): string | null {
   for (const [mask, pattern, meaning] of patterns) if ((value & mask) === pattern) return meaning;
   const text = asciiText(value);
   if (text !== null) return `the text "${text}"`;
+  if (kernel.arch.isUserAddress(value) && value < lowAddresses) return null;
   if (kernel.arch.isUserAddress(value)) return 'an address of user space';
   if (!kernel.arch.isKernelAddress(value)) return 'no address at all: it is not canonical';
   return null;

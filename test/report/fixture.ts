@@ -83,6 +83,26 @@ export const analysis: Analysis = {
     pointer: { expression: 'w->stats', type: 'struct stats *', member: 'hits', value: '0' },
     listing: null,
   },
+  origin: {
+    sentence: `rdx was loaded from ${nasty}, and that is NULL.`,
+    confidence: 'likely',
+    at: { address: '0xffffffffc04b300c', symbol: 'frob', offset: 0x1c, module: 'widget' },
+    register: 'rdx',
+    value: '0x0',
+    address: '0x240',
+    touched: null,
+    end: 'memory',
+    steps: [
+      {
+        kind: 'load',
+        words: `frob+20 loaded rdx from ${nasty}.`,
+        at: null,
+        confidence: 'likely',
+        command: 'rd ff1459ed1bd920c0',
+        shown: null,
+      },
+    ],
+  },
   code: {
     ...outputOf('dis -r ffffffffc04b300c | tail -9', [
       { text: '0xffffffffc04b3000 <frob>:\tpush   %rbp', marked: false },

@@ -1,0 +1,207 @@
+// Where the bad value of a fault came from: a kernel engineer takes these sentences for the truth, so what is "proved"
+// must be, and what cannot be told must be said.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Backtrace } from '../../src/kernel/backtrace.ts';
+import { type Origin, originOf } from '../../src/origin/origin.ts';
+import { CodeKernel } from '../support/code_kernel.ts';
+
+/** @throws where there is none */
+function origin(kernel: CodeKernel, trace: Backtrace): Origin {
+  const found = originOf(kernel, trace, 0, 0);
+  assert.ok(found !== null);
+  return found;
+}
+
+/** A session whose `dev` is a value, and which `session` points to. */
+function withSession(dev = 0n, typed = true): { kernel: CodeKernel; session: bigint } {
+  const kernel = new CodeKernel(typed);
+  const session = kernel.allocate('struct session');
+  kernel.set(session, 'dev', dev);
+  kernel.space.words(kernel.address('session'), session.address);
+  return { kernel, session: session.address };
+}
+
+describe('memory', () => {
+  test('through two callers to the variable that the pointer was loaded from', () => {
+    const { kernel, session } = withSession();
+    const trace = kernel.died('update+7', { rdi: session, rdx: 0n }, ['finish+9', 1n, 'write+18', 2n]);
+    const { sentence, sure, end, steps } = origin(kernel, trace);
+    assert.equal(sentence, 'rdx was loaded from session->dev, and that is NULL');
+    assert.equal(sure, 'proved');
+    assert.equal(end, 'memory');
+    assert.deepEqual(
+      steps.map(({ kind, command }) => `${kind} ${command}`),
+      [
+        `access dis ffffffff81000007 1`,
+        `load rd ${session.toString(16)}`,
+        `argument dis -r ffffffff81000044`,
+        `argument dis -r ffffffff8100008d`,
+        `load rd ffffffff82000000`,
+      ],
+    );
+  });
+
+  test('the member that was meant, by the type of the pointer', () => {
+    const { kernel, session } = withSession();
+    const trace = kernel.died('update+7', { rdi: session, rdx: 0n }, ['finish+9', 1n, 'write+18', 2n]);
+    assert.deepEqual(origin(kernel, trace).touched, { type: 'struct device', member: 'latency' });
+  });
+
+  test('without types, by its place', () => {
+    const { kernel, session } = withSession(0n, false);
+    const trace = kernel.died('update+7', { rdi: session, rdx: 0n }, ['finish+9', 1n, 'write+18', 2n]);
+    const { sentence, touched } = origin(kernel, trace);
+    assert.equal(sentence, 'rdx was loaded from the first member of what session points to, and that is NULL');
+    assert.equal(touched, null);
+  });
+
+  test('a word that has another value now is not proved', () => {
+    const { kernel, session } = withSession(0x1234n);
+    const trace = kernel.died('update+7', { rdi: session, rdx: 0n }, ['finish+9', 1n, 'write+18', 2n]);
+    const { sentence, sure } = origin(kernel, trace);
+    assert.equal(sentence, 'rdx was loaded from session->dev, and that was NULL (now it is 0x1234)');
+    assert.equal(sure, 'likely');
+  });
+
+  test('text in the place of a pointer, and how far it reaches', () => {
+    const { kernel, session } = withSession(0x4141_4141_4141_4141n);
+    kernel.space.words(session + 8n, 0x4141_4141_4141_4141n);
+    const trace = kernel.died('update+7', { rdi: session, rdx: 0x4141_4141_4141_4141n }, [
+      'finish+9',
+      1n,
+      'write+18',
+      2n,
+    ]);
+    const { sentence, source } = origin(kernel, trace);
+    assert.equal(sentence, 'rdx was loaded from session->dev, and that is 0x4141414141414141 (the text "AAAAAAAA")');
+    assert.deepEqual(source?.pattern, { start: session, end: session + 16n, text: 'AAAAAAAA' });
+  });
+
+  test('through a stack slot that a call cannot have changed', () => {
+    const { kernel, session } = withSession();
+    const trace = kernel.died('spilled+28', { rdx: 0n }, [0n, session, 0n, 'write+18', 2n]);
+    kernel.space.words(session + 8n, 0n);
+    const { sentence, steps } = origin(kernel, trace);
+    assert.match(
+      sentence,
+      /^rdx was loaded from the member 0x8 bytes into what argument 1 of spilled\(\) points to, and that is NULL$/,
+    );
+    assert.equal(steps[1]?.sure, 'proved');
+  });
+
+  test('not through one whose address was handed out', () => {
+    const { kernel } = withSession();
+    const trace = kernel.died('handed_out+28', { rdx: 0n }, [0n, 0n, 0n, 'write+18', 2n]);
+    const { end, sure } = origin(kernel, trace);
+    assert.equal(end, 'unknown');
+    assert.equal(sure, 'likely');
+  });
+
+  test('the struct around a list entry', () => {
+    const { kernel, session } = withSession();
+    kernel.space.words(session + 8n, 0n);
+    const trace = kernel.died('container+8', { rax: 0xffff_ffff_ffff_ffe0n, rdi: session }, ['write+18', 2n]);
+    assert.match(
+      origin(kernel, trace).sentence,
+      /^rax is 0x20 less than a pointer that is bad: that was loaded from .*, and that is NULL$/,
+    );
+  });
+
+  test('an index that is far out', () => {
+    const { kernel, session } = withSession();
+    const table = kernel.reserve(64);
+    kernel.space.words(session + 8n, 0xdead_beefn);
+    kernel.space.words(session + 16n, table);
+    const trace = kernel.died('indexed+7', { rdi: session, rax: 0xdead_beefn, rdx: table }, ['write+18', 2n]);
+    const { sentence, register } = origin(kernel, trace);
+    assert.equal(register, 'rax');
+    assert.equal(sentence, 'the index rax was loaded from s->flags, and that is 0xdeadbeef');
+  });
+});
+
+describe('code', () => {
+  test('a caller that passes NULL', () => {
+    const { kernel } = withSession();
+    const trace = kernel.died('update+0', { rdi: 0n }, ['passes_null+11', 1n, 'write+18', 2n]);
+    const { sentence, end, sure } = origin(kernel, trace);
+    assert.equal(sentence, 'rdi is argument 1 of update(), for which passes_null() passes NULL');
+    assert.equal(end, 'constant');
+    assert.equal(sure, 'proved');
+  });
+
+  test('what a function returned', () => {
+    const { kernel } = withSession();
+    const trace = kernel.died('returned+9', { rax: 0n }, [1n, 'write+18', 2n]);
+    const { sentence, end } = origin(kernel, trace);
+    assert.equal(sentence, 'rax is what find() returned to returned(), and that is NULL');
+    assert.equal(end, 'returned');
+  });
+
+  test('where ways meet, those that cannot have given the value are left out', () => {
+    const { kernel, session } = withSession();
+    kernel.space.words(session + 8n, 0n);
+    const trace = kernel.died('merged+15', { rax: 0n, rdi: session }, ['write+18', 2n]);
+    const { sentence, end } = origin(kernel, trace);
+    assert.match(sentence, /^rax was loaded from .*s.*, and that is NULL$/);
+    assert.equal(end, 'memory');
+  });
+
+  test('where several are possible, all are told and none is sure', () => {
+    const { kernel } = withSession();
+    const trace = kernel.died('several+19', { rax: 0x10n }, ['write+18', 2n]);
+    const { sentence, end, sure } = origin(kernel, trace);
+    assert.match(sentence, /^rax is 0x10, and was one of: .*session/);
+    assert.equal(end, 'several');
+    assert.equal(sure, 'possible');
+  });
+
+  test('a call of an address where there is no code', () => {
+    const { kernel, session } = withSession();
+    const trace = kernel.died(0x18n, { rax: 0x18n, rbx: session, rdi: session }, ['by_pointer+10', 7n, 'write+18', 2n]);
+    kernel.space.words(session + 0x18n, 0x18n);
+    const { sentence, register } = origin(kernel, trace);
+    assert.equal(sentence, 'the function pointer was loaded from s->call, and that is 0x18');
+    assert.equal(register, 'rax');
+  });
+
+  test('a list that is walked: the entry before cannot be told', () => {
+    const { kernel, session } = withSession();
+    const trace = kernel.died('walk+0', { rdi: 0x99n }, ['write+18', session]);
+    assert.notEqual(origin(kernel, trace).sure, 'proved');
+  });
+});
+
+describe('what cannot be followed', () => {
+  test('an instruction that touches no memory', () => {
+    const { kernel } = withSession();
+    assert.equal(originOf(kernel, kernel.died('find+0', {}, ['write+18']), 0, 0), null);
+  });
+
+  test('a function whose code is not in the dump', () => {
+    const { kernel } = withSession();
+    kernel.define('gone', 0xffff_ffff_8100_8000n, 64);
+    assert.equal(originOf(kernel, kernel.died('gone+4', { rdi: 0n }, ['write+18']), 0, 0), null);
+  });
+
+  test('a stack that does not fit the code', () => {
+    const { kernel, session } = withSession();
+    const trace = kernel.died('update+7', { rdi: session, rdx: 0n }, ['finish+9', 1n, 3n, 4n, 'write+18', 2n]);
+    const { steps } = origin(kernel, trace);
+    assert.ok(steps.every(({ kind }) => kind !== 'argument'));
+  });
+
+  test('code that jumps everywhere ends in time', () => {
+    const { kernel } = withSession();
+    // 20,000 conditional jumps, each to a place that the next ones depend on
+    const code = new Uint8Array(80_000);
+    for (let i = 0; i + 4 <= code.length; i += 4) {
+      const to = ((i * 7919) % 120) - 60;
+      code.set([0x48, 0x8b, 0x75, to & 0xff], i); // mov to(%rbp),%rsi
+      if (i % 8 === 4) code.set([0x75, (to - 2) & 0xfc, 0x90, 0x90], i); // jne
+    }
+    code.set([0x48, 0x8b, 0x06, 0xc3], code.length - 4); // mov (%rsi),%rax; ret
+    kernel.code('tangled', 0xffff_ffff_8101_0000n, code);
+    originOf(kernel, kernel.died(`tangled+${code.length - 4}`, { rsi: 0n }, ['write+18']), 0, 0);
+  });
+});
