@@ -12,7 +12,7 @@ import { rolldown } from 'rolldown';
 /** Packages that become part of the bundle; their licences go beside it. */
 const bundled = ['commander', 'hysnappy'];
 /** Packages that few runs need, which load them then. */
-const external = ['iced-x86', '@alexaltea/capstone-js', 'zstddec', 'xz-decompress'];
+const external = ['iced-x86', '@alexaltea/capstone-js', 'zstddec', 'xz-decompress', 'smol-toml'];
 /** Node's modules that few runs need, and that take others with them. */
 const lazy = ['node:child_process', 'node:readline', 'node:crypto', 'node:tty', 'node:v8'];
 

@@ -19,6 +19,7 @@ const allowed: Record<string, readonly string[]> = {
   save: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'commands', 'triage'],
   shell: ['base', 'commands', 'kernel'],
   collect: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'oops'],
+  host: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'commands', 'oops', 'triage', 'report', 'save'],
   cli: [
     'base',
     'dump',
@@ -34,6 +35,7 @@ const allowed: Record<string, readonly string[]> = {
     'save',
     'shell',
     'collect',
+    'host',
   ],
 };
 // Files that may import more than their folder, with the reason.

@@ -9,6 +9,7 @@ import type { ReportFormat } from '../report/render.ts';
 import { addCollectCommands } from './collect_commands.ts';
 import { addCrashOptions, crashSettings } from './crash_options.ts';
 import { debugOptionsOf, withDebugOptions } from './debug_options.ts';
+import { addKdumpCommands } from './kdump_commands.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 import { addSaveCommands } from './save_commands.ts';
 
@@ -154,6 +155,9 @@ Examples:
     status = result;
   });
   addCollectCommands(program, (result) => {
+    status = result;
+  });
+  addKdumpCommands(program, (result) => {
     status = result;
   });
 

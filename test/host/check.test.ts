@@ -1,0 +1,399 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type CheckReport, checkHost, exitStatus } from '../../src/host/check.ts';
+import type { Finding } from '../../src/host/checks/finding.ts';
+import { Host } from '../../src/host/host.ts';
+import { bzImage, hostTree, image, readyMachine, release, type Tree } from '../support/host_tree.ts';
+
+function check(changes: Tree = {}, newer: readonly string[] = []): CheckReport {
+  return checkHost(new Host(hostTree({ ...readyMachine, ...changes }, newer)));
+}
+
+function of(report: CheckReport, id: string): readonly Finding[] {
+  return report.findings.filter((one) => one.id === id);
+}
+
+test('a machine on which everything is as it should be is ready, and nothing is to be mended', () => {
+  const report = check();
+  assert.deepEqual(
+    report.findings.filter(({ state }) => state === 'failed' || state === 'warning'),
+    [],
+  );
+  assert.equal(report.state, 'ready');
+  assert.equal(report.family, 'kdump-utils');
+  assert.equal(exitStatus(report), 0);
+});
+
+/** One thing broken: what is then found, and what mends it. */
+interface Broken {
+  readonly what: string;
+  readonly change: Tree;
+  readonly newer?: readonly string[];
+  readonly id: string;
+  readonly state: Finding['state'];
+  readonly found: RegExp;
+  readonly mend: RegExp;
+}
+
+const config = readyMachine[`/boot/config-${release}`] as string;
+const line = (value: string): Tree => ({ '/proc/cmdline': `root=/dev/vda1 ${value}\n` });
+const kdumpConf = (text: string): Tree => ({ '/etc/kdump.conf': text });
+
+const broken: readonly Broken[] = [
+  {
+    what: 'no /proc/vmcore',
+    change: { [`/boot/config-${release}`]: config.replace('CONFIG_PROC_VMCORE=y', '# CONFIG_PROC_VMCORE is not set') },
+    id: 'kernel-support',
+    state: 'failed',
+    found: /CONFIG_PROC_VMCORE/,
+    mend: /boot/,
+  },
+  {
+    what: 'no kexec at all',
+    change: { [`/boot/config-${release}`]: config.replace(/CONFIG_KEXEC\w*=y\n/g, '') },
+    id: 'kernel-support',
+    state: 'failed',
+    found: /CONFIG_KEXEC or CONFIG_KEXEC_FILE/,
+    mend: /boot/,
+  },
+  {
+    what: 'no BTF',
+    change: { [`/boot/config-${release}`]: config.replace('CONFIG_DEBUG_INFO_BTF=y\n', '') },
+    id: 'kernel-analysis',
+    state: 'warning',
+    found: /CONFIG_DEBUG_INFO_BTF/,
+    mend: /vmlinux/,
+  },
+  {
+    what: 'no squashfs',
+    change: { [`/boot/config-${release}`]: config.replace('CONFIG_SQUASHFS=m\n', '') },
+    id: 'kernel-capture',
+    state: 'warning',
+    found: /CONFIG_SQUASHFS/,
+    mend: /without a verdict/,
+  },
+  {
+    what: 'no crashkernel=',
+    change: line('quiet'),
+    id: 'crashkernel',
+    state: 'failed',
+    found: /no crashkernel=/,
+    mend: /crashkernel=256M/,
+  },
+  {
+    what: 'crashkernel= that the kernel does not take',
+    change: line('crashkernel=256Q'),
+    id: 'crashkernel',
+    state: 'failed',
+    found: /256Q/,
+    mend: /crashkernel/,
+  },
+  {
+    what: 'ranges that leave this machine out',
+    change: line('crashkernel=512G-:512M'),
+    id: 'crashkernel',
+    state: 'failed',
+    found: /asks for nothing/,
+    mend: /crashkernel/,
+  },
+  {
+    what: 'crashkernel=auto',
+    change: line('crashkernel=auto'),
+    id: 'crashkernel',
+    state: 'failed',
+    found: /RHEL 8/,
+    mend: /crashkernel/,
+  },
+  {
+    what: 'crashkernel= twice',
+    change: line('crashkernel=512M crashkernel=256M'),
+    id: 'crashkernel',
+    state: 'warning',
+    found: /more than once/,
+    mend: /crashkernel/,
+  },
+  {
+    what: 'nothing reserved',
+    change: { '/sys/kernel/kexec_crash_size': '0\n', '/proc/iomem': '00001000-1fffffffff : System RAM\n' },
+    id: 'reservation',
+    state: 'failed',
+    found: /nothing is reserved, and/,
+    mend: /log of the boot/,
+  },
+  {
+    what: 'reserved, and made smaller',
+    change: { '/sys/kernel/kexec_crash_size': '67108864\n', '/proc/iomem': '0-fff : System RAM\n' },
+    id: 'reservation',
+    state: 'warning',
+    found: /made smaller/,
+    mend: /reboot/,
+  },
+  {
+    what: 'too little reserved',
+    change: { ...line('crashkernel=64M'), '/sys/kernel/kexec_crash_size': '67108864\n', '/proc/iomem': '' },
+    id: 'capture-memory',
+    state: 'failed',
+    found: /are needed/,
+    mend: /crashkernel=\d+M/,
+  },
+  {
+    what: 'no capture kernel loaded',
+    change: { '/sys/kernel/kexec_crash_loaded': '0\n' },
+    id: 'loaded',
+    state: 'failed',
+    found: /no capture kernel is loaded/,
+    mend: /kdumpctl restart/,
+  },
+  {
+    what: 'loading forbidden before it was loaded',
+    change: { '/sys/kernel/kexec_crash_loaded': '0\n', '/proc/sys/kernel/kexec_load_disabled': '1\n' },
+    id: 'kexec-disabled',
+    state: 'failed',
+    found: /kexec_load_disabled is 1/,
+    mend: /reboot/,
+  },
+  {
+    what: 'a service that is not started',
+    change: { '/etc/systemd/system/multi-user.target.wants/kdump.service': null },
+    id: 'service',
+    state: 'failed',
+    found: /not started at boot/,
+    mend: /systemctl enable --now kdump.service/,
+  },
+  {
+    what: 'a masked service',
+    change: { '/etc/systemd/system/kdump.service': { link: '/dev/null' } },
+    id: 'service',
+    state: 'failed',
+    found: /masked/,
+    mend: /unmask/,
+  },
+  {
+    what: 'two services',
+    change: {
+      '/etc/inquest/kdump.toml': '[[target]]\ntype = "directory"\n',
+      '/etc/systemd/system/multi-user.target.wants/inquest-kdump.service': { link: '/x' },
+    },
+    id: 'services',
+    state: 'failed',
+    found: /inquest-kdump.service and kdump.service/,
+    mend: /disable --now kdump.service/,
+  },
+  {
+    what: 'no kdump',
+    change: { '/etc/kdump.conf': null, '/etc/sysconfig/kdump': null },
+    id: 'service',
+    state: 'failed',
+    found: /no kdump is configured/,
+    mend: /inquest kdump setup/,
+  },
+  {
+    what: 'no capture kernel',
+    change: { [`/boot/vmlinuz-${release}`]: null },
+    id: 'capture-release',
+    state: 'failed',
+    found: /no capture kernel/,
+    mend: /rebuild/,
+  },
+  {
+    what: 'a capture kernel of another release',
+    change: { [`/boot/vmlinuz-${release}`]: bzImage('5.4.0-other') },
+    id: 'capture-release',
+    state: 'warning',
+    found: /5\.4\.0-other/,
+    mend: /rebuild/,
+  },
+  {
+    what: 'no capture initramfs',
+    change: { [`/boot/initramfs-${release}kdump.img`]: null },
+    id: 'capture-initramfs',
+    state: 'failed',
+    found: /no capture initramfs/,
+    mend: /rebuild/,
+  },
+  {
+    what: 'a cut capture initramfs',
+    change: { [`/boot/initramfs-${release}kdump.img`]: image(['ext4']).subarray(0, 60) },
+    id: 'capture-initramfs',
+    state: 'failed',
+    found: /unpacked|cut/,
+    mend: /rebuild/,
+  },
+  {
+    what: 'a module of the target left out',
+    change: { [`/boot/initramfs-${release}kdump.img`]: image(['ext4', 'jbd2', 'virtio', 'virtio_pci']) },
+    id: 'capture-modules',
+    state: 'failed',
+    found: /lacks virtio_blk/,
+    mend: /rebuild/,
+  },
+  {
+    what: 'modules of another release',
+    change: { [`/boot/initramfs-${release}kdump.img`]: image(['ext4'], '5.4.0-other') },
+    id: 'capture-modules',
+    state: 'failed',
+    found: /modules of 5\.4\.0-other/,
+    mend: /rebuild/,
+  },
+  {
+    what: 'a configuration that changed since',
+    change: {},
+    newer: ['/etc/kdump.conf'],
+    id: 'capture-fresh',
+    state: 'warning',
+    found: /kdump.conf changed after/,
+    mend: /rebuild/,
+  },
+  {
+    what: 'a setting that is none',
+    change: kdumpConf('path /var/crash\npth /x\n'),
+    id: 'configuration',
+    state: 'failed',
+    found: /kdump.conf:2: pth is no setting.*perhaps path/,
+    mend: /correct/,
+  },
+  {
+    what: 'a file system that is not written to',
+    change: { '/proc/self/mountinfo': '25 1 252:1 / / rw - btrfs /dev/vda1 rw\n' },
+    id: 'target',
+    state: 'warning',
+    found: /btrfs is not written to/,
+    mend: /another target/,
+  },
+  {
+    what: 'a target on an encrypted device',
+    change: {
+      '/proc/self/mountinfo': '25 1 253:0 / / rw - ext4 /dev/mapper/luks rw\n',
+      '/sys/dev/block/253:0': { link: '../../devices/virtual/block/dm-0' },
+      '/sys/class/block/dm-0': { link: '../../devices/virtual/block/dm-0' },
+      '/sys/devices/virtual/block/dm-0/dm/uuid': 'CRYPT-LUKS2-abc-luks\n',
+      '/sys/devices/virtual/block/dm-0/slaves/vda1': { link: '../x' },
+    },
+    id: 'target',
+    state: 'warning',
+    found: /dm-0 is encrypted \(LUKS2\)/,
+    mend: /another target/,
+  },
+  {
+    what: 'a device that is not there',
+    change: kdumpConf('ext4 UUID=dead-beef\npath /crash\n'),
+    id: 'target',
+    state: 'failed',
+    found: /UUID=dead-beef is not there/,
+    mend: /another target/,
+  },
+  {
+    what: 'a key that is not there',
+    change: kdumpConf('ssh kdump@backup\npath /crash\ncore_collector makedumpfile -F -l -d 31\n'),
+    id: 'target',
+    state: 'failed',
+    found: /kdump_id_rsa is not there/,
+    mend: /another target/,
+  },
+  {
+    what: 'no panic on an oops',
+    change: { '/proc/sys/kernel/panic_on_oops': '0\n' },
+    id: 'panic-on-oops',
+    state: 'warning',
+    found: /panic_on_oops is 0/,
+    mend: /sysctl -w kernel.panic_on_oops=1/,
+  },
+  {
+    what: 'no reboot after a panic',
+    change: { '/proc/sys/kernel/panic': '0\n' },
+    id: 'panic-timeout',
+    state: 'warning',
+    found: /kernel.panic is 0/,
+    mend: /sysctl -w kernel.panic=10/,
+  },
+  {
+    what: 'an armed watchdog',
+    change: {
+      '/sys/class/watchdog/watchdog0/state': 'active\n',
+      '/sys/class/watchdog/watchdog0/identity': 'iTCO_wdt\n',
+      '/sys/class/watchdog/watchdog0/timeout': '30\n',
+    },
+    id: 'watchdog',
+    state: 'warning',
+    found: /iTCO_wdt is armed, 30 s/,
+    mend: /longer timeout/,
+  },
+  {
+    what: 'secure boot with the system call that it refuses',
+    change: {
+      '/sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
+      '/etc/sysconfig/kdump': 'KEXEC_ARGS="-c"\n',
+    },
+    id: 'lockdown',
+    state: 'failed',
+    found: /lockdown is integrity/,
+    mend: /-c/,
+  },
+  {
+    what: 'another crashkernel= for the next boot',
+    change: { '/etc/default/grub': 'GRUB_CMDLINE_LINUX="crashkernel=1G quiet"\n' },
+    id: 'crashkernel-next-boot',
+    state: 'warning',
+    found: /grub:1 asks for 1024 MiB/,
+    mend: /reboot/,
+  },
+  {
+    what: 'a broken crashkernel= for the next boot',
+    change: { '/etc/default/grub': '#\nGRUB_CMDLINE_LINUX="crashkernel=lots quiet"\n' },
+    id: 'crashkernel-next-boot',
+    state: 'failed',
+    found: /grub:2: .*lots/,
+    mend: /update-grub/,
+  },
+  {
+    what: 'crashkernel= set in two files',
+    change: {
+      '/etc/default/grub': 'GRUB_CMDLINE_LINUX=crashkernel=1G\n',
+      '/etc/default/grub.d/kdump.cfg': 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=512M"\n',
+    },
+    id: 'crashkernel-next-boot',
+    state: 'warning',
+    found: /grub:1, .*kdump.cfg:1/,
+    mend: /leave one/,
+  },
+];
+
+for (const { what, change, newer, id, state, found, mend } of broken) {
+  test(`broken: ${what}`, () => {
+    const report = check(change, newer ?? []);
+    const hit = of(report, id).find((one) => one.state === state && found.test(one.found));
+    assert.ok(hit, `no ${state} of ${id} in ${JSON.stringify(of(report, id), null, 1)}`);
+    assert.match(hit.mend ?? '', mend);
+    assert.notEqual(hit.why, '');
+    assert.equal(
+      report.state === 'not-ready',
+      state === 'failed' || report.findings.some((one) => one.state === 'failed'),
+    );
+    if (state === 'failed') assert.equal(exitStatus(report), 3);
+  });
+}
+
+test('an image that does not run is not called ready: what decides could not be seen', () => {
+  const files = Object.fromEntries(Object.entries(readyMachine).filter(([path]) => !/^\/(proc|sys)\//.test(path)));
+  const report = checkHost(new Host(hostTree(files)));
+  assert.equal(report.state, 'unknown');
+  assert.equal(exitStatus(report), 4);
+  assert.equal(report.release, release);
+});
+
+test('zeroes in /proc/iomem, which others than root get, are not taken for a missing reservation', () => {
+  const report = check({ '/proc/iomem': '00000000-00000000 : System RAM\n  00000000-00000000 : Crash kernel\n' });
+  assert.equal(report.state, 'ready');
+  assert.match(of(report, 'reservation')[0]!.found, /256 MiB/);
+});
+
+test('a symbolic link of an image leads nowhere out of it', () => {
+  const root = hostTree({
+    '/etc/kdump.conf': { link: '/etc/passwd' },
+    '/etc/sysconfig/kdump': { link: '../../../../../../../../etc/passwd' },
+    '/loop': { link: '/loop' },
+  });
+  assert.equal(root.text('/etc/kdump.conf'), null);
+  assert.equal(root.text('/etc/sysconfig/kdump'), null);
+  assert.equal(root.text('/loop'), null);
+});
