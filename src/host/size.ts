@@ -131,13 +131,28 @@ function dumpSize(
   return { likely: Math.round(kept * 0.35), most: Math.round(kept) };
 }
 
-function machineOf(host: Host): string {
-  const named = /-(amd64|arm64|x86_64|aarch64|ppc64le|s390x)$|\.(x86_64|aarch64|ppc64le|s390x)$/.exec(
-    host.release ?? '',
-  );
-  const word = named?.[1] ?? named?.[2] ?? null;
-  if (word !== null) return word === 'amd64' ? 'x86_64' : word === 'arm64' ? 'aarch64' : word;
-  return host.config?.get('CONFIG_ARM64') === 'y' ? 'aarch64' : 'x86_64';
+/** Machines by how Debian, and how others, end the names of their releases. */
+const machines: Readonly<Record<string, string>> = {
+  amd64: 'x86_64',
+  arm64: 'aarch64',
+  x86_64: 'x86_64',
+  aarch64: 'aarch64',
+  ppc64le: 'ppc64le',
+  s390x: 's390x',
+};
+/** Options that the kernel of an architecture has, where its release does not tell. */
+const machineOptions: Readonly<Record<string, string>> = {
+  CONFIG_X86_64: 'x86_64',
+  CONFIG_ARM64: 'aarch64',
+  CONFIG_PPC64: 'ppc64le',
+  CONFIG_S390: 's390x',
+};
+
+function machineOf({ release, config }: Host): string {
+  const suffix = (release ?? '').split(/[-.]/).at(-1)!;
+  if (Object.hasOwn(machines, suffix)) return machines[suffix]!;
+  const option = Object.keys(machineOptions).find((name) => config?.get(name) === 'y');
+  return option === undefined ? 'unknown' : machineOptions[option]!;
 }
 
 /** How many processors `0-3,8` are. */

@@ -96,7 +96,7 @@ export const readyMachine: Tree = {
   ]
     .map((name) => `CONFIG_${name}=y\n`)
     .join('')
-    .concat('CONFIG_SQUASHFS=m\nCONFIG_BLK_DEV_LOOP=m\n# CONFIG_IP_PNP is not set\n'),
+    .concat('CONFIG_X86_64=y\nCONFIG_SQUASHFS=m\nCONFIG_BLK_DEV_LOOP=m\n# CONFIG_IP_PNP is not set\n'),
   [`/boot/vmlinuz-${release}`]: bzImage(release),
   [`/boot/initramfs-${release}kdump.img`]: image(['virtio_blk', 'virtio_pci', 'virtio', 'ext4', 'jbd2']),
   [`/lib/modules/${release}/modules.dep`]:
