@@ -55,4 +55,40 @@ export function addKdumpCommands(program: Command, setStatus: (status: number) =
       setStatus(runDescribe(options.root));
     },
   );
+  root(kdump.command('rebuild').description('build the capture initramfs anew, if what goes into it changed'))
+    .option('-f, --force', 'build it even if nothing changed')
+    .option('-o, --output <dir>', 'where to write the kernel and the initramfs')
+    .action(async (options: { root: string; force?: boolean; output?: string }) => {
+      const { runRebuild } = await import('./kdump_setup.ts');
+      setStatus(runRebuild(options.root, { force: options.force ?? false, output: options.output ?? null }));
+    });
+  kdump
+    .command('load')
+    .description('load the capture kernel')
+    .action(async () => {
+      const { runLoad } = await import('./kdump_setup.ts');
+      setStatus(runLoad());
+    });
+  kdump
+    .command('unload')
+    .description('take the capture kernel out of memory')
+    .action(async () => {
+      const { runUnload } = await import('./kdump_setup.ts');
+      setStatus(runUnload());
+    });
+  // what the capture initramfs runs; of no use by hand
+  kdump
+    .command('capture <plan>', { hidden: true })
+    .description('in the capture kernel: save what is configured')
+    .action(async (plan: string) => {
+      const { runCaptureKernel } = await import('./kdump_capture.ts');
+      setStatus(await runCaptureKernel(plan));
+    });
+  kdump
+    .command('capture-verdict <vmcore> <folder>', { hidden: true })
+    .description('write the log and the verdict into a folder')
+    .action(async (vmcore: string, folder: string) => {
+      const { runCaptureVerdict } = await import('./kdump_capture.ts');
+      setStatus(runCaptureVerdict(vmcore, folder));
+    });
 }

@@ -1,0 +1,224 @@
+// Builds the capture initramfs out of the machine's own parts: the modules that its targets need, busybox or the machine's
+// own tools, and this program in a squashfs. The same input gives the same bytes.
+import { createHash } from 'node:crypto';
+import { constants, gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
+import { FormatError, NotFoundError } from '../../base/errors.ts';
+import { xzUnpacker } from '../../debuginfo/elf/unpack_xz.ts';
+import type { CaptureConfig } from '../config/capture_config.ts';
+import { writeConfig } from '../config/inquest_config.ts';
+import { type CpioNode, writeCpio } from '../cpio.ts';
+import type { Host } from '../host.ts';
+import { ModuleTree } from '../modules.ts';
+import { HostRoot } from '../root.ts';
+import { type CapturePlan, capturePlan, planPath } from './capture_plan.ts';
+import { initScript } from './init_script.ts';
+import { librariesOf } from './libraries.ts';
+import { type Program, programFiles } from './program_files.ts';
+import { writeSquashfs } from './squashfs.ts';
+
+export interface BuiltInitramfs {
+  readonly bytes: Buffer;
+  readonly plan: CapturePlan;
+  readonly modules: readonly string[];
+  readonly programs: readonly string[];
+  /** What went into it, as one number: another one, and it must be built anew. */
+  readonly recipe: string;
+  /** What it goes without, and what follows from that. */
+  readonly warnings: readonly string[];
+}
+
+/** Where hooks lie, in the machine and in the initramfs. */
+export const hookFolder = '/etc/inquest/kdump.d';
+const busyboxes = [
+  '/bin/busybox',
+  '/usr/bin/busybox',
+  '/sbin/busybox',
+  '/usr/sbin/busybox',
+  '/usr/lib/initramfs-tools/bin/busybox',
+];
+/** What the script runs, and what a shell at failure wants. */
+const applets = [
+  'sh',
+  'mount',
+  'umount',
+  'insmod',
+  'mkdir',
+  'cat',
+  'cp',
+  'mv',
+  'date',
+  'sync',
+  'sleep',
+  'timeout',
+  'grep',
+  'setsid',
+  'reboot',
+  'poweroff',
+  'halt',
+  'ls',
+  'df',
+  'dmesg',
+  'ip',
+];
+/** Those without which nothing works, where there is no busybox. */
+const needed = ['sh', 'mount', 'umount', 'insmod', 'mkdir', 'cat', 'cp', 'mv', 'date', 'sync', 'sleep', 'timeout'];
+const binFolders = ['/usr/bin', '/usr/sbin', '/bin', '/sbin'];
+
+export function findProgram(root: HostRoot, name: string): string | null {
+  return binFolders.map((folder) => `${folder}/${name}`).find((path) => root.exists(path)) ?? null;
+}
+
+/**
+ * Builds it.
+ * @throws NotFoundError for a release without modules, and where there is neither busybox nor the tools in its place;
+ *   FormatError for a module that cannot be unpacked; UsageError where the program is not built
+ */
+export function buildInitramfs(host: Host, config: CaptureConfig, program: Program = programFiles()): BuiltInitramfs {
+  const { root, release } = host;
+  const tree = release === null ? null : ModuleTree.of(root, release);
+  if (release === null || tree === null) throw new NotFoundError('modules', release ?? 'of any kernel');
+  const plan = capturePlan(host, config);
+  const warnings: string[] = [];
+  const nodes = new Map<string, CpioNode>();
+
+  const wanted = [
+    'loop',
+    'squashfs',
+    ...host.stacks.flatMap((stack) => stack.modules).filter((name) => name !== 'crc32c_generic'),
+    ...config.modules,
+  ];
+  const { order, missing } = tree.closure(
+    tree.file('crc32c_generic') === null ? wanted : ['crc32c_generic', ...wanted],
+  );
+  for (const name of missing) warnings.push(`there is no module ${name} of ${release}`);
+  for (const name of order) {
+    const bytes = moduleBytes(root, `${tree.folder}/${tree.file(name)!}`);
+    nodes.set(`lib/modules/${name}.ko`, { kind: 'file', bytes });
+  }
+  nodes.set('lib/modules/order', { kind: 'file', bytes: Buffer.from(order.map((name) => `${name}\n`).join('')) });
+
+  const programs = addTools(root, nodes, warnings);
+  for (const name of [...new Set(host.stacks.flatMap((stack) => stack.programs))]) {
+    const path = findProgram(root, name);
+    if (path === null) warnings.push(`there is no ${name}, which a target needs`);
+    else programs.push([`bin/${name}`, path]);
+  }
+  const makedumpfile = findProgram(root, 'makedumpfile');
+  if (makedumpfile !== null) programs.push(['bin/makedumpfile', makedumpfile]);
+  addHooks(root, nodes, programs);
+  for (const [at, path] of programs) nodes.set(at, { kind: 'file', bytes: root.bytes(path, 1 << 30)!, mode: 0o755 });
+  addLibraries(
+    root,
+    nodes,
+    programs.map(([, path]) => path),
+    warnings,
+  );
+  // the program is this machine's, whatever root the initramfs is for
+  addLibraries(root.isLive ? root : new HostRoot(), nodes, [program.node], warnings);
+  for (const path of host.targets.flatMap((target) =>
+    target.kind === 'ssh'
+      ? [target.key, target.knownHosts]
+      : target.kind === 'https'
+        ? [target.tokenFile, target.caFile]
+        : [],
+  )) {
+    const bytes = path === null ? null : root.bytes(path);
+    if (path !== null && bytes === null) warnings.push(`${path} is not there`);
+    else if (path !== null && bytes !== null) nodes.set(path.slice(1), { kind: 'file', bytes, mode: 0o600 });
+  }
+
+  nodes.set('init', { kind: 'file', bytes: Buffer.from(initScript(plan)), mode: 0o755 });
+  nodes.set(planPath.slice(1), { kind: 'file', bytes: Buffer.from(`${JSON.stringify(plan, null, 1)}\n`), mode: 0o600 });
+  nodes.set('etc/inquest/kdump.toml', { kind: 'file', bytes: Buffer.from(writeConfig(config)), mode: 0o600 });
+  nodes.set('etc/passwd', { kind: 'file', bytes: Buffer.from('root:x:0:0:root:/root:/bin/sh\n') });
+  for (const folder of ['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'root', 'program'])
+    nodes.set(folder, { kind: 'folder' });
+
+  const recipe = recipeOf(nodes, program);
+  nodes.set('program.squashfs', { kind: 'file', bytes: writeSquashfs(program.files) });
+  return {
+    bytes: pack(writeCpio(nodes)),
+    plan,
+    modules: order,
+    programs: programs.map(([, path]) => path),
+    recipe,
+    warnings,
+  };
+}
+
+/** A number for all that goes in, without packing it. */
+function recipeOf(nodes: ReadonlyMap<string, CpioNode>, program: Program): string {
+  const hash = createHash('sha256').update(writeCpio(nodes));
+  for (const [path, node] of [...program.files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(`${path}\0`).update(node.kind === 'file' ? node.bytes : '');
+  }
+  return hash.digest('hex');
+}
+
+/** The squashfs, which is most of it, is packed already: the kernel unpacks the rest quickly. */
+function pack(archive: Buffer): Buffer {
+  return gzipSync(archive, { level: constants.Z_BEST_SPEED });
+}
+
+/** Busybox under the names of its applets; else the machine's own programs. @returns programs to copy: where to, from where */
+function addTools(root: HostRoot, nodes: Map<string, CpioNode>, warnings: string[]): (readonly [string, string])[] {
+  const busybox = busyboxes.find((path) => root.exists(path));
+  if (busybox !== undefined) {
+    for (const name of applets) nodes.set(`bin/${name}`, { kind: 'link', target: 'busybox' });
+    return [['bin/busybox', busybox]];
+  }
+  const found: (readonly [string, string])[] = [];
+  for (const name of applets) {
+    const path = findProgram(root, name);
+    if (path !== null) found.push([`bin/${name}`, path]);
+    else if (needed.includes(name)) throw new NotFoundError('program', `busybox, or ${name}`);
+  }
+  warnings.push('there is no busybox: larger programs of this machine take its place');
+  return found;
+}
+
+function addHooks(root: HostRoot, nodes: Map<string, CpioNode>, programs: (readonly [string, string])[]): void {
+  for (const when of ['before', 'after', 'failure', 'bin']) {
+    for (const name of root.list(`${hookFolder}/${when}`)) {
+      const path = `${hookFolder}/${when}/${name}`;
+      const bytes = root.bytes(path, 1 << 28);
+      if (bytes === null) continue;
+      if (when === 'bin') programs.push([`bin/${name}`, path]);
+      else nodes.set(path.slice(1), { kind: 'file', bytes, mode: 0o755 });
+    }
+  }
+}
+
+function addLibraries(
+  root: HostRoot,
+  nodes: Map<string, CpioNode>,
+  programs: readonly string[],
+  warnings: string[],
+): void {
+  const { paths, missing } = librariesOf(root, programs);
+  for (const name of missing) warnings.push(`there is no library ${name}`);
+  for (const path of paths) nodes.set(path.slice(1), { kind: 'file', bytes: root.bytes(path, 1 << 28)!, mode: 0o755 });
+}
+
+/** A module as the kernel loads it, unpacked. */
+function moduleBytes(root: HostRoot, path: string): Buffer {
+  const bytes = root.bytes(path, 1 << 28);
+  if (bytes === null) throw new FormatError(path, 'cannot be read');
+  try {
+    if (path.endsWith('.gz')) return gunzipSync(bytes);
+    if (path.endsWith('.zst')) return zstdDecompressSync(bytes);
+    if (path.endsWith('.xz')) return unxz(bytes);
+  } catch (error) {
+    throw new FormatError(path, `cannot be unpacked (${(error as Error).message})`);
+  }
+  return bytes;
+}
+
+function unxz(bytes: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  const take = (part: Uint8Array): void => void parts.push(Buffer.from(part)); // a view, valid until the next one
+  const unpacker = xzUnpacker();
+  unpacker.push(bytes, take);
+  unpacker.end(take);
+  return Buffer.concat(parts);
+}
