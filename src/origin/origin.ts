@@ -175,6 +175,9 @@ function calledNowhere(kernel: Kernel, caller: FrameValues, target: bigint): Ori
         );
   const name = thunk ?? (operand?.kind === 'register' ? operand.name : null);
   if (instruction.flow !== 'call') return null;
+  // code that was there once, and went on for a while before its memory was given back, was not called just now
+  const called = caller.calledPointer();
+  if (called !== null && called !== target) return null;
   const first: OriginStep = {
     kind: 'access',
     words: `${placeWords(kernel, instruction.address)} calls a function at ${valueWords(kernel, target)}, where there is none`,

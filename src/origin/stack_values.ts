@@ -52,6 +52,8 @@ export interface Known {
 const maxFrames = 64;
 /** Deepest chain of values and callers that is followed. */
 const maxDepth = 48;
+/** Functions that are gone through which ended by a jump. */
+const maxTailCalls = 3;
 /** Functions whose values are kept. */
 const maxFlows = 256;
 
@@ -86,7 +88,7 @@ export function stackValues(
   for (const [i, frame] of frames.slice(0, limit + 1).entries()) {
     const before = frames[i - 1];
     // sent to an address that holds no code: the caller's registers are still there
-    const jumped = before?.kind === 'interrupted' && frame.kind === 'call' && frame.reliable && !isCode(kernel, before);
+    const jumped = before?.kind === 'interrupted' && frame.kind === 'call' && isJustCalled(kernel, before, frame);
     const registers: Registers = jumped
       ? (before.registers ?? {})
       : frame.kind === 'interrupted'
@@ -104,8 +106,10 @@ export function stackValues(
   return found;
 }
 
-function isCode(kernel: Kernel, { address }: Frame): boolean {
-  return kernel.faults.attempt('page tables', () => kernel.arch.space.isExecutable(address), true);
+/** Whether a function was called that is none: there is no code, and what it would return to is where a call puts it. */
+function isJustCalled(kernel: Kernel, { address, stackPointer }: Frame, caller: Frame): boolean {
+  if (caller.stackPointer - BigInt(kernel.arch.registers.stack.pushedByCall) !== stackPointer) return false;
+  return !kernel.faults.attempt('page tables', () => kernel.arch.space.isExecutable(address), true);
 }
 
 function startRegisters(kernel: Kernel, frame: Frame, asleep: Task | null): Registers {
@@ -248,19 +252,69 @@ export class FrameValues {
   calledBy(caller: FrameValues): void {
     const { flow, position } = caller.where;
     const { target } = flow.code.instructions[position]!;
-    const start = this.where.flow.code.symbol.address;
-    if (target === null || thunkRegister(this.kernel, target) !== null) {
-      // by a pointer: whoever is called there may have jumped on to this function
-      const pointer = caller.calledPointer();
-      if (pointer === null || leadsTo(this.kernel, pointer, start))
-        this.caller = { frame: caller, sure: pointer === null ? 'likely' : 'proved' };
+    if (target !== null && thunkRegister(this.kernel, target) === null) {
+      this.calledAt(caller, target);
       return;
     }
-    if (leadsTo(this.kernel, target, start)) this.caller = { frame: caller, sure: 'proved' };
+    const pointer = caller.calledPointer();
+    if (pointer !== null) this.calledAt(caller, pointer);
+    else this.caller = { frame: caller, sure: 'likely' };
+  }
+
+  /** The caller called a place: this function, or one that ended by a jump here. */
+  private calledAt(caller: FrameValues, target: bigint): void {
+    if (leadsTo(this.kernel, target, this.where.flow.code.symbol.address))
+      this.caller = { frame: caller, sure: 'proved' };
+    else this.throughTailCall(caller, target, 0);
+  }
+
+  private throughTailCall(caller: FrameValues, target: bigint, depth: number): void {
+    const { kernel } = this;
+    const start = this.where.flow.code.symbol.address;
+    const between = kernel.place(virtAddr(target));
+    const flow = between === null ? null : dataFlow(kernel, virtAddr(target));
+    if (flow === null || between?.symbol.address !== flow.code.symbol.address || between.offset > 4) return;
+    const jumps: number[] = [];
+    for (const [i, instruction] of flow.code.instructions.entries()) {
+      if (instruction.flow !== 'jump' || instruction.target === null) continue;
+      if (leadsTo(kernel, instruction.target, start)) jumps.push(i);
+    }
+    const [position] = jumps;
+    const state = position === undefined ? null : flow.stateBefore(position);
+    if (jumps.length === 1 && position !== undefined && state !== null) {
+      const { frame, cpu, entryStack } = this.where;
+      const where: Where = { frame, flow, position, state, isCall: true, cpu, entryStack };
+      const middle = new FrameValues(kernel, where, {});
+      middle.caller = { frame: caller, sure: 'proved' };
+      this.caller = { frame: middle, sure: 'proved' };
+      return;
+    }
+    // one that jumps to another that jumps here
+    if (jumps.length > 0 || depth >= maxTailCalls) return;
+    const { instructions } = flow.code;
+    const outside = new Set(
+      instructions.flatMap(({ flow: kind, target: to }) =>
+        kind === 'jump' && to !== null && !flow.code.positions.has(to) ? [to] : [],
+      ),
+    );
+    if (outside.size !== 1) return;
+    const last = instructions.findIndex(
+      ({ flow: kind, target: to }) => kind === 'jump' && to !== null && outside.has(to),
+    );
+    const before = flow.stateBefore(last);
+    if (before === null) return;
+    const { frame, cpu, entryStack } = this.where;
+    const middle = new FrameValues(
+      kernel,
+      { frame, flow, position: last, state: before, isCall: true, cpu, entryStack },
+      {},
+    );
+    middle.caller = { frame: caller, sure: 'proved' };
+    this.throughTailCall(middle, [...outside][0]!, depth + 1);
   }
 
   /** Where this frame's call goes, if it goes by a pointer that is known. */
-  private calledPointer(): bigint | null {
+  calledPointer(): bigint | null {
     const { flow, position, state } = this.where;
     const { target, operands } = flow.code.instructions[position]!;
     if (target !== null) {

@@ -14,6 +14,8 @@ export interface Name {
   /** An expression of C (`session->dev`), or words (`the first member of what crashme_session points to`). */
   readonly text: string;
   readonly isExpression: boolean;
+  /** Whether it begins at a variable of the kernel: the same for everybody, where a parameter is of one call. */
+  readonly isGlobal: boolean;
   /** Its type; null where that is not known. */
   readonly type: Type | null;
 }
@@ -45,7 +47,7 @@ function named(frame: FrameValues, value: Value, depth: number): Name | null {
       const called = value.returned ? calledAt(frame, value.at) : null;
       if (called === null) return null;
       const type = frame.kernel.functionType(called)?.returns ?? null;
-      return { text: `what ${called}() returned`, isExpression: false, type };
+      return { text: `what ${called}() returned`, isExpression: false, isGlobal: false, type };
     }
     case 'sum': {
       const parts = offsetFrom(value);
@@ -83,15 +85,18 @@ function parameterName(
   if (frame.caller !== null && value.kind === 'entry') {
     const { frame: caller } = frame.caller;
     const passed = named(caller, caller.value(value.register), depth + 1);
-    if (passed !== null) return { ...passed, type: passed.type ?? parameter?.type ?? null };
+    if (passed !== null && (passed.isGlobal || parameter === null || parameter.name === ''))
+      return { ...passed, type: passed.type ?? parameter?.type ?? null };
   }
   if (parameter !== null) {
     const text = parameter.name === '' ? `argument ${parameter.index + 1} of ${frame.name}()` : parameter.name;
-    return { text, isExpression: parameter.name !== '', type: parameter.type };
+    return { text, isExpression: parameter.name !== '', isGlobal: false, type: parameter.type };
   }
   const { arguments: registers } = frame.kernel.arch.registers;
   const index = value.kind === 'entry' ? registers.indexOf(value.register) : -1;
-  return index < 0 ? null : { text: `argument ${index + 1} of ${frame.name}()`, isExpression: false, type: null };
+  return index < 0
+    ? null
+    : { text: `argument ${index + 1} of ${frame.name}()`, isExpression: false, isGlobal: false, type: null };
 }
 
 function constantName(kernel: Kernel, value: bigint): Name | null {
@@ -101,7 +106,7 @@ function constantName(kernel: Kernel, value: bigint): Name | null {
   const { name } = place.symbol;
   const type = kernel.variableType(name);
   const pointer: Type | null = type === null ? null : { kind: 'pointer', size: 8, target: type };
-  const base: Name = { text: `&${name}`, isExpression: true, type: pointer };
+  const base: Name = { text: `&${name}`, isExpression: true, isGlobal: true, type: pointer };
   return place.offset === 0 ? base : memberAddress(base, BigInt(place.offset));
 }
 
@@ -116,10 +121,11 @@ function loaded(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, dept
     const type = kernel.variableType(name);
     const label = load.segment === null ? name : `${name} of CPU ${frame.where.cpu ?? '?'}`;
     const isExpression = load.segment === null;
-    if (place.offset === 0 && (type === null || !isStruct(type))) return { text: label, isExpression, type };
+    if (place.offset === 0 && (type === null || !isStruct(type)))
+      return { text: label, isExpression, isGlobal: true, type };
     const member = type === null ? null : memberIn(type, place.offset, load.width);
-    if (member !== null) return { text: `${label}.${member.path}`, isExpression, type: member.type };
-    return { text: `${label}+0x${hex(place.offset)}`, isExpression, type: null };
+    if (member !== null) return { text: `${label}.${member.path}`, isExpression, isGlobal: true, type: member.type };
+    return { text: `${label}+0x${hex(place.offset)}`, isExpression, isGlobal: true, type: null };
   }
   const parts = offsetFrom(load.address);
   if (parts === null || load.segment !== null) return null;
@@ -130,24 +136,29 @@ function loaded(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, dept
     // its place alone: the member of an object of that kind
     return member === null || target === null
       ? null
-      : { text: `${member.path} of a ${typeLabel(target)}`, isExpression: false, type: member.type };
+      : { text: `${member.path} of a ${typeLabel(target)}`, isExpression: false, isGlobal: false, type: member.type };
   }
-  if (member !== null && base.isExpression)
-    return { text: `${asPostfix(base.text)}->${member.path}`, isExpression: true, type: member.type };
-  if (member !== null) return { text: `${member.path} of ${base.text}`, isExpression: false, type: member.type };
+  const { isGlobal } = base;
+  const isAddress = base.text.startsWith('&');
+  if (member !== null && base.isExpression) {
+    const text = isAddress ? `${base.text.slice(1)}.${member.path}` : `${asPostfix(base.text)}->${member.path}`;
+    return { text, isExpression: true, isGlobal, type: member.type };
+  }
+  if (member !== null)
+    return { text: `${member.path} of ${base.text}`, isExpression: false, isGlobal, type: member.type };
   const { offset: distance } = parts;
-  const which =
-    distance === 0n
-      ? 'the first member'
-      : distance > 0n
-        ? `the member 0x${hex(distance)} bytes into`
-        : `the word 0x${hex(-distance)} bytes before`;
-  const where = base.isExpression
-    ? `what ${base.text} points to`
-    : base.text.startsWith('what ')
+  const object = isAddress
+    ? base.text.slice(1)
+    : base.text.startsWith('what ') && !base.isExpression
       ? `the object that ${base.text.slice(5)}`
       : `what ${base.text} points to`;
-  return { text: distance === 0n ? `${which} of ${where}` : `${which} ${where}`, isExpression: false, type: null };
+  const text =
+    distance === 0n
+      ? `the first member of ${object}`
+      : distance > 0n
+        ? `the member 0x${hex(distance)} bytes into ${object}`
+        : `the word 0x${hex(-distance)} bytes before ${object}`;
+  return { text, isExpression: false, isGlobal, type: null };
 }
 
 /** `&x->y` of a pointer and a distance. */
@@ -158,10 +169,20 @@ function memberAddress(base: Name, offset: bigint): Name | null {
   if (member === null || !base.isExpression) {
     const sign = offset < 0n ? '-' : '+';
     const distance = offset < 0n ? -offset : offset;
-    return { text: `${base.text} ${sign} 0x${hex(distance)}`, isExpression: base.isExpression, type: null };
+    return {
+      text: `${base.text} ${sign} 0x${hex(distance)}`,
+      isExpression: base.isExpression,
+      isGlobal: base.isGlobal,
+      type: null,
+    };
   }
   const path = base.text.startsWith('&') ? `${base.text}.${member.path}` : `&${asPostfix(base.text)}->${member.path}`;
-  return { text: path, isExpression: true, type: { kind: 'pointer', size: 8, target: member.type } };
+  return {
+    text: path,
+    isExpression: true,
+    isGlobal: base.isGlobal,
+    type: { kind: 'pointer', size: 8, target: member.type },
+  };
 }
 
 function asPostfix(text: string): string {

@@ -67,7 +67,7 @@ const thunkSize = 32;
  * by their order; null for any other code.
  */
 export function thunkRegister(symbol: string, offset: number): string | null {
-  const name = /^__x86_indirect_(?:call_|jump_)?thunk_(\w+)$/.exec(symbol)?.[1];
+  const name = /^(?:__pi_)?_*x86_indirect_(?:call_|jump_)?thunk_(\w+)$/.exec(symbol)?.[1];
   if (name === undefined) return null;
   if (name !== 'array') return offset === 0 && registerOrder.includes(name) ? name : null;
   return offset % thunkSize === 0 ? (registerOrder[offset / thunkSize] ?? null) : null;
