@@ -226,6 +226,14 @@ function placeWords(kernel: Kernel, at: VirtAddr): string {
   return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+${place.offset}`;
 }
 
+/** Memory that nobody has a name for, by its symbol or address. */
+function memoryWords(kernel: Kernel, address: VirtAddr | null): string {
+  if (address === null) return 'memory whose address is no longer known';
+  const place = kernel.place(address);
+  if (place === null) return hex(address);
+  return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+0x${hex(place.offset)}`;
+}
+
 /** Steps from a fault back to where its value came from. */
 class Trail {
   private readonly steps: OriginStep[];
@@ -337,7 +345,7 @@ class Trail {
     const now = address === null ? null : frame.word(address, load.width);
     const mask = load.width >= 8 ? 0xffff_ffff_ffff_ffffn : (1n << BigInt(load.width * 8)) - 1n;
     const agrees = now !== null && bits !== null && now === (bits & mask);
-    const where = name?.text ?? (address === null ? 'memory whose address is no longer known' : hex(address));
+    const where = name?.text ?? memoryWords(kernel, address);
     const there =
       now === null || bits === null
         ? ''
@@ -397,7 +405,7 @@ class Trail {
       const address = place === null ? null : frame.absolute(place.value, value.segment);
       const now = address === null ? null : frame.word(address, value.width);
       const name = placeName(frame, value);
-      const from = name?.text ?? (address === null ? 'memory whose address is no longer known' : hex(address));
+      const from = name?.text ?? memoryWords(kernel, address);
       this.add(
         'load',
         `${placeWords(kernel, value.at)} loaded ${shown} from ${from}`,

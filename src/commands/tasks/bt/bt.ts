@@ -8,11 +8,13 @@ import { frameStates } from '../../../kernel/frame_state.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
 import { hasLines, sourceLine } from '../../../kernel/source_line.ts';
 import type { Task } from '../../../kernel/task.ts';
+import { type FrameValues, stackValues } from '../../../origin/stack_values.ts';
 import { type Answer, defineStream, type Line, noItems, type View } from '../../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';
 import { counted, flag, type Options, radixOf, rest, valued, values } from '../../params.ts';
 import { placeText, type SourcePlace, sourcePlace } from '../../source_place.ts';
+import { type CallData, callData, callLines } from './bt_args.ts';
 import { type FunctionData, functionLines, functionsAt } from './bt_source.ts';
 import {
   checkStacks,
@@ -54,6 +56,8 @@ export interface FrameData {
   readonly interruptedSource: SourcePlace | null;
   /** The functions inlined here and the frame's own, with -i or --locals. */
   readonly functions: readonly FunctionData[] | null;
+  /** What the frame's function was called with, and before it what it interrupted, with --args. */
+  readonly calls: readonly CallData[] | null;
   /** Stack that was left after this frame, and how crash(8) calls that. */
   readonly leaves: string | null;
 }
@@ -97,6 +101,11 @@ const params = {
   lines: flag('l', 'file and line of each frame, where debuginfo has them', shown),
   inlines: flag('i', 'the functions that were inlined at each frame, innermost first', shown),
   locals: flag('-locals', 'the same, with the parameters and variables of each and their values', shown),
+  arguments: flag(
+    '-args',
+    'what each function was called with, as far as code and memory tell, and how sure that is',
+    shown,
+  ),
   words: flag('f', 'every word of each frame', shown),
   symbolic: counted(
     'F',
@@ -121,7 +130,7 @@ export const bt = defineStream({
   help: {
     summary: 'backtraces of kernel stacks',
     usage: [
-      '[-a|-c cpus|-p] [-n idle] [-g] [-l] [-i|--locals] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...',
+      '[-a|-c cpus|-p] [-n idle] [-g] [-l] [-i|--locals] [--args] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...',
     ],
     description: `Shows the kernel stack of the current task, or of the tasks named.
 
@@ -189,6 +198,7 @@ function* traces(context: CommandContext, options: BtOptions): Generator<BtItem,
     words: options.words ? 'plain' : options.symbolic > 0 ? 'symbolic' : null,
     lines: options.lines,
     functions: options.locals ? 'with variables' : options.inlines ? 'names' : null,
+    calls: options.arguments,
   };
   for (const target of pickTasks(context, options)) {
     if (options.filter !== null && !('unreadable' in target) && target.idle) continue;
@@ -203,7 +213,7 @@ function* traces(context: CommandContext, options: BtOptions): Generator<BtItem,
       : {
           kind: 'task',
           ...taskLabel(target),
-          ...framesOf(context, tracer.of(target), want, target.active ? null : target),
+          ...framesOf(context, tracer.of(target), want, { task: target, cpu: target.cpu }),
           stackContent: null,
         };
   }
@@ -259,7 +269,7 @@ function cpuTrace(context: CommandContext, cpu: number, want: FrameWishes): Task
     new NotFoundError('task', `that CPU ${cpu} ran`, 'its task_struct cannot be read'),
   );
   const label = { pid: -1, task: task ?? virtAddr(0n), cpu, command: '?' };
-  const frames = framesOf(context, backtracer(kernel).ofCpu(cpu), want, null);
+  const frames = framesOf(context, backtracer(kernel).ofCpu(cpu), want, { task: null, cpu });
   return { kind: 'task', ...label, ...frames, stackContent: null };
 }
 
@@ -300,18 +310,22 @@ interface FrameWishes {
   readonly words: 'plain' | 'symbolic' | null;
   readonly lines: boolean;
   readonly functions: 'names' | 'with variables' | null;
+  readonly calls: boolean;
 }
 
-/** The frames of a backtrace that are shown, as data. @param asleep the task that was switched away, if it was */
+/** The frames of a backtrace that are shown, as data. @param task whose they are; null where it cannot be read */
 function framesOf(
   context: CommandContext,
   backtrace: Backtrace,
-  { words, lines, functions }: FrameWishes,
-  asleep: Task | null,
+  { words, lines, functions, calls }: FrameWishes,
+  { task, cpu }: { readonly task: Task | null; readonly cpu: number },
 ): { frames: FrameData[]; problem: string } {
   const { kernel } = context;
   const { frames, problem } = backtrace;
-  const states = functions === 'with variables' ? frameStates(kernel, backtrace, asleep) : null;
+  const asleep = task === null || task.active ? null : task;
+  const wantsStates = functions === 'with variables' || (calls && hasLines(kernel));
+  const states = wantsStates ? frameStates(kernel, backtrace, asleep) : null;
+  const values = calls ? stackValues(kernel, backtrace, { asleep, cpu }) : null;
   const sourceAt = (at: VirtAddr): SourcePlace | null => (lines ? sourcePlace(sourceLine(kernel, at)) : null);
   const { arch } = kernel;
   const shown = arch.backtraces.interruptedFrames
@@ -343,6 +357,7 @@ function framesOf(
             ? null
             : sourceAt(arch.registers.instructionPointer(registers)),
         functions: functions === null ? null : frameFunctionsOf(context, backtrace, frame, states),
+        calls: values === null ? null : frameCalls(context, backtrace, frame, values, states),
         leaves: next === undefined || next.stack === frame.stack ? null : frame.stack,
       };
     }),
@@ -361,6 +376,24 @@ function frameFunctionsOf(
   const next = frames[index + 1];
   if (next === undefined || context.kernel.arch.backtraces.interruptedFrames || !isImplied(next, frame)) return own;
   return [...own, ...functionsAt(context, next, states?.[index + 1] ?? null)];
+}
+
+/** The same for what they were called with. */
+function frameCalls(
+  context: CommandContext,
+  { frames }: Backtrace,
+  frame: Frame,
+  values: readonly (FrameValues | null)[],
+  states: readonly FrameState[] | null,
+): CallData[] {
+  const index = frames.indexOf(frame);
+  const at = (i: number): CallData[] => {
+    const call = callData(context, frames[i]!, values[i] ?? null, states?.[i] ?? null);
+    return call === null ? [] : [call];
+  };
+  const next = frames[index + 1];
+  const tellsNext = !context.kernel.arch.backtraces.interruptedFrames && next !== undefined && isImplied(next, frame);
+  return tellsNext ? [...at(index), ...at(index + 1)] : at(index);
 }
 
 /** The function that an exception interrupted is told with the exception's registers, unless it was on another stack. */
@@ -426,6 +459,7 @@ function frameLines(trace: TaskTrace, machine: string, style: FrameStyle): Line[
     }
     if (frame.interruptedSource !== null) lines.push(untold(`    ${placeText(frame.interruptedSource)}`));
     if (frame.functions !== null) lines.push(...functionLines(frame.functions, style.radix).map(untold));
+    if (frame.calls !== null) lines.push(...callLines(frame.calls, frame.symbol, style.radix).map(untold));
     if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic).map(untold));
     if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
       lines.push(untold(stackLine(frame.leaves)));
