@@ -116,6 +116,8 @@ function chunkNames() {
   return (id, context) => {
     // a program waits for itself to end: what it loads meanwhile must not wait for its file
     if (Object.values(programs).some((file) => resolve(file) === id)) return null;
+    // where Node's module is loaded on the first call, the functions that do so cost nothing
+    if (id.startsWith('\0imported:') && lazy.includes(id.slice('\0imported:'.length))) return 'main';
     groups ??= makeGroups(context);
     return groups.find(([, ids]) => ids.has(id))?.[0] ?? null;
   };

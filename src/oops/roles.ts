@@ -149,23 +149,72 @@ const families: readonly (readonly [Role, string])[] = [
 
 const underscores = /^_+/;
 
-/** `a{b,c}*` as a regular expression without capturing. */
-function pattern(words: string): string {
-  return words
-    .trim()
-    .split(/\s+/)
-    .map((word) =>
-      word
-        .replace(/[.$]/g, '\\$&')
-        .replaceAll('*', '\\w*')
-        .replaceAll('{', '(?:')
-        .replaceAll('}', ')')
-        .replaceAll(',', '|'),
-    )
-    .join('|');
+const plain = /^\w*$/;
+
+/** One word of the table. Most are told by how they begin, so that few need their pattern. */
+interface Family {
+  readonly role: Role;
+  /** What every name of it begins with. */
+  readonly start: string;
+  /** What follows: nothing, `*`, or more of the word. */
+  readonly rest: string;
+  pattern: RegExp | null;
 }
 
-const compiled = families.map(([role, words]) => ({ role, test: new RegExp(`^(?:${pattern(words)})$`) }));
+/** The table by first character, each list in the table's order; made when first asked for. */
+let byFirst: ReadonlyMap<string, readonly Family[]> | null = null;
+
+function indexFamilies(): ReadonlyMap<string, readonly Family[]> {
+  const index = new Map<string, Family[]>();
+  for (const [role, words] of families) {
+    for (const word of words.trim().split(/\s+/)) {
+      for (const opened of openStart(word)) {
+        const cut = opened.search(/[{*]/);
+        const family = cut < 0 ? { start: opened, rest: '' } : { start: opened.slice(0, cut), rest: opened.slice(cut) };
+        const first = family.start.charAt(0);
+        const list = index.get(first) ?? [];
+        if (list.length === 0) index.set(first, list);
+        list.push({ role, ...family, pattern: null });
+      }
+    }
+  }
+  return index;
+}
+
+/** A word that begins with a choice, as one word for each of them: `{a,b}_c` as `a_c` and `b_c`. */
+function openStart(word: string): readonly string[] {
+  if (!word.startsWith('{')) return [word];
+  const end = word.indexOf('}');
+  const rest = word.slice(end + 1);
+  return word
+    .slice(1, end)
+    .split(',')
+    .flatMap((choice) => openStart(choice + rest));
+}
+
+function isOf(family: Family, name: string): boolean {
+  const { start, rest } = family;
+  if (!name.startsWith(start)) return false;
+  if (rest === '') return name.length === start.length;
+  if (rest === '*') return plain.test(name);
+  family.pattern ??= new RegExp(
+    `^${rest
+      .replace(/[.$]/g, '\\$&')
+      .replaceAll('*', '\\w*')
+      .replaceAll('{', '(?:')
+      .replaceAll('}', ')')
+      .replaceAll(',', '|')}$`,
+  );
+  return family.pattern.test(name.slice(start.length));
+}
+
+/** The role that stands first in the table. */
+function earlier(one: Family | undefined, other: Family | undefined): Role | null {
+  if (one === undefined || other === undefined) return (one ?? other)?.role ?? null;
+  return families.findIndex(([role]) => role === one.role) <= families.findIndex(([role]) => role === other.role)
+    ? one.role
+    : other.role;
+}
 
 /** The same names come again and again. */
 const known = new Map<string, Role | null>();
@@ -179,7 +228,13 @@ export function roleOf(name: string): Role | null {
   const found = known.get(name);
   if (found !== undefined) return found;
   const bare = name.replace(underscores, '').slice(0, 128);
-  const role = compiled.find(({ test }) => test.test(bare))?.role ?? null;
+  byFirst ??= indexFamilies();
+  const own = byFirst.get(bare.charAt(0));
+  const any = byFirst.get(''); // `*_is_static_object`
+  const role = earlier(
+    own?.find((family) => isOf(family, bare)),
+    any?.find((family) => isOf(family, bare)),
+  );
   if (known.size >= maxKnown) known.clear();
   known.set(name, role);
   return role;
