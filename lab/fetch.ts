@@ -1,12 +1,12 @@
 // Brings a kernel: its packages, the compiler and tools of its suite, and from them what the guest boots:
-//   release  recipe  image/  vmlinuz  perish.ko  picture, lively  capture.gz  initrd.gz
+//   release  recipe  image/  vmlinuz  *.ko  picture, lively, ...  capture.gz  initrd.gz
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Archive, unpack } from './archive.ts';
 import { packInitrds } from './initrd.ts';
 import { guestSuite, type Kernel, newestRelease } from './kernels.ts';
-import { buildModule, buildPrograms } from './module_build.ts';
+import { buildModules, buildPrograms } from './module_build.ts';
 import { labFolder, place, say } from './place.ts';
 import { OutOfReach } from './programs.ts';
 
@@ -87,9 +87,9 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
         unpack(archive.downloadWithDependencies([...builders, pahole, `linux-headers-${release}`]), root);
         const guest = place.root(guestSuite);
         unpack(new Archive(guestSuite).downloadWithDependencies([...tools]), guest);
-        say(`building the module for ${release}`);
+        say(`building the modules for ${release}`);
         buildPrograms(root, folder);
-        buildModule(root, release, readFileSync(vmlinuz), join(folder, 'perish.ko'));
+        buildModules(root, release, readFileSync(vmlinuz), folder);
         packInitrds(folder, guest);
       } else {
         const foreign = join(folder, 'root');

@@ -1,12 +1,13 @@
 // Packs what the guest boots from: one initrd for the capture kernel, one for the kernel that dies, which
 // carries the first (and the kernel) for kexec.
 //
-//   initrd.gz    init, busybox, distribution's programs, picture, lively, modules, perish.ko
+//   initrd.gz    init, busybox, distribution's programs, the lab's own, modules of both
 //     boot/vmlinuz, boot/capture -> capture.gz    init, busybox, makedumpfile, modules
 import { existsSync, globSync, lstatSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { cpio, type Node } from './cpio.ts';
+import { modules, programs } from './module_build.ts';
 import { labFolder } from './place.ts';
 import { runInRoot, runProgram } from './programs.ts';
 
@@ -23,7 +24,7 @@ const loaded = [
 ];
 const ready = ['lzo-rle', 'zram'];
 
-const distribution = ['bash', 'sleep', 'tail', 'cat', 'perl', 'unshare', 'setsid', 'mkswap', 'swapon'];
+const distribution = ['bash', 'sleep', 'tail', 'cat', 'perl', 'unshare', 'setsid', 'mkswap', 'swapon', 'fsfreeze'];
 
 /** Writes capture.gz and initrd.gz into a kernel's folder, from its image, its module, and the programs in `root`. */
 export function packInitrds(folder: string, root: string): void {
@@ -40,9 +41,10 @@ export function packInitrds(folder: string, root: string): void {
 
   addPrograms(large, root, ['kexec', ...distribution]);
   for (const name of ['userland.sh', 'picture.sh']) addFile(large, name, join(labFolder, 'guest', name));
-  for (const name of ['picture', 'lively'])
+  for (const name of programs)
     if (existsSync(join(folder, name))) addFile(large, `usr/local/bin/${name}`, join(folder, name), true);
-  if (existsSync(join(folder, 'perish.ko'))) addFile(large, 'lib/modules/perish.ko', join(folder, 'perish.ko'));
+  for (const name of modules)
+    if (existsSync(join(folder, `${name}.ko`))) addFile(large, `lib/modules/${name}.ko`, join(folder, `${name}.ko`));
   addFile(large, 'boot/vmlinuz', join(folder, 'vmlinuz'));
   large.set('boot/capture', { kind: 'file', bytes: capture });
   writeFileSync(join(folder, 'initrd.gz'), gzipSync(cpio(large), { level: 1 }));

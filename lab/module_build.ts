@@ -5,11 +5,17 @@ import { vmlinuxOf } from './bzimage.ts';
 import { labFolder } from './place.ts';
 import { runInRoot } from './programs.ts';
 
+/** The lab's kernel modules. */
+export const modules = ['perish', 'wreck', 'gone', 'initfault'] as const;
+
+/** The guest's own programs. */
+export const programs = ['picture', 'lively', 'swarm', 'bpfcrash'] as const;
+
 /**
- * Builds perish.ko, with BTF, against the headers unpacked in `root`.
+ * Builds the modules into `folder`, with BTF, against the headers unpacked in `root`.
  * @param image the kernel's bzImage: its BTF is what the module's refers to
  */
-export function buildModule(root: string, release: string, image: Buffer, to: string): void {
+export function buildModules(root: string, release: string, image: Buffer, folder: string): void {
   prepare(root);
   const headers = `usr/src/linux-headers-${release}`;
   writeFileSync(join(root, headers, 'vmlinux'), vmlinuxOf(image));
@@ -28,14 +34,14 @@ export function buildModule(root: string, release: string, image: Buffer, to: st
   mkdirSync(source, { recursive: true });
   cpSync(join(labFolder, 'module'), source, { recursive: true });
   runInRoot(root, `make -C /${headers} M=/build/perish modules`);
-  cpSync(join(source, 'perish.ko'), to);
+  for (const name of modules) cpSync(join(source, `${name}.ko`), join(folder, `${name}.ko`));
 }
 
-/** Builds the guest's programs `picture` and `lively`, static, into `folder`. */
+/** Builds the guest's programs, static, into `folder`. */
 export function buildPrograms(root: string, folder: string): void {
   prepare(root);
   mkdirSync(join(root, 'build'), { recursive: true });
-  for (const name of ['picture', 'lively']) {
+  for (const name of programs) {
     cpSync(join(labFolder, 'guest', `${name}.c`), join(root, 'build', `${name}.c`));
     runInRoot(root, `gcc -O1 -static -D_GNU_SOURCE -pthread -o /build/${name} /build/${name}.c -lrt`);
     cpSync(join(root, 'build', name), join(folder, name));

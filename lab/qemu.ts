@@ -119,7 +119,14 @@ function qemuArguments(machine: Machine): string[] {
     machine.kind === 'aarch64' ? ['-M', 'virt', '-cpu', 'cortex-a72'] : ['-cpu', machine.la57 ? 'max' : 'max,la57=off'];
   return [
     ...cpu,
-    ...['-accel', 'tcg,thread=multi', '-m', String(machine.memory), '-smp', String(machine.cpus)],
+    ...[
+      '-accel',
+      process.env.INQUEST_LAB_ACCEL ?? 'tcg,thread=multi',
+      '-m',
+      String(machine.memory),
+      '-smp',
+      String(machine.cpus),
+    ],
     ...['-nographic', '-no-reboot', '-kernel', machine.vmlinuz, '-initrd', machine.initrd],
     ...['-drive', `file=${machine.disk},if=none,id=disk,format=raw`, '-device', 'virtio-blk-pci,drive=disk'],
     ...['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile='],

@@ -14,7 +14,7 @@ export interface Scenario {
   readonly append?: string;
   /** What the host does once the guest said LAB READY and two seconds passed. */
   readonly host?: 'inject-nmi';
-  /** It needs the lab's kernel module (which there is for x86_64 only). */
+  /** It needs one of the lab's kernel modules (which there are for x86_64 only). */
   readonly module?: boolean;
   /** It needs spinlocks that spin: those of PREEMPT_RT sleep. */
   readonly spins?: boolean;
@@ -22,16 +22,25 @@ export interface Scenario {
   readonly memory?: number;
   /** What the console says when the guest dies as it should. */
   readonly dying: RegExp;
-  readonly verdict: {
-    /** What a report should call it (`panic.kind`). */
-    readonly kind: string;
-    /** The function it died in (`panic.rip.symbol`), where there is one. */
-    readonly at?: string;
-    /** What the report's message or the title of one of its findings says. */
-    readonly says?: RegExp;
-  };
+  readonly verdict: ExpectedVerdict;
   /** Why memory and processes at the crash differ much from the picture, where they must: provoking changes them. */
   readonly moves?: string;
+}
+
+/** What an expert would conclude, from the source of what was provoked. */
+export interface ExpectedVerdict {
+  /** What a report should call it (`panic.kind`); several where chance decides. */
+  readonly kind: string | readonly string[];
+  /** The function it died in (`panic.rip.symbol`), where there is one; several where a compiler may choose. */
+  readonly at?: string | readonly string[];
+  /** What the report's message or the title of one of its findings says: each of these. */
+  readonly says?: RegExp | readonly RegExp[];
+  /** What the report's message itself says. */
+  readonly sentence?: RegExp;
+  /** What the report's message must not say. */
+  readonly never?: RegExp;
+  /** The verdict cannot be proven: whoever calls it certain is wrong. */
+  readonly uncertain?: boolean;
 }
 
 /** A scenario that only writes its name to /proc/perish. */
@@ -44,6 +53,24 @@ export function byModule(
 ): Scenario {
   return { name, about, dying, verdict, module: true, provoke: provokeInChild(name), ...more };
 }
+
+/** A scenario that writes a way to die to /proc/wreck (module/wreck.c); its name has `wreck-` before that. */
+export function byWreck(
+  way: string,
+  about: string,
+  dying: RegExp,
+  verdict: Scenario['verdict'],
+  more: Partial<Scenario> = {},
+): Scenario {
+  const provoke = `busybox sh -c 'echo ${way} > /proc/wreck' &\n`;
+  return { name: `wreck-${way}`, about, dying, verdict, module: true, setup: loadWreck, provoke, ...more };
+}
+
+/** Lines of setup for who writes to /proc/wreck. */
+export const loadWreck = 'insmod /lib/modules/wreck.ko\n';
+
+/** What makes a task that hangs for five seconds fatal. */
+export const hungTaskPanics = { 'kernel.hung_task_panic': 1, 'kernel.hung_task_timeout_secs': 5 };
 
 /** Writes to /proc/perish from a process of its own, so that it is not init that dies. */
 export function provokeInChild(way: string): string {

@@ -6,6 +6,7 @@ interface Report {
   readonly panic?: {
     readonly kind?: string;
     readonly message?: string;
+    readonly confidence?: string;
     readonly rip?: { readonly symbol?: string; readonly module?: string | null } | null;
   } | null;
   readonly findings?: readonly { readonly title?: string }[];
@@ -16,18 +17,33 @@ export const verdict: Fact = {
   commands: [reportCommand],
   compare(world, [text = ''], tally) {
     const { panic, findings = [] } = JSON.parse(text || '{}') as Report;
-    const { kind, at, says } = world.scenario.verdict;
-    tally.compare('kind of death', kind, panic?.kind);
+    const { kind, at, says, sentence, never, uncertain } = world.scenario.verdict;
+    const oneOf = (what: string, expected: string | readonly string[], found: string | undefined): void => {
+      const several = typeof expected === 'string' ? [expected] : expected;
+      tally.compare(what, found !== undefined && several.includes(found) ? found : several.join(' or '), found);
+    };
+    oneOf('kind of death', kind, panic?.kind);
     if (at !== undefined) {
-      tally.compare('function it died in', at, panic?.rip?.symbol);
-      const symbol = world.picture.symbols.find(({ name }) => name === at);
+      oneOf('function it died in', at, panic?.rip?.symbol);
+      const symbol = world.picture.symbols.find(({ name }) => name === panic?.rip?.symbol);
       if (symbol?.module !== undefined)
         tally.compare('module of that function', symbol.module, panic?.rip?.module ?? 'none');
     }
-    if (says !== undefined) {
-      const words = [panic?.message ?? '', ...findings.map(({ title }) => title ?? '')].join('\n');
-      if (says.test(words)) tally.same();
-      else tally.fault(`the report does not say ${says}: ${JSON.stringify(words)}`);
+    const message = panic?.message ?? '';
+    const words = [message, ...findings.map(({ title }) => title ?? '')].join('\n');
+    for (const wanted of says === undefined ? [] : says instanceof RegExp ? [says] : says) {
+      if (wanted.test(words)) tally.same();
+      else tally.fault(`the report does not say ${wanted}: ${JSON.stringify(words)}`);
     }
+    if (sentence !== undefined) {
+      if (sentence.test(message)) tally.same();
+      else tally.fault(`the verdict does not say ${sentence}: ${JSON.stringify(message)}`);
+    }
+    if (never !== undefined) {
+      if (!never.test(message)) tally.same();
+      else tally.fault(`the verdict says ${never}: ${JSON.stringify(message)}`);
+    }
+    if (uncertain === true)
+      tally.compare('certain of what cannot be proven', 'no', panic?.confidence === 'certain' ? 'yes' : 'no');
   },
 };

@@ -31,6 +31,11 @@ import uaf from './uaf.ts';
 import waits from './waits.ts';
 import warn from './warn.ts';
 import workqueue from './workqueue.ts';
+import { faults } from './wreck/faults.ts';
+import { jumps } from './wreck/jumps.ts';
+import { objects } from './wreck/objects.ts';
+import { traps } from './wreck/traps.ts';
+import { waits as wreckWaits } from './wreck/waits.ts';
 import zram from './zram.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -66,6 +71,11 @@ export const scenarios: readonly Scenario[] = [
   cgroups,
   ftrace,
   zram,
+  ...faults,
+  ...jumps,
+  ...traps,
+  ...objects,
+  ...wreckWaits,
 ];
 
 /** @throws Error naming the scenarios there are */

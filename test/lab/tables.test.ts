@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { formatNamed, formats } from '../../lab/formats.ts';
 import { kernelNamed, kernels, newestRelease } from '../../lab/kernels.ts';
 import { small, usual } from '../../lab/matrix.ts';
+import { modules } from '../../lab/module_build.ts';
 import { misfit, runName } from '../../lab/run.ts';
 import { scenarioNamed, scenarios } from '../../lab/scenarios/index.ts';
 
@@ -33,18 +34,29 @@ describe('kernels', () => {
 
 describe('scenarios', () => {
   it('has each file of scenarios/ in its list', () => {
-    const files = readdirSync(new URL('scenarios/', lab)).filter((file) => file !== 'index.ts');
-    assert.deepEqual(scenarios.map((scenario) => `${scenario.name.replace('-', '_')}.ts`).sort(), files.sort());
+    const files = readdirSync(new URL('scenarios/', lab)).filter((file) => file.endsWith('.ts') && file !== 'index.ts');
+    const names = scenarios.map((scenario) => `${scenario.name.replace('-', '_')}.ts`);
+    assert.deepEqual(
+      files.filter((file) => !names.includes(file)),
+      [],
+    );
+    assert.equal(new Set(names).size, names.length, 'two scenarios of one name');
   });
 
-  it('asks the module only for what it can do', () => {
-    const source = readFileSync(new URL('module/perish.c', lab), 'utf8');
+  it('asks the modules only for what they can do', () => {
+    const perish = readFileSync(new URL('module/perish.c', lab), 'utf8');
+    const wreck = readFileSync(new URL('module/wreck.c', lab), 'utf8');
     for (const scenario of scenarios) {
       const shell = `${scenario.setup ?? ''}${scenario.provoke}`;
-      const asked = [...shell.matchAll(/echo (\w+) > \/proc\/perish/g)].map((match) => match[1] ?? '');
-      assert.equal(asked.length > 0, scenario.module === true, scenario.name);
-      for (const way of asked)
-        assert.ok(source.includes(`{ "${way}", way_${way} }`), `${scenario.name} asks for ${way}`);
+      const asked = [...shell.matchAll(/echo (\w+) > \/proc\/(perish|wreck)/g)];
+      const inserted = [...shell.matchAll(/insmod \/lib\/modules\/(\w+)\.ko/g)].map((match) => match[1] ?? '');
+      assert.equal(asked.length + inserted.length > 0, scenario.module === true, scenario.name);
+      for (const name of inserted)
+        assert.ok((modules as readonly string[]).includes(name), `${scenario.name}: ${name}`);
+      for (const [, way = '', module] of asked) {
+        const listed = module === 'perish' ? perish.includes(`{ "${way}", way_${way} }`) : wreck.includes(`W(${way})`);
+        assert.ok(listed, `${scenario.name} asks for ${way}`);
+      }
     }
   });
 
