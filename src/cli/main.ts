@@ -47,14 +47,18 @@ Examples:
     )
     .option('--json', 'same as --format json')
     .option('-o, --output <file>', 'write to a file instead of standard output')
-    .action(async (dumps: string[], options: { format: ReportFormat; json?: boolean; output?: string }) => {
-      const { runReport } = await import('./report.ts');
-      status = await runReport(dumps, {
-        format: options.json ? 'json' : options.format,
-        output: options.output ?? null,
-        debug: debugOptionsOf(options),
-      });
-    });
+    .option('--why', 'also the explanations that were weighed, and what spoke for and against each')
+    .action(
+      async (dumps: string[], options: { format: ReportFormat; json?: boolean; output?: string; why?: boolean }) => {
+        const { runReport } = await import('./report.ts');
+        status = await runReport(dumps, {
+          format: options.json ? 'json' : options.format,
+          output: options.output ?? null,
+          why: options.why ?? false,
+          debug: debugOptionsOf(options),
+        });
+      },
+    );
   const crash = withDebugOptions(program.command('crash'))
     .description('a crash(8)-compatible shell on a dump')
     .argument(

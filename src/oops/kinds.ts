@@ -24,14 +24,14 @@ export type ReportKind =
   | 'machine-check'
   | 'nmi'
   | 'atomic-sleep'
+  /** a CPU exception that has no kind of its own: int3, alignment check, control protection, ... */
+  | 'trap'
   | 'panic'
   | 'unknown';
 
 /** What an incident is, as finely as the text says. Every ReportKind is one of these. */
 export type IncidentKind =
   | ReportKind
-  /** a CPU exception that has no kind of its own: int3, alignment check, stack segment, ... */
-  | 'trap'
   /** control flow integrity, control protection (IBT, shadow stack) */
   | 'cfi'
   | 'kasan'
@@ -116,7 +116,7 @@ export function reportKind(incident: {
     case 'cfi':
       return 'invalid-opcode';
     case 'trap':
-      return /stack segment|segment not present|alignment/i.test(message) ? 'general-protection' : 'unknown';
+      return /stack segment|segment not present|alignment/i.test(message) ? 'general-protection' : 'trap';
     case 'kvm':
     case 'memory-leak':
     case 'netdev-unregister':

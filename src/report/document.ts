@@ -20,10 +20,17 @@ export type Block =
     }
   | { readonly kind: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
 
+/** What of an analysis is shown. */
+export interface ReportView {
+  /** Also the explanations that were weighed, and what spoke for and against each. */
+  readonly why: boolean;
+}
+
 /** The whole report. Text of the dump is in it as it was: renderers escape it. */
-export function reportDocument(analysis: Analysis): Block[] {
+export function reportDocument(analysis: Analysis, { why }: ReportView): Block[] {
   return [
     ...summary(analysis),
+    ...(why ? considered(analysis) : []),
     ...crashedCpu(analysis),
     ...findings(analysis),
     ...involvedTasks(analysis),
@@ -57,6 +64,7 @@ function summary(analysis: Analysis): Block[] {
       .filter((part) => part !== null)
       .join(', '),
   );
+  row('Sure', `${panic.confidence}: ${panic.because}`);
   row('Task', panic.pid === null ? null : `${panic.comm} (pid ${panic.pid}) on CPU ${panic.cpu}`);
   row(
     'Blamed',
@@ -80,6 +88,30 @@ function summary(analysis: Analysis): Block[] {
     { kind: 'verdict', text: panic.message },
     { kind: 'facts', rows },
   ];
+}
+
+/** The explanations that apply, the strongest first, and the names of the others. */
+function considered({ considered }: Analysis): Block[] {
+  const blocks: Block[] = [{ kind: 'heading', text: 'Explanations that were weighed' }];
+  for (const { name, recognises, claim } of considered) {
+    if (claim === null) continue;
+    const items = [
+      ...claim.speaksFor.map((text) => `for it: ${text}`),
+      ...claim.speaksAgainst.map((text) => `against it: ${text}`),
+      `${claim.confidence}: ${claim.because}`,
+    ];
+    blocks.push(
+      { kind: 'subheading', text: name, note: recognises },
+      { kind: 'paragraph', text: claim.sentence },
+      { kind: 'list', items },
+    );
+  }
+  const others = considered
+    .filter(({ claim }) => claim === null)
+    .map(({ name, recognises }) => `${name}: ${recognises}`);
+  if (others.length > 0)
+    blocks.push({ kind: 'subheading', text: 'Nothing speaks for', note: '' }, { kind: 'list', items: others });
+  return blocks;
 }
 
 /** `widget_get at drivers/w.h:5`, for each function at the place. */

@@ -2,7 +2,7 @@
 import { assertNever } from '../base/errors.ts';
 import { toJson } from '../commands/command.ts';
 import type { Analysis } from '../triage/analysis.ts';
-import { reportDocument } from './document.ts';
+import { type ReportView, reportDocument } from './document.ts';
 import { renderHtml } from './html.ts';
 import { renderMarkdown } from './markdown.ts';
 import { renderText } from './text.ts';
@@ -14,14 +14,15 @@ export function renderReport(
   analysis: Analysis,
   format: ReportFormat,
   terminal: { colour: boolean; width: number },
+  view: ReportView = { why: false },
 ): string {
   switch (format) {
     case 'text':
-      return renderText(reportDocument(analysis), terminal);
+      return renderText(reportDocument(analysis, view), terminal);
     case 'markdown':
-      return renderMarkdown(reportDocument(analysis));
+      return renderMarkdown(reportDocument(analysis, view));
     case 'html':
-      return renderHtml(reportDocument(analysis), analysis.panic.title);
+      return renderHtml(reportDocument(analysis, view), analysis.panic.title);
     case 'json':
       return `${toJson(analysis, 2)}\n`;
     default:

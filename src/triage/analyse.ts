@@ -14,7 +14,7 @@ import { crashTime, readClocks } from '../kernel/timekeeping.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { totalRamPages } from '../kernel/vmstat.ts';
 import { explain, explanationOf } from '../oops/explain.ts';
-import { reportKind } from '../oops/kinds.ts';
+import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import type { Analysis, BacktraceFrame, InvolvedTask, Place } from './analysis.ts';
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
@@ -22,15 +22,13 @@ import { memoryReport } from './memory_report.ts';
 import { originReport, withOrigin } from './origin.ts';
 import { placeAt } from './place.ts';
 import { blockedFindings } from './rules/blocked.ts';
-import { faultFindings } from './rules/fault.ts';
-import { lockupFindings } from './rules/lockup.ts';
-import { outOfMemoryFindings } from './rules/out_of_memory.ts';
 import { saidFindings } from './rules/said.ts';
 import { surroundingFindings } from './rules/surroundings.ts';
-import { blockedTasks } from './sentence.ts';
 import { readSettings } from './settings.ts';
 import { badPointer, sourceFunctions } from './source_of_fault.ts';
-import { accessKinds, reachVerdict, type Verdict } from './verdict.ts';
+import { kindTraits } from './traits.ts';
+import { reachVerdict, type Verdict } from './verdict.ts';
+import { blockedTasks } from './waiting.ts';
 
 /** Lines of the log that the report shows before the fatal incident, and in all. */
 const linesBefore = 8;
@@ -56,8 +54,9 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
   const memory = verdict.kind === 'out-of-memory' ? memoryReport(facts.kernel) : null;
-  const origin = accessKinds.includes(verdict.kind) ? originReport(facts) : null;
-  const what = [...faultFindings(facts, verdict), ...lockupFindings(facts, verdict)];
+  const origin = kindTraits[verdict.kind].access ? originReport(facts) : null;
+  const { winner, beside, considered } = verdict.contest;
+  const what = winner.claim.findings();
   return {
     dump: dumpFacts(facts),
     kernel: kernelFacts(facts),
@@ -69,11 +68,25 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
     origin,
     code: codeAround(facts, verdict),
     findings: [
-      ...(what.length > 0 ? what : saidFindings(facts, verdict)),
+      ...(what.length > 0 && !saysItself(verdict.kind) ? what : [...saidFindings(facts, verdict), ...what]),
+      ...beside.flatMap(({ claim }) => claim.findings()),
       ...blockedFindings(facts, verdict),
-      ...outOfMemoryFindings(facts, verdict, memory),
       ...surroundingFindings(facts, verdict),
     ],
+    considered: considered.map(({ explanation: { name, recognises }, claim }) => ({
+      name,
+      recognises,
+      claim:
+        claim === null
+          ? null
+          : {
+              sentence: claim.sentence,
+              confidence: claim.confidence,
+              because: claim.because,
+              speaksFor: claim.speaksFor,
+              speaksAgainst: claim.speaksAgainst,
+            },
+    })),
     tasks: involvedTasks(facts, verdict),
     memory,
     incidents: facts.incidents.map((incident) => ({
@@ -89,6 +102,11 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
     settings: readSettings(facts.kernel, sysctls),
     disagreements: verdict.disagreements,
   };
+}
+
+/** Kinds whose own findings stand beside what the kernel said, not in its place. */
+function saysItself(kind: ReportKind): boolean {
+  return kind === 'out-of-memory' || kind === 'sysrq';
 }
 
 function dumpFacts({ kernel }: Facts): Analysis['dump'] {

@@ -190,6 +190,9 @@ export interface Analysis {
     readonly title: string;
     /** One sentence that a person can act on. */
     readonly message: string;
+    readonly confidence: Confidence;
+    /** What the confidence rests on. */
+    readonly because: string;
     readonly cpu: number | null;
     readonly pid: number | null;
     readonly comm: string | null;
@@ -218,6 +221,19 @@ export interface Analysis {
   /** Instructions up to the fault, and from it on, as `dis` prints them; `marked` is the one at fault. */
   readonly code: (ShownOutput & { readonly after: ShownOutput | null }) | null;
   readonly findings: readonly Finding[];
+  /** Every explanation that was weighed, the strongest first, with what spoke for it and against it. */
+  readonly considered: readonly {
+    readonly name: string;
+    readonly recognises: string;
+    /** Null where nothing speaks for it. */
+    readonly claim: {
+      readonly sentence: string;
+      readonly confidence: Confidence;
+      readonly because: string;
+      readonly speaksFor: readonly string[];
+      readonly speaksAgainst: readonly string[];
+    } | null;
+  }[];
   readonly tasks: readonly InvolvedTask[];
   readonly memory: MemoryReport | null;
   /** Every incident in the log, oldest first. */

@@ -6,13 +6,13 @@ import type { Command, Gathered, View } from '../commands/command.ts';
 import type { CommandContext } from '../commands/context.ts';
 import type { Params } from '../commands/params.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
-import { lockWait } from '../kernel/blocked_on.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { LockWait } from '../kernel/lock_wait.ts';
 import { type CrashedCpu, type CrashedTask, crashedCpu, crashedTask } from '../kernel/panic.ts';
 import { logAsText, logTimestamp, readLog } from '../kernel/printk.ts';
 import type { LogRecord } from '../kernel/printk_record.ts';
 import type { Task } from '../kernel/task.ts';
+import { type Wait, waitOf } from '../kernel/wait/wait.ts';
 import type { Incident } from '../oops/incident.ts';
 import { findIncidents } from '../oops/scanner.ts';
 import { withNoReturnCalls } from './cross_check.ts';
@@ -53,7 +53,6 @@ export class Facts {
   readonly crashed: CrashedTask | null;
   readonly crashedCpu: CrashedCpu | null;
   private readonly cpuTraces = new Map<number, Backtrace>();
-  private readonly waits = new Map<bigint, LockWait | null>();
   private readonly answers = new Map<string, () => CommandAnswer | null>();
 
   constructor(context: CommandContext) {
@@ -124,18 +123,15 @@ export class Facts {
     return (told == null ? undefined : found.find(isTold)) ?? found[0] ?? null;
   }
 
+  /** What a task waits for; null for one that does not wait, and where it cannot be told. */
+  waiting(task: Task): Wait | null {
+    return this.kernel.faults.attempt(`what pid ${task.pid} waits for`, () => waitOf(this.kernel, task), null);
+  }
+
   /** The lock that a task sleeps on. */
   waitOf(task: Task): LockWait | null {
-    let wait = this.waits.get(task.address);
-    if (wait === undefined) {
-      wait = this.kernel.faults.attempt(
-        `lock that pid ${task.pid} waits for`,
-        () => lockWait(this.kernel, task, this.trace(task).frames),
-        null,
-      );
-      this.waits.set(task.address, wait);
-    }
-    return wait;
+    const wait = this.waiting(task);
+    return wait?.kind === 'lock' ? wait.lock : null;
   }
 }
 

@@ -7,24 +7,7 @@ import type { Incident } from '../oops/incident.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 import { isMachinery } from '../oops/machinery.ts';
 import type { Facts } from './facts.ts';
-
-/** Kinds that are CPU exceptions: the panicking CPU's own instruction is what went wrong. */
-export const exceptions: readonly ReportKind[] = [
-  'null-pointer',
-  'bad-page-fault',
-  'general-protection',
-  'divide-error',
-  'invalid-opcode',
-  'BUG',
-  'WARN',
-  'stack-overflow',
-  'double-fault',
-  'list-corruption',
-  'use-after-free',
-];
-
-/** Kinds where a CPU did not get on. */
-const stuck: readonly ReportKind[] = ['soft-lockup', 'hard-lockup', 'rcu-stall', 'nmi'];
+import { kindTraits } from './traits.ts';
 
 /** The task that the death is about. */
 export function subjectOf(facts: Facts, kind: ReportKind, death: Incident | null): Task | null {
@@ -34,7 +17,7 @@ export function subjectOf(facts: Facts, kind: ReportKind, death: Incident | null
   if (kind === 'hung-task') return hungTask(facts, named);
   const elsewhere = kind === 'nmi' ? stuckElsewhere(facts) : null;
   if (elsewhere !== null) return elsewhere;
-  if (stuck.includes(kind) && death !== null) {
+  if (kindTraits[kind].blamed === 'stuck' && death !== null) {
     if (named !== null && (death.cpu === null || (named.active && named.cpu === death.cpu))) return named;
     if (death.cpu !== null) return kernel.tasks.active(death.cpu);
   }
@@ -114,14 +97,15 @@ function sleepersByAge(facts: Facts): Task[] {
 export function subjectFrames(facts: Facts, kind: ReportKind, subject: Task | null): readonly Frame[] {
   if (subject !== null) return facts.trace(subject).frames;
   if (kind === 'hung-task') return []; // the CPU that panicked ran the detector
-  const cpu = stuck.includes(kind) ? (facts.death?.cpu ?? null) : null;
+  const cpu = kindTraits[kind].blamed === 'stuck' ? (facts.death?.cpu ?? null) : null;
   return cpu === null ? facts.crashTrace.frames : facts.cpuTrace(cpu).frames;
 }
 
 /** The frames that may be to blame, innermost first. */
 export function framesToBlame(facts: Facts, kind: ReportKind, subject: Task | null): readonly Frame[] {
   const frames = subjectFrames(facts, kind, subject);
-  if (kind === 'hung-task' || (!exceptions.includes(kind) && !stuck.includes(kind))) return frames;
+  const { blamed } = kindTraits[kind];
+  if (blamed !== 'exception' && blamed !== 'stuck') return frames;
   return interruptedFrames(facts, frames);
 }
 

@@ -48,6 +48,8 @@ export const analysis: Analysis = {
     kind: 'null-pointer',
     title: 'BUG: unable to handle kernel NULL pointer dereference in frob',
     message: `NULL pointer: tried to read from address 240 in frob+0x1c [widget], run by ${nasty} (pid 42) on CPU 1.`,
+    confidence: 'certain',
+    because: 'the log says so',
     cpu: 1,
     pid: 42,
     comm: nasty,
@@ -129,6 +131,7 @@ export const analysis: Analysis = {
       ],
     },
   ],
+  considered: [],
   tasks: [
     {
       pid: 43,

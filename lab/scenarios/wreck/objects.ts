@@ -25,11 +25,14 @@ export const objects: readonly Scenario[] = [
     { kind: 'use-after-free', at: 'w_refcount', says: /addition on 0/ },
     { sysctl: { 'kernel.panic_on_warn': 1 } },
   ),
-  byWreck('rcu', 'an RCU callback that is NULL', fault, {
-    kind: 'null-pointer',
-    says: /\brh\b.*\[wreck\]/,
-    sentence: /wreck/,
-  }),
+  // newer kernels refuse it, with a warning
+  byWreck(
+    'rcu',
+    'an RCU callback that is NULL, panic_on_warn',
+    /BUG: |Oops|WARNING: /,
+    { kind: ['null-pointer', 'WARN'], sentence: /wreck/ },
+    { sysctl: { 'kernel.panic_on_warn': 1 } },
+  ),
   byWreck('rcugarbage', 'an RCU callback that is no code', fault, {
     kind: ['bad-page-fault', 'general-protection'],
     says: /\brh\b.*\[wreck\]/,

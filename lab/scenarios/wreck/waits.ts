@@ -16,7 +16,7 @@ export const waits: readonly Scenario[] = [
     'completion',
     'a completion that nobody completes',
     dying,
-    { kind: 'hung-task', at: 'w_completion', sentence: /completion never/ },
+    { kind: 'hung-task', at: ['w_completion', 'wreck_write', 'wreck_write.cold'], sentence: /completion never/ },
     more,
   ),
   byWreck(
@@ -37,14 +37,14 @@ export const waits: readonly Scenario[] = [
     'folio',
     'locks a page twice',
     dying,
-    { kind: 'hung-task', at: 'w_folio', sentence: /lock of.*page|page.*lock/ },
+    { kind: 'hung-task', at: ['w_folio', 'wreck_write', 'wreck_write.cold'], sentence: /lock of.*page|page.*lock/ },
     more,
   ),
   byWreck(
     'bit',
     'waits for a bit that nobody clears',
     dying,
-    { kind: 'hung-task', at: 'w_bit', sentence: /bit 3 of.*bitword/ },
+    { kind: 'hung-task', at: ['w_bit', 'wreck_write', 'wreck_write.cold'], sentence: /bit 3 of.*bitword/ },
     more,
   ),
   byWreck(

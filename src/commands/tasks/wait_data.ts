@@ -46,7 +46,7 @@ export function waiterData(kernel: Kernel, task: Task, wait: Wait | null): Waite
 
 export function waitData(kernel: Kernel, wait: Wait): WaitData {
   const { object, owner } = subjectOf(wait);
-  return { kind: wait.kind, object, owner: owner === null ? null : taskLabel(owner), words: wordsOf(kernel, wait) };
+  return { kind: wait.kind, object, owner: owner === null ? null : taskLabel(owner), words: waitWords(kernel, wait) };
 }
 
 function subjectOf(wait: Wait): { readonly object: VirtAddr | null; readonly owner: Task | null } {
@@ -102,7 +102,15 @@ function completer(wait: Extract<Wait, { readonly kind: 'completion' }>): Task |
   }
 }
 
-function wordsOf(kernel: Kernel, wait: Wait): string {
+/**
+ * What a task waits for, in words.
+ * @param name what something in memory is called
+ */
+export function waitWords(
+  kernel: Kernel,
+  wait: Wait,
+  name: (address: VirtAddr) => string = (address) => placeName(kernel, address),
+): string {
   switch (wait.kind) {
     case 'lock': {
       const { lock, fileSystem } = wait;
@@ -111,10 +119,10 @@ function wordsOf(kernel: Kernel, wait: Wait): string {
         fileSystem === null
           ? ''
           : `; it is of the file system on ${escapeLine(fileSystem.device)}${fileSystem.level > 0 ? ', which is frozen' : ''}`;
-      return `${lock.kind} ${placeName(kernel, lock.lock)}${wants}, held ${holderText(lock.held, lock.owner)}${frozen}`;
+      return `${lock.kind} ${name(lock.lock)}${wants}, held ${holderText(lock.held, lock.owner)}${frozen}`;
     }
     case 'spin':
-      return `${wait.mode === 'spin' ? 'spinlock' : 'rwlock'} ${placeName(kernel, wait.lock)}${wait.owner === null ? '' : `, held by ${taskText(wait.owner)}`}`;
+      return `${wait.mode === 'spin' ? 'spinlock' : 'rwlock'} ${name(wait.lock)}${wait.owner === null ? '' : `, held by ${taskText(wait.owner)}`}`;
     case 'cpus':
       return 'other CPUs that are to answer an interrupt';
     case 'page':
@@ -127,19 +135,19 @@ function wordsOf(kernel: Kernel, wait: Wait): string {
             ? ` of ${fileText(wait.of.file)}`
             : ` of the buffer of block ${wait.of.block} on ${escapeLine(wait.of.device)}`;
       return wait.bit === null
-        ? `a change of the variable ${placeName(kernel, wait.word)}`
-        : `bit ${wait.bit} of ${placeName(kernel, wait.word)}${of}`;
+        ? `a change of the variable ${name(wait.word)}`
+        : `bit ${wait.bit} of ${name(wait.word)}${of}`;
     }
     case 'device':
       return deviceWords(wait);
     case 'io':
       return 'I/O';
     case 'grace-period':
-      return graceWords(kernel, wait);
+      return graceWords(kernel, wait, name);
     case 'work':
       return workWords(kernel, wait);
     case 'completion':
-      return completionWords(kernel, wait);
+      return completionWords(wait, name);
     case 'futex':
       return `futex ${wait.address === null ? 'in shared memory' : `0x${wait.address.toString(16)}`}${wait.owner === null ? '' : `, held by ${taskText(wait.owner)}`}`;
     case 'pipe':
@@ -161,7 +169,7 @@ function wordsOf(kernel: Kernel, wait: Wait): string {
     case 'time':
       return 'time to pass';
     case 'event':
-      return wait.queue === null ? 'an event' : `an event of wait queue ${placeName(kernel, wait.queue)}`;
+      return wait.queue === null ? 'an event' : `an event of wait queue ${name(wait.queue)}`;
     case 'idle':
       return 'something to do';
     case 'unknown':
@@ -195,6 +203,7 @@ function deviceWords({ what, device, address }: Extract<Wait, { readonly kind: '
 function graceWords(
   kernel: Kernel,
   { flavour, period, srcu }: Extract<Wait, { readonly kind: 'grace-period' }>,
+  name: (address: VirtAddr) => string,
 ): string {
   const names = {
     rcu: 'an RCU grace period',
@@ -203,7 +212,7 @@ function graceWords(
     barrier: 'all RCU callbacks to run',
     srcu: 'an SRCU grace period',
   };
-  if (srcu !== null) return `${names[flavour]} of ${placeName(kernel, srcu)}`;
+  if (srcu !== null) return `${names[flavour]} of ${name(srcu)}`;
   if (period === null || !period.running) return names[flavour];
   const tick = kernel.faults.attempt('jiffies', () => ticks(kernel), null);
   const age =
@@ -225,10 +234,10 @@ function workWords(kernel: Kernel, { work, workqueue, workers }: Extract<Wait, {
 }
 
 function completionWords(
-  kernel: Kernel,
   { completion, subject }: Extract<Wait, { readonly kind: 'completion' }>,
+  name: (address: VirtAddr) => string,
 ): string {
-  const at = completion === null ? 'a completion' : `completion ${placeName(kernel, completion)}`;
+  const at = completion === null ? 'a completion' : `completion ${name(completion)}`;
   switch (subject?.kind) {
     case 'thread':
       return `${subject.thread === null ? 'a thread' : `thread ${taskText(subject.thread)}`} to ${subject.what === 'exit' ? 'end' : 'park'}`;

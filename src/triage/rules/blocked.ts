@@ -5,14 +5,14 @@ import type { Task } from '../../kernel/task.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { blockedTasks, doing } from '../sentence.ts';
-import type { Verdict } from '../verdict.ts';
+import type { Case } from '../scene.ts';
+import { blockedTasks, doing } from '../waiting.ts';
 import { label } from '../words.ts';
 
 /** Most locks told of. */
 const maxLocks = 5;
 
-export function blockedFindings(facts: Facts, verdict: Verdict): Finding[] {
+export function blockedFindings(facts: Facts, about: Case): Finding[] {
   const blocked = blockedTasks(facts);
   if (blocked.length === 0) return [];
   const waits = blocked.map((task) => facts.waitOf(task)).filter((wait) => wait !== null);
@@ -63,12 +63,12 @@ export function blockedFindings(facts: Facts, verdict: Verdict): Finding[] {
       ],
     });
   }
-  if (findings.length === 0 && verdict.kind === 'hung-task') {
+  if (findings.length === 0 && about.kind === 'hung-task') {
     findings.push({
       title: `${count(blocked.length, 'task')} in uninterruptible sleep, on no lock that can be told`,
       explanation: 'They wait for I/O, a completion or a wait queue: their stacks say for what.',
       confidence: 'certain',
-      evidence: present(evidence(facts, `bt ${hex16((verdict.subject ?? blocked[0]!).address)}`, 'Where it sleeps.')),
+      evidence: present(evidence(facts, `bt ${hex16((about.subject ?? blocked[0]!).address)}`, 'Where it sleeps.')),
     });
   }
   return findings;

@@ -5,7 +5,7 @@ import { evidence, logEvidence, present } from '../evidence.ts';
 import { type Facts, instructionAt } from '../facts.ts';
 import { badJump, trapName } from '../fault.ts';
 import { shortPlace } from '../place.ts';
-import type { Verdict } from '../verdict.ts';
+import type { Case } from '../scene.ts';
 
 /** The line of the log that tells of the death, with what follows it; null without a log. */
 export function said(facts: Facts, after = 3): Evidence | null {
@@ -14,7 +14,7 @@ export function said(facts: Facts, after = 3): Evidence | null {
 }
 
 /** The kernel's own words: for deaths that no other rule explains by what the CPU did. */
-export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdict): Finding[] {
+export function saidFindings(facts: Facts, { kind, instruction, blamed }: Case): Finding[] {
   const { death } = facts;
   const panic =
     death?.panic == null
@@ -53,11 +53,6 @@ export function saidFindings(facts: Facts, { kind, instruction, blamed }: Verdic
         ),
       },
     ];
-  }
-  if (kind === 'unknown' && facts.crashedCpu === null && death === null) {
-    const evidences = present(evidence(facts, 'p panic_cpu', '-1 (PANIC_CPU_INVALID): no CPU called panic().'));
-    if (evidences.length === 0) return [];
-    return [{ title: 'No CPU panicked', explanation: '', confidence: 'certain', evidence: evidences }];
   }
   if (kind === 'stack-overflow' || kind === 'unknown') return []; // what there is to say is said elsewhere
   const evidences = present(

@@ -1,25 +1,17 @@
 // What stands around any death: modules in the way, earlier trouble, overflowed stacks, settings.
 
 import type { BtHead } from '../../commands/tasks/bt/bt.ts';
-import { frameName } from '../../kernel/backtrace.ts';
-import { parentPid } from '../../kernel/sched.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, logEvidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import type { Verdict } from '../verdict.ts';
-import { said } from './said.ts';
+import type { Case } from '../scene.ts';
 
-export function surroundingFindings(facts: Facts, verdict: Verdict): Finding[] {
-  return [
-    ...blamedModule(facts, verdict),
-    ...sysrq(facts, verdict),
-    ...overflow(facts, verdict),
-    ...earlierTrouble(facts),
-  ];
+export function surroundingFindings(facts: Facts, about: Case): Finding[] {
+  return [...blamedModule(facts, about), ...overflow(facts, about), ...earlierTrouble(facts)];
 }
 
 /** Code of a module that taints the kernel: whom to ask. */
-function blamedModule(facts: Facts, { blamed }: Verdict): Finding[] {
+function blamedModule(facts: Facts, { blamed }: Case): Finding[] {
   if (blamed?.module == null) return [];
   const module = facts.kernel.modules.find(({ name }) => name === blamed.module);
   if (module === undefined || module.taints === '') return [];
@@ -48,61 +40,21 @@ function blamedModule(facts: Facts, { blamed }: Verdict): Finding[] {
   ];
 }
 
-/** Who asked for a crash. */
-function sysrq(facts: Facts, { kind, subject }: Verdict): Finding[] {
-  if (kind !== 'sysrq' || subject === null) return [];
-  const parent = facts.kernel.faults.attempt('parent', () => facts.kernel.tasks.byPid(parentPid(subject)), null);
+/** Stacks whose end mark is gone. */
+function overflow(facts: Facts, { kind }: Case): Finding[] {
+  const check = evidence(facts, 'bt -v', 'The mark at the end of a stack (57ac6e9d) must still be there.');
+  if (check === null || (check.data as BtHead).overflows?.length === 0) return [];
   return [
     {
-      title: `The crash was asked for by ${subject.comm} (pid ${subject.pid})${parent === null || parent.pid === 0 ? '' : `, a child of ${parent.comm} (pid ${parent.pid})`}`,
+      title: 'A kernel stack ran over its end',
       explanation:
-        'Nothing is wrong with the kernel as such. Somebody may have crashed it to get a dump of a machine that hung: look at blocked tasks and at the log before this.',
+        kind === 'stack-overflow'
+          ? ''
+          : 'What lies behind a stack belongs to somebody else: that it is damaged may be the cause of everything else.',
       confidence: 'certain',
-      evidence: present(evidence(facts, `ps -p ${subject.pid}`, 'The processes that it descends from.')),
+      evidence: [check],
     },
   ];
-}
-
-/** Times that a function is on one stack before it is taken to call itself. */
-const recursive = 8;
-
-/** A stack that ran over its end: the function that fills it, and stacks whose end mark is gone. */
-function overflow(facts: Facts, { kind }: Verdict): Finding[] {
-  const findings: Finding[] = [];
-  if (kind === 'stack-overflow' || kind === 'double-fault') {
-    const names = facts.crashTrace.frames.filter((frame) => frame.reliable).map(frameName);
-    const times = new Map<string, number>();
-    for (const name of names) if (name !== '') times.set(name, (times.get(name) ?? 0) + 1);
-    const [name, most] = [...times].sort((a, b) => b[1] - a[1])[0] ?? ['', 0];
-    const calls = most >= recursive;
-    const evidences = present(
-      said(facts),
-      evidence(facts, 'bt', 'Where the stack ended.', { cut: { kind: 'head', lines: 24 } }),
-      calls ? evidence(facts, 'bt', 'Where it began.', { cut: { kind: 'tail', lines: 24 } }) : null,
-    );
-    if (evidences.length > 0) {
-      findings.push({
-        title: calls
-          ? `${name} is on the stack ${most} times, in ${names.length} frames: it calls itself, or what it calls does`
-          : `The stack had ${names.length} frames when it ended`,
-        explanation: calls ? 'Recursion in the kernel must have a bound: its stacks are small.' : '',
-        confidence: 'certain',
-        evidence: evidences,
-      });
-    }
-  }
-  const check = evidence(facts, 'bt -v', 'The mark at the end of a stack (57ac6e9d) must still be there.');
-  if (check === null || (check.data as BtHead).overflows?.length === 0) return findings;
-  findings.push({
-    title: 'A kernel stack ran over its end',
-    explanation:
-      kind === 'stack-overflow'
-        ? ''
-        : 'What lies behind a stack belongs to somebody else: that it is damaged may be the cause of everything else.',
-    confidence: 'certain',
-    evidence: [check],
-  });
-  return findings;
 }
 
 /** Incidents that did not kill, before the one that did. */

@@ -1,13 +1,48 @@
-// Out of memory: what took it.
+// The machine's memory ran out: what took it.
 import { bareAddress } from '../../base/text.ts';
-import type { Evidence, Finding, MemoryReport } from '../analysis.ts';
+import type { Evidence, Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { countersOf, notableUses } from '../memory_report.ts';
-import type { Verdict } from '../verdict.ts';
+import {
+  countersOf,
+  largestProcesses,
+  largestUse,
+  type MemoryUseOf,
+  memoryReport,
+  notableUses,
+} from '../memory_report.ts';
+import type { Scene } from '../scene.ts';
+import { label, mebibytes } from '../words.ts';
+import { ofKind } from './explanation.ts';
 
-export function outOfMemoryFindings(facts: Facts, verdict: Verdict, memory: MemoryReport | null): Finding[] {
-  if (verdict.kind !== 'out-of-memory' || memory === null) return [];
+export const outOfMemory = ofKind({
+  name: 'out-of-memory',
+  recognises: "the machine's memory ran out",
+  kinds: ['out-of-memory'],
+  sentence: ({ facts }) => outOfMemorySentence(facts),
+  findings: useFindings,
+});
+
+function outOfMemorySentence(facts: Facts): string {
+  const { kernel, death } = facts;
+  const page = kernel.dump.memory.pageSize;
+  const asked = death?.task ?? facts.crashed?.task ?? null;
+  const start = `Memory ran out${asked === null ? '' : ` when ${label(asked)} asked for more`}`;
+  const use = largestUse(kernel);
+  if (use !== null) return `${start}: ${useWords(use)}.`;
+  const largest = largestProcesses(kernel, 1)[0];
+  if (largest === undefined) return `${start}.`;
+  return `${start}. The largest process was ${label(largest.task)} with ${mebibytes(largest.rssPages * page)}.`;
+}
+
+function useWords({ name, share, by }: MemoryUseOf): string {
+  return `${Math.round(share * 100)}% of it is ${name}${by === '' ? '' : `, ${by}`}`;
+}
+
+/** The uses of memory that matter, each with the counter that shows it. */
+function useFindings({ facts }: Scene): Finding[] {
+  const memory = memoryReport(facts.kernel);
+  if (memory === null) return [];
   return notableUses(memory).map(({ name, share, by }) => {
     const tmpfs = by.includes('tmpfs') ? memory.tmpfs[0] : undefined;
     const process = name.startsWith('memory of processes') ? memory.tasks[0] : undefined;

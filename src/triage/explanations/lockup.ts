@@ -1,18 +1,55 @@
 // Lockups and stalls: what the stuck CPU ran, whether interrupts were off, and the lock that it spins on.
-import { hex16 } from '../../base/text.ts';
+import { assertNever } from '../../base/errors.ts';
+import { hex, hex16 } from '../../base/text.ts';
+import type { ReportKind } from '../../oops/kinds.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
-import type { Facts } from '../facts.ts';
 import { shortPlace } from '../place.ts';
+import { said } from '../rules/said.ts';
+import { type Case, phrases, type Scene, withoutStop } from '../scene.ts';
 import { spinLock } from '../spin.ts';
 import { stuckCpu, subjectFrames } from '../subject.ts';
-import type { Verdict } from '../verdict.ts';
-import { label } from '../words.ts';
-import { said } from './said.ts';
+import { label, secondsSaid } from '../words.ts';
+import { ofKind } from './explanation.ts';
 
-export function lockupFindings(facts: Facts, verdict: Verdict): Finding[] {
-  const { kind, subject, blamed } = verdict;
-  if (kind !== 'soft-lockup' && kind !== 'hard-lockup' && kind !== 'rcu-stall' && kind !== 'nmi') return [];
+type Lockup = Extract<ReportKind, 'soft-lockup' | 'hard-lockup' | 'rcu-stall' | 'nmi'>;
+
+export const lockup = ofKind({
+  name: 'lockup',
+  recognises: 'a CPU that did not get on',
+  kinds: ['soft-lockup', 'hard-lockup', 'rcu-stall', 'nmi'] satisfies readonly Lockup[],
+  sentence: lockupWords,
+  findings: lockupFindings,
+});
+
+function lockupWords(scene: Scene, about: Case): string {
+  const { facts } = scene;
+  const { death } = facts;
+  const { cpu, where, running, who } = phrases(scene, about);
+  const kind = about.kind as Lockup;
+  switch (kind) {
+    case 'soft-lockup':
+      return `CPU ${cpu ?? '?'} was stuck in the kernel${secondsSaid(death?.message)}${where}${running}: ${spinWords(scene, about) ?? 'it never let another task run'}.`;
+    case 'hard-lockup': {
+      const spin = spinWords(scene, about);
+      return `CPU ${cpu ?? '?'} was stuck with interrupts off${where}${running}${spin === null ? '' : `: ${spin}`}.`;
+    }
+    case 'rcu-stall':
+      return `${cpu === null ? 'RCU waited in vain for a grace period to end' : `CPU ${cpu} held up RCU`}${where}${running}: no grace period could end.`;
+    case 'nmi':
+      return `A non-maskable interrupt made the kernel panic (${withoutStop(death?.panic ?? death?.message ?? 'NMI')})${facts.crashedCpu === null || facts.crashedCpu.cpu === cpu ? '' : ` on CPU ${facts.crashedCpu.cpu}, which was idle,`}${who === null ? '' : ` while${cpu === null ? '' : ` CPU ${cpu}`} ran ${who}`}${where}.`;
+    default:
+      return assertNever(kind);
+  }
+}
+
+/** The lock that a stuck CPU spins on, in words. */
+function spinWords({ facts }: Scene, { kind, subject }: Case): string | null {
+  const lock = spinLock(facts, subjectFrames(facts, kind, subject));
+  return lock === null ? null : `it spins on the lock ${lock.symbol ?? `at 0x${hex(lock.address)}`}`;
+}
+
+function lockupFindings({ facts }: Scene, { kind, subject, blamed }: Case): Finding[] {
   const cpu = stuckCpu(facts, kind, subject);
   const frames = subjectFrames(facts, kind, subject);
   if (frames.length === 0) return [];

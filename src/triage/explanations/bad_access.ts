@@ -1,0 +1,90 @@
+// Memory was touched that is not there: the instruction, the register that held the address, what that looks like.
+import { bareAddress, hex } from '../../base/text.ts';
+import type { Finding } from '../analysis.ts';
+import { evidence, present } from '../evidence.ts';
+import { looksLike, registerText } from '../fault.ts';
+import { shortPlace } from '../place.ts';
+import { type Case, isElsewhere, phrases, type Scene } from '../scene.ts';
+import { ofKind } from './explanation.ts';
+
+export const badAccess = ofKind({
+  name: 'bad-access',
+  recognises: 'an instruction touched memory that is not there, or not so',
+  kinds: ['null-pointer', 'bad-page-fault', 'general-protection'],
+  when: ({ jump, access }) =>
+    jump !== null
+      ? null
+      : access === null
+        ? []
+        : [`the instruction touches 0x${hex(access.address)} (${registerText(access)})`],
+  sentence: (scene, about) => {
+    const { where, runBy } = phrases(scene, about);
+    return `${accessWords(scene, about)}${where}${runBy}.`;
+  },
+  findings: accessFindings,
+});
+
+function accessWords({ facts }: Scene, about: Case): string {
+  const { kind, access, faultAddress, instruction } = about;
+  // the instruction's registers explain the fault only where the blamed code is the one that faulted
+  if (access === null) {
+    const address =
+      faultAddress === null ? null : /^0x[0-9a-f]{1,16}$/.test(faultAddress) ? BigInt(faultAddress) : null;
+    const looks = address === null ? '' : `, ${looksLike(facts.kernel.arch, address)},`;
+    if (address === null && kind === 'general-protection') return 'An address that is none was used';
+    return `${kind === 'null-pointer' ? 'NULL pointer: bad' : 'Bad'} access to address ${address === null ? '(unknown)' : `0x${hex(address)}`}${kind === 'null-pointer' ? '' : looks}`;
+  }
+  const { operand } = access;
+  const did = operand.access === 'read' ? 'read from' : 'write to';
+  const by = access.registers.length === 0 ? '' : ` (${registerText(access)})`;
+  const via = isElsewhere(about) ? ` through ${shortPlace(instruction!)}` : '';
+  const address = `0x${hex(access.address)}`;
+  if (kind === 'null-pointer') return `NULL pointer: tried to ${did} address ${address}${by}${via}`;
+  return `Bad pointer: tried to ${did} address ${address}${by}, ${access.looksLike},${via}`;
+}
+
+/** What the faulting instruction did, and poison in its registers. */
+export function accessFindings({ facts }: Scene, { access, instruction }: Case): Finding[] {
+  if (instruction === null || facts.exception === null) return [];
+  const findings: Finding[] = [];
+  if (access !== null) {
+    const { operand } = access;
+    const verb = operand.access === 'read' ? 'reads' : operand.access === 'write' ? 'writes' : 'reads and writes';
+    const offset = operand.displacement;
+    const member =
+      offset > 0n && access.registers.length === 1
+        ? `, 0x${hex(offset)} bytes into what ${access.registers[0]!.name} should point to`
+        : '';
+    findings.push({
+      title: `The instruction at ${shortPlace(instruction)} ${verb} address 0x${hex(access.address)}: ${access.looksLike}`,
+      explanation:
+        access.registers.length === 0
+          ? ''
+          : `Its address is made of registers: ${registerText(access)}${member}. Whoever set that register is the next question.`,
+      confidence: 'certain',
+      evidence: present(
+        evidence(
+          facts,
+          `dis -r ${bareAddress(instruction.address ?? '')}`,
+          'The last line is the instruction that faulted; the lines above set its registers.',
+          { cut: { kind: 'tail', lines: 6 } },
+        ),
+        evidence(facts, 'bt', 'Where the exception came.', { cut: { kind: 'telling', of: 'exception' } }),
+      ),
+    });
+  }
+  const poisoned = Object.entries(facts.exception.registers).filter(([, value]) =>
+    /^(6b){7}|^5a5a5a5a5a5a5a/.test(hex(value ?? 0n)),
+  );
+  if (poisoned.length > 0) {
+    const names = poisoned.map(([name]) => name).join(', ');
+    findings.push({
+      title: `Slab poison in ${names}: memory was used after it was freed, or before it was set up`,
+      explanation:
+        'The allocator fills freed objects with 6b and new ones with 5a when slub_debug=P is on; no real value looks like that.',
+      confidence: 'certain',
+      evidence: present(evidence(facts, 'bt', `See ${names} among the registers.`)),
+    });
+  }
+  return findings;
+}

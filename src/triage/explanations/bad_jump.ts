@@ -1,0 +1,37 @@
+// The CPU was sent where there is no code, by a call: a bad function pointer.
+import { hex } from '../../base/text.ts';
+import type { Finding } from '../analysis.ts';
+import { evidence, present } from '../evidence.ts';
+import { looksLike } from '../fault.ts';
+import { type Case, phrases, type Scene } from '../scene.ts';
+import { accessFindings } from './bad_access.ts';
+import { ofKind } from './explanation.ts';
+
+export const badJump = ofKind({
+  name: 'bad-function-pointer',
+  recognises: 'a call through a pointer to what is no code',
+  kinds: ['null-pointer', 'bad-page-fault', 'general-protection'],
+  when: ({ jump }) => (jump === null ? null : [`the CPU was at 0x${hex(jump)}, where no code is`]),
+  sentence: (scene, about) => {
+    const { where, runBy } = phrases(scene, about);
+    const target = scene.jump!;
+    const looks = looksLike(scene.facts.kernel.arch, target);
+    return `Bad function pointer: jumped to address 0x${hex(target)}, ${looks}, called${where}${runBy}.`;
+  },
+  findings: (scene, about) => [jumpFinding(scene), ...accessFindings(scene, { ...about, access: null } satisfies Case)],
+});
+
+function jumpFinding({ facts, jump }: Scene): Finding {
+  const counter = facts.kernel.arch.registers.programCounter;
+  const holders = Object.entries(facts.exception!.registers).filter(
+    ([name, value]) => value === jump && name !== counter.name,
+  );
+  return {
+    title: `The kernel called a function at 0x${hex(jump!)}, where there is none: ${looksLike(facts.kernel.arch, jump!)}`,
+    explanation: `A function pointer is wrong: never set, overwritten, or in memory that was freed${holders.length === 0 ? '' : ` (it is still in ${holders.map(([name]) => name).join(', ')})`}. The caller is the frame below the exception.`,
+    confidence: 'certain',
+    evidence: present(
+      evidence(facts, 'bt', `${counter.label} is the address that was called; the frame below it called.`),
+    ),
+  };
+}

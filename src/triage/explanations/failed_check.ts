@@ -1,0 +1,37 @@
+// A check of the kernel's own failed: BUG(), WARN(), lists, freed memory, sleeping where one must not.
+import { assertNever } from '../../base/errors.ts';
+import type { ReportKind } from '../../oops/kinds.ts';
+import { type Case, phrases, type Scene, withoutStop } from '../scene.ts';
+import { accessFindings } from './bad_access.ts';
+import { ofKind } from './explanation.ts';
+
+type Check = Extract<ReportKind, 'use-after-free' | 'BUG' | 'list-corruption' | 'WARN' | 'atomic-sleep'>;
+
+export const failedCheck = ofKind({
+  name: 'failed-check',
+  recognises: "a check in the kernel's own code failed",
+  kinds: ['use-after-free', 'BUG', 'list-corruption', 'WARN', 'atomic-sleep'] satisfies readonly Check[],
+  sentence: checkWords,
+  // freed memory may have been found by the CPU, too
+  findings: (scene, about) =>
+    accessFindings(scene, about.kind === 'use-after-free' ? about : { ...about, access: null }),
+});
+
+function checkWords(scene: Scene, about: Case): string {
+  const { where, runBy, noticed, detail } = phrases(scene, about);
+  const kind = about.kind as Check;
+  switch (kind) {
+    case 'use-after-free':
+      return `Memory was used after it was freed${where}${noticed}${runBy}${detail === null ? '' : `: ${detail}`}.`;
+    case 'BUG':
+      return `A check in the kernel failed (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
+    case 'list-corruption':
+      return `A linked list is corrupt${detail === null ? '' : ` (${detail})`}: noticed${where}${runBy}.`;
+    case 'WARN':
+      return `A warning was made fatal by panic_on_warn${where}${detail === null ? '' : `: ${detail}`}${runBy}.`;
+    case 'atomic-sleep':
+      return `Code that must not sleep did so${where}${runBy}.`;
+    default:
+      return assertNever(kind);
+  }
+}

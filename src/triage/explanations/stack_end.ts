@@ -1,0 +1,73 @@
+// Stacks that ended: overflow, and exceptions for which there was no stack left.
+import { frameName } from '../../kernel/backtrace.ts';
+import type { Finding } from '../analysis.ts';
+import { evidence, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
+import { said } from '../rules/said.ts';
+import { phrases, type Scene } from '../scene.ts';
+import { ofKind } from './explanation.ts';
+
+/** Times that a function is on one stack before it is taken to call itself. */
+const recursive = 8;
+
+export const stackOverflow = ofKind({
+  name: 'stack-overflow',
+  recognises: 'a kernel stack that was too small for what ran on it',
+  kinds: ['stack-overflow'],
+  sentence: (scene, about) => {
+    const { who, onCpu, where } = phrases(scene, about);
+    return `The kernel stack of ${who ?? 'a task'}${onCpu} overflowed${where}: ${depthWords(scene)}.`;
+  },
+  findings: (scene) => depthFindings(scene.facts),
+});
+
+export const doubleFault = ofKind({
+  name: 'double-fault',
+  recognises: 'an exception that could not be delivered',
+  kinds: ['double-fault'],
+  sentence: (scene, about) => {
+    const { where, runBy } = phrases(scene, about);
+    return `An exception could not be delivered (double fault)${where}${runBy}: often a stack overflow or a broken stack pointer.`;
+  },
+  findings: (scene) => depthFindings(scene.facts),
+});
+
+/** The function that is on the crashed stack most often, and how many frames there are. */
+function mostFrequent(facts: Facts): { readonly name: string; readonly times: number; readonly frames: number } {
+  const names = facts.crashTrace.frames.filter((frame) => frame.reliable).map(frameName);
+  const times = new Map<string, number>();
+  for (const name of names) if (name !== '') times.set(name, (times.get(name) ?? 0) + 1);
+  const [name, most] = [...times].sort((a, b) => b[1] - a[1])[0] ?? ['', 0];
+  return { name, times: most, frames: names.length };
+}
+
+/** What the frames say: who calls itself, or that nobody does. */
+function depthWords({ facts }: Scene): string {
+  const { name, times, frames } = mostFrequent(facts);
+  if (times >= recursive)
+    return `${name} calls itself, or what it calls does: ${times} of the stack's ${frames} frames are its`;
+  if (frames > 1)
+    return `no function is on it again and again, so its ${frames} frames take too much of it, or it was deep before`;
+  return 'recursion without end, or too much on the stack';
+}
+
+function depthFindings(facts: Facts): Finding[] {
+  const { name, times, frames } = mostFrequent(facts);
+  const calls = times >= recursive;
+  const evidences = present(
+    said(facts),
+    evidence(facts, 'bt', 'Where the stack ended.', { cut: { kind: 'head', lines: 24 } }),
+    calls ? evidence(facts, 'bt', 'Where it began.', { cut: { kind: 'tail', lines: 24 } }) : null,
+  );
+  if (evidences.length === 0) return [];
+  return [
+    {
+      title: calls
+        ? `${name} is on the stack ${times} times, in ${frames} frames: it calls itself, or what it calls does`
+        : `The stack had ${frames} frames when it ended`,
+      explanation: calls ? 'Recursion in the kernel must have a bound: its stacks are small.' : '',
+      confidence: 'certain',
+      evidence: evidences,
+    },
+  ];
+}
