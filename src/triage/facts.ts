@@ -5,6 +5,7 @@ import type { VirtAddr } from '../base/address.ts';
 import type { Command, Gathered, View } from '../commands/command.ts';
 import type { CommandContext } from '../commands/context.ts';
 import type { Params } from '../commands/params.ts';
+import type { SymbolPlace } from '../debuginfo/symbol.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { LockWait } from '../kernel/lock_wait.ts';
@@ -16,6 +17,7 @@ import { type Wait, waitOf } from '../kernel/wait/wait.ts';
 import type { Incident } from '../oops/incident.ts';
 import { findIncidents } from '../oops/scanner.ts';
 import { withNoReturnCalls } from './cross_check.ts';
+import { laterDeaths } from './dying.ts';
 
 /** Registers at an exception: what ran when it came, and the frame of the entry code that saved them. */
 export interface ExceptionFrame {
@@ -52,6 +54,8 @@ export class Facts {
   /** Who ran on the CPU that panicked; null also where that task cannot be read. */
   readonly crashed: CrashedTask | null;
   readonly crashedCpu: CrashedCpu | null;
+  /** Exceptions that came while the kernel was dying already: positions of their entries in `crashTrace`, the last first. */
+  readonly laterDeaths: readonly number[];
   private readonly cpuTraces = new Map<number, Backtrace>();
   private readonly answers = new Map<string, () => CommandAnswer | null>();
 
@@ -66,7 +70,9 @@ export class Facts {
     this.incidents = findIncidents(logAsText(this.log));
     this.crashedCpu = faults.attempt('panicking CPU', () => crashedCpu(this.kernel), null);
     this.crashed = faults.attempt('panicking task', () => crashedTask(this.kernel), null);
-    const death = findDeath(this.incidents, this.crashedCpu, this.crashed);
+    this.laterDeaths = this.findLaterDeaths();
+    const death =
+      this.laterDeaths.length > 0 ? this.findFirstDeath() : findDeath(this.incidents, this.crashedCpu, this.crashed);
     this.death = death === null ? null : withNoReturnCalls(this.kernel, death);
   }
 
@@ -90,6 +96,34 @@ export class Facts {
     return this.crashedCpu === null ? none : this.cpuTrace(this.crashedCpu.cpu);
   }
 
+  /** What of the panicking CPU's stack belongs to the first death: without what faulted while the kernel was dying. */
+  get deathFrames(): readonly Frame[] {
+    return this.crashTrace.frames.slice((this.laterDeaths.at(-1) ?? -1) + 1);
+  }
+
+  private findLaterDeaths(): readonly number[] {
+    const { isUserMode } = this.kernel.arch.registers;
+    return laterDeaths(this.crashTrace.frames, isUserMode);
+  }
+
+  /** The incident of the log that is about the first of several deaths on one stack; null where the log has none such. */
+  private findFirstDeath(): Incident | null {
+    const later = this.laterDeaths.map((index) => this.placeOfEntry(this.crashTrace.frames[index]!));
+    const isLater = ({ instruction }: Incident): boolean =>
+      instruction !== null &&
+      later.some((place) => place?.symbol.name === instruction.symbol && place?.offset === instruction.offset);
+    const first = this.exception === null ? null : this.placeOfEntry(this.exception.entry);
+    const told = this.incidents.findLast(
+      ({ instruction }) =>
+        first !== null && instruction?.symbol === first.symbol.name && instruction.offset === first.offset,
+    );
+    return told ?? this.incidents.findLast((incident) => incident.fatal && !isLater(incident)) ?? null;
+  }
+
+  private placeOfEntry({ registers }: Frame): SymbolPlace | null {
+    return registers === null ? null : this.kernel.place(this.kernel.arch.registers.instructionPointer(registers));
+  }
+
   /** The backtrace of what a CPU ran, whether its task can be read or not. */
   cpuTrace(cpu: number): Backtrace {
     const { kernel } = this;
@@ -111,11 +145,14 @@ export class Facts {
   get exception(): ExceptionFrame | null {
     const { isUserMode } = this.kernel.arch.registers;
     const found: ExceptionFrame[] = [];
+    const from = (this.laterDeaths.at(-1) ?? -1) + 1;
     for (const [index, entry] of this.crashTrace.frames.entries()) {
+      if (index < from) continue;
       if (entry.kind !== 'entry' || entry.registers === null || isUserMode(entry.registers)) continue;
       found.push({ registers: entry.registers, entry, index });
     }
-    const told = this.death?.instruction;
+    // (while the death itself is looked for, it is not known)
+    const told = (this.death as Incident | null | undefined)?.instruction;
     const isTold = (exception: ExceptionFrame): boolean => {
       const place = this.kernel.place(instructionAt(this, exception));
       return place !== null && place.symbol.name === told?.symbol && place.offset === told.offset;

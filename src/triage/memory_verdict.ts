@@ -53,7 +53,7 @@ const nullLimit = 4096n;
 export function kindFromStack(facts: Facts, faultAddress: bigint | null): ReportKind | null {
   let shared: ReportKind | null = null;
   let before = '';
-  for (const frame of facts.crashTrace.frames) {
+  for (const frame of facts.deathFrames) {
     if (!frame.reliable) continue;
     const name = functionName(frameName(frame));
     const caller = /^v?panic$/.test(before) ? panicCallers.find(([pattern]) => pattern.test(name)) : undefined;
@@ -68,7 +68,7 @@ export function kindFromStack(facts: Facts, faultAddress: bigint | null): Report
     if (name !== '') before = name;
   }
   if (shared !== null) return shared;
-  return facts.crashTrace.frames.some((frame) => frame.reliable && isPanic(frame)) ? 'panic' : null;
+  return facts.deathFrames.some((frame) => frame.reliable && isPanic(frame)) ? 'panic' : null;
 }
 
 /** panic() itself; vpanic() does its work on newer kernels. */

@@ -41,6 +41,8 @@ export class Scene {
   readonly jump: bigint | null;
   /** The memory that the faulting instruction touched. */
   readonly access: FaultAccess | null;
+  /** What it is to be called: as the log has it, unless that knows no kind; else as the stack has it. */
+  readonly kind: ReportKind;
   private readonly cases = new Map<ReportKind, Case>();
 
   constructor(facts: Facts) {
@@ -49,6 +51,7 @@ export class Scene {
     this.jump = badJump(facts);
     this.told = facts.death === null ? null : reportKind(facts.death);
     this.onStack = kindFromStack(facts, this.access === null ? this.jump : this.access.address);
+    this.kind = this.told !== null && this.told !== 'unknown' ? this.told : (this.onStack ?? this.told ?? 'unknown');
   }
 
   /** The death, taken to be of a kind. */

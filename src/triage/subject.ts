@@ -95,10 +95,11 @@ function sleepersByAge(facts: Facts): Task[] {
 
 /** The stack of the task that the death is about; where that task cannot be read, of the CPU that it is about. */
 export function subjectFrames(facts: Facts, kind: ReportKind, subject: Task | null): readonly Frame[] {
-  if (subject !== null) return facts.trace(subject).frames;
+  if (subject !== null)
+    return subject.address === facts.crashed?.task.address ? facts.deathFrames : facts.trace(subject).frames;
   if (kind === 'hung-task') return []; // the CPU that panicked ran the detector
   const cpu = kindTraits[kind].blamed === 'stuck' ? (facts.death?.cpu ?? null) : null;
-  return cpu === null ? facts.crashTrace.frames : facts.cpuTrace(cpu).frames;
+  return cpu === null ? facts.deathFrames : facts.cpuTrace(cpu).frames;
 }
 
 /** The frames that may be to blame, innermost first. */

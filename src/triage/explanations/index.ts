@@ -1,20 +1,28 @@
 // Every explanation: a line each. Order says nothing: all are weighed.
 import { badAccess } from './bad_access.ts';
+import { badCallback } from './bad_callback.ts';
 import { badJump } from './bad_jump.ts';
 import type { Explanation } from './explanation.ts';
 import { failedCheck } from './failed_check.ts';
 import { hungTask } from './hung_task.ts';
+import { laterDeaths } from './later_deaths.ts';
 import { lockup } from './lockup.ts';
 import { nothing } from './nothing.ts';
+import { otherCpus } from './other_cpus.ts';
 import { outOfMemory } from './out_of_memory.ts';
+import { smashedStack } from './smashed_stack.ts';
 import { doubleFault, stackOverflow } from './stack_end.ts';
 import { sysrq } from './sysrq.ts';
 import { machineCheck, panicked } from './told.ts';
 import { trap } from './trap.ts';
+import { unloadedCode } from './unloaded_code.ts';
 
 export const explanations: readonly Explanation[] = [
   badAccess,
   badJump,
+  badCallback,
+  smashedStack,
+  unloadedCode,
   failedCheck,
   trap,
   stackOverflow,
@@ -25,5 +33,7 @@ export const explanations: readonly Explanation[] = [
   sysrq,
   machineCheck,
   panicked,
+  laterDeaths,
+  otherCpus,
   nothing,
 ];
