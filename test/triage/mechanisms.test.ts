@@ -1,0 +1,172 @@
+// How a death came about, beyond its kind: smashed stacks, callbacks that are no code, code that is gone, deaths upon deaths.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { reachVerdict } from '../../src/triage/verdict.ts';
+import { DyingKernel, exception, type StackItem, user } from '../support/dying_kernel.ts';
+
+const oops: readonly StackItem[] = [
+  'machine_kexec',
+  '__crash_kexec',
+  'crash_kexec',
+  'oops_end',
+  'page_fault_oops',
+  'exc_page_fault',
+];
+const write: readonly StackItem[] = ['frob[widget]', 'vfs_write', 'do_syscall_64', user];
+
+function death(
+  stack: readonly StackItem[],
+  { log = [] as readonly string[], prepare = (_: DyingKernel): void => {} } = {},
+) {
+  const dying = DyingKernel.make({ log });
+  prepare(dying);
+  dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), stack);
+  return { dying, panic: reachVerdict(dying.facts).panic };
+}
+
+describe('where the CPU went to no code', () => {
+  const text = 0xffff_4141_4141_4141n;
+
+  test('with no return address on the stack, it was no call: nobody is said to have called', () => {
+    const { panic } = death([
+      ...oops,
+      exception('asm_exc_page_fault', text),
+      { words: [text, text, text, 0n] },
+      ...write,
+    ]);
+    assert.match(
+      panic.message,
+      /^The CPU returned to address 0xffff414141414141, the text "AAAAAA": the stack was overwritten, 3 words of it with the same value, in the frame of the function that frob\+0x50 \[widget\] called/,
+    );
+    assert.deepEqual([panic.confidence, panic.rip?.symbol], ['certain', 'frob']);
+    assert.match(panic.because, /3 times over/);
+  });
+
+  test('one word that fits may be chance: not certain', () => {
+    const { panic } = death([...oops, exception('asm_exc_page_fault', text), { words: [text, 5n] }, ...write]);
+    assert.equal(panic.confidence, 'likely');
+    assert.match(panic.message, /its stack was overwritten, or it jumped there/);
+  });
+
+  test('with one, it was a call, whatever the address looks like', () => {
+    const { panic } = death([...oops, exception('asm_exc_page_fault', text), ...write]);
+    assert.match(panic.message, /^Bad function pointer: jumped to address 0xffff414141414141, .*, called in frob/);
+  });
+});
+
+describe('what was left to be called later', () => {
+  const run = (runner: string, rdi: bigint): readonly StackItem[] => [
+    ...oops,
+    exception('asm_exc_page_fault', 0xffff_ffff_c0de_baben, { rdi }),
+    runner,
+    'kthread',
+    'ret_from_fork_asm',
+  ];
+
+  test('a work of a module whose function is no code: the module owns it', () => {
+    const dying = DyingKernel.make();
+    const work = dying.allocate('unsigned long', 'widget_work');
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'kworker/0:1' }), run('process_one_work', work.address));
+    const { panic } = reachVerdict(dying.facts);
+    assert.match(
+      panic.message,
+      /^The function of the work widget_work is 0xffffffffc0debabe, .*: process_one_work called it, run by kworker/,
+    );
+    assert.equal(panic.confidence, 'likely', 'of no module');
+  });
+
+  test('of what the first register holds, nothing is said where that is no address of the kernel', () => {
+    const { panic } = death(run('process_one_work', 5n));
+    assert.match(panic.message, /^Bad function pointer: .* called in process_one_work/);
+  });
+});
+
+describe('deaths upon deaths', () => {
+  const log = [
+    'Kernel panic - not syncing: widget: the first',
+    'CPU: 1 UID: 0 PID: 7 Comm: sh Not tainted 6.12.0 #1',
+    'Call Trace:',
+    ' <TASK>',
+    ' panic+0x50/0x100',
+    ' frob+0x50/0x100 [widget]',
+    ' vfs_write+0x50/0x100',
+    ' </TASK>',
+    'BUG: kernel NULL pointer dereference, address: 0000000000000140',
+    'Oops: Oops: 0000 [#1] SMP NOPTI',
+    'CPU: 1 UID: 0 PID: 7 Comm: sh Not tainted 6.12.0 #1',
+    'RIP: 0010:bad_notifier+0x10/0x100 [widget]',
+    'Kernel panic - not syncing: Fatal exception',
+  ];
+  const nested: readonly StackItem[] = [
+    ...oops,
+    exception('asm_exc_page_fault', 'bad_notifier+0x10[widget]'),
+    'notifier_call_chain',
+    'panic',
+    ...write,
+  ];
+
+  test('a panic notifier that faults: the panic is the death, what the notifier did follows', () => {
+    for (const text of [log, []]) {
+      const { panic } = death(nested, { log: text });
+      assert.equal(panic.kind, 'panic');
+      assert.equal(panic.rip?.symbol, 'frob');
+      assert.match(
+        panic.message,
+        /^The kernel called panic\(\).* Then, while the kernel was dying, .* faulted in bad_notifier\+0x10 \[widget\]/,
+      );
+    }
+  });
+
+  test('a fault whose die notifier faults: the first fault is the death', () => {
+    const { panic } = death([
+      ...oops,
+      exception('asm_exc_page_fault', 'bad_notifier+0x10[widget]'),
+      'notifier_call_chain',
+      '__die_body',
+      'page_fault_oops',
+      'exc_page_fault',
+      exception('asm_exc_page_fault', 'frob+0x10[widget]'),
+      ...write.slice(1),
+    ]);
+    assert.equal(panic.rip?.symbol, 'frob');
+    assert.match(panic.message, /Then, while the kernel was dying/);
+  });
+
+  test('an oops that panics is one death', () => {
+    const { panic } = death([
+      'machine_kexec',
+      '__crash_kexec',
+      'panic',
+      'oops_end',
+      'page_fault_oops',
+      'exc_page_fault',
+      exception('asm_exc_page_fault', 'frob+0x10[widget]'),
+      ...write.slice(1),
+    ]);
+    assert.doesNotMatch(panic.message, /Then/);
+  });
+});
+
+test('a CPU that was dying, too, has a sentence of its own', () => {
+  const dying = DyingKernel.make();
+  dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
+    ...oops,
+    exception('asm_exc_page_fault', 'frob+0x10[widget]'),
+    ...write.slice(1),
+  ]);
+  dying.runs(0, dying.task({ pid: 8, comm: 'other' }), [
+    'crash_nmi_callback',
+    'exc_nmi',
+    exception('end_repeat_nmi', 'native_queued_spin_lock_slowpath+0x10'),
+    'oops_begin',
+    'page_fault_oops',
+    exception('asm_exc_page_fault', 'spill+0x20[widget]'),
+    'vfs_write',
+    user,
+  ]);
+  const { panic } = reachVerdict(dying.facts);
+  assert.match(
+    panic.message,
+    /CPU 0 was dying, too: other \(pid 8\) had faulted in spill\+0x20 \[widget\], and waited in oops_begin\(\)\. CPU 1 was first/,
+  );
+});
