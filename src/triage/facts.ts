@@ -17,7 +17,7 @@ import { type Wait, waitOf } from '../kernel/wait/wait.ts';
 import type { Incident } from '../oops/incident.ts';
 import { findIncidents } from '../oops/scanner.ts';
 import { withNoReturnCalls } from './cross_check.ts';
-import { laterDeaths } from './dying.ts';
+import { isDying, laterDeaths } from './dying.ts';
 
 /** Registers at an exception: what ran when it came, and the frame of the entry code that saved them. */
 export interface ExceptionFrame {
@@ -98,7 +98,11 @@ export class Facts {
 
   /** What of the panicking CPU's stack belongs to the first death: without what faulted while the kernel was dying. */
   get deathFrames(): readonly Frame[] {
-    return this.crashTrace.frames.slice((this.laterDeaths.at(-1) ?? -1) + 1);
+    const { frames } = this.crashTrace;
+    const later = this.laterDeaths.at(-1);
+    if (later === undefined) return frames;
+    // what dying had called (a notifier) stands between
+    return frames.slice(frames.findIndex((frame, i) => i > later && isDying(frame)));
   }
 
   private findLaterDeaths(): readonly number[] {
