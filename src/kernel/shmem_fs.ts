@@ -1,10 +1,14 @@
 // include/linux/shmem_fs.h: tmpfs mounts and the memory that their files take.
+import type { VirtAddr } from '../base/address.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
 import { pathNames } from './path.ts';
 import { percpuCounter } from './sched.ts';
-import { firstMountOf } from './super_block.ts';
+import { mountsOf } from './super_block.ts';
+
+/** TMPFS_MAGIC (include/uapi/linux/magic.h). */
+const tmpfsMagic = 0x0102_1994n;
 
 /** One tmpfs instance. */
 export interface TmpfsUse {
@@ -29,7 +33,9 @@ export function readTmpfs(kernel: Kernel): TmpfsUse[] {
           'tmpfs',
           () => {
             const name = sb.member('s_type').member('name').string(32);
-            if (name !== 'tmpfs' && name !== 'devtmpfs') return;
+            if (!/^(tmpfs|devtmpfs|rootfs)$/.test(name)) return;
+            // the first root file system is a tmpfs, or a ramfs, which counts nothing
+            if (name === 'rootfs' && sb.optional('s_magic')?.bigint() !== tmpfsMagic) return;
             const info = sb
               .member('s_fs_info')
               .cast({ kind: 'pointer', size: 8, target: kernel.type('struct shmem_sb_info') });
@@ -53,8 +59,16 @@ export function readTmpfs(kernel: Kernel): TmpfsUse[] {
   return found.sort((a, b) => b.usedPages - a.usedPages);
 }
 
-/** Path of a superblock's first mount, in its namespace; empty if it is mounted nowhere. */
+/**
+ * Path of a superblock's first mount that is mounted upon another (what the kernel mounted for itself is not), in its
+ * namespace; else of its first. Empty if it is mounted nowhere.
+ */
 function mountPoint(kernel: Kernel, sb: KernelObject): string {
-  const mount = firstMountOf(sb);
-  return mount === null ? '' : pathNames(kernel).ofMount(mount);
+  let first: VirtAddr | null = null;
+  for (const mount of mountsOf(kernel, sb)) {
+    first ??= mount;
+    if (kernel.object('struct mount', mount).member('mnt_parent').pointer() !== mount)
+      return pathNames(kernel).ofMount(mount);
+  }
+  return first === null ? '' : pathNames(kernel).ofMount(first);
 }

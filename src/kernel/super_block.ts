@@ -20,12 +20,31 @@ export function* dirtyInodes(kernel: Kernel, superblock: KernelObject): Generato
   }
 }
 
-/** The first mount of a superblock: virtual address of its `struct mount`; null if it is mounted nowhere. @throws MemoryFault */
-export function firstMountOf(superblock: KernelObject): VirtAddr | null {
+/** Most mounts of one superblock that are looked at. */
+const maxMounts = 10_000;
+
+/** The mounts of a superblock: virtual addresses of each `struct mount`. @throws MemoryFault */
+export function* mountsOf(kernel: Kernel, superblock: KernelObject): Generator<VirtAddr> {
   const mounts = superblock.member('s_mounts');
+  if (strip(mounts.type).kind !== 'pointer') {
+    for (const mount of listEntries(mounts, 'struct mount', 'mnt_instance')) yield mount.address;
+    return;
+  }
   // a plain chain since 6.18, a list_head before
-  if (strip(mounts.type).kind === 'pointer') return mounts.isNull ? null : mounts.pointer();
-  for (const mount of listEntries(mounts, 'struct mount', 'mnt_instance')) return mount.address;
+  let next = mounts;
+  for (let i = 0; i < maxMounts && !next.isNull; i++) {
+    const mount = next.deref();
+    yield mount.address;
+    kernel.work.charge('nodes', 1);
+    const following = mount.optional('mnt_next_for_sb');
+    if (following === null) return;
+    next = following;
+  }
+}
+
+/** The first mount of a superblock: virtual address of its `struct mount`; null if it is mounted nowhere. @throws MemoryFault */
+export function firstMountOf(kernel: Kernel, superblock: KernelObject): VirtAddr | null {
+  for (const mount of mountsOf(kernel, superblock)) return mount;
   return null;
 }
 

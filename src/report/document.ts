@@ -2,7 +2,15 @@
 // (text.ts, markdown.ts, html.ts); JSON is the analysis itself.
 import { bareAddress } from '../base/text.ts';
 import { type ShownOutput, shownLines } from '../commands/shown.ts';
-import type { Analysis, BadPointer, InvolvedTask, OriginReport, Place, SourceOfFault } from '../triage/analysis.ts';
+import type {
+  Analysis,
+  BadPointer,
+  CgroupReport,
+  InvolvedTask,
+  OriginReport,
+  Place,
+  SourceOfFault,
+} from '../triage/analysis.ts';
 
 export type Block =
   /** The one sentence that matters. */
@@ -207,7 +215,8 @@ function memory({ memory }: Analysis): Block[] {
   if (memory === null) return [];
   const share = (bytes: number): string => `${((bytes / Math.max(1, memory.total)) * 100).toFixed(1)}%`;
   const blocks: Block[] = [
-    { kind: 'heading', text: 'Where memory went' },
+    ...cgroupMemory(memory.cgroup),
+    { kind: 'heading', text: memory.cgroup === null ? 'Where memory went' : 'Where memory of the machine went' },
     {
       kind: 'table',
       head: ['Use', 'Size', 'Share'],
@@ -242,6 +251,37 @@ function memory({ memory }: Analysis): Block[] {
       rows: memory.slabs.map((s) => [s.name, size(s.bytes), String(s.objects)]),
     });
   }
+  return blocks;
+}
+
+/** The group that ran out, before what the whole machine used. */
+function cgroupMemory(group: CgroupReport | null): Block[] {
+  if (group === null) return [];
+  const { path, usage, limit, uses, tasks } = group;
+  const whole = Math.max(1, usage ?? 0);
+  const share = (bytes: number): string => (usage === null ? '' : `${((bytes / whole) * 100).toFixed(1)}%`);
+  const blocks: Block[] = [
+    { kind: 'heading', text: `Where memory of the cgroup ${path} went` },
+    {
+      kind: 'paragraph',
+      text: `It uses ${usage === null ? 'an unknown amount' : size(usage)} of ${limit === null ? 'an unknown limit' : size(limit)}.`,
+    },
+  ];
+  if (uses.length > 0)
+    blocks.push({
+      kind: 'table',
+      head: ['Use', 'Size', 'Share'],
+      rows: uses.map((use) => [use.name, size(use.bytes), share(use.bytes)]),
+    });
+  if (tasks.length > 0)
+    blocks.push(
+      { kind: 'subheading', text: 'Its processes', note: '' },
+      {
+        kind: 'table',
+        head: ['PID', 'Command', 'Resident'],
+        rows: tasks.map((t) => [String(t.pid), t.comm, size(t.rss)]),
+      },
+    );
   return blocks;
 }
 

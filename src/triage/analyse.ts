@@ -16,6 +16,7 @@ import { totalRamPages } from '../kernel/vmstat.ts';
 import { explain, explanationOf } from '../oops/explain.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import type { Analysis, BacktraceFrame, InvolvedTask, Place } from './analysis.ts';
+import { cgroupThatRanOut } from './cgroup_memory.ts';
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { memoryReport } from './memory_report.ts';
@@ -53,14 +54,20 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
   const facts = new Facts(context);
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
-  const memory = verdict.kind === 'out-of-memory' ? memoryReport(facts.kernel) : null;
-  const origin = kindTraits[verdict.kind].access ? originReport(facts) : null;
+  const machine = verdict.kind === 'out-of-memory' ? memoryReport(facts.kernel) : null;
+  const memory = machine === null ? null : { ...machine, cgroup: cgroupThatRanOut(facts) };
+  // where another explanation has won, the value is known to come from there
+  const origin =
+    kindTraits[verdict.kind].access && verdict.contest.winner.claim.depth === 'kind' ? originReport(facts) : null;
   const { winner, beside, considered } = verdict.contest;
   const what = winner.claim.findings();
   return {
     dump: dumpFacts(facts),
     kernel: kernelFacts(facts),
-    panic: { ...verdict.panic, message: withOrigin(verdict.panic.message, origin) },
+    panic: {
+      ...verdict.panic,
+      message: [withOrigin(winner.claim.sentence, origin), ...beside.map(({ claim }) => claim.sentence)].join(' '),
+    },
     registers: registersAtFault(facts),
     backtrace: facts.crashTrace.frames.map((frame) => frameData(facts, frame)),
     stack: stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed),

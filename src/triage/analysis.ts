@@ -131,8 +131,22 @@ export interface LockSummary {
   readonly waiters: number;
 }
 
+/** A cgroup whose memory ran out. Sizes in bytes. */
+export interface CgroupReport {
+  readonly path: string;
+  /** null where that cannot be told; so is `limit`. */
+  readonly usage: number | null;
+  readonly limit: number | null;
+  /** Largest first. */
+  readonly uses: readonly { readonly name: string; readonly bytes: number }[];
+  /** Of the group and of those below it, the largest first. */
+  readonly tasks: readonly { readonly pid: number; readonly comm: string; readonly rss: number }[];
+}
+
 /** Where memory went. Sizes in bytes. */
 export interface MemoryReport {
+  /** The cgroup that ran out; null where it was the machine. */
+  readonly cgroup: CgroupReport | null;
   readonly total: number;
   readonly uses: readonly { readonly name: string; readonly bytes: number }[];
   readonly tasks: readonly { readonly pid: number; readonly comm: string; readonly rss: number }[];

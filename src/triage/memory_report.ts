@@ -56,11 +56,11 @@ export function countersOf(name: string): readonly string[] {
 }
 
 /** Where memory went, from the kernel's own counters; null where they cannot be read. */
-export const memoryReport = perKernel((kernel): MemoryReport | null =>
+export const memoryReport = perKernel((kernel): Omit<MemoryReport, 'cgroup'> | null =>
   kernel.faults.attempt('memory use', () => readReport(kernel), null),
 );
 
-function readReport(kernel: Kernel): MemoryReport {
+function readReport(kernel: Kernel): Omit<MemoryReport, 'cgroup'> {
   const page = kernel.dump.memory.pageSize;
   const use = memoryUse(kernel);
   const rows: { name: string; bytes: number }[] = [];
@@ -100,11 +100,15 @@ function readReport(kernel: Kernel): MemoryReport {
   };
 }
 
-/** The processes with the most resident pages, largest first. Tasks that share their memory count once. */
-export function largestProcesses(kernel: Kernel, limit: number): { task: Task; rssPages: number }[] {
+/** The processes with the most resident pages, largest first, of those that `among` lets pass. Tasks that share their memory count once. */
+export function largestProcesses(
+  kernel: Kernel,
+  limit: number,
+  among: (task: Task) => boolean = () => true,
+): { task: Task; rssPages: number }[] {
   const found = new Map<bigint, { task: Task; rssPages: number }>();
   for (const task of kernel.tasks.all) {
-    if (task.kernelThread) continue;
+    if (task.kernelThread || !among(task)) continue;
     kernel.faults.attempt(
       `memory of pid ${task.pid}`,
       () => {
@@ -132,13 +136,13 @@ export interface MemoryUseOf {
 const notable = 0.25;
 
 /** The uses that take a notable share of memory, largest first. What is free is none. */
-export function notableUses(memory: MemoryReport): MemoryUseOf[] {
+export function notableUses(memory: Omit<MemoryReport, 'cgroup'>): MemoryUseOf[] {
   return memory.uses
     .filter(({ name, bytes }) => name !== 'free' && memory.total > 0 && bytes / memory.total >= notable)
     .map(({ name, bytes }) => ({ name, share: bytes / memory.total, by: takenBy(memory, name) }));
 }
 
-function takenBy(memory: MemoryReport, name: string): string {
+function takenBy(memory: Omit<MemoryReport, 'cgroup'>, name: string): string {
   const percent = (bytes: number): string => `${Math.round((bytes / memory.total) * 100)}%`;
   const [tmpfs, process, slab] = [memory.tmpfs[0], memory.tasks[0], memory.slabs[0]];
   if (name.startsWith('files in tmpfs') && tmpfs !== undefined && tmpfs.used > 0)

@@ -155,6 +155,7 @@ export const analysis: Analysis = {
     },
   ],
   memory: {
+    cgroup: null,
     total: 512 * 1024 * 1024,
     uses: [{ name: 'files in tmpfs and shared memory', bytes: 400 * 1024 * 1024 }],
     tasks: [{ pid: 42, comm: 'sh', rss: 1024 * 1024 }],

@@ -235,7 +235,7 @@ function mountFor(kernel: Kernel, superblock: KernelObject): VirtAddr {
   for (const one of namespace === null ? [] : mountsOf(kernel, namespace)) {
     if (one.superblock === superblock.address) return one.vfsmount;
   }
-  const first = firstMountOf(superblock);
+  const first = firstMountOf(kernel, superblock);
   return first === null ? (0n as VirtAddr) : kernel.object('struct mount', first).member('mnt').address;
 }
 
