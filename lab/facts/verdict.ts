@@ -25,9 +25,9 @@ export const verdict: Fact = {
     oneOf('kind of death', kind, panic?.kind);
     if (at !== undefined) {
       oneOf('function it died in', at, panic?.rip?.symbol);
-      const symbol = world.picture.symbols.find(
-        ({ name }) => name === (at.includes(panic?.rip?.symbol ?? '') ? panic?.rip?.symbol : [at].flat()[0]),
-      );
+      const expected = [at].flat();
+      const function_ = expected.find((name) => name === panic?.rip?.symbol) ?? expected[0];
+      const symbol = world.picture.symbols.find(({ name }) => name === function_);
       if (symbol?.module !== undefined)
         tally.compare('module of that function', symbol.module, panic?.rip?.module ?? 'none');
     }
