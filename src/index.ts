@@ -38,6 +38,7 @@ export { similarity } from './oops/signature.ts';
 export { type ReportFormat, renderReport } from './report/render.ts';
 export { type Estimate, estimate } from './save/estimate.ts';
 export { miniPages } from './save/mini.ts';
+export { type Salvaged, type SalvageOptions, salvageDump } from './save/salvage.ts';
 export { type SavedFiles, type SaveFilesOptions, saveFiles } from './save/save_files.ts';
 export { type Verification, verifyDump } from './save/verify.ts';
 export { analyse } from './triage/analyse.ts';

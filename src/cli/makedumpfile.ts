@@ -15,7 +15,7 @@ import { rearrange } from '../save/rearrange.ts';
 import type { SavedFiles } from '../save/save_files.ts';
 import { openNamedKernel } from './open.ts';
 import { writeError, writeOut } from './output.ts';
-import { saveInThread } from './save.ts';
+import { saveInThread } from './save_job.ts';
 
 /** Bits of --message-level. */
 const messages = { progress: 1, common: 2, error: 4, debug: 8, report: 16 } as const;
@@ -238,18 +238,21 @@ async function perform(parsed: Parsed, report: (text: string) => void, hasProgre
   const sources = has('reassemble') ? files.slice(0, -1) : files.slice(0, 1);
   const targets = has('flatten') ? ['-'] : has('reassemble') ? files.slice(-1) : files.slice(1);
   const saved = await saveInThread(
-    sources,
     {
-      format: has('elf') ? 'elf' : 'kdump',
-      compression: has('reassemble') ? await compressionOf(sources) : parsed.compression,
-      levels: (values.get('level') ?? '0').split(',').map((word) => dumpLevelOf(word)),
-      targets,
-      flattened: false,
-      overwrite: has('force'),
-      underOwnName: true,
-      dryRun: has('dryRun'),
-      threads: Math.max(1, wholeNumber('--num-threads', values.get('threads') ?? '0', 1024)),
-      ...(values.has('limit') ? { limit: wholeNumber('-L', values.get('limit')!, Number.MAX_SAFE_INTEGER) } : {}),
+      kind: 'save',
+      files: sources,
+      options: {
+        format: has('elf') ? 'elf' : 'kdump',
+        compression: has('reassemble') ? await compressionOf(sources) : parsed.compression,
+        levels: (values.get('level') ?? '0').split(',').map((word) => dumpLevelOf(word)),
+        targets,
+        flattened: false,
+        overwrite: has('force'),
+        underOwnName: true,
+        dryRun: has('dryRun'),
+        threads: Math.max(1, wholeNumber('--num-threads', values.get('threads') ?? '0', 1024)),
+        ...(values.has('limit') ? { limit: wholeNumber('-L', values.get('limit')!, Number.MAX_SAFE_INTEGER) } : {}),
+      },
     },
     hasProgress ? 'terminal' : 'never',
   );

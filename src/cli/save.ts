@@ -1,16 +1,12 @@
-// `inquest save`: a dump written anew. The work is synchronous and done in a thread of its own, so that this one hears
-// signals: then what was written so far is left as an incomplete dump.
-import { Worker } from 'node:worker_threads';
+// `inquest save`: a dump written anew.
 import { UsageError } from '../base/errors.ts';
 import { count } from '../base/text.ts';
-import { threadProgram } from '../base/threads.ts';
 import type { PageCompression } from '../dump/dump.ts';
 import { dumpLevel } from '../kernel/dump_level.ts';
 import { hasZstd } from '../save/compress.ts';
 import type { SavedFiles, SaveFilesOptions } from '../save/save_files.ts';
-import { isTerminal } from './is_terminal.ts';
 import { writeError, writeOut } from './output.ts';
-import type { FromSaveThread, SaveThreadData } from './save_thread.ts';
+import { saveInThread } from './save_job.ts';
 
 /** The options as the command line has them. */
 export interface SaveArguments {
@@ -32,12 +28,12 @@ export interface SaveArguments {
 export async function runSave(files: readonly string[], given: SaveArguments): Promise<number> {
   if (files.length < 2) throw new UsageError('save takes a dump and where to write it');
   const target = files.at(-1)!;
-  const saved = await saveInThread(
-    files.slice(0, -1),
-    optionsOf(target, given),
-    given.progress ? 'percent' : 'terminal',
-    given.mini ?? false,
-  );
+  const job = {
+    kind: given.mini ? 'mini' : 'save',
+    files: files.slice(0, -1),
+    options: optionsOf(target, given),
+  } as const;
+  const saved = await saveInThread(job, given.progress ? 'percent' : 'terminal');
   const text = given.json
     ? `${JSON.stringify({ ...saved, dropped: Object.fromEntries(saved.dropped) })}\n`
     : summary(saved);
@@ -94,7 +90,7 @@ function levelsOf({ level, drop }: SaveArguments): readonly number[] {
   return [bits];
 }
 
-function wholeNumber(option: string, word: string): number {
+export function wholeNumber(option: string, word: string): number {
   if (!/^\d{1,4}$/.test(word) || Number(word) < 1) throw new UsageError(`${option} takes a number, not ${word}`);
   return Number(word);
 }
@@ -105,83 +101,6 @@ function sizeOf(word: string): number {
   const match = /^(\d{1,12})([kmgt]?)$/i.exec(word);
   if (match === null) throw new UsageError(`--limit takes a size such as 500M, not ${word}`);
   return Number(match[1]) * units[match[2]!.toLowerCase()]!;
-}
-
-/**
- * Saves in a thread, until a signal ends it.
- * @param mini a mini dump is written
- * @throws Error with the words of whatever ended it
- */
-export function saveInThread(
-  files: readonly string[],
-  options: SaveFilesOptions,
-  shown: ProgressShown,
-  mini = false,
-): Promise<SavedFiles> {
-  const cancel = new SharedArrayBuffer(4);
-  const data: SaveThreadData = { files, options, mini, cancel };
-  const worker = new Worker(threadProgram('save_thread', import.meta.url), { workerData: data });
-  const progress = new Progress(shown);
-  const stop = (): void => {
-    Atomics.store(new Int32Array(cancel), 0, 1);
-    Atomics.notify(new Int32Array(cancel), 0);
-  };
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-  for (const signal of signals) process.once(signal, stop);
-  return new Promise<SavedFiles>((resolve, reject) => {
-    worker.on('message', (message: FromSaveThread) => {
-      switch (message.kind) {
-        case 'progress':
-          progress.show(message.done, message.total);
-          break;
-        case 'saved':
-          resolve(message.saved);
-          break;
-        case 'failed':
-          reject(message.isUsage ? new UsageError(message.problem) : new SaveFailed(message.problem));
-          break;
-      }
-    });
-    worker.on('error', reject);
-    worker.on('exit', () => reject(new SaveFailed('the thread that saves has ended')));
-  }).finally(() => {
-    progress.end();
-    for (const signal of signals) process.off(signal, stop);
-  });
-}
-
-class SaveFailed extends Error {}
-
-/** How progress is shown: on a terminal all the time, a line a percent, or not at all. */
-export type ProgressShown = 'terminal' | 'percent' | 'never';
-
-class Progress {
-  private readonly how: ProgressShown;
-  private readonly started = performance.now();
-  private last = -1;
-  private shown = false;
-
-  constructor(how: ProgressShown) {
-    this.how = how;
-  }
-
-  show(done: number, total: number): void {
-    const part = total === 0 ? 1 : done / total;
-    const percent = Math.floor(part * 100);
-    if (percent === this.last) return;
-    this.last = percent;
-    const seconds = (performance.now() - this.started) / 1000;
-    const left = part === 0 ? '' : `, ${Math.ceil(seconds / part - seconds)} s left`;
-    if (this.how === 'percent') writeError(`${percent}%${left}\n`);
-    else if (this.how === 'terminal' && isTerminal(2) && seconds > 0.5) {
-      writeError(`\r\x1b[Kinquest: saving, ${percent}%${left}`);
-      this.shown = true;
-    }
-  }
-
-  end(): void {
-    if (this.shown) writeError('\r\x1b[K');
-  }
 }
 
 function summary({ files, level, ram, pages, dropped, zero, lost, written }: SavedFiles): string {

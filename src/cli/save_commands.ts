@@ -1,6 +1,7 @@
 // The jobs of `inquest` that write dumps, or say what writing one would take.
 import { type Command, Option } from 'commander';
 import type { EstimateArguments } from './estimate.ts';
+import type { SalvageArguments } from './salvage.ts';
 import type { SaveArguments } from './save.ts';
 
 /** @param setStatus is given the exit status */
@@ -59,6 +60,21 @@ export function addSaveCommands(program: Command, setStatus: (status: number) =>
     .action(async (dumps: string[], options: { json?: boolean }) => {
       const { runVerify } = await import('./verify.ts');
       setStatus(await runVerify(dumps, options));
+    });
+  program
+    .command('salvage')
+    .description(
+      'save what is left of a dump that is cut, damaged, half-written, or lacks parts: exit status 1 if anything is lost',
+    )
+    .argument('<dump...>', 'the files there are; then where to write what is left')
+    .addOption(new Option('--compress <how>', 'the pages').choices(['zstd', 'zlib', 'lzo', 'snappy', 'none']))
+    .option('--threads <n>', 'that compress (default: as many as there are processors)')
+    .option('-f, --force', 'write over a file that is there')
+    .option('--progress', 'a line a percent on standard error')
+    .option('--json', 'print JSON, with all that is lost')
+    .action(async (names: string[], options: SalvageArguments) => {
+      const { runSalvage } = await import('./salvage.ts');
+      setStatus(await runSalvage(names, options));
     });
   program
     .command('makedumpfile')

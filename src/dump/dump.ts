@@ -154,6 +154,8 @@ export interface DumpInfo {
 
 /** All that it takes to open a dump once more, as plain data: for a worker. See `reopenDump`. */
 export interface DumpDescription {
+  /** Opened as `openDamagedDump` does. */
+  readonly damaged?: boolean;
   /** Absolute paths, in the order in which they were given. */
   readonly files: readonly string[];
 }

@@ -79,14 +79,15 @@ export class FlattenedSource implements ByteSource {
 
   /**
    * Reads the header of every record. A stream that is cut gives what it has, with a warning.
+   * @param damaged records that make no sense are passed over, up to the next that do
    * @throws FormatError if the stream is of an unknown kind or has not one record
    */
-  constructor(stream: ByteSource) {
+  constructor(stream: ByteSource, damaged = false) {
     this.stream = stream;
     this.path = stream.path;
     this.fileSize = stream.fileSize;
     this.identity = stream.identity;
-    const { runs, warnings } = readRuns(stream);
+    const { runs, warnings } = readRuns(stream, damaged);
     this.runs = runs;
     this.warnings = warnings;
     this.pieces = layOut(runs);
@@ -140,7 +141,7 @@ export class FlattenedSource implements ByteSource {
   }
 }
 
-function readRuns(stream: ByteSource): { runs: Runs; warnings: string[] } {
+function readRuns(stream: ByteSource, damaged: boolean): { runs: Runs; warnings: string[] } {
   const what = 'flattened dump';
   const head = readUpTo(stream, 0, streamStart);
   if (head.length < streamStart) throw new FormatError(what, 'the file ends inside its header');
@@ -162,6 +163,20 @@ function readRuns(stream: ByteSource): { runs: Runs; warnings: string[] } {
     const from = at + recordHeader;
     if (to === -1 && size === -1) {
       ended = true;
+    } else if (damaged && isRecord(to, size) && !isFollowed(stream, at, size)) {
+      // what follows is damaged, or this one's size
+      const next = nextRecord(stream, from) ?? stream.size;
+      const kept = Math.min(size, next - from);
+      if (kept > 0) runs.add(to, from, kept);
+      at = from + kept;
+      warnings.push(`the flattened stream is damaged about offset 0x${at.toString(16)}`);
+    } else if (damaged && !isRecord(to, size)) {
+      const next = nextRecord(stream, at + 1);
+      warnings.push(
+        `the flattened stream is damaged from offset 0x${at.toString(16)} ${next === null ? 'on' : `to 0x${next.toString(16)}`}`,
+      );
+      if (next === null) break;
+      at = next;
     } else if (to < 0 || size < 0 || to + size > Number.MAX_SAFE_INTEGER) {
       warnings.push(`the flattened stream has an impossible record at offset 0x${at.toString(16)}; the rest is lost`);
       break;
@@ -176,6 +191,58 @@ function readRuns(stream: ByteSource): { runs: Runs; warnings: string[] } {
   }
   if (runs.length === 0) throw new FormatError(what, 'has no records');
   return { runs, warnings };
+}
+
+/** No writer's records are larger: makedumpfile's and inquest's are of 4 MiB at most. */
+const largestRecord = 2 ** 28;
+/** Records that must follow each other where a stream is taken up again. */
+const chain = 4;
+
+/** Whether the record at an offset ends where another begins, or with the stream. */
+function isFollowed(stream: ByteSource, at: number, size: number): boolean {
+  const end = at + recordHeader + size;
+  return end + recordHeader > stream.size || headerAt(stream, end) !== null;
+}
+
+function isRecord(to: number, size: number): boolean {
+  return to >= 0 && size > 0 && size <= largestRecord && to + size <= Number.MAX_SAFE_INTEGER;
+}
+
+function headerAt(stream: ByteSource, at: number): { readonly to: number; readonly size: number } | null {
+  const bytes = readUpTo(stream, at, recordHeader);
+  if (bytes.length < recordHeader) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const [to, size] = [Number(view.getBigInt64(0)), Number(view.getBigInt64(8))];
+  return isRecord(to, size) || (to === -1 && size === -1) ? { to, size } : null;
+}
+
+/** Where records begin again: several that follow each other, or the last ones of the stream. Null if nowhere. */
+function nextRecord(stream: ByteSource, from: number): number | null {
+  const step = 1 << 20;
+  for (let start = from; start + recordHeader < stream.size; start += step) {
+    const bytes = readUpTo(stream, start, step + recordHeader - 1);
+    for (let i = 0; i + recordHeader <= bytes.length; i++) {
+      // both numbers are far below 2^48: most places are passed at a glance
+      if (bytes[i] !== 0 || bytes[i + 1] !== 0 || bytes[i + 8] !== 0 || bytes[i + 9] !== 0) continue;
+      if (bytes[i + 10] !== 0 || bytes[i + 11] !== 0) continue;
+      if (bytes[i + 12] === 0 && bytes[i + 13] === 0 && bytes[i + 14] === 0 && bytes[i + 15] === 0) continue;
+      if (isChain(stream, start + i)) return start + i;
+    }
+  }
+  return null;
+}
+
+function isChain(stream: ByteSource, from: number): boolean {
+  let at = from;
+  for (let i = 0; i < chain; i++) {
+    const header = headerAt(stream, at);
+    if (header === null) return false;
+    if (header.to === -1) return i > 0;
+    at += recordHeader + header.size;
+    if (at === stream.size) return i > 0;
+    if (at > stream.size) return i > 1;
+  }
+  return true;
 }
 
 /** Reads record headers; small records are read many at a time. */

@@ -16,9 +16,15 @@ export function probeKdump(start: Uint8Array): boolean {
   return kdumpSignatures.includes(signature);
 }
 
-/** @throws FormatError for headers that make no sense, or files that do not make one dump */
-export function openKdump(sources: readonly ByteSource[]): Omit<Dump, 'description'> {
-  const files = inOrder(sources.map((source) => ({ source, header: readKdumpHeader(source) })));
+/**
+ * @param damaged files that do not make one whole dump are taken as far as they do
+ * @throws FormatError for headers that make no sense, or files that do not make one dump
+ */
+export function openKdump(sources: readonly ByteSource[], damaged = false): Omit<Dump, 'description'> {
+  const problems: string[] = [];
+  const files = damaged
+    ? partsLeft(sources, problems)
+    : inOrder(sources.map((source) => ({ source, header: readKdumpHeader(source) })));
   const { source, header } = files[0]!;
   const machine = machineOf(source, header);
   const notes = readNotes(source, [header.notes], machine);
@@ -33,7 +39,7 @@ export function openKdump(sources: readonly ByteSource[]): Omit<Dump, 'descripti
   }
   const kernelPage = vmcoreinfo === null ? null : new Vmcoreinfo(vmcoreinfo).pageSize;
   const perBlock = kernelPage !== null && kernelPage < store.pageSize ? store.pageSize / kernelPage : 1;
-  const facts = lazyFacts(files, store, perBlock, notes.warnings);
+  const facts = lazyFacts(files, store, perBlock, [...problems, ...notes.warnings]);
   const flattened = files.some((file) => file.source.flattened);
   const compression = headerCompression(header) ?? store.firstCompression();
   const info: DumpInfo = {
@@ -189,6 +195,38 @@ function inOrder(files: readonly KdumpFile[]): readonly KdumpFile[] {
         `${count(files.length, 'file')} given`,
     );
   }
+}
+
+/** The parts of a split dump that can be read and are of the dump that most of them are of, in order. */
+function partsLeft(sources: readonly ByteSource[], problems: string[]): readonly KdumpFile[] {
+  const files: KdumpFile[] = [];
+  let problem: unknown = null;
+  for (const source of sources) {
+    try {
+      files.push({ source, header: readKdumpHeader(source) });
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      problem ??= error;
+      problems.push(`${source.path}: ${error.message}`);
+    }
+  }
+  const alike = files
+    .map(({ header }) => files.filter((file) => sameDump(file.header, header)))
+    .reduce<readonly KdumpFile[]>((most, some) => (some.length > most.length ? some : most), []);
+  const [first] = alike;
+  if (first === undefined) throw problem;
+  const left: KdumpFile[] = [];
+  for (const file of alike.toSorted((a, b) => (a.header.split?.startPfn ?? 0) - (b.header.split?.startPfn ?? 0))) {
+    const { split } = file.header;
+    // two of one part, or parts that overlap: the first
+    if (left.length > 0 && (split === null || split.startPfn < (left.at(-1)!.header.split?.endPfn ?? Infinity))) {
+      problems.push(`${file.source.path}: has page frames that another file has, too, and is left out`);
+    } else left.push(file);
+  }
+  for (const file of files) {
+    if (!alike.includes(file)) problems.push(`${file.source.path}: is a part of another dump, and is left out`);
+  }
+  return left;
 }
 
 function sameDump(a: KdumpHeader, b: KdumpHeader): boolean {

@@ -50,7 +50,7 @@ export class KdumpStore implements PageStore {
   private readonly scratch: Uint8Array;
 
   /**
-   * @param files one whole dump, or all parts of a split set, ascending and contiguous
+   * @param files one whole dump, or the parts of a split set, ascending and apart: page frames of parts between are lost
    * @param ranges RAM, where that is known better than by the bitmap: a mini dump's may lack it
    */
   constructor(files: readonly KdumpFile[], ranges: readonly MemoryRange[] = []) {
@@ -81,12 +81,12 @@ export class KdumpStore implements PageStore {
 
   state(pfn: Pfn): StoredPageState {
     const part = this.partOf(pfn);
-    return part === undefined ? 'not-in-dump' : this.locate(part, pfn);
+    return part === undefined ? this.stateWithoutPart(pfn) : this.locate(part, pfn);
   }
 
   load(pfn: Pfn, into: Uint8Array): StoredPageState {
     const part = this.partOf(pfn);
-    if (part === undefined) return 'not-in-dump';
+    if (part === undefined) return this.stateWithoutPart(pfn);
     const state = this.locate(part, pfn);
     if (state !== 'present') return state;
     const { offset, size, flags } = part.descriptors;
@@ -191,11 +191,22 @@ export class KdumpStore implements PageStore {
   countPages(): { total: number; present: number; lost: number } {
     let dumped = 0;
     let lost = 0;
+    let next = 0;
+    // of a missing part all pages are lost
+    const between = (to: number): void => {
+      const bits = this.parts[0]!.dumped;
+      const missing = next < to ? bits.rank(to) - bits.rank(next) : 0;
+      dumped += missing;
+      lost += missing;
+    };
     for (const part of this.parts) {
+      between(part.startPfn);
+      next = part.endPfn;
       const pages = part.dumped.rank(part.endPfn) - this.rankOfStart(part);
       dumped += pages;
       lost += this.countLost(part, pages);
     }
+    between(this.maxPfn);
     if (this.ranges.length > 0) {
       const pages = ({ start, end }: MemoryRange) => Math.ceil(end / this.pageSize) - Math.floor(start / this.pageSize);
       return { total: this.ranges.reduce((sum, range) => sum + pages(range), 0), present: dumped - lost, lost };
@@ -239,6 +250,13 @@ export class KdumpStore implements PageStore {
   private partOf(pfn: number): Part | undefined {
     for (const part of this.parts) if (pfn >= part.startPfn && pfn < part.endPfn) return part;
     return undefined;
+  }
+
+  /** The state of a page whose part of a split set is missing: the bitmaps are in every part. */
+  private stateWithoutPart(pfn: number): StoredPageState {
+    if (pfn >= this.maxPfn) return 'not-in-dump';
+    if (this.parts[0]!.dumped.get(pfn)) return 'truncated';
+    return this.ram?.get(pfn) === true ? 'excluded' : 'not-in-dump';
   }
 
   /** The state of a page of this part; `present` leaves its descriptor in `part.descriptors`. */

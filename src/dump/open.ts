@@ -9,11 +9,13 @@ import { openElfCore } from './elf_core.ts';
 import { probeElf } from './elf_header.ts';
 import { FlattenedSource, probeFlattened } from './flattened.ts';
 import { openKdump, probeKdump } from './kdump.ts';
+import { repaired } from './repair.ts';
 
 interface Format {
   /** @param start the first bytes of the file, up to `probeBytes` */
   readonly probe: (start: Uint8Array) => boolean;
-  readonly open: (sources: readonly ByteSource[]) => Omit<Dump, 'description'>;
+  /** @param damaged parts of a split dump may be missing */
+  readonly open: (sources: readonly ByteSource[], damaged: boolean) => Omit<Dump, 'description'>;
 }
 
 const formats: readonly Format[] = [
@@ -29,10 +31,24 @@ const probeBytes = 64;
  *   anything; UnsupportedError for dumps of 32-bit or big-endian machines
  */
 export function openDump(paths: readonly string[]): Dump {
+  return open(paths, false);
+}
+
+/**
+ * Opens what is left of a dump: damaged headers are made anew, damaged records of a flattened stream passed over, and of a
+ * split dump parts may be missing or broken. What was lost has the state `truncated`.
+ * @throws as `openDump` where nothing can be made of it
+ */
+export function openDamagedDump(paths: readonly string[]): Dump {
+  return open(paths, true);
+}
+
+function open(paths: readonly string[], damaged: boolean): Dump {
   const sources: ByteSource[] = [];
   try {
-    for (const path of paths) sources.push(openSource(path));
-    const [first] = sources;
+    for (const path of paths) sources.push(damaged ? repaired(openSource(path, true)) : openSource(path));
+    // of damaged parts the first that is known tells what they are
+    const first = (damaged ? sources.find((source) => formatOf(source) !== null) : undefined) ?? sources[0];
     if (first === undefined) throw new FormatError('dump', 'no file given');
     checkDistinct(sources);
     const format = formatOf(first);
@@ -41,9 +57,12 @@ export function openDump(paths: readonly string[]): Dump {
       throw new FormatError(first.path, 'is not a dump: neither ELF core nor kdump-compressed');
     }
     for (const source of sources) {
-      if (formatOf(source) !== format) throw new FormatError(source.path, `is not a part of the dump ${first.path}`);
+      if (formatOf(source) !== format && !damaged)
+        throw new FormatError(source.path, `is not a part of the dump ${first.path}`);
     }
-    return { ...format.open(sources), description: { files: paths.map((path) => resolve(path)) } };
+    const description = { files: paths.map((path) => resolve(path)), damaged };
+    const known = sources.filter((source) => formatOf(source) === format);
+    return { ...format.open(known, damaged), description };
   } catch (error) {
     for (const source of sources) source.close();
     throw error;
@@ -52,7 +71,7 @@ export function openDump(paths: readonly string[]): Dump {
 
 /** The same dump once more, from what `Dump.description` says of it. @throws as `openDump` */
 export function reopenDump(description: DumpDescription): Dump {
-  return openDump(description.files);
+  return open(description.files, description.damaged ?? false);
 }
 
 /** First bytes of files that are something else, packed. */
@@ -90,11 +109,15 @@ export function isDump(path: string): boolean {
   }
 }
 
-/** A file, or the file that a flattened stream in it describes. @throws InputError, FormatError */
-export function openSource(path: string): ByteSource {
+/**
+ * A file, or the file that a flattened stream in it describes.
+ * @param damaged records of the stream that make no sense are passed over
+ * @throws InputError, FormatError
+ */
+export function openSource(path: string, damaged = false): ByteSource {
   const file = new FileSource(path);
   try {
-    return probeFlattened(startOf(file)) ? new FlattenedSource(file) : file;
+    return probeFlattened(startOf(file)) ? new FlattenedSource(file, damaged) : file;
   } catch (error) {
     file.close();
     throw error;

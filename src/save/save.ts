@@ -5,15 +5,16 @@ import { availableParallelism } from 'node:os';
 import { type PhysAddr, pfn, physAddr } from '../base/address.ts';
 import { UsageError } from '../base/errors.ts';
 import { inThreads, threadProgram } from '../base/threads.ts';
-import type { MiniNote, PageCompression } from '../dump/dump.ts';
+import type { Dump, MiniNote, PageCompression, PhysicalMemory } from '../dump/dump.ts';
 import { noteBytes, notesIn } from '../dump/elf_notes.ts';
 import { miniNoteOwner, miniNoteText, miniNoteType } from '../dump/mini_note.ts';
+import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import { type DropKind, dumpLevel } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { ElfWriter } from './elf_writer.ts';
 import type { FrameSet } from './frame_set.ts';
-import { KdumpWriter, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
+import { KdumpWriter, lostPage, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
 import type { Output } from './output.ts';
 import { isZero, Packer, type PackTask, type PackThreadData, packTasks, scanKept } from './pack.ts';
 import { mostMapped, onlyFrames, type Selection, selectFrames } from './selection.ts';
@@ -66,20 +67,38 @@ export function saveDump(kernel: Kernel, open: (part: number) => Output, options
   const pages = [...selection.dropped.values()].reduce((sum, count) => sum + count, selection.kept.count());
   const whole = machineFacts(kernel, options.level);
   const facts = mini === null ? whole : withMiniNote(whole, mini.note);
-  const written =
-    options.format === 'elf'
-      ? writeElf(kernel, open(0), facts, selection, options)
-      : writeKdump(kernel, open, facts, selection, options);
+  const linear = (physical: PhysAddr): bigint | null => kernel.space.linearAddress(physical);
+  const written = writeDump(kernel.dump, open, { facts, selection, linear }, options);
   return { maxPfn: facts.maxPfn, ram: selection.ram.count(), pages, dropped: selection.dropped, ...written };
 }
 
-type Written = Pick<SaveResult, 'zero' | 'lost' | 'written'>;
+export type Written = Pick<SaveResult, 'zero' | 'lost' | 'written'>;
+
+/** What is to be written. */
+export interface Content {
+  readonly facts: MachineFacts;
+  readonly selection: Pick<Selection, 'ram' | 'kept'>;
+  /** Where the kernel's linear map has a physical address; null where that is not known. */
+  readonly linear: (physical: PhysAddr) => bigint | null;
+  /** Told of each page that could not be read, of a kdump-compressed dump. */
+  readonly lost?: (frame: number) => void;
+}
+
+/**
+ * Writes pages of a dump, whatever the kernel in it. The memory's work is charged.
+ * @param open gives the output of each part, 0 and up
+ * @throws OutputError, Cancelled; what was written is then an incomplete dump
+ */
+export function writeDump(dump: Dump, open: (part: number) => Output, content: Content, options: SaveOptions): Written {
+  return options.format === 'elf'
+    ? writeElf(dump, open(0), content, options)
+    : writeKdump(dump, open, content, options);
+}
 
 function writeKdump(
-  kernel: Kernel,
+  dump: Dump,
   open: (part: number) => Output,
-  facts: MachineFacts,
-  selection: Selection,
+  { facts, selection, lost }: Content,
   options: SaveOptions,
 ): Written {
   const total: { -readonly [K in keyof Written]: number } = { zero: 0, lost: 0, written: 0 };
@@ -88,10 +107,12 @@ function writeKdump(
     try {
       const writer = new KdumpWriter(output, facts, selection, options.compression, part);
       const given: PackTask[] = [];
-      for (const packed of packedPages(kernel, selection.kept, part, options, given)) {
+      for (const packed of packedPages(dump, selection.kept, part, options, given)) {
         writer.add(packed);
         for (const size of packed.sizes) if (size === zeroPage) total.zero++;
-        kernel.work.progress(given.shift()!.to, facts.maxPfn);
+        const task = given.shift()!;
+        if (lost !== undefined && packed.sizes.includes(lostPage)) tellLost(selection.kept, task, packed, lost);
+        dump.memory.work.progress(task.to, facts.maxPfn);
       }
       writer.finish();
       output.finish();
@@ -104,15 +125,21 @@ function writeKdump(
   return total;
 }
 
+function tellLost(kept: FrameSet, { from, to }: PackTask, { sizes }: PackedPages, lost: (frame: number) => void): void {
+  let index = 0;
+  for (const { first, count } of kept.runs(from, to)) {
+    for (let i = 0; i < count; i++) if (sizes[index++] === lostPage) lost(first + i);
+  }
+}
+
 /** The kept pages of a part, packed: by threads, or here if one is enough. */
 function packedPages(
-  kernel: Kernel,
+  { memory, description }: Dump,
   kept: FrameSet,
   { from, to }: Part,
   { compression, level, mini = null, threads = availableParallelism() }: SaveOptions,
   given: PackTask[],
 ): Iterable<PackedPages> {
-  const { memory, description } = kernel.dump;
   const data = {
     frames: kept.length,
     kept: kept.bytes.buffer as SharedArrayBuffer,
@@ -133,7 +160,7 @@ function packedPages(
       { ...data, dump: description } satisfies PackThreadData,
       threads,
       tasks(),
-      kernel.work,
+      memory.work,
     );
   }
   const packer = new Packer(memory, data);
@@ -165,18 +192,14 @@ function partsOf(kept: FrameSet, parts: number): Part[] {
 }
 
 function writeElf(
-  kernel: Kernel,
+  { memory }: Dump,
   output: Output,
-  facts: MachineFacts,
-  selection: Selection,
+  { facts, selection, linear }: Content,
   { level }: SaveOptions,
 ): Written {
-  const { memory } = kernel.dump;
   try {
-    const zero = (level & dumpLevel.zero) === 0 ? 0 : dropZeroes(kernel, selection.kept);
-    const writer = new ElfWriter(output, withEraseNote(facts), selection, (physical) =>
-      kernel.space.linearAddress(physAddr(physical) as PhysAddr),
-    );
+    const zero = (level & dumpLevel.zero) === 0 ? 0 : dropZeroes(memory, selection.kept);
+    const writer = new ElfWriter(output, withEraseNote(facts), selection, (physical) => linear(physAddr(physical)));
     for (const { first, count } of selection.kept.runs()) {
       scanKept(
         memory,
@@ -184,7 +207,7 @@ function writeElf(
         first + count,
         (start, pages) => {
           writer.add(start, pages);
-          kernel.work.progress(start, facts.maxPfn);
+          memory.work.progress(start, facts.maxPfn);
           return true;
         },
         (lost) => writer.addLost(lost),
@@ -199,8 +222,7 @@ function writeElf(
 }
 
 /** Takes pages that are all zeroes out of those kept: an ELF core has nothing to say so, but that they are not there. */
-function dropZeroes(kernel: Kernel, kept: FrameSet): number {
-  const { memory } = kernel.dump;
+function dropZeroes(memory: PhysicalMemory, kept: FrameSet): number {
   const zeroes = new Uint8Array(memory.pageSize);
   let found = 0;
   for (const { first, count } of kept.runs()) {
@@ -251,9 +273,19 @@ function withMiniNote(facts: MachineFacts, note: MiniNote): MachineFacts {
 
 /** What is written of the machine, from the dump and the kernel in it. */
 export function machineFacts(kernel: Kernel, level: number): MachineFacts {
-  const { dump, vmcoreinfo } = kernel;
-  const { info, memory, notes } = dump;
-  let raw = dump.rawNotes();
+  const { dump, faults, vmcoreinfo } = kernel;
+  const utsname = faults.attempt('utsname', () => readUtsname(kernel), null);
+  return factsOf(dump, vmcoreinfo, level, utsname);
+}
+
+/** What is written of the machine, from the dump alone. @param vmcoreinfo from the dump's note, or found in its memory */
+export function factsOf(
+  { info, memory, notes, rawNotes }: Dump,
+  vmcoreinfo: Vmcoreinfo,
+  level: number,
+  utsname: MachineFacts['utsname'] = null,
+): MachineFacts {
+  let raw = rawNotes();
   if (vmcoreinfoIn(raw) === null && vmcoreinfo.text('OSRELEASE') !== null) {
     // it was in no note, and was found in memory
     const text = [...vmcoreinfo.entries()].map(([key, value]) => `${key}=${value}\n`).join('');
@@ -263,11 +295,7 @@ export function machineFacts(kernel: Kernel, level: number): MachineFacts {
     machine: info.machine,
     pageSize: memory.pageSize,
     maxPfn: memory.maxPfn,
-    utsname: kernel.faults.attempt(
-      'utsname',
-      () => readUtsname(kernel),
-      info.utsname === null ? null : { ...info.utsname, domainname: '' },
-    ),
+    utsname: utsname ?? (info.utsname === null ? null : { ...info.utsname, domainname: '' }),
     time: vmcoreinfo.crashTime ?? info.headerTime ?? 0,
     // a source that does not tell, and lacks pages, may have been filtered in any way
     level: level | (info.level ?? (info.pages.present < info.pages.total ? 31 : 0)),

@@ -39,7 +39,7 @@ export function saveFiles(kernel: Kernel, options: SaveFilesOptions): SavedFiles
   const isStream = targets.length === 1 && targets[0] === '-';
   const nameOf = (target: string): string => (options.underOwnName === true ? target : `${target}.incomplete`);
   for (const level of levels) checkSaveOptions({ ...options, level, parts: targets.length });
-  if (!isStream) for (const target of targets) checkTarget(kernel, target, overwrite);
+  if (!isStream) for (const target of targets) checkTarget(kernel.dump.description.files, target, overwrite);
   for (const [i, level] of levels.entries()) {
     const isFlat = options.flattened || (options.mini != null && isSparse(options.mini));
     const open = (part: number): Output => {
@@ -63,9 +63,9 @@ export function saveFiles(kernel: Kernel, options: SaveFilesOptions): SavedFiles
   throw new FormatError('levels', 'none given');
 }
 
-function checkTarget(kernel: Kernel, target: string, overwrite: boolean): void {
+/** @param sources files that are read @throws FormatError where a file must not be written */
+export function checkTarget(sources: readonly string[], target: string, overwrite: boolean): void {
   if (!overwrite && existsSync(target)) throw new FormatError(target, 'is there already');
-  const sources = kernel.dump.description.files;
   if (sources.some((source) => isSameFile(source, target))) throw new FormatError(target, 'is the dump to be saved');
 }
 

@@ -23,7 +23,7 @@ const atOnce = 65536;
 export const mostMapped = 2 ** 23;
 
 /** The frames of RAM that a source describes. */
-function ramFrames(memory: PhysicalMemory): FrameSet {
+export function ramFrames(memory: PhysicalMemory): FrameSet {
   const { pageSize } = memory;
   const ram = new FrameSet(memory.maxPfn);
   for (const { start, end } of memory.ramRanges()) {

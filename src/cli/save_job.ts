@@ -1,0 +1,102 @@
+// Jobs that write dumps. The work is synchronous and done in a thread of its own, so that this one hears signals: then what
+// was written so far is left as an incomplete dump.
+import { Worker } from 'node:worker_threads';
+import { UsageError } from '../base/errors.ts';
+import { threadProgram } from '../base/threads.ts';
+import type { Salvaged, SalvageOptions } from '../save/salvage.ts';
+import type { SavedFiles, SaveFilesOptions } from '../save/save_files.ts';
+import { isTerminal } from './is_terminal.ts';
+import { writeError } from './output.ts';
+
+export type SaveJob =
+  | { readonly kind: 'save' | 'mini'; readonly files: readonly string[]; readonly options: SaveFilesOptions }
+  | {
+      readonly kind: 'salvage';
+      readonly files: readonly string[];
+      readonly target: string;
+      readonly options: SalvageOptions;
+    };
+
+export type SaveResultOf<Job extends SaveJob> = Job extends { readonly kind: 'salvage' } ? Salvaged : SavedFiles;
+
+export interface SaveThreadData {
+  readonly job: SaveJob;
+  /** A word: not 0 when it is to end. */
+  readonly cancel: SharedArrayBuffer;
+}
+
+export type FromSaveThread =
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number }
+  | { readonly kind: 'done'; readonly result: unknown }
+  | { readonly kind: 'failed'; readonly problem: string; readonly isUsage: boolean };
+
+/**
+ * Does a job in a thread, until a signal ends it.
+ * @throws Error with the words of whatever ended it
+ */
+export function saveInThread<Job extends SaveJob>(job: Job, shown: ProgressShown): Promise<SaveResultOf<Job>> {
+  const cancel = new SharedArrayBuffer(4);
+  const data: SaveThreadData = { job, cancel };
+  const worker = new Worker(threadProgram('save_thread', import.meta.url), { workerData: data });
+  const progress = new Progress(shown);
+  const stop = (): void => {
+    Atomics.store(new Int32Array(cancel), 0, 1);
+    Atomics.notify(new Int32Array(cancel), 0);
+  };
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const signal of signals) process.once(signal, stop);
+  return new Promise<SaveResultOf<Job>>((resolve, reject) => {
+    worker.on('message', (message: FromSaveThread) => {
+      switch (message.kind) {
+        case 'progress':
+          progress.show(message.done, message.total);
+          break;
+        case 'done':
+          resolve(message.result as SaveResultOf<Job>);
+          break;
+        case 'failed':
+          reject(message.isUsage ? new UsageError(message.problem) : new SaveFailed(message.problem));
+          break;
+      }
+    });
+    worker.on('error', reject);
+    worker.on('exit', () => reject(new SaveFailed('the thread that saves has ended')));
+  }).finally(() => {
+    progress.end();
+    for (const signal of signals) process.off(signal, stop);
+  });
+}
+
+class SaveFailed extends Error {}
+
+/** How progress is shown: on a terminal all the time, a line a percent, or not at all. */
+export type ProgressShown = 'terminal' | 'percent' | 'never';
+
+class Progress {
+  private readonly how: ProgressShown;
+  private readonly started = performance.now();
+  private last = -1;
+  private shown = false;
+
+  constructor(how: ProgressShown) {
+    this.how = how;
+  }
+
+  show(done: number, total: number): void {
+    const part = total === 0 ? 1 : done / total;
+    const percent = Math.floor(part * 100);
+    if (percent === this.last) return;
+    this.last = percent;
+    const seconds = (performance.now() - this.started) / 1000;
+    const left = part === 0 ? '' : `, ${Math.ceil(seconds / part - seconds)} s left`;
+    if (this.how === 'percent') writeError(`${percent}%${left}\n`);
+    else if (this.how === 'terminal' && isTerminal(2) && seconds > 0.5) {
+      writeError(`\r\x1b[Kinquest: saving, ${percent}%${left}`);
+      this.shown = true;
+    }
+  }
+
+  end(): void {
+    if (this.shown) writeError('\r\x1b[K');
+  }
+}
