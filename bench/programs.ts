@@ -37,8 +37,9 @@ export interface Place {
   readonly root: string | null;
 }
 
-export function inquest(program: string, command: string, dump: string): Program {
-  const argv = [process.execPath, program, 'crash', '-s', dump, '-c', command];
+export function inquest(program: string, command: string, dump: string, vmlinux: string | null = null): Program {
+  const files = vmlinux === null ? [dump] : [dump, vmlinux];
+  const argv = [process.execPath, program, 'crash', '-s', ...files, '-c', command];
   return { name: 'inquest', argv, input: '', mostRuns: Number.POSITIVE_INFINITY };
 }
 

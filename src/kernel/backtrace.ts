@@ -1,5 +1,6 @@
 // Backtraces of tasks: the architecture's unwinder with the kernel's symbols and unwind tables.
 
+import type { OrcLookup } from '../arch/orc_entry.ts';
 import type { Registers } from '../arch/registers.ts';
 import type { Stack } from '../arch/stacks.ts';
 import { type FrameKind, lostTrace, type StackTrace, type Unwinder } from '../arch/unwinder.ts';
@@ -121,15 +122,18 @@ export class Backtracer {
 }
 
 function openUnwinder(kernel: Kernel): Unwinder {
-  // asked for names that older kernels lack: of the kernel's own symbols, or every module's would be read
-  const symbols = kernel.symbols.kernel ?? kernel.symbols;
   return kernel.arch.unwinder(kernelView(kernel), {
-    orc() {
-      const tables = OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel));
-      return unwindRules(kernel, tables);
-    },
+    orc: () => unwindTables(kernel),
   });
 }
+
+/** The kernel's ORC tables, and what stands in for them. @throws InquestError where it has none that can be read */
+export const unwindTables = perKernel((kernel): OrcLookup => {
+  // asked for names that older kernels lack: of the kernel's own symbols, or every module's would be read
+  const symbols = kernel.symbols.kernel ?? kernel.symbols;
+  const tables = OrcTables.open(kernel.space, symbols, kernel.types, () => moduleOrcSections(kernel));
+  return unwindRules(kernel, tables);
+});
 
 /** `address`, unless it is the first byte of a symbol: then the byte before, where the call that does not return is. */
 function callSite(kernel: Kernel, address: VirtAddr): VirtAddr {

@@ -1,10 +1,10 @@
 // The registers of each frame of a backtrace, as far as they are known: from those that entry code saved (or that a
 // task saved when it was switched away), frame by frame outwards, by the rules of the code's debug information.
 import type { Registers } from '../arch/registers.ts';
-import { offsetBy, type VirtAddr } from '../base/address.ts';
+import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
 import type { FrameState } from '../debuginfo/debug_info.ts';
-import { type Backtrace, backtracer, type Frame } from './backtrace.ts';
+import { type Backtrace, backtracer, type Frame, unwindTables } from './backtrace.ts';
 import type { Kernel } from './kernel.ts';
 import { codeInfoAt, frameCode } from './source_line.ts';
 import type { Task } from './task.ts';
@@ -50,7 +50,29 @@ function state(kernel: Kernel, frame: Frame, registers: Registers, next: Frame |
 function callerOf(kernel: Kernel, frame: Frame, known: FrameState): Registers {
   if (frame.kind === 'entry') return {};
   const at = frameCode(frame);
-  return codeInfoAt(kernel, at)?.unwindRule(at)?.caller(known) ?? {};
+  const rule = codeInfoAt(kernel, at)?.unwindRule(at) ?? null;
+  return rule === null ? callerByTables(kernel, at, known) : (rule.caller(known) ?? {});
+}
+
+/** What the kernel's own tables say of the caller of code that no debug information covers: its frame pointer. */
+function callerByTables(kernel: Kernel, at: VirtAddr, { registers, cfa }: FrameState): Registers {
+  if (backtracer(kernel).unwinder.frameAddressOf !== 'return-address') return {};
+  const rule = kernel.faults.apart(() =>
+    kernel.faults.attempt('unwind tables', () => unwindTables(kernel).find(at), null),
+  );
+  if (rule.value?.type !== 'call') return {};
+  const { bpRegister, bpOffset } = rule.value;
+  const base = bpRegister === 'prev-sp' ? cfa : bpRegister === 'sp' ? registers['rsp'] : undefined;
+  // still where it was (arch/x86/kernel/unwind_orc.c: unwind_next_frame)
+  const kept = bpRegister === 'undefined' ? registers['rbp'] : undefined;
+  if (kept !== undefined) return { rbp: kept };
+  if (base === undefined || base === null) return {};
+  try {
+    return { rbp: kernel.space.u64(virtAddr(base + BigInt(bpOffset))) };
+  } catch (error) {
+    if (error instanceof MemoryFault) return {};
+    throw error;
+  }
 }
 
 /** What the unwinding itself tells of a frame: where it is, and its stack pointer. */

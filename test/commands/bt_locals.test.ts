@@ -13,7 +13,7 @@ import { memoryFile } from '../support/elf_writer.ts';
 import { type CommandOutput, run } from '../support/run_command.ts';
 
 /** frob(w) faulted in the inlined widget_get, called by vfs_write, which has a variable on its stack. */
-function scene(): { dying: DyingKernel; show: (...args: string[]) => CommandOutput } {
+function scene(between: readonly string[] = []): { dying: DyingKernel; show: (...args: string[]) => CommandOutput } {
   const dying = DyingKernel.make({ types: 'struct widget { int id; char name[8]; };' });
   const widget = dying.allocate('struct widget');
   dying.set(widget, 'id', 42n);
@@ -21,7 +21,8 @@ function scene(): { dying: DyingKernel; show: (...args: string[]) => CommandOutp
   dying.panicOn(0, sh, [
     'machine_kexec',
     'panic',
-    exception('asm_exc_page_fault', 'frob+0x22', { rdi: widget.address, rax: 5n, rbx: 9n }),
+    exception('asm_exc_page_fault', 'frob+0x22', { rdi: widget.address, rax: 5n, rbx: 9n, rbp: 6n }),
+    ...between,
     'vfs_write',
     { words: [0x77n, 0x88n] },
     user,
@@ -80,6 +81,7 @@ function scene(): { dying: DyingKernel; show: (...args: string[]) => CommandOutp
       entry('subprogram', { name: 'vfs_write', ...code(write, 0x100), frameBase: { expression: [0x9c] } }, [
         entry('variable', { name: 'pos', type: { ref: 'int' }, location: { expression: [0x91, ...sleb(-24)] } }),
         entry('variable', { name: 'saved', type: { ref: 'int' }, location: { expression: [0x53] } }),
+        entry('variable', { name: 'framed', type: { ref: 'int' }, location: { expression: [0x56] } }),
       ]),
     ],
     { compDir: '/src', stmtList, ...code(0xffff_ffff_8100_0000n, 0x2_0000) },
@@ -138,6 +140,12 @@ test('bt --locals has values from registers and stacks, and says where there are
   );
   assert.match(at('    vfs_write at'), /\n {8}pos = 119\n/); // 0x77, the first of its words
   assert.match(at('    vfs_write at'), /\n {8}saved = 9\n/); // rbx, which frob left as it was
+});
+
+test('beyond a function of which only the tables know, its caller has the frame pointer and no other register', () => {
+  const { text } = scene(['outside']).show('--locals');
+  const caller = text.slice(text.indexOf('    vfs_write at'));
+  assert.match(caller, /\n {8}saved = <rbx is not known>\n {8}framed = 6\n/);
 });
 
 test('as data: values are data, reasons are told', () => {
