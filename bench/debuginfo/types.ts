@@ -71,8 +71,9 @@ export function compareGlobals(setup: Setup, program: string, count: number): Co
       chosen.join('\n'),
     ),
   ) as Record<string, { readonly value: TheirValue } | { readonly missing: string }>;
-  const said = withFile(`${chosen.map((name) => `p ${name}`).join('\n')}\n`, (path) =>
-    output([process.execPath, program, 'crash', '--json', dump, vmlinux, ...modules, '-i', path], '', [0, 1]),
+  const said = withFile(
+    `${chosen.map((name) => `p ${name}${isPerCpu(setup, name) ? ':0' : ''}`).join('\n')}\n`,
+    (path) => output([process.execPath, program, 'crash', '--json', dump, vmlinux, ...modules, '-i', path], '', [0, 1]),
   );
   const ours = said
     .trim()
@@ -149,6 +150,12 @@ export function compareBtf(setup: Setup): Comparison {
   };
 }
 
+function isPerCpu({ kernel }: Setup, name: string): boolean {
+  const { address } = kernel.variable(name);
+  const start = kernel.optionalVariable('__per_cpu_start')?.address ?? 0n;
+  return address >= start && address < (kernel.optionalVariable('__per_cpu_end')?.address ?? 0n);
+}
+
 function openDwarf({ vmlinux }: Setup): { dwarf: DwarfInfo; index: NameIndex } {
   const file = dwarfOf(
     openObjectFile(vmlinux, () => {}),
@@ -220,7 +227,14 @@ function gdb({ vmlinux }: Setup, commands: readonly string[]): string[] {
 }
 
 function flat(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/\* /g, '*').replace(/;$/, '').trim();
+  // gdb has `const[4]`, and `[]` for arrays of no told length
+  return text
+    .replace(/\s+/g, ' ')
+    .replace(/\* /g, '*')
+    .replace(/const \[/g, 'const[')
+    .replace(/\[\]/g, '[0]')
+    .replace(/;$/, '')
+    .trim();
 }
 
 function firstDifference(mine: string, their: string): string {

@@ -36,8 +36,10 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
     return 0;
   }
   // a whole process does not pay for a thread
+  const context = openContext(files, options.debug);
+  if (options.silent) context.variables.assign('silent', 'on');
   const session = new ShellSession(
-    openContext(files, options.debug),
+    context,
     sessionCommands(),
     { ...standardOutput, warn: writeError },
     { json: options.json, wrote: holdGarbage() },

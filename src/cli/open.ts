@@ -82,13 +82,18 @@ function debuginfodFetch(tell: Tell): (buildId: string) => string | null {
 
 /** As `openNamedDump`, with the kernel in it and its debug information. */
 export function openNamedKernel(files: readonly string[], options: DebugOptions = noDebugOptions): Kernel {
-  const named = sortFiles(files, options);
+  return openSorted(sortFiles(files, options), options);
+}
+
+function openSorted(named: NamedFiles, options: DebugOptions): Kernel {
   return openKernel(openDump(named.dumps), debugInfoKinds, namedDebugFiles(named, options));
 }
 
 /** What commands on the files of a command line share. @throws as `openNamedKernel` */
 export function openContext(files: readonly string[], options: DebugOptions): CommandContext {
-  const context = new CommandContext(openNamedKernel(files, options));
+  const named = sortFiles(files, options);
+  const context = new CommandContext(openSorted(named, options));
+  if (named.vmlinux !== null) context.variables.assign('namelist', named.vmlinux);
   context.src = options.src;
   return context;
 }

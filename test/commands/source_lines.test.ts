@@ -8,6 +8,7 @@ import { NotFoundError } from '../../src/base/errors.ts';
 import { dis } from '../../src/commands/code/dis.ts';
 import { sym } from '../../src/commands/code/sym.ts';
 import { mod } from '../../src/commands/system/mod.ts';
+import { sys } from '../../src/commands/system/sys.ts';
 import { whatis } from '../../src/commands/types/whatis.ts';
 import { DwarfFile } from '../../src/debuginfo/dwarf/dwarf_file.ts';
 import { DwarfInfo } from '../../src/debuginfo/dwarf/dwarf_info.ts';
@@ -155,4 +156,19 @@ describe('mod without files', () => {
     assert.throws(() => kernel.run(mod, '-s widget -D'), /exclude each other/);
     assert.throws(() => kernel.run(mod, 'widget.ko'));
   });
+});
+
+test('sys -c has the line of each system call, with .. for the folder that the kernel was built in', () => {
+  const { kernel, run } = kernelWithLines();
+  const other = kernel.code('other', 'c3');
+  const table = kernel.allocate('struct page', 'sys_call_table'); // two words
+  kernel.set(table, 'flags', run);
+  kernel.set(table, 'next', other);
+  assert.equal(
+    kernel.run(sys, '-c').text,
+    `NUM  SYSTEM CALL                FILE AND LINE NUMBER
+  0  run                        ../fs/a.c: 10
+  1  other
+`,
+  );
 });

@@ -1,6 +1,7 @@
 // sys: what machine, what kernel, when, and why it died.
 import { assertNever, NotFoundError, UsageError } from '../../base/errors.ts';
 import { escapeLine } from '../../base/text.ts';
+import type { SourceLine } from '../../debuginfo/debug_info.ts';
 import { type DmiField, readDmi } from '../../kernel/dmi.ts';
 import { kernelConfig } from '../../kernel/ikconfig.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
@@ -9,12 +10,14 @@ import { presentPages } from '../../kernel/mmzone.ts';
 import { type TaintFlag, taints } from '../../kernel/panic.ts';
 import { panicMessage } from '../../kernel/panic_message.ts';
 import { readLog } from '../../kernel/printk.ts';
+import { hasLines, sourceLine } from '../../kernel/source_line.ts';
 import { type SystemCall, systemCalls } from '../../kernel/syscalls.ts';
 import { crashTime } from '../../kernel/timekeeping.ts';
 import { readUtsname, type Utsname } from '../../kernel/utsname.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseNumber } from '../context.ts';
 import { flag, optional, values } from '../params.ts';
+import { placeText, type SourcePlace, sourcePlace } from '../source_place.ts';
 import { memorySize } from './memory_size.ts';
 import { duration, wallClock } from './time_text.ts';
 import { uptimeSeconds } from './uptime.ts';
@@ -49,8 +52,13 @@ export type SysData =
   | { readonly kind: 'summary'; readonly summary: SystemSummary }
   | { readonly kind: 'taint'; readonly mask: bigint; readonly flags: readonly TaintFlag[] }
   | { readonly kind: 'dmi'; readonly fields: readonly DmiField[] }
-  | { readonly kind: 'calls'; readonly calls: readonly SystemCall[] }
+  | { readonly kind: 'calls'; readonly lines: boolean; readonly calls: readonly SystemCallEntry[] }
   | { readonly kind: 'config'; readonly text: string };
+
+export interface SystemCallEntry extends SystemCall {
+  /** Where its function is in the source; null where that is not told. */
+  readonly source: SourcePlace | null;
+}
 
 export const sys = defineCommand({
   name: 'sys',
@@ -92,8 +100,24 @@ function collectSys(
   if (what !== null && !calls) throw new UsageError('');
   if (taint) return { kind: 'taint', ...taints(kernel) };
   if (dmi) return { kind: 'dmi', fields: readDmi(kernel) };
-  if (calls) return { kind: 'calls', calls: chooseCalls(systemCalls(kernel), what) };
+  if (calls) return callTable(kernel, what);
   return { kind: 'summary', summary: systemSummary(kernel) };
+}
+
+function callTable(kernel: Kernel, wanted: string | null): SysData {
+  const lines = hasLines(kernel);
+  const calls = chooseCalls(systemCalls(kernel), wanted).map((call) => ({
+    ...call,
+    source: lines ? shortPlace(sourceLine(kernel, call.address)) : null,
+  }));
+  return { kind: 'calls', lines, calls };
+}
+
+/** As crash(8) shortens it: `..` for the folder that the kernel was built in. */
+function shortPlace(line: SourceLine | null): SourcePlace | null {
+  const place = sourcePlace(line);
+  if (line === null || place === null || line.folder === '') return place;
+  return { ...place, file: `..${place.file.slice(line.folder.length)}` };
 }
 
 function chooseCalls(calls: readonly SystemCall[], wanted: string | null): readonly SystemCall[] {
@@ -149,7 +173,7 @@ function renderSys(data: SysData): string {
     case 'dmi':
       return data.fields.map(({ name, value }) => `${name.padStart(25)}: ${escapeLine(value)}\n`).join('');
     case 'calls':
-      return `NUM  SYSTEM CALL\n${data.calls.map(renderCall).join('')}`;
+      return `NUM  SYSTEM CALL${data.lines ? '                FILE AND LINE NUMBER' : ''}\n${data.calls.map(renderCall).join('')}`;
     case 'config':
       return data.text.replace(/[^\t\n -~]/g, '?');
     default:
@@ -162,8 +186,9 @@ function taintLetters(flags: readonly TaintFlag[]): string {
   return flags.map(({ letter }) => letter).join('');
 }
 
-function renderCall({ number, address, symbol }: SystemCall): string {
-  return `${String(number).padStart(3)}  ${symbol ?? `${address.toString(16)}  (no function)`}\n`;
+function renderCall({ number, address, symbol, source }: SystemCallEntry): string {
+  const name = symbol ?? `${address.toString(16)}  (no function)`;
+  return `${String(number).padStart(3)}  ${source === null ? name : `${name.padEnd(25)}  ${placeText(source)}`}\n`;
 }
 
 const unknown = '(unknown)';
