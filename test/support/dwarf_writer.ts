@@ -89,18 +89,28 @@ export class DwarfWriter {
 
   /** A unit with its entries inside the unit's own, whose attributes may be given. @returns its offset in .debug_info */
   unit(entries: readonly Entry[], attributes: Entry['attributes'] = {}): number {
-    const start = this.info.length;
     const root: Entry = {
       tag: tag.compileUnit,
       attributes: { name: 'a.c', compDir: '/src', ...attributes },
       inside: entries,
       label: null,
     };
+    return this.put(root, null);
+  }
+
+  /** A unit of one type, the entry with the label: in .debug_info or, in version 4, in .debug_types. */
+  typeUnit(signature: bigint, entries: readonly Entry[], label: string): void {
+    this.put({ tag: 0x41, attributes: {}, inside: entries, label: null }, { signature, label });
+  }
+
+  private put(root: Entry, type: { readonly signature: bigint; readonly label: string } | null): number {
+    const info = type !== null && this.version === 4 ? this.section('.debug_types') : this.info;
+    const start = info.length;
     const abbreviationsAt = this.abbreviations.length;
     const body = new ByteWriter();
     const labels = new Map<string, number>();
     const references: { readonly at: number; readonly label: string }[] = [];
-    const headerSize = this.version === 5 ? 12 : 11;
+    const headerSize = (this.version === 5 ? 12 : 11) + (type === null ? 0 : 12);
     let code = 0;
     const write = (one: Entry): void => {
       if (one.label !== null) labels.set(one.label, headerSize + body.length);
@@ -124,10 +134,15 @@ export class DwarfWriter {
       if (target === undefined) throw new Error(`no entry has the label ${label}`);
       view.setUint32(at, target, true);
     }
-    this.info.u32(headerSize - 4 + bytes.length).u16(this.version);
-    if (this.version === 5) this.info.u8(1).u8(8).u32(abbreviationsAt);
-    else this.info.u32(abbreviationsAt).u8(8);
-    this.info.put(bytes);
+    info.u32(headerSize - 4 + bytes.length).u16(this.version);
+    if (this.version === 5) {
+      info
+        .u8(type === null ? 1 : 2)
+        .u8(8)
+        .u32(abbreviationsAt);
+    } else info.u32(abbreviationsAt).u8(8);
+    if (type !== null) info.u64(type.signature).u32(labels.get(type.label)!);
+    info.put(bytes);
     return start;
   }
 

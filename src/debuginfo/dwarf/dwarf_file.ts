@@ -2,13 +2,14 @@
 // a whole section where that can be large.
 //
 //   .debug_info: unit | unit | ...     each a tree of entries, shaped by a table in .debug_abbrev
+//   .debug_types                       units of one type each, in DWARF 4; in DWARF 5 they are in .debug_info
 //   .debug_aranges, DW_AT_ranges       address -> unit          (code_index.ts)
 //   .debug_line                        address -> file, line    (line_table.ts)
 //   .debug_loclists, .debug_frame      where variables and registers are
 import { FormatError } from '../../base/errors.ts';
 import type { ElfFile } from '../elf/elf_file.ts';
 import { Relocator, type SectionAddress } from '../elf/relocations.ts';
-import type { SectionBytes } from '../elf/section_bytes.ts';
+import { SectionBytes } from '../elf/section_bytes.ts';
 import { AbbreviationTable } from './abbreviations.ts';
 import type { LinkAddress } from './address.ts';
 import { Cursor } from './cursor.ts';
@@ -25,7 +26,9 @@ export class DwarfFile implements UnitFile {
   readonly elf: ElfFile;
   /** For messages. */
   readonly what: string;
+  /** .debug_info and, behind it, DWARF 4's .debug_types. */
   readonly info: SectionBytes;
+  readonly typesAt: number;
   /** What dwz moved out of several files into one that they share; null if there is none, or it is not there. */
   readonly alternate: DwarfFile | null;
   private readonly sections = new Map<string, SectionBytes | null>();
@@ -52,7 +55,9 @@ export class DwarfFile implements UnitFile {
     this.relocator = elf.kind === 'relocatable' ? new Relocator(elf, addressOf) : null;
     const info = this.section('.debug_info');
     if (info === null) throw new FormatError(elf.path, 'has no debug information');
-    this.info = info;
+    const types = this.section('.debug_types');
+    this.info = types === null ? info : SectionBytes.joined(info, types);
+    this.typesAt = info.size;
     this.what = info.what;
   }
 

@@ -34,8 +34,10 @@ interface UnitHeader extends Widths {
 
 /** What a unit needs of its file. */
 export interface UnitFile extends EntryFile {
-  /** .debug_info */
+  /** .debug_info and, behind it, .debug_types: offsets of entries are offsets here. */
   readonly info: SectionBytes;
+  /** Where .debug_types begins in `info`: its units have the header of a type unit. */
+  readonly typesAt: number;
   cursorOf(unit: Unit): Cursor;
   abbreviationsOf(unit: Unit): AbbreviationTable;
   /** @throws FormatError */
@@ -152,7 +154,7 @@ export function readUnit(file: UnitFile, offset: number): Unit {
   return new Unit(file, readHeader(file, offset));
 }
 
-function readHeader({ info, what }: UnitFile, offset: number): UnitHeader {
+function readHeader({ info, what, typesAt }: UnitFile, offset: number): UnitHeader {
   const cursor = new Cursor(info.readOnce(offset, longestHeader), what);
   const { length, width: offsetSize } = cursor.initialLength();
   const end = offset + cursor.at + length;
@@ -161,7 +163,7 @@ function readHeader({ info, what }: UnitFile, offset: number): UnitHeader {
   if (length > largestUnit) throw new FormatError(what, `${place} is larger than any: 0x${length.toString(16)} bytes`);
   const version = cursor.u16();
   if (version < 2 || version > 5) throw new FormatError(what, `${place} is of DWARF version ${version}`);
-  const type = version >= 5 ? cursor.u8() : unitType.compile;
+  const type = version >= 5 ? cursor.u8() : offset >= typesAt ? unitType.type : unitType.compile;
   let addressSize = version >= 5 ? cursor.u8() : 0;
   const abbreviationsAt = cursor.offset(offsetSize);
   if (version < 5) addressSize = cursor.u8();

@@ -38,6 +38,16 @@ export class SectionBytes {
     );
   }
 
+  /** Two sections as one: offsets of the second follow those of the first. */
+  static joined(first: SectionBytes, second: SectionBytes): SectionBytes {
+    const fetch: Fetch = (offset, into) => {
+      const before = Math.min(into.length, Math.max(0, first.size - offset));
+      if (before > 0) first.fetch(offset, into.subarray(0, before));
+      if (before < into.length) second.fetch(offset + before - first.size, into.subarray(before));
+    };
+    return new SectionBytes(first.what, first.size + second.size, fetch);
+  }
+
   /** `length` bytes at `offset`; to be looked at, not changed. @throws FormatError outside of the section */
   read(offset: number, length: number): Uint8Array {
     if (!(offset >= 0) || !(length >= 0) || offset + length > this.size) {

@@ -285,3 +285,40 @@ test('names of values and forms that writers rarely use are read, too', () => {
   const wide = info.types.find('enum wide');
   assert.ok(wide?.kind === 'enum' && wide.values[0]!.value === -(2n ** 63n) && wide.signed);
 });
+
+for (const version of [4, 5] as const) {
+  test(`types in units of their own are found by signature, in DWARF ${version}`, () => {
+    const writer = new DwarfWriter(version);
+    const signature = { form: form.refSig8, bytes: [0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88] };
+    writer.unit([
+      entry('structureType', { declaration: true, signature }, [], 'stub'),
+      entry('pointerType', { byteSize: 8, type: { ref: 'stub' } }, [], 'pointer'),
+      entry('structureType', { name: 'holder_of_it', byteSize: 16 }, [
+        entry('member', { name: 'first', type: { ref: 'pointer' }, dataMemberLocation: 0 }),
+        entry('member', { name: 'within', type: signature, dataMemberLocation: 8 }),
+      ]),
+    ]);
+    writer.typeUnit(
+      0x8877_6655_4433_2211n,
+      [
+        int,
+        entry(
+          'structureType',
+          { name: 'apart_from_all', byteSize: 8 },
+          [entry('member', { name: 'number', type: { ref: 'int' }, dataMemberLocation: 4 })],
+          'apart',
+        ),
+      ],
+      'apart',
+    );
+    const info = open(writer);
+    assert.deepEqual(info.problems, []);
+    assert.equal(
+      shown(info, 'struct holder_of_it'),
+      'struct holder_of_it {\n   [0] struct apart_from_all *first;\n   [8] struct apart_from_all within;\n}\nSIZE: 16',
+    );
+    const type = info.types.find('struct holder_of_it');
+    assert.equal(offsetOf(type!, 'within.number'), 12);
+    assert.equal(sizeOf(info.types.find('struct apart_from_all')!), 8);
+  });
+}
