@@ -59,4 +59,94 @@ export function addCollectCommands(program: Command, done: (status: number) => v
       });
       done(status);
     });
+  program
+    .command('listen')
+    .description('receive netconsole packets and follow serial logs, keep them, and tell of incidents as they happen')
+    .argument('<dir>', 'where to keep a log for each boot of each machine')
+    .option('-p, --port <port>', 'UDP port, may be given more than once; without: 6666', numbers(1, 65535), [])
+    .option(
+      '--address <address>',
+      'address to listen on, may be given more than once; without: 0.0.0.0 and ::',
+      words,
+      [],
+    )
+    .option('--threads <n>', 'that receive', number(1, 64), 1)
+    .option(
+      '--sockets <n>',
+      'a port, address and thread: the more, the longer a pause that loses nothing',
+      number(1, 256),
+      16,
+    )
+    .option('--follow <file>', 'a plain log to follow through rotation, may be given more than once', words, [])
+    .option('--allow <network>', 'who may send, may be given more than once; without: everybody', words, [])
+    .option('--command <command>', 'run by /bin/sh for each incident: data in INQUEST_* and as JSON on standard input')
+    .option('--metrics-port <port>', 'loopback port of /metrics (Prometheus) and /health', number(0, 65535))
+    .option('--max-sources <n>', 'machines that are kept apart', number(1, 1_000_000), 4096)
+    .option('--max-packets <n>', 'a second, that a source may send', number(1, 10_000_000), 20_000)
+    .option('--max-bytes <size>', 'a second, that a source may send', size, 20 << 20)
+    .option('--file-size <size>', 'after which a log goes on in another file', size, 64 << 20)
+    .option('--file-hours <n>', 'after which a log goes on in another file', number(1, 100_000), 24 * 7)
+    .option('--host-quota <size>', 'for the logs of one machine; the oldest go', size, 1 << 30)
+    .option('--json', 'print incidents as JSON')
+    .action(async (directory: string, options: ListenFlags) => {
+      const { runListen } = await import('./listen.ts');
+      const ports = options.port.length > 0 ? options.port : options.follow.length > 0 ? [] : [6666];
+      const status = await runListen(
+        {
+          directory,
+          limits: {
+            sourcePackets: options.maxPackets,
+            sourceBytes: options.maxBytes,
+            sources: options.maxSources,
+            fileBytes: options.fileSize,
+            fileAge: options.fileHours * 3_600_000,
+            hostBytes: options.hostQuota,
+          },
+          networks: options.allow,
+          sockets: {
+            addresses: options.address.length > 0 ? options.address : ['0.0.0.0', '::'],
+            ports,
+            count: options.sockets,
+          },
+          threads: options.threads,
+          follow: options.follow,
+          command: options.command ?? null,
+          metricsPort: options.metricsPort ?? null,
+        },
+        options.json ?? false,
+      );
+      done(status);
+    });
 }
+
+interface ListenFlags {
+  port: number[];
+  address: string[];
+  threads: number;
+  sockets: number;
+  follow: string[];
+  allow: string[];
+  command?: string;
+  metricsPort?: number;
+  maxSources: number;
+  maxPackets: number;
+  maxBytes: number;
+  fileSize: number;
+  fileHours: number;
+  hostQuota: number;
+  json?: boolean;
+}
+
+const words = (value: string, previous: readonly string[]): string[] => [...previous, value];
+
+function number(low: number, high: number): (value: string) => number {
+  return (value) => {
+    const parsed = /^\d{1,12}$/.test(value) ? Number(value) : Number.NaN;
+    if (!(parsed >= low && parsed <= high)) throw new UsageError(`not a number from ${low} to ${high}: ${value}`);
+    return parsed;
+  };
+}
+
+const numbers =
+  (low: number, high: number) =>
+  (value: string, previous: readonly number[]): number[] => [...previous, number(low, high)(value)];

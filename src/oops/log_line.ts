@@ -44,7 +44,7 @@ const tagOnly = /^(kernel)(?:\[\d{1,10}\])?:(?: |$)/;
 const rfc5424 = /^(\S{1,255}) (\S{1,48}) (\S{1,128}) (\S{1,32}) (?:-|\[[^\]]{0,512}\])(?: |$)/;
 const facility =
   /^(kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local[0-7]) {0,4}:(emerg|alert|crit|err|warn|notice|info|debug) {0,4}: /;
-const dropped = /^\*\* \d{1,10} printk messages dropped \*\* ?/;
+const dropped = /^\*\* \d{1,10} (?:printk messages dropped|netconsole messages? missing: [\d-]{1,40}) \*\* ?/;
 const levels = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'];
 
 /** Removes terminal colours and control characters other than tab. */

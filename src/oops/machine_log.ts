@@ -322,7 +322,12 @@ export class MachineLog {
 
   private body(line: LogLine, stream: Stream): void {
     const { text } = line;
-    if (text === '') return;
+    if (text === '') {
+      const open = stream.current !== undefined && this.drafts.includes(stream.current) ? stream.current : undefined;
+      if (line.dropped && open?.ended === false && line.number - open.lastNumber <= nearLines)
+        open.mixed ??= 'messages were dropped';
+      return;
+    }
     if (stream.cut && stream.leads.length > 0) {
       const first = stream.leads[0]!;
       if (

@@ -6,9 +6,9 @@
 //   dmesg --json                       "msg": "text"  on a line of its own, after "time": 12.345678
 //
 // Documentation/networking/netconsole.rst, Documentation/ABI/testing/dev-kmsg, systemd.journal-fields(7).
+import { parseExtendedHeader, recordText } from './extended_record.ts';
 import { type LogLine, parseLine } from './log_line.ts';
 
-const extended = /^(?:[\w.+~-]{1,64},)?(\d{1,5}),(\d{1,20}),(\d{1,20}),([-c+])((?:,[^;,\n]{1,80}){0,16});(.*)$/s;
 const extendedStart =
   /(?:[\w.+~-]{1,64},)?\d{1,5},\d{1,20},\d{1,20},[-c+],(?:[^;,\n]{1,80},){0,4}ncfrag=\d{1,5}\/\d{1,5};/g;
 const dictionary = /^ [A-Za-z][\w.-]{0,63}=/;
@@ -16,7 +16,7 @@ const dmesgFrame = /^\s{0,32}(?:[{}\]],?|"(?:pri|fac|caller|prio|facility|dmesg)
 const maxPending = 16 * 1024;
 
 interface Pending {
-  sequence: string;
+  sequence: number;
   template: LogLine;
   text: string;
   /** Bytes still missing of a fragmented message; 0 for continuation pieces. */
@@ -86,8 +86,8 @@ export class RecordReader {
     let any = false;
     for (const [i, from] of starts.entries()) {
       const piece = raw.slice(from, starts[i + 1] ?? raw.length);
-      const m = extended.exec(piece);
-      if (m === null) {
+      const head = parseExtendedHeader(piece);
+      if (head === null) {
         if (i === 0 && starts.length > 1) continue;
         return any ? out : undefined;
       }
@@ -97,37 +97,34 @@ export class RecordReader {
         start,
         end,
         number,
-        timestamp: Number(m[3]) / 1e6,
-        level: Number(m[1]) & 7,
-        kernel: Number(m[1]) >> 3 === 0,
-        foreign: Number(m[1]) >> 3 !== 0,
+        timestamp: head.microseconds / 1e6,
+        level: head.priority & 7,
+        kernel: head.priority >> 3 === 0,
+        foreign: head.priority >> 3 !== 0,
         dropped: false,
       };
-      const caller = /,caller=([TC]\d{1,10})/.exec(m[5]!)?.[1];
-      if (caller !== undefined) line.caller = caller;
-      const fragment = /,ncfrag=(\d{1,5})\/(\d{1,5})/.exec(m[5]!);
-      const text = m[6]!;
+      if (head.caller !== null) line.caller = head.caller;
+      const text = piece.slice(head.bodyAt);
       const last = this.pending;
-      if (fragment !== null) {
-        const offset = Number(fragment[1]);
-        const total = Number(fragment[2]);
+      if (head.fragment !== null) {
+        const { offset, total } = head.fragment;
         const size = Buffer.byteLength(text);
-        if (last !== undefined && last.sequence === m[2] && offset > 0 && last.text.length < maxPending) {
+        if (last !== undefined && last.sequence === head.sequence && offset > 0 && last.text.length < maxPending) {
           last.text += text;
           last.missing -= size;
           last.template.end = end;
         } else {
           out.push(...this.flush());
-          this.pending = { sequence: m[2]!, template: line, text, missing: total - size };
+          this.pending = { sequence: head.sequence, template: line, text, missing: total - offset - size };
         }
         if (this.pending !== undefined && this.pending.missing <= 0) out.push(...this.flush());
-      } else if (m[4] === '+' && last !== undefined && last.text.length < maxPending) {
+      } else if (head.flag === '+' && last !== undefined && last.text.length < maxPending) {
         last.text += text;
         last.template.end = end;
       } else {
         out.push(...this.flush());
-        const record: Pending = { sequence: m[2]!, template: line, text, missing: 0 };
-        if (m[4] === 'c') this.pending = record;
+        const record: Pending = { sequence: head.sequence, template: line, text, missing: 0 };
+        if (head.flag === 'c') this.pending = record;
         else out.push(...finish(record));
       }
     }
@@ -160,16 +157,9 @@ export class RecordReader {
 
 function finish(record: Pending): LogLine[] {
   // dictionary entries of a fragmented record follow its text
-  const body = record.text.split('\n', 64)[0]!;
-  return unescapeRecord(body)
-    .split('\n')
+  return recordText(record.text)
+    .split('\n', 64)
     .map((text) => ({ ...record.template, text }));
-}
-
-/** `\xNN` as printk's extended records write control characters and bytes above 126. */
-function unescapeRecord(text: string): string {
-  if (!text.includes('\\x')) return text;
-  return text.replace(/\\x([0-9a-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 }
 
 function journalRecord(raw: string, start: number, end: number, number: number): LogLine[] | undefined {

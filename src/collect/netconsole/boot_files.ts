@@ -1,0 +1,261 @@
+// The files of one machine:
+//
+//   DIR/HOST/2024-06-01T120300Z.log       plain kernel log of a boot, named by when it began
+//   DIR/HOST/2024-06-01T120300Z.jsonl     the same records, one a line
+//   DIR/HOST/2024-06-01T120300Z.2.log     goes on when the first is large or old
+//
+// Lines are only ever appended, and whole: what a kill leaves half written is taken off at the next start. Oldest files
+// go when a machine has more than its share.
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+export interface FileLimits {
+  /** A file that is larger goes on in another, in bytes. */
+  readonly fileBytes: number;
+  /** One that is older, in ms. */
+  readonly fileAge: number;
+  /** All files of a machine, in bytes. */
+  readonly hostBytes: number;
+}
+
+interface OpenFile {
+  readonly fd: number;
+  readonly path: string;
+  size: number;
+}
+
+/** Where a boot's records stand, to go on with them. */
+export interface LastRecord {
+  readonly boot: string;
+  readonly sequence: number;
+  readonly microseconds: number;
+  readonly release: string | null;
+  /** When it was received, in ms since 1970. */
+  readonly received: number;
+}
+
+export class BootFiles {
+  private readonly directory: string;
+  private readonly limits: FileLimits;
+  /** When the boot began whose files are made with its first lines. */
+  private pending: number | null = null;
+  private boot: string | null = null;
+  private number = 1;
+  private since = 0;
+  private log: OpenFile | null = null;
+  private records: OpenFile | null = null;
+
+  /** @param directory of the machine; made when its first line comes */
+  constructor(directory: string, limits: FileLimits) {
+    this.directory = directory;
+    this.limits = limits;
+  }
+
+  /** The next lines are another boot's, which began at `began`, in ms since 1970. */
+  begin(began: number): void {
+    this.close();
+    this.pending = began;
+  }
+
+  /**
+   * The last record of the newest boot, after what is half written was taken off. The files go on with it when `goOn` is
+   * called.
+   */
+  last(): LastRecord | null {
+    const newest = this.newest();
+    if (newest === null) return null;
+    for (const suffix of ['.log', '.jsonl']) mend(join(this.directory, `${newest.name}${suffix}`));
+    const line = lastLine(join(this.directory, `${newest.name}.jsonl`));
+    try {
+      const record = JSON.parse(line) as Partial<Record<string, unknown>>;
+      const { seq, us, received, release = null } = record;
+      if (typeof seq !== 'number' || typeof us !== 'number' || typeof received !== 'number') return null;
+      return {
+        boot: newest.boot,
+        sequence: seq,
+        microseconds: us,
+        release: typeof release === 'string' ? release : null,
+        received,
+      };
+    } catch {
+      return null; // empty, or not ours: another boot's files are begun
+    }
+  }
+
+  /** The next lines go on with the newest files that `last` found. */
+  goOn(): void {
+    const newest = this.newest();
+    if (newest === null) return;
+    this.boot = newest.boot;
+    this.number = newest.number;
+  }
+
+  /** Appends whole lines. @throws the file system's error: what was given is then not in the files */
+  append(log: Buffer, records: string, now: number): void {
+    if (this.pending !== null) {
+      this.beginFiles(this.pending, now);
+      this.pending = null;
+    } else if (this.log === null) this.open(this.boot ?? bootName(now), this.number, now);
+    const full = this.log!.size + log.length > this.limits.fileBytes || now - this.since > this.limits.fileAge;
+    if (full && this.log!.size > 0) {
+      const { boot, number } = this;
+      this.close();
+      this.open(boot!, number + 1, now);
+    }
+    // records first: who reads the log finds them
+    appendText(this.records!, records);
+    append(this.log!, log);
+  }
+
+  private beginFiles(began: number, now: number): void {
+    mkdirSync(this.directory, { recursive: true, mode: 0o750 });
+    const names = new Set(readdirSync(this.directory));
+    const base = bootName(began);
+    let name = base;
+    for (let n = 1; names.has(`${name}.log`) || names.has(`${name}.jsonl`); n++) name = `${base}-${n}`;
+    this.open(name, 1, now);
+  }
+
+  /** Gives up its file descriptors until more is appended. */
+  close(): void {
+    for (const file of [this.log, this.records]) if (file !== null) closeSync(file.fd);
+    this.log = null;
+    this.records = null;
+  }
+
+  get isOpen(): boolean {
+    return this.log !== null;
+  }
+
+  get path(): string {
+    return join(this.directory, `${fileName(this.boot ?? '', this.number)}.log`);
+  }
+
+  private open(boot: string, number: number, now: number): void {
+    if (boot !== this.boot || number !== this.number) this.since = now;
+    this.boot = boot;
+    this.number = number;
+    const name = fileName(boot, number);
+    this.log = openForAppend(join(this.directory, `${name}.log`));
+    this.records = openForAppend(join(this.directory, `${name}.jsonl`));
+    this.keepShare();
+  }
+
+  /** Takes away the oldest files while there are too many bytes. Those that are open stay. */
+  private keepShare(): void {
+    const files = readdirSync(this.directory)
+      .filter((name) => namePattern.test(name))
+      .map((name) => {
+        const { size, mtimeMs } = statSync(join(this.directory, name));
+        return { path: join(this.directory, name), size, mtimeMs };
+      })
+      .sort((a, b) => a.mtimeMs - b.mtimeMs);
+    let total = files.reduce((sum, { size }) => sum + size, 0);
+    for (const { path, size } of files) {
+      if (total <= this.limits.hostBytes) return;
+      if (path === this.log?.path || path === this.records?.path) continue;
+      unlinkSync(path);
+      total -= size;
+    }
+  }
+
+  private newest(): { name: string; boot: string; number: number } | null {
+    if (!existsSync(this.directory)) return null;
+    const found = readdirSync(this.directory)
+      .map((name) => namePattern.exec(name))
+      .filter((m) => m !== null && m[3] === 'jsonl')
+      .map((m) => ({ boot: m![1]!, number: Number(m![2] ?? 1) }))
+      .sort((a, b) => (a.boot === b.boot ? b.number - a.number : a.boot < b.boot ? 1 : -1));
+    const [first] = found;
+    return first === undefined ? null : { name: fileName(first.boot, first.number), ...first };
+  }
+}
+
+const namePattern = /^(\d{4}-\d\d-\d\dT\d{6}Z(?:-\d{1,6})?)(?:\.(\d{1,6}))?\.(log|jsonl)$/;
+
+/** @param time in ms since 1970; out of range it is taken for the beginning */
+function bootName(time: number): string {
+  return new Date(Math.abs(time) < 8.64e15 ? Math.max(0, time) : 0).toISOString().replace(/:|\.\d{3}/g, '');
+}
+
+function fileName(boot: string, number: number): string {
+  return number === 1 ? boot : `${boot}.${number}`;
+}
+
+function openForAppend(path: string): OpenFile {
+  mend(path);
+  const fd = openSync(path, 'a', 0o640);
+  return { fd, path, size: fstatSync(fd).size };
+}
+
+function append(file: OpenFile, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file.fd, bytes, done);
+  file.size += bytes.length;
+}
+
+function appendText(file: OpenFile, text: string): void {
+  const done = writeSync(file.fd, text);
+  file.size += done;
+  // a signal or a full disk may cut a write short
+  if (done !== text.length && done !== Buffer.byteLength(text)) append(file, Buffer.from(text).subarray(done));
+}
+
+const tailSize = 256 * 1024;
+
+/** Takes off the half of a line that a kill in the middle of a write leaves. */
+function mend(path: string): void {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r+');
+  } catch {
+    return; // there is none yet
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const tail = readTail(fd, size);
+    const end = tail.lastIndexOf(10) + 1;
+    if (end < tail.length && (end > 0 || tail.length === size)) ftruncateSync(fd, size - (tail.length - end));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function lastLine(path: string): string {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return '';
+  }
+  try {
+    const lines = readTail(fd, fstatSync(fd).size).toString('utf8').trimEnd().split('\n');
+    // gaps are lines, too
+    return lines.findLast((line) => line.includes('"us":')) ?? '';
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readTail(fd: number, size: number): Buffer {
+  const length = Math.min(size, tailSize);
+  const bytes = Buffer.alloc(length);
+  let done = 0;
+  while (done < length) {
+    const n = readSync(fd, bytes, done, length - done, size - length + done);
+    if (n === 0) break;
+    done += n;
+  }
+  return bytes.subarray(0, done);
+}

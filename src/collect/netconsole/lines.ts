@@ -1,0 +1,47 @@
+// Records as they stand in a boot's files: as the kernel's console would have them, and as JSON.
+import type { NetRecord } from './host_stream.ts';
+
+const unsafe = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
+
+/**
+ * The lines of a record, each with its stamp, as on a console. Control characters stay escaped as the kernel sent them, so
+ * that a log can be looked at in a terminal.
+ */
+export function consoleLines({ microseconds, caller, text }: NetRecord): string {
+  const stamp =
+    microseconds === null
+      ? ''
+      : `[${String(Math.floor(microseconds / 1e6)).padStart(5)}.${String(microseconds % 1e6).padStart(6, '0')}]${caller === null ? '' : `[${caller.padStart(6)}]`} `;
+  const safe = unsafe.test(text) ? escaped(text) : text;
+  if (!safe.includes('\n')) return `${stamp}${safe}\n`;
+  return safe
+    .split('\n')
+    .map((line) => `${stamp}${line}\n`)
+    .join('');
+}
+
+/** Where records are missing. Their numbers are of the console's records: a log level that holds some back makes gaps, too. */
+export function missingLine(from: number, to: number, microseconds: number): string {
+  const count = to - from + 1;
+  const stamp = `[${String(Math.floor(microseconds / 1e6)).padStart(5)}.${String(microseconds % 1e6).padStart(6, '0')}]`;
+  return `${stamp} ** ${count} netconsole ${count === 1 ? 'message' : 'messages'} missing: ${from === to ? from : `${from}-${to}`} **\n`;
+}
+
+/** @param received in ms since 1970 */
+export function jsonLine(record: NetRecord, received: number): string {
+  const { sequence, microseconds, level, caller, release, text, fields, missingBytes } = record;
+  // put together by hand: text alone needs escaping, and there are many of these
+  let line = `{"seq":${sequence},"us":${microseconds},"level":${level},"caller":${caller === null ? null : `"${caller}"`},"text":${JSON.stringify(text)},"received":${received}`;
+  if (release !== null) line += `,"release":${JSON.stringify(release)}`;
+  if (fields.length > 0) line += `,"fields":${JSON.stringify(Object.fromEntries(fields))}`;
+  if (missingBytes > 0) line += `,"missingBytes":${missingBytes}`;
+  return `${line}}\n`;
+}
+
+export function missingJson(from: number, to: number, received: number): string {
+  return `${JSON.stringify({ missing: [from, to], received })}\n`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}

@@ -1,0 +1,337 @@
+// What one thread of the receiver does: packets in, files and incidents out. Knows no sockets.
+//
+//     packet --> Host (limits) --> HostStream --> lines --> BootFiles, within 100 ms
+//                                                      \-> LogScanner --> incidents, when they are complete or all is quiet
+import type { BlockList } from 'node:net';
+import { join } from 'node:path';
+import { parseExtendedHeader } from '../../oops/extended_record.ts';
+import type { Incident } from '../../oops/incident.ts';
+import { LogScanner } from '../../oops/scanner.ts';
+import { BootFiles, type FileLimits } from './boot_files.ts';
+import { type HostCounts, type HostSink, HostStream, type NetRecord } from './host_stream.ts';
+import { consoleLines, jsonLine, missingJson, missingLine } from './lines.ts';
+
+export interface ReceiverLimits extends FileLimits {
+  /** Packets a second that a source may send, and bytes. */
+  readonly sourcePackets: number;
+  readonly sourceBytes: number;
+  /** Sources that are kept apart. */
+  readonly sources: number;
+}
+
+export interface ReceiverOptions {
+  readonly directory: string;
+  readonly limits: ReceiverLimits;
+  /** Networks that may send; null: all. */
+  readonly allowed: BlockList | null;
+}
+
+/** An incident, and where it was seen. */
+export interface SeenIncident {
+  /** The machine's folder: source address and port. */
+  readonly host: string;
+  /** File in which its text stands. */
+  readonly file: string;
+  /** When its last line was received, in ms since 1970. */
+  readonly received: number;
+  readonly incident: Incident;
+}
+
+export interface ReceiverEvents {
+  incident(seen: SeenIncident): void;
+  /** Something that an operator should know, a sentence. */
+  trouble(sentence: string): void;
+}
+
+export interface ReceiverCounts extends HostCounts {
+  hosts: number;
+  incidents: number;
+  /** Packets that were not looked at: of sources that are not allowed, too many, or too fast. */
+  refused: number;
+  limited: number;
+  /** Records that could not be written. */
+  unwritten: number;
+}
+
+/** What has been received is written after so many ms, ... */
+const writeAfter = 80;
+/** ... for so many ms at once, so that sockets are not left alone for long. */
+const writesFor = 3;
+/**
+ * What waits for the disk, of all machines together, in bytes: more is written before another packet is read, so that the
+ * kernel drops what is too much, and counts it.
+ */
+const maxWaiting = 6 << 20;
+/** What waits for a disk that is full, a machine, in bytes. */
+const maxUnwritten = 4 << 20;
+/** After so many ms without a line a report is over. */
+const quiet = 3000;
+/** File descriptors of a machine that is silent are given back after so many ms. */
+const idle = 30_000;
+/** A machine's boots are told apart by when they began: clocks may differ by so many ms. */
+const clockSlack = 60_000;
+const maxRefused = 10_000;
+
+/** Names are made of numbers that the socket gives, never of anything that was sent. */
+export function hostName(address: string, port: number): string {
+  return `${address.replace(/[^0-9a-fA-F.]/g, '-')}_${port}`;
+}
+
+class Host implements HostSink {
+  readonly name: string;
+  readonly stream: HostStream;
+  readonly files: BootFiles;
+  readonly scanner = new LogScanner();
+  /** What is not written yet. */
+  log = '';
+  records = '';
+  waitingRecords = 0;
+  dirtySince = 0;
+  lastSeen = 0;
+  lastLine = 0;
+  /** Whether text was scanned since the scanner was last told that all is quiet. */
+  unsettled = false;
+  tokens: number;
+  byteTokens: number;
+  refilled = 0;
+  limited = 0;
+  private microseconds = 0;
+  private readonly receiver: Receiver;
+
+  constructor(receiver: Receiver, name: string, files: BootFiles, tokens: number, byteTokens: number) {
+    this.receiver = receiver;
+    this.name = name;
+    this.files = files;
+    this.stream = new HostStream(this);
+    this.tokens = tokens;
+    this.byteTokens = byteTokens;
+  }
+
+  boot(_release: string | null, microseconds: number | null): void {
+    this.receiver.write(this);
+    this.receiver.settle(this);
+    this.files.begin(this.receiver.wall - (microseconds ?? 0) / 1000);
+    this.microseconds = microseconds ?? 0;
+  }
+
+  record(record: NetRecord): void {
+    this.add(consoleLines(record), jsonLine(record, this.receiver.wall));
+    if (record.microseconds !== null) this.microseconds = record.microseconds;
+  }
+
+  missing(from: number, to: number): void {
+    this.add(missingLine(from, to, this.microseconds), missingJson(from, to, this.receiver.wall));
+  }
+
+  private add(log: string, record: string): void {
+    if (this.waitingRecords === 0) this.receiver.dirty(this);
+    this.log += log;
+    this.records += record;
+    this.waitingRecords++;
+    this.receiver.waiting += log.length + record.length;
+  }
+}
+
+export class Receiver {
+  readonly counts: ReceiverCounts = {
+    packets: 0,
+    bytes: 0,
+    records: 0,
+    missing: 0,
+    duplicates: 0,
+    reordered: 0,
+    incomplete: 0,
+    hosts: 0,
+    incidents: 0,
+    refused: 0,
+    limited: 0,
+    unwritten: 0,
+  };
+  /** Characters that wait to be written. */
+  waiting = 0;
+  /** The wall clock, in ms since 1970, as of the last packet or tick. */
+  wall = 0;
+  private readonly options: ReceiverOptions;
+  private readonly events: ReceiverEvents;
+  private readonly hosts = new Map<string, Host>();
+  private readonly refused = new Set<string>();
+  /** Machines with something to write, in the order in which it came. */
+  private readonly queue: Host[] = [];
+  /** Those whose files could not be written. */
+  private retry: Host[] = [];
+  private now = 0;
+  private nextRound = 0;
+  private saidFull = false;
+
+  constructor(options: ReceiverOptions, events: ReceiverEvents) {
+    this.options = options;
+    this.events = events;
+  }
+
+  /**
+   * Takes a packet.
+   * @param now in ms, on a clock that only goes forward
+   * @param wall in ms since 1970
+   */
+  packet(bytes: Buffer, address: string, port: number, now: number, wall: number): void {
+    this.now = now;
+    this.wall = wall;
+    const key = `${address} ${port}`;
+    const host = this.hosts.get(key) ?? this.newHost(key, address, port, bytes);
+    if (host === null) {
+      this.counts.refused++;
+      return;
+    }
+    host.lastSeen = now;
+    if (!this.withinLimits(host, bytes.length)) {
+      host.limited++;
+      this.counts.limited++;
+      return;
+    }
+    host.stream.packet(bytes, now);
+    if (this.waiting > maxWaiting) this.writeAll();
+  }
+
+  /** To be called every few ms: writes what has waited, gives up what does not come, closes reports that are over. */
+  tick(now: number, wall: number): void {
+    this.now = now;
+    this.wall = wall;
+    const until = performance.now() + writesFor;
+    let written = 0;
+    while (written < this.queue.length && now - this.queue[written]!.dirtySince >= writeAfter) {
+      this.write(this.queue[written++]!);
+      if (performance.now() >= until) break;
+    }
+    if (written > 0) this.queue.splice(0, written);
+    if (now < this.nextRound) return;
+    this.nextRound = now + 100;
+    if (this.retry.length > 0) this.queue.push(...this.retry.splice(0));
+    for (const host of this.hosts.values()) {
+      host.stream.tick(now);
+      if (host.unsettled && now - host.lastLine >= quiet) this.settle(host);
+      if (now - host.lastSeen >= idle && host.files.isOpen && host.waitingRecords === 0) host.files.close();
+    }
+  }
+
+  /** Nothing more comes: everything is written. */
+  end(): void {
+    for (const host of this.hosts.values()) {
+      host.stream.end();
+      this.write(host);
+      this.settle(host);
+      host.files.close();
+    }
+  }
+
+  /** Counts of all machines together. */
+  sum(): ReceiverCounts {
+    const sum = { ...this.counts, hosts: this.hosts.size };
+    for (const { stream } of this.hosts.values())
+      for (const name of Object.keys(stream.counts) as (keyof HostCounts)[]) sum[name] += stream.counts[name];
+    return sum;
+  }
+
+  dirty(host: Host): void {
+    host.dirtySince = this.now;
+    this.queue.push(host);
+  }
+
+  private writeAll(): void {
+    for (const host of this.queue.splice(0)) this.write(host);
+  }
+
+  /** Writes what a machine sent, and looks for incidents in it. */
+  write(host: Host): void {
+    if (host.waitingRecords === 0) return;
+    const log = Buffer.from(host.log);
+    const { records } = host;
+    try {
+      host.files.append(log, records, this.wall);
+      this.saidFull = false;
+    } catch (error) {
+      this.keepOrDrop(host, error as NodeJS.ErrnoException);
+      return;
+    }
+    this.waiting -= host.log.length + host.records.length;
+    host.log = '';
+    host.records = '';
+    host.waitingRecords = 0;
+    host.lastLine = this.now;
+    host.unsettled = true;
+    this.tell(host, host.scanner.push(log));
+  }
+
+  /** Nothing more belongs to what was reported. */
+  settle(host: Host): void {
+    if (!host.unsettled) return;
+    host.unsettled = false;
+    this.tell(host, host.scanner.end());
+  }
+
+  private tell(host: Host, incidents: readonly Incident[]): void {
+    for (const incident of incidents) {
+      this.counts.incidents++;
+      this.events.incident({ host: host.name, file: host.files.path, received: this.wall, incident });
+    }
+  }
+
+  /** A disk that is full: what is there is kept for a while, and then given up, which is said. */
+  private keepOrDrop(host: Host, error: NodeJS.ErrnoException): void {
+    if (error.code === 'EMFILE' || error.code === 'ENFILE') this.closeSilent();
+    if (!this.saidFull) this.events.trouble(`${host.files.path}: cannot be written (${error.code ?? error.message})`);
+    this.saidFull = true;
+    if (host.log.length + host.records.length > maxUnwritten) {
+      this.counts.unwritten += host.waitingRecords;
+      this.waiting -= host.log.length + host.records.length;
+      host.log = '';
+      host.records = '';
+      host.waitingRecords = 0;
+      return;
+    }
+    this.retry.push(host);
+  }
+
+  private closeSilent(): void {
+    for (const host of this.hosts.values()) if (host.waitingRecords === 0) host.files.close();
+  }
+
+  private newHost(key: string, address: string, port: number, packet: Buffer): Host | null {
+    if (this.refused.has(key)) return null;
+    const { allowed, directory, limits } = this.options;
+    const family = address.includes(':') ? 'ipv6' : 'ipv4';
+    if (this.hosts.size >= limits.sources || (allowed !== null && !allowed.check(address, family))) {
+      if (this.refused.size < maxRefused) this.refused.add(key);
+      return null;
+    }
+    const name = hostName(address, port);
+    const files = new BootFiles(join(directory, name), limits);
+    const host = new Host(this, name, files, limits.sourcePackets, limits.sourceBytes);
+    const last = files.last();
+    const head = last === null ? null : parseExtendedHeader(packet.toString('latin1', 0, 1100));
+    if (last !== null && head !== null) {
+      const began = last.received - last.microseconds / 1000;
+      const begins = this.wall - head.microseconds / 1000;
+      if (Math.abs(begins - began) <= clockSlack) {
+        host.stream.resume(last.sequence + 1, last.microseconds, last.release);
+        files.goOn();
+      }
+    }
+    host.refilled = this.now;
+    this.hosts.set(key, host);
+    return host;
+  }
+
+  private withinLimits(host: Host, bytes: number): boolean {
+    const { sourcePackets, sourceBytes } = this.options.limits;
+    const seconds = (this.now - host.refilled) / 1000;
+    if (seconds > 0.01) {
+      host.tokens = Math.min(sourcePackets, host.tokens + seconds * sourcePackets);
+      host.byteTokens = Math.min(sourceBytes, host.byteTokens + seconds * sourceBytes);
+      host.refilled = this.now;
+    }
+    if (host.tokens < 1 || host.byteTokens < bytes) return false;
+    host.tokens--;
+    host.byteTokens -= bytes;
+    return true;
+  }
+}

@@ -1,0 +1,60 @@
+// One thread of the receiver: its sockets, its machines, a timer.
+import type { Socket } from 'node:dgram';
+import { BlockList } from 'node:net';
+import { Receiver, type ReceiverCounts, type ReceiverEvents, type ReceiverLimits } from './receiver.ts';
+import { openSockets, type SocketOptions } from './sockets.ts';
+
+/** Plain data, so that a thread can be given it. */
+export interface ThreadOptions {
+  readonly directory: string;
+  readonly limits: ReceiverLimits;
+  /** Networks that may send, `192.0.2.0/24`; empty: all. */
+  readonly networks: readonly string[];
+  readonly sockets: SocketOptions;
+}
+
+/** How often what waits is looked at, in ms. */
+const interval = 5;
+
+export interface ReceiverThread {
+  counts(): ReceiverCounts;
+  /** Reads what the sockets still hold, writes everything, and ends. */
+  end(): void;
+}
+
+/** @throws the system's error if a port cannot be had; Error for a network that is none */
+export async function startThread(options: ThreadOptions, events: ReceiverEvents): Promise<ReceiverThread> {
+  const allowed = options.networks.length === 0 ? null : networkList(options.networks);
+  const receiver = new Receiver({ directory: options.directory, limits: options.limits, allowed }, events);
+  let now = performance.now();
+  let wall = Date.now();
+  const sockets: Socket[] = await openSockets(options.sockets, (bytes, address, port) =>
+    receiver.packet(bytes, address, port, now, wall),
+  );
+  const timer = setInterval(() => {
+    // a clock for the packets of a few milliseconds: asking for each costs as much as reading it
+    now = performance.now();
+    wall = Date.now();
+    receiver.tick(now, wall);
+  }, interval);
+  return {
+    counts: () => receiver.sum(),
+    end: () => {
+      clearInterval(timer);
+      for (const socket of sockets) socket.close();
+      receiver.end();
+    },
+  };
+}
+
+/** @throws Error for a network that is none */
+export function networkList(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const m = /^([0-9a-fA-F.:]{2,45})(?:\/(\d{1,3}))?$/.exec(network);
+    if (m === null) throw new Error(`not a network: ${network}`);
+    const family = m[1]!.includes(':') ? 'ipv6' : 'ipv4';
+    list.addSubnet(m[1]!, Number(m[2] ?? (family === 'ipv6' ? 128 : 32)), family);
+  }
+  return list;
+}
