@@ -30,14 +30,22 @@ function addAtom(atom: string, into: Set<string>): boolean {
   if (atom.startsWith('(?:') || (atom.startsWith('(') && !atom.startsWith('(?')))
     return alternatives(atom.slice(atom.startsWith('(?:') ? 3 : 1, -1)).every((branch) => collect(branch, into));
   if (atom.startsWith('(')) return false;
-  const single = /^(?:\\[DSWdsw]|\.|\[)/.test(atom) ? new RegExp(`^${atom}$`) : null;
-  if (single === null) into.add(atom.replace(/^\\/, ''));
-  else
-    for (let code = 0; code < 128; code++) {
-      const character = String.fromCharCode(code);
-      if (single.test(character)) into.add(character);
-    }
+  if (!/^(?:\\[DSWdsw]|\.|\[)/.test(atom)) into.add(atom.replace(/^\\/, ''));
+  else for (const character of members(atom)) into.add(character);
   return true;
+}
+
+/** The ASCII characters of a class. */
+const classes = new Map<string, readonly string[]>();
+
+function members(atom: string): readonly string[] {
+  let found = classes.get(atom);
+  if (found === undefined) {
+    const single = new RegExp(`^${atom}$`);
+    found = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).filter((c) => single.test(c));
+    classes.set(atom, found);
+  }
+  return found;
 }
 
 /** The first atom of a sequence, its quantifier, and what follows. */

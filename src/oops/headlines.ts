@@ -570,10 +570,17 @@ const rules: readonly Rule[] = [
 const dieLine = /^(.{1,240}?)\s?\[#(\d{1,6})\](?:[\s:]|$)/;
 const panicLine = /^Kernel panic(?: - not syncing)?(?:: ?(.{0,400}))?$/;
 
-/** The rules that a line can match, by its first character. */
-const rulesByFirst = Array.from({ length: 128 }, (_, code) =>
-  rules.filter(({ pattern }) => firstCharacters(pattern.source)?.has(String.fromCharCode(code)) !== false),
-);
+/** The rules that a line can match, by its first character; made when a line first begins with it. */
+const rulesByFirst: (readonly Rule[] | undefined)[] = [];
+let firsts: readonly (ReadonlySet<string> | null)[] | null = null;
+
+function rulesFor(code: number): readonly Rule[] {
+  firsts ??= rules.map(({ pattern }) => firstCharacters(pattern.source));
+  const first = String.fromCharCode(code);
+  const found = rules.filter((_, n) => firsts?.[n]?.has(first) !== false);
+  rulesByFirst[code] = found;
+  return found;
+}
 
 /** What a message announces; undefined for the great many that announce nothing. */
 export function parseHeadline(text: string): Headline | undefined {
@@ -581,7 +588,8 @@ export function parseHeadline(text: string): Headline | undefined {
   if (c === 0x20 || c === 0x09 || Number.isNaN(c)) return undefined;
   const panic = c === 0x4b /* K */ ? panicLine.exec(text) : null;
   if (panic !== null) return panicHeadline((panic[1] ?? '').trim());
-  for (const rule of rulesByFirst[c < 128 ? c : 0]!) {
+  const code = c < 128 ? c : 0;
+  for (const rule of rulesByFirst[code] ?? rulesFor(code)) {
     const m = rule.pattern.exec(text);
     if (m === null) continue;
     const made = rule.make(m);

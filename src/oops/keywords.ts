@@ -48,9 +48,18 @@ export class KeywordFinder {
   /** By the same bytes, where the shift is 0: 1 + index in `candidates`. */
   private readonly bucket = new Uint16Array(0x2000);
   private readonly candidates: Candidate[][] = [];
+  /** Words that the tables have not been made of yet. */
+  private words: readonly string[];
 
   /** @param words of four bytes at least, ASCII */
   constructor(words: readonly string[]) {
+    this.words = words;
+  }
+
+  /** Makes the tables, when the first text is searched. */
+  private prepare(): void {
+    const { words } = this;
+    this.words = [];
     for (const word of words) {
       const bytes = Buffer.from(word, 'latin1');
       if (bytes.length < width) throw new RangeError(`word of less than ${width} bytes: ${word}`);
@@ -67,6 +76,7 @@ export class KeywordFinder {
 
   /** Whether a word stands in the text. */
   occursIn(text: string): boolean {
+    if (this.words.length > 0) this.prepare();
     const { shift, bucket, candidates } = this;
     const length = text.length;
     for (let i = width - 1; i < length; ) {
@@ -93,6 +103,7 @@ export class KeywordFinder {
    * for the one before it, so two in turn take little longer than one.
    */
   find(bytes: Uint8Array, from: number, to: number): number {
+    if (this.words.length > 0) this.prepare();
     const { shift } = this;
     for (let start = from; start < to; start += block) {
       const end = Math.min(start + block, to);
