@@ -30,6 +30,9 @@ export interface FileLimits {
   readonly hostBytes: number;
 }
 
+/** Of a machine. */
+const maxFiles = 1000;
+
 interface OpenFile {
   readonly fd: number;
   readonly path: string;
@@ -39,7 +42,8 @@ interface OpenFile {
 /** Where a boot's records stand, to go on with them. */
 export interface LastRecord {
   readonly boot: string;
-  readonly sequence: number;
+  /** Null: basic netconsole. */
+  readonly sequence: number | null;
   readonly microseconds: number;
   readonly release: string | null;
   /** When it was received, in ms since 1970. */
@@ -81,7 +85,8 @@ export class BootFiles {
     try {
       const record = JSON.parse(line) as Partial<Record<string, unknown>>;
       const { seq, us, received, release = null } = record;
-      if (typeof seq !== 'number' || typeof us !== 'number' || typeof received !== 'number') return null;
+      if ((typeof seq !== 'number' && seq !== null) || typeof us !== 'number' || typeof received !== 'number')
+        return null;
       return {
         boot: newest.boot,
         sequence: seq,
@@ -94,16 +99,17 @@ export class BootFiles {
     }
   }
 
-  /** The next lines go on with the newest files that `last` found. */
-  goOn(): void {
+  /** The next lines go on with the newest files that `last` found, which are taken to begin `now`, in ms since 1970. */
+  goOn(now: number): void {
     const newest = this.newest();
     if (newest === null) return;
     this.boot = newest.boot;
     this.number = newest.number;
+    this.since = now;
   }
 
-  /** Appends whole lines. @throws the file system's error: what was given is then not in the files */
-  append(log: Buffer, records: string, now: number): void {
+  /** Appends whole lines. @throws the file system's error: nothing of what was given is then in the files */
+  append(log: Buffer, records: Buffer, now: number): void {
     if (this.pending !== null) {
       this.beginFiles(this.pending, now);
       this.pending = null;
@@ -114,9 +120,16 @@ export class BootFiles {
       this.close();
       this.open(boot!, number + 1, now);
     }
-    // records first: who reads the log finds them
-    appendText(this.records!, records);
-    append(this.log!, log);
+    const [recordsBefore, logBefore] = [this.records!.size, this.log!.size];
+    try {
+      // records first: who reads the log finds them
+      append(this.records!, records);
+      append(this.log!, log);
+    } catch (error) {
+      takeBack(this.records!, recordsBefore);
+      takeBack(this.log!, logBefore);
+      throw error;
+    }
   }
 
   private beginFiles(began: number, now: number): void {
@@ -148,12 +161,18 @@ export class BootFiles {
     this.boot = boot;
     this.number = number;
     const name = fileName(boot, number);
-    this.log = openForAppend(join(this.directory, `${name}.log`));
-    this.records = openForAppend(join(this.directory, `${name}.jsonl`));
+    const log = openForAppend(join(this.directory, `${name}.log`));
+    try {
+      this.records = openForAppend(join(this.directory, `${name}.jsonl`));
+    } catch (error) {
+      closeSync(log.fd);
+      throw error;
+    }
+    this.log = log;
     this.keepShare();
   }
 
-  /** Takes away the oldest files while there are too many bytes. Those that are open stay. */
+  /** Takes away the oldest files while there are too many bytes, or files. Those that are open stay. */
   private keepShare(): void {
     const files = readdirSync(this.directory)
       .filter((name) => namePattern.test(name))
@@ -163,8 +182,8 @@ export class BootFiles {
       })
       .sort((a, b) => a.mtimeMs - b.mtimeMs);
     let total = files.reduce((sum, { size }) => sum + size, 0);
-    for (const { path, size } of files) {
-      if (total <= this.limits.hostBytes) return;
+    for (const [n, { path, size }] of files.entries()) {
+      if (total <= this.limits.hostBytes && files.length - n <= maxFiles) return;
       if (path === this.log?.path || path === this.records?.path) continue;
       unlinkSync(path);
       total -= size;
@@ -205,11 +224,10 @@ function append(file: OpenFile, bytes: Buffer): void {
   file.size += bytes.length;
 }
 
-function appendText(file: OpenFile, text: string): void {
-  const done = writeSync(file.fd, text);
-  file.size += done;
-  // a signal or a full disk may cut a write short
-  if (done !== text.length && done !== Buffer.byteLength(text)) append(file, Buffer.from(text).subarray(done));
+/** Takes off what a write that failed has left: the disk may be full in the middle of a line. */
+function takeBack(file: OpenFile, size: number): void {
+  ftruncateSync(file.fd, size);
+  file.size = size;
 }
 
 const tailSize = 256 * 1024;
@@ -242,7 +260,7 @@ function lastLine(path: string): string {
   try {
     const lines = readTail(fd, fstatSync(fd).size).toString('utf8').trimEnd().split('\n');
     // gaps are lines, too
-    return lines.findLast((line) => line.includes('"us":')) ?? '';
+    return lines.findLast((line) => /"us":\d/.test(line)) ?? '';
   } finally {
     closeSync(fd);
   }

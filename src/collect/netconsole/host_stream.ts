@@ -39,27 +39,33 @@ export interface HostCounts {
   /** Records that did not come. */
   missing: number;
   duplicates: number;
-  /** Packets that came after a later one. */
+  /** Records that came after a later one. */
   reordered: number;
   /** Fragmented records of which a part did not come. */
   incomplete: number;
 }
 
-/** How long a record is waited for when a later one is there, and a fragment for the others, in ms. */
-const patience = 250;
+/**
+ * How long a record is waited for when a later one is there, a fragment for the others, and a piece of a line for its rest,
+ * in ms. What comes later still is taken, out of its order.
+ */
+const patience = 30;
 /** Records that are kept while an earlier one is waited for, and bytes of them. */
 const maxHeld = 512;
 const maxHeldBytes = 1 << 20;
 /** Fragmented records that are being put together, and the largest. */
 const maxFragmented = 64;
 const maxBody = 64 * 1024;
-/** A clock that goes back by more, with sequence numbers that do: another boot. */
+/** A clock that goes back by more: another boot. */
 const bootGap = 5_000_000;
-/** Pieces of lines that wait for their rest, by caller, and how long, in ms. */
+/** Of how many of the last records it is known which came, and when they were printed. */
+const memory = 1024;
+/** Pieces of lines that wait for their rest, by caller. */
 const maxPieces = 64;
-const pieceWait = 1000;
 /** A plain line without its end. */
 const maxPlain = 16 * 1024;
+
+const plainStamp = /^(?:<(\d{1,3})>)?\[\s{0,8}(\d{1,10})\.(\d{6})\](?:\[\s{0,8}([TC]\d{1,10})\])? ?/;
 
 interface Fragmented {
   readonly head: ExtendedHeader;
@@ -94,8 +100,12 @@ export class HostStream {
     incomplete: 0,
   };
   private readonly sink: HostSink;
+  /** Whether anything has come. */
+  private begun = false;
   /** The sequence number that comes next; null: none has come. */
   private next: number | null = null;
+  /** When the last records were printed, by sequence number modulo `memory`; NaN: it has not come. */
+  private readonly recent = new Float64Array(memory).fill(Number.NaN);
   private lastMicroseconds = 0;
   private release: string | null = null;
   private readonly fragmented = new Map<number, Fragmented>();
@@ -112,7 +122,8 @@ export class HostStream {
   }
 
   /** Goes on where an earlier run of the receiver stopped. */
-  resume(next: number, microseconds: number, release: string | null): void {
+  resume(next: number | null, microseconds: number, release: string | null): void {
+    this.begun = true;
     this.next = next;
     this.lastMicroseconds = microseconds;
     this.release = release;
@@ -139,8 +150,8 @@ export class HostStream {
       const oldest = Math.min(...[...this.held.values()].map(({ since }) => since));
       if (now - oldest >= patience) this.skipGap(now);
     }
-    for (const [caller, piece] of this.pieces) if (now - piece.since >= pieceWait) this.givePiece(caller);
-    if (this.plain !== '' && now - this.plainSince >= pieceWait) this.plainLine(this.plain);
+    for (const [caller, piece] of this.pieces) if (now - piece.since >= patience) this.givePiece(caller);
+    if (this.plain !== '' && now - this.plainSince >= patience) this.plainRest();
     this.waiting = this.fragmented.size > 0 || this.held.size > 0 || this.pieces.size > 0 || this.plain !== '';
   }
 
@@ -149,7 +160,7 @@ export class HostStream {
     for (const [sequence, record] of this.fragmented) this.complete(sequence, record, 0);
     while (this.held.size > 0) this.skipGap(0);
     for (const caller of [...this.pieces.keys()]) this.givePiece(caller);
-    if (this.plain !== '') this.plainLine(this.plain);
+    if (this.plain !== '') this.plainRest();
     this.waiting = false;
   }
 
@@ -161,7 +172,7 @@ export class HostStream {
     let record = this.fragmented.get(head.sequence);
     if (record === undefined || record.body.length !== total) {
       // a record that is complete already, again
-      if (this.next !== null && head.sequence < this.next && !this.isBoot(head)) {
+      if (!this.isBoot(head) && this.hasCome(head.sequence)) {
         this.counts.duplicates++;
         return;
       }
@@ -197,24 +208,43 @@ export class HostStream {
 
   // ---- sequence
 
-  private isBoot(head: ExtendedHeader): boolean {
-    return (
-      this.next !== null &&
-      head.sequence < this.next &&
-      (head.microseconds + bootGap < this.lastMicroseconds ||
-        (head.release !== null && this.release !== null && head.release !== this.release))
-    );
+  /** Whether a record is the first of another boot: its number or its time does not fit those before it. */
+  private isBoot({ sequence, microseconds, release }: ExtendedHeader): boolean {
+    if (this.next === null) return false;
+    if (release !== null && this.release !== null && release !== this.release) return true;
+    if (microseconds + bootGap < this.lastMicroseconds) return true;
+    if (sequence >= this.next) return false;
+    // nothing is as late as that
+    if (sequence < this.next - memory) return true;
+    const came = this.recent[sequence % memory]!;
+    return !Number.isNaN(came) && came !== microseconds;
+  }
+
+  /** Of a record of this boot. */
+  private hasCome(sequence: number): boolean {
+    return this.next !== null && sequence < this.next && !Number.isNaN(this.recent[sequence % memory]!);
   }
 
   private sequenced(head: ExtendedHeader, body: string, missingBytes: number, now: number): void {
-    if (this.next === null || this.isBoot(head)) {
+    if (!this.begun || this.isBoot(head)) {
       this.endBoot();
-      this.next = head.sequence;
+      this.begun = true;
+      this.next = null;
       this.release = head.release;
       this.sink.boot(head.release, head.microseconds);
     }
+    if (this.next === null) {
+      this.next = head.sequence;
+      this.recent.fill(Number.NaN);
+    }
     if (head.sequence < this.next) {
-      this.counts.duplicates++;
+      if (this.hasCome(head.sequence)) {
+        this.counts.duplicates++;
+        return;
+      }
+      this.counts.reordered++;
+      this.recent[head.sequence % memory] = head.microseconds;
+      this.toSink(head, recordText(body), recordFields(body), missingBytes);
       return;
     }
     if (head.sequence > this.next) {
@@ -229,15 +259,18 @@ export class HostStream {
       return;
     }
     this.give(head, body, missingBytes, now);
-    if (this.held.size > 0) this.drain(now);
+    if (this.held.size > 0) {
+      this.counts.reordered++;
+      this.drain(now);
+    }
   }
 
   /** What was waited for does not come: it is said, and the records behind it follow. */
   private skipGap(now: number): void {
     const first = Math.min(...this.held.keys());
-    // records that are being put together hold their place
     this.counts.missing += first - this.next!;
     this.sink.missing(this.next!, first - 1);
+    for (let n = Math.max(this.next!, first - memory); n < first; n++) this.recent[n % memory] = Number.NaN;
     this.next = first;
     this.drain(now);
   }
@@ -246,7 +279,6 @@ export class HostStream {
     for (let held = this.held.get(this.next!); held !== undefined; held = this.held.get(this.next!)) {
       this.held.delete(this.next!);
       this.heldBytes -= held.body.length;
-      if (held.since < now) this.counts.reordered++;
       this.give(held.head, held.body, held.missingBytes, now);
     }
   }
@@ -264,7 +296,8 @@ export class HostStream {
 
   private give(head: ExtendedHeader, body: string, missingBytes: number, now: number): void {
     this.next = head.sequence + 1;
-    this.lastMicroseconds = head.microseconds;
+    this.recent[head.sequence % memory] = head.microseconds;
+    if (head.microseconds > this.lastMicroseconds) this.lastMicroseconds = head.microseconds;
     const key = head.caller ?? '';
     if (this.pieces.size > 0) {
       const piece = this.pieces.get(key);
@@ -305,25 +338,34 @@ export class HostStream {
   // ---- plain netconsole
 
   private plainText(bytes: Buffer, now: number): void {
-    const text = this.plain + bytes.toString('utf8');
-    const lines = text.split('\n');
+    // bytes, since a packet may end inside a character
+    const lines = (this.plain + bytes.toString('latin1')).split('\n');
     this.plain = lines.pop()!;
     for (const line of lines) this.plainLine(line);
     if (this.plain === '') return;
     this.plainSince = now;
     this.waiting = true;
-    if (this.plain.length > maxPlain) this.plainLine(this.plain);
+    if (this.plain.length > maxPlain) this.plainRest();
   }
 
-  private plainLine(raw: string): void {
-    if (raw === this.plain) this.plain = '';
-    const m = /^(?:<(\d{1,3})>)?\[\s{0,8}(\d{1,10})\.(\d{6})\](?:\[\s{0,8}([TC]\d{1,10})\])? ?/.exec(raw);
-    const microseconds = m === null ? null : Number(m[2]) * 1e6 + Number(m[3]);
+  /** A line whose end does not come. */
+  private plainRest(): void {
+    const rest = this.plain;
+    this.plain = '';
+    this.plainLine(rest);
+  }
+
+  private plainLine(bytes: string): void {
+    const raw = Buffer.from(bytes, 'latin1').toString('utf8');
+    const m = plainStamp.exec(raw);
+    const microseconds = stampMicroseconds(m);
     // without sequence numbers, the clock alone tells another boot
     const again = microseconds !== null && microseconds + bootGap < this.lastMicroseconds;
-    if (this.next === null || again) {
-      this.next = 0;
-      this.lastMicroseconds = 0;
+    if (!this.begun || again) {
+      this.endBoot();
+      this.begun = true;
+      this.next = null;
+      this.release = null;
       this.sink.boot(null, microseconds);
     }
     if (microseconds !== null) this.lastMicroseconds = Math.max(this.lastMicroseconds, microseconds);
@@ -339,6 +381,16 @@ export class HostStream {
       missingBytes: 0,
     });
   }
+}
+
+/** When the first line of a packet was printed, in microseconds since boot; null: it does not say. */
+export function printedAt(packet: Buffer): number | null {
+  const text = packet.toString('latin1', 0, 1100);
+  return parseExtendedHeader(text)?.microseconds ?? stampMicroseconds(plainStamp.exec(text));
+}
+
+function stampMicroseconds(m: RegExpExecArray | null): number | null {
+  return m === null ? null : Number(m[2]) * 1e6 + Number(m[3]);
 }
 
 /** Ranges with one more, those that touch joined. */

@@ -18,9 +18,9 @@ const thread = await startThread(workerData as ThreadOptions, {
   trouble: (sentence) => say({ kind: 'trouble', sentence }),
 });
 const timer = setInterval(() => say({ kind: 'counts', counts: thread.counts() }), 1000);
-port.once('message', () => {
+port.once('message', async () => {
   clearInterval(timer);
-  thread.end();
+  await thread.end();
   say({ kind: 'ended', counts: thread.counts() });
   port.close();
 });

@@ -4,12 +4,11 @@
 //                                                      \-> LogScanner --> incidents, when they are complete or all is quiet
 import type { BlockList } from 'node:net';
 import { join } from 'node:path';
-import { parseExtendedHeader } from '../../oops/extended_record.ts';
 import type { Incident } from '../../oops/incident.ts';
 import { LogScanner } from '../../oops/scanner.ts';
-import { BootFiles, type FileLimits } from './boot_files.ts';
-import { type HostCounts, type HostSink, HostStream, type NetRecord } from './host_stream.ts';
-import { consoleLines, jsonLine, missingJson, missingLine } from './lines.ts';
+import { BootFiles, type FileLimits, type LastRecord } from './boot_files.ts';
+import { type HostCounts, type HostSink, HostStream, type NetRecord, printedAt } from './host_stream.ts';
+import { consoleLines, jsonLine, missingJson, missingLine, PendingLines } from './lines.ts';
 
 export interface ReceiverLimits extends FileLimits {
   /** Packets a second that a source may send, and bytes. */
@@ -54,7 +53,7 @@ export interface ReceiverCounts extends HostCounts {
 }
 
 /** What has been received is written after so many ms, ... */
-const writeAfter = 80;
+const writeAfter = 60;
 /** ... for so many ms at once, so that sockets are not left alone for long. */
 const writesFor = 3;
 /**
@@ -64,6 +63,10 @@ const writesFor = 3;
 const maxWaiting = 6 << 20;
 /** What waits for a disk that is full, a machine, in bytes. */
 const maxUnwritten = 4 << 20;
+/** ... and of all of them. */
+const maxAllUnwritten = 64 << 20;
+/** No machine boots more often, in ms: what looks like it goes on in the same file. */
+const shortestBoot = 1000;
 /** After so many ms without a line a report is over. */
 const quiet = 3000;
 /** File descriptors of a machine that is silent are given back after so many ms. */
@@ -83,12 +86,15 @@ class Host implements HostSink {
   readonly files: BootFiles;
   readonly scanner = new LogScanner();
   /** What is not written yet. */
-  log = '';
-  records = '';
+  readonly log = new PendingLines();
+  readonly records = new PendingLines();
   waitingRecords = 0;
   dirtySince = 0;
   lastSeen = 0;
   lastLine = 0;
+  private lastBoot = Number.NEGATIVE_INFINITY;
+  /** Whether the stream waits for something, and is in the receiver's list. */
+  listed = false;
   /** Whether text was scanned since the scanner was last told that all is quiet. */
   unsettled = false;
   tokens: number;
@@ -110,8 +116,17 @@ class Host implements HostSink {
   boot(_release: string | null, microseconds: number | null): void {
     this.receiver.write(this);
     this.receiver.settle(this);
-    this.files.begin(this.receiver.wall - (microseconds ?? 0) / 1000);
+    if (this.receiver.now - this.lastBoot >= shortestBoot)
+      this.files.begin(this.receiver.wall - (microseconds ?? 0) / 1000);
+    this.lastBoot = this.receiver.now;
     this.microseconds = microseconds ?? 0;
+  }
+
+  /** Goes on where an earlier run of the receiver stopped. */
+  resume(last: LastRecord): void {
+    this.stream.resume(last.sequence === null ? null : last.sequence + 1, last.microseconds, last.release);
+    this.microseconds = last.microseconds;
+    this.files.goOn(this.receiver.wall);
   }
 
   record(record: NetRecord): void {
@@ -123,12 +138,25 @@ class Host implements HostSink {
     this.add(missingLine(from, to, this.microseconds), missingJson(from, to, this.receiver.wall));
   }
 
+  /** Everything was written, or is given up. */
+  clear(): void {
+    this.receiver.waiting -= this.waitingBytes;
+    this.log.clear();
+    this.records.clear();
+    this.waitingRecords = 0;
+  }
+
+  get waitingBytes(): number {
+    return this.log.length + this.records.length;
+  }
+
   private add(log: string, record: string): void {
     if (this.waitingRecords === 0) this.receiver.dirty(this);
-    this.log += log;
-    this.records += record;
+    const before = this.waitingBytes;
+    this.log.add(log);
+    this.records.add(record);
     this.waitingRecords++;
-    this.receiver.waiting += log.length + record.length;
+    this.receiver.waiting += this.waitingBytes - before;
   }
 }
 
@@ -147,7 +175,7 @@ export class Receiver {
     limited: 0,
     unwritten: 0,
   };
-  /** Characters that wait to be written. */
+  /** Bytes that wait to be written. */
   waiting = 0;
   /** The wall clock, in ms since 1970, as of the last packet or tick. */
   wall = 0;
@@ -157,9 +185,12 @@ export class Receiver {
   private readonly refused = new Set<string>();
   /** Machines with something to write, in the order in which it came. */
   private readonly queue: Host[] = [];
+  /** Machines that have sent what waits for something else. */
+  private incomplete: Host[] = [];
   /** Those whose files could not be written. */
   private retry: Host[] = [];
-  private now = 0;
+  /** In ms, on a clock that only goes forward. */
+  now = 0;
   private nextRound = 0;
   private saidFull = false;
 
@@ -189,6 +220,10 @@ export class Receiver {
       return;
     }
     host.stream.packet(bytes, now);
+    if (host.stream.waiting && !host.listed) {
+      host.listed = true;
+      this.incomplete.push(host);
+    }
     if (this.waiting > maxWaiting) this.writeAll();
   }
 
@@ -196,6 +231,7 @@ export class Receiver {
   tick(now: number, wall: number): void {
     this.now = now;
     this.wall = wall;
+    if (this.incomplete.length > 0) this.completeStreams();
     const until = performance.now() + writesFor;
     let written = 0;
     while (written < this.queue.length && now - this.queue[written]!.dirtySince >= writeAfter) {
@@ -207,7 +243,6 @@ export class Receiver {
     this.nextRound = now + 100;
     if (this.retry.length > 0) this.queue.push(...this.retry.splice(0));
     for (const host of this.hosts.values()) {
-      host.stream.tick(now);
       if (host.unsettled && now - host.lastLine >= quiet) this.settle(host);
       if (now - host.lastSeen >= idle && host.files.isOpen && host.waitingRecords === 0) host.files.close();
     }
@@ -236,6 +271,14 @@ export class Receiver {
     this.queue.push(host);
   }
 
+  private completeStreams(): void {
+    this.incomplete = this.incomplete.filter((host) => {
+      host.stream.tick(this.now);
+      host.listed = host.stream.waiting;
+      return host.listed;
+    });
+  }
+
   private writeAll(): void {
     for (const host of this.queue.splice(0)) this.write(host);
   }
@@ -243,22 +286,18 @@ export class Receiver {
   /** Writes what a machine sent, and looks for incidents in it. */
   write(host: Host): void {
     if (host.waitingRecords === 0) return;
-    const log = Buffer.from(host.log);
-    const { records } = host;
     try {
-      host.files.append(log, records, this.wall);
+      host.files.append(host.log.bytes, host.records.bytes, this.wall);
       this.saidFull = false;
     } catch (error) {
       this.keepOrDrop(host, error as NodeJS.ErrnoException);
       return;
     }
-    this.waiting -= host.log.length + host.records.length;
-    host.log = '';
-    host.records = '';
-    host.waitingRecords = 0;
+    const incidents = host.scanner.push(host.log.bytes);
+    host.clear();
     host.lastLine = this.now;
     host.unsettled = true;
-    this.tell(host, host.scanner.push(log));
+    this.tell(host, incidents);
   }
 
   /** Nothing more belongs to what was reported. */
@@ -280,12 +319,9 @@ export class Receiver {
     if (error.code === 'EMFILE' || error.code === 'ENFILE') this.closeSilent();
     if (!this.saidFull) this.events.trouble(`${host.files.path}: cannot be written (${error.code ?? error.message})`);
     this.saidFull = true;
-    if (host.log.length + host.records.length > maxUnwritten) {
+    if (host.waitingBytes > maxUnwritten || this.waiting > maxAllUnwritten) {
       this.counts.unwritten += host.waitingRecords;
-      this.waiting -= host.log.length + host.records.length;
-      host.log = '';
-      host.records = '';
-      host.waitingRecords = 0;
+      host.clear();
       return;
     }
     this.retry.push(host);
@@ -306,15 +342,16 @@ export class Receiver {
     const name = hostName(address, port);
     const files = new BootFiles(join(directory, name), limits);
     const host = new Host(this, name, files, limits.sourcePackets, limits.sourceBytes);
-    const last = files.last();
-    const head = last === null ? null : parseExtendedHeader(packet.toString('latin1', 0, 1100));
-    if (last !== null && head !== null) {
-      const began = last.received - last.microseconds / 1000;
-      const begins = this.wall - head.microseconds / 1000;
-      if (Math.abs(begins - began) <= clockSlack) {
-        host.stream.resume(last.sequence + 1, last.microseconds, last.release);
-        files.goOn();
+    try {
+      const last = files.last();
+      const microseconds = last === null ? null : printedAt(packet);
+      if (last !== null && microseconds !== null) {
+        const began = last.received - last.microseconds / 1000;
+        const begins = this.wall - microseconds / 1000;
+        if (Math.abs(begins - began) <= clockSlack) host.resume(last);
       }
+    } catch (error) {
+      this.events.trouble(`${join(directory, name)}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
     }
     host.refilled = this.now;
     this.hosts.set(key, host);

@@ -1,6 +1,7 @@
 // One thread of the receiver: its sockets, its machines, a timer.
 import type { Socket } from 'node:dgram';
 import { BlockList } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { Receiver, type ReceiverCounts, type ReceiverEvents, type ReceiverLimits } from './receiver.ts';
 import { openSockets, type SocketOptions } from './sockets.ts';
 
@@ -15,11 +16,13 @@ export interface ThreadOptions {
 
 /** How often what waits is looked at, in ms. */
 const interval = 5;
+/** How long sockets are still read when all is over, in ms. */
+const lastRead = 30;
 
 export interface ReceiverThread {
   counts(): ReceiverCounts;
   /** Reads what the sockets still hold, writes everything, and ends. */
-  end(): void;
+  end(): Promise<void>;
 }
 
 /** @throws the system's error if a port cannot be had; Error for a network that is none */
@@ -39,7 +42,8 @@ export async function startThread(options: ThreadOptions, events: ReceiverEvents
   }, interval);
   return {
     counts: () => receiver.sum(),
-    end: () => {
+    end: async () => {
+      await setTimeout(lastRead);
       clearInterval(timer);
       for (const socket of sockets) socket.close();
       receiver.end();
