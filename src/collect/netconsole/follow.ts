@@ -1,6 +1,18 @@
 // Plain logs of a serial console server (conserver, ttylog), followed while they grow, through rotation: a file that was
-// renamed is read to its end before the new one, and one that was cut is read from its beginning.
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+// renamed is read to its end before the new one, and one that was cut is read from its beginning. How far each was read is
+// kept, so that what came while nobody followed is read by the next run.
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Incident } from '../../oops/incident.ts';
 import { LogScanner } from '../../oops/scanner.ts';
 
@@ -9,6 +21,15 @@ const chunk = 256 * 1024;
 const maxAtOnce = 8 << 20;
 /** After so many ms without a line a report is over. */
 const quiet = 3000;
+/** Names beside a file among which its old one is looked for. */
+const maxBeside = 10_000;
+
+/** How far a file was read. */
+export interface Position {
+  readonly device: number;
+  readonly inode: number;
+  readonly offset: number;
+}
 
 export class FollowedFile {
   readonly path: string;
@@ -22,17 +43,26 @@ export class FollowedFile {
   private unsettled = false;
   private readonly buffer = Buffer.alloc(chunk);
 
-  /** @param fromStart false: what is in the file already is passed over */
-  constructor(path: string, fromStart: boolean, tell: (incident: Incident) => void) {
+  /** @param from where the last run stopped; null: what is in the file already is passed over */
+  constructor(path: string, from: Position | null, tell: (incident: Incident) => void) {
     this.path = path;
     this.tell = tell;
-    this.open();
-    if (this.fd !== null && !fromStart) this.offset = fstatSync(this.fd).size;
+    const old = from === null ? null : renamed(path, from);
+    this.open(old ?? path);
+    if (this.fd === null) return;
+    const { size } = fstatSync(this.fd);
+    if (from === null) this.offset = size;
+    else if (old !== null || (this.inode === from.inode && this.device === from.device))
+      this.offset = size < from.offset ? 0 : from.offset;
+  }
+
+  get position(): Position | null {
+    return this.fd === null ? null : { device: this.device, inode: this.inode, offset: this.offset };
   }
 
   /** To be called a few times a second. @param now in ms */
   tick(now: number): void {
-    if (this.fd === null) this.open();
+    if (this.fd === null) this.open(this.path);
     if (this.fd !== null) {
       if (fstatSync(this.fd).size < this.offset) this.offset = 0;
       this.read(now);
@@ -40,7 +70,7 @@ export class FollowedFile {
         this.read(now);
         closeSync(this.fd);
         this.fd = null;
-        this.open();
+        this.open(this.path);
         this.read(now);
       }
     }
@@ -56,9 +86,9 @@ export class FollowedFile {
     this.fd = null;
   }
 
-  private open(): void {
+  private open(path: string): void {
     try {
-      this.fd = openSync(this.path, 'r');
+      this.fd = openSync(path, 'r');
     } catch {
       return; // not there yet, or being rotated: looked for again
     }
@@ -87,5 +117,65 @@ export class FollowedFile {
       this.unsettled = true;
       for (const incident of this.scanner.push(this.buffer.subarray(0, n))) this.tell(incident);
     }
+  }
+}
+
+/** The name under which the file that was read is now; null: its own, or none beside it. */
+function renamed(path: string, { device, inode }: Position): string | null {
+  const isIt = (name: string): boolean => {
+    try {
+      const { ino, dev } = statSync(name);
+      return ino === inode && dev === device;
+    } catch {
+      return false;
+    }
+  };
+  if (isIt(path)) return null;
+  try {
+    const beside = readdirSync(dirname(path)).slice(0, maxBeside);
+    const found = beside.find((name) => name.startsWith(basename(path)) && isIt(join(dirname(path), name)));
+    return found === undefined ? null : join(dirname(path), found);
+  } catch {
+    return null; // the folder is gone
+  }
+}
+
+/** How far files were read, in a file of its own. */
+export class Positions {
+  private readonly file: string;
+  private readonly known: Map<string, Position>;
+  private saved = '';
+
+  constructor(file: string) {
+    this.file = file;
+    this.known = new Map(readPositions(file));
+  }
+
+  of(path: string): Position | null {
+    return this.known.get(path) ?? null;
+  }
+
+  /** @throws the file system's error */
+  save(files: readonly FollowedFile[]): void {
+    for (const { path, position } of files) if (position !== null) this.known.set(path, position);
+    const text = JSON.stringify([...this.known]);
+    if (text === this.saved) return;
+    writeFileSync(`${this.file}.new`, text, { mode: 0o640 });
+    renameSync(`${this.file}.new`, this.file);
+    this.saved = text;
+  }
+}
+
+function readPositions(file: string): [string, Position][] {
+  try {
+    const read = JSON.parse(readFileSync(file, 'utf8')) as unknown;
+    if (!Array.isArray(read)) return [];
+    return read.filter((entry): entry is [string, Position] => {
+      if (!Array.isArray(entry) || typeof entry[0] !== 'string' || typeof entry[1] !== 'object') return false;
+      const { device, inode, offset } = (entry[1] ?? {}) as Record<string, unknown>;
+      return [device, inode, offset].every((value) => typeof value === 'number' && value >= 0);
+    });
+  } catch {
+    return []; // none yet, or not whole: files are followed from their ends
   }
 }

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { threadProgram } from '../../base/threads.ts';
 import type { Incident } from '../../oops/incident.ts';
 import { Alerts, type IncidentAlert } from './alerts.ts';
-import { FollowedFile } from './follow.ts';
+import { FollowedFile, Positions } from './follow.ts';
 import type { FromListenWorker } from './listen_worker.ts';
 import { type Health, serveMetrics } from './metrics.ts';
 import type { ReceiverCounts, SeenIncident } from './receiver.ts';
@@ -36,6 +36,8 @@ export interface ListenEvents {
  * much less would have it look for garbage all the time.
  */
 const youngGeneration = 12;
+/** Packets that the kernel dropped are told so often, in ms. */
+const dropsEvery = 10_000;
 /** How long something that went wrong is told by /health, in ms. */
 const troubleLasts = 60_000;
 
@@ -53,12 +55,15 @@ export class Listener {
   readonly failed: Promise<never>;
   private fail: (error: unknown) => void = () => {};
   private readonly followed: FollowedFile[];
+  private readonly positions: Positions;
   private readonly alerts: Alerts | null;
   private readonly troubles = new Map<string, number>();
   private server: Server | null = null;
   private timer: NodeJS.Timeout | null = null;
   private droppedBefore: number | null = null;
   private dropped: number | null = null;
+  private droppedTold = 0;
+  private droppedToldAt = 0;
   private followedIncidents = 0;
   private number = 0;
 
@@ -74,8 +79,9 @@ export class Listener {
       options.command === null
         ? null
         : new Alerts(options.command, join(options.directory, '.spool'), (sentence) => this.trouble(sentence));
+    this.positions = new Positions(join(options.directory, '.followed'));
     this.followed = options.follow.map(
-      (path) => new FollowedFile(path, false, (incident) => this.told(path, incident)),
+      (path) => new FollowedFile(path, this.positions.of(path), (incident) => this.told(path, incident)),
     );
   }
 
@@ -140,6 +146,7 @@ export class Listener {
         await exited;
       }),
     );
+    this.savePositions();
     for (const file of this.followed) file.end();
     this.alerts?.end();
     this.server?.close();
@@ -179,12 +186,25 @@ export class Listener {
   private round(): void {
     const now = Date.now();
     for (const file of this.followed) file.tick(now);
+    this.savePositions();
     const dropped = droppedPackets(this.options.sockets.ports);
     if (dropped === null || this.droppedBefore === null) return;
     const since = Math.max(0, dropped - this.droppedBefore);
-    const more = since - (this.dropped ?? 0);
     this.dropped = Math.max(since, this.dropped ?? 0);
-    if (more > 0) this.trouble(`the kernel dropped ${more} packets that were not read in time`);
+    const more = this.dropped - this.droppedTold;
+    if (more === 0 || now - this.droppedToldAt < dropsEvery) return;
+    this.droppedTold = this.dropped;
+    this.droppedToldAt = now;
+    this.trouble(`the kernel dropped ${more} packets that were not read in time`);
+  }
+
+  private savePositions(): void {
+    if (this.followed.length === 0) return;
+    try {
+      this.positions.save(this.followed);
+    } catch (error) {
+      this.trouble(`how far logs were read cannot be kept (${(error as NodeJS.ErrnoException).code})`);
+    }
   }
 
   private trouble(sentence: string): void {
