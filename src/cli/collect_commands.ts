@@ -117,6 +117,46 @@ export function addCollectCommands(program: Command, done: (status: number) => v
       );
       done(status);
     });
+  program
+    .command('netconsole')
+    .description("work out what this machine's netconsole must be told to reach a receiver; set it up and test it")
+    .argument('[receiver]', 'HOST[:PORT] where inquest listen runs; the port is 6666 without')
+    .option('--device <name>', 'to send from; without: the one on the way')
+    .option('--local-port <port>', 'to send from', number(1, 65535), 6665)
+    .option('--basic', 'plain text, without numbers by which losses are seen')
+    .option('--name <name>', 'of the target', 'inquest')
+    .option('--apply', 'set it up, until the next boot')
+    .option('--test', 'have the kernel print a marked message, and wait for the answer of the receiver')
+    .option('--show', 'say what is set up')
+    .option('--remove', 'take the target away')
+    .option('--json', 'print JSON')
+    .action(async (receiver: string | undefined, options: NetconsoleFlags) => {
+      const { runNetconsole } = await import('./netconsole.ts');
+      const status = await runNetconsole(receiver ?? null, {
+        device: options.device ?? null,
+        localPort: options.localPort,
+        basic: options.basic ?? false,
+        name: options.name,
+        apply: options.apply ?? false,
+        test: options.test ?? false,
+        show: options.show ?? false,
+        remove: options.remove ?? false,
+        json: options.json ?? false,
+      });
+      done(status);
+    });
+}
+
+interface NetconsoleFlags {
+  device?: string;
+  localPort: number;
+  basic?: boolean;
+  name: string;
+  apply?: boolean;
+  test?: boolean;
+  show?: boolean;
+  remove?: boolean;
+  json?: boolean;
 }
 
 interface ListenFlags {

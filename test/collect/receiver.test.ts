@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Receiver, type ReceiverLimits, type SeenIncident } from '../../src/collect/netconsole/receiver.ts';
+import { type TestMessage, testMessageText } from '../../src/collect/netconsole/test_message.ts';
 import { networkList } from '../../src/collect/netconsole/thread.ts';
 import { deathTexts, extendedPackets, type SentRecord } from '../support/netconsole_writer.ts';
 
@@ -31,6 +32,7 @@ class Bench {
   readonly folder = mkdtempSync(join(tmpdir(), 'inquest-receiver-'));
   readonly seen: SeenIncident[] = [];
   readonly troubles: string[] = [];
+  readonly tested: [string, TestMessage][] = [];
   now = 1000;
   wall = Date.UTC(2026, 5, 1, 12);
   receiver: Receiver;
@@ -48,7 +50,11 @@ class Bench {
     const allowed = this.networks.length === 0 ? null : networkList(this.networks);
     this.receiver = new Receiver(
       { directory: this.folder, limits: { ...limits, ...this.more }, allowed },
-      { incident: (seen) => this.seen.push(seen), trouble: (sentence) => this.troubles.push(sentence) },
+      {
+        incident: (seen) => this.seen.push(seen),
+        trouble: (sentence) => this.troubles.push(sentence),
+        tested: (address, test) => this.tested.push([address, test]),
+      },
     );
     return this.receiver;
   }
@@ -266,6 +272,22 @@ test('a disk that takes nothing loses nothing at first, and says so; files have 
     bench.pass(500);
     assert.equal(bench.log(), '[    5.001000] line 1\n[    5.002000] line 2\n[    5.003000] line 3\n');
     assert.equal(bench.receiver.sum().unwritten, 0);
+  });
+});
+
+test('a test message is answered, once a second and nothing that only looks like one', () => {
+  withBench((bench) => {
+    const mark = '0123456789abcdef';
+    bench.send([
+      record(1, testMessageText({ mark, port: 40_000 })),
+      record(2, testMessageText({ mark, port: 40_001 })),
+    ]);
+    bench.pass(1100);
+    bench.send([
+      record(3, testMessageText({ mark, port: 53 })),
+      record(4, `x ${testMessageText({ mark, port: 40_000 })}`),
+    ]);
+    assert.deepEqual(bench.tested, [['192.0.2.1', { mark, port: 40_000 }]]);
   });
 });
 

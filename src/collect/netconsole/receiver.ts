@@ -9,6 +9,7 @@ import { LogScanner } from '../../oops/scanner.ts';
 import { BootFiles, type FileLimits, type LastRecord } from './boot_files.ts';
 import { type HostCounts, type HostSink, HostStream, type NetRecord, printedAt } from './host_stream.ts';
 import { consoleLines, jsonLine, missingJson, missingLine, PendingLines } from './lines.ts';
+import { readTestMessage, type TestMessage } from './test_message.ts';
 
 export interface ReceiverLimits extends FileLimits {
   /** Packets a second that a source may send, and bytes. */
@@ -38,6 +39,8 @@ export interface SeenIncident {
 
 export interface ReceiverEvents {
   incident(seen: SeenIncident): void;
+  /** A machine tests whether it is heard: the mark goes back to it. */
+  tested(address: string, test: TestMessage): void;
   /** Something that an operator should know, a sentence. */
   trouble(sentence: string): void;
 }
@@ -101,12 +104,15 @@ class Host implements HostSink {
   byteTokens: number;
   refilled = 0;
   limited = 0;
+  private readonly address: string;
+  private lastTest = Number.NEGATIVE_INFINITY;
   private microseconds = 0;
   private readonly receiver: Receiver;
 
-  constructor(receiver: Receiver, name: string, files: BootFiles, tokens: number, byteTokens: number) {
+  constructor(receiver: Receiver, name: string, address: string, files: BootFiles, tokens: number, byteTokens: number) {
     this.receiver = receiver;
     this.name = name;
+    this.address = address;
     this.files = files;
     this.stream = new HostStream(this);
     this.tokens = tokens;
@@ -132,6 +138,11 @@ class Host implements HostSink {
   record(record: NetRecord): void {
     this.add(consoleLines(record), jsonLine(record, this.receiver.wall));
     if (record.microseconds !== null) this.microseconds = record.microseconds;
+    const test = readTestMessage(record.text);
+    if (test !== null && this.receiver.now - this.lastTest >= 1000) {
+      this.lastTest = this.receiver.now;
+      this.receiver.events.tested(this.address, test);
+    }
   }
 
   missing(from: number, to: number): void {
@@ -180,7 +191,7 @@ export class Receiver {
   /** The wall clock, in ms since 1970, as of the last packet or tick. */
   wall = 0;
   private readonly options: ReceiverOptions;
-  private readonly events: ReceiverEvents;
+  readonly events: ReceiverEvents;
   private readonly hosts = new Map<string, Host>();
   private readonly refused = new Set<string>();
   /** Machines with something to write, in the order in which it came. */
@@ -341,7 +352,7 @@ export class Receiver {
     }
     const name = hostName(address, port);
     const files = new BootFiles(join(directory, name), limits);
-    const host = new Host(this, name, files, limits.sourcePackets, limits.sourceBytes);
+    const host = new Host(this, name, address, files, limits.sourcePackets, limits.sourceBytes);
     try {
       const last = files.last();
       const microseconds = last === null ? null : printedAt(packet);

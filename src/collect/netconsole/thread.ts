@@ -1,9 +1,10 @@
 // One thread of the receiver: its sockets, its machines, a timer.
 import type { Socket } from 'node:dgram';
-import { BlockList } from 'node:net';
+import { BlockList, isIPv6 } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { Receiver, type ReceiverCounts, type ReceiverEvents, type ReceiverLimits } from './receiver.ts';
 import { openSockets, type SocketOptions } from './sockets.ts';
+import type { TestMessage } from './test_message.ts';
 
 /** Plain data, so that a thread can be given it. */
 export interface ThreadOptions {
@@ -26,9 +27,19 @@ export interface ReceiverThread {
 }
 
 /** @throws the system's error if a port cannot be had; Error for a network that is none */
-export async function startThread(options: ThreadOptions, events: ReceiverEvents): Promise<ReceiverThread> {
+export async function startThread(
+  options: ThreadOptions,
+  events: Omit<ReceiverEvents, 'tested'>,
+): Promise<ReceiverThread> {
   const allowed = options.networks.length === 0 ? null : networkList(options.networks);
-  const receiver = new Receiver({ directory: options.directory, limits: options.limits, allowed }, events);
+  const tested = (address: string, { mark, port }: TestMessage): void => {
+    const family = isIPv6(address) ? 'IPv6' : 'IPv4';
+    sockets.find((socket) => socket.address().family === family)?.send(mark, port, address, () => {});
+  };
+  const receiver = new Receiver(
+    { directory: options.directory, limits: options.limits, allowed },
+    { ...events, tested },
+  );
   let now = performance.now();
   let wall = Date.now();
   const sockets: Socket[] = await openSockets(options.sockets, (bytes, address, port) =>
