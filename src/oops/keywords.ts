@@ -53,6 +53,8 @@ export class KeywordFinder {
 
   /** @param words of four bytes at least, ASCII */
   constructor(words: readonly string[]) {
+    const short = words.find((word) => word.length < width);
+    if (short !== undefined) throw new RangeError(`word of less than ${width} bytes: ${short}`);
     this.words = words;
   }
 
@@ -62,7 +64,6 @@ export class KeywordFinder {
     this.words = [];
     for (const word of words) {
       const bytes = Buffer.from(word, 'latin1');
-      if (bytes.length < width) throw new RangeError(`word of less than ${width} bytes: ${word}`);
       const offset = rarest(bytes);
       for (let j = 0; j + 2 <= width; j++) {
         const pair = slot(bytes[offset + j]!, bytes[offset + j + 1]!);
