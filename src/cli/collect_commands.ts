@@ -118,6 +118,21 @@ export function addCollectCommands(program: Command, done: (status: number) => v
       done(status);
     });
   program
+    .command('mce')
+    .description(
+      'read what hardware said of itself (machine checks, EDAC, AER, firmware), and say which part to change',
+    )
+    .argument(
+      '<source...>',
+      "a log, a dump, pstore, an ERST or BERT image, mcelog's or rasdaemon's text; - for standard input",
+    )
+    .option('--all', 'every error, not the advice alone')
+    .option('--json', 'print JSON')
+    .action(async (sources: string[], options: MceFlags) => {
+      const { runMce } = await import('./mce.ts');
+      done(await runMce(sources, { all: options.all ?? false, json: options.json ?? false }));
+    });
+  program
     .command('netconsole')
     .description("work out what this machine's netconsole must be told to reach a receiver; set it up and test it")
     .argument('[receiver]', 'HOST[:PORT] where inquest listen runs; the port is 6666 without')
@@ -145,6 +160,11 @@ export function addCollectCommands(program: Command, done: (status: number) => v
       });
       done(status);
     });
+}
+
+interface MceFlags {
+  all?: boolean;
+  json?: boolean;
 }
 
 interface NetconsoleFlags {
