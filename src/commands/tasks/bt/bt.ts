@@ -1,4 +1,5 @@
 // `bt`: backtraces. What lies raw on a stack (-r -t -T -e -E -v) is in bt_stack.ts.
+import { createRequire } from 'node:module';
 import { offsetBy, type VirtAddr, virtAddr } from '../../../base/address.ts';
 import { NotFoundError, UsageError } from '../../../base/errors.ts';
 import { escapeTerminal, hex16 } from '../../../base/text.ts';
@@ -8,14 +9,14 @@ import { frameStates } from '../../../kernel/frame_state.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
 import { hasLines, sourceLine } from '../../../kernel/source_line.ts';
 import type { Task } from '../../../kernel/task.ts';
-import { type FrameValues, stackValues } from '../../../origin/stack_values.ts';
+import type { FrameValues } from '../../../origin/stack_values.ts';
 import { type Answer, defineStream, type Line, noItems, type View } from '../../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';
 import { counted, flag, type Options, radixOf, rest, valued, values } from '../../params.ts';
 import { placeText, type SourcePlace, sourcePlace } from '../../source_place.ts';
-import { type CallData, callData, callLines } from './bt_args.ts';
-import { type FunctionData, functionLines, functionsAt } from './bt_source.ts';
+import type { CallData } from './bt_args.ts';
+import type { FunctionData } from './bt_source.ts';
 import {
   checkStacks,
   type ExceptionFrameData,
@@ -28,6 +29,12 @@ import {
   stackWords,
 } from './bt_stack.ts';
 import { exceptionLines, offsetText, type SavedRegisters, savedRegisters } from './exception_frame.ts';
+
+// --args, -l, --locals: loaded when asked for, since `bt` alone is what is run most
+const require = createRequire(import.meta.url);
+const origins = () => require('../../../origin/stack_values.ts') as typeof import('../../../origin/stack_values.ts');
+const calling = () => require('./bt_args.ts') as typeof import('./bt_args.ts');
+const functions = () => require('./bt_source.ts') as typeof import('./bt_source.ts');
 
 /** One frame as data. */
 export interface FrameData {
@@ -325,7 +332,7 @@ function framesOf(
   const asleep = task === null || task.active ? null : task;
   const wantsStates = functions === 'with variables' || (calls && hasLines(kernel));
   const states = wantsStates ? frameStates(kernel, backtrace, asleep) : null;
-  const values = calls ? stackValues(kernel, backtrace, { asleep, cpu }) : null;
+  const values = calls ? origins().stackValues(kernel, backtrace, { asleep, cpu }) : null;
   const sourceAt = (at: VirtAddr): SourcePlace | null => (lines ? sourcePlace(sourceLine(kernel, at)) : null);
   const { arch } = kernel;
   const shown = arch.backtraces.interruptedFrames
@@ -372,10 +379,10 @@ function frameFunctionsOf(
   states: readonly FrameState[] | null,
 ): FunctionData[] {
   const index = frames.indexOf(frame);
-  const own = functionsAt(context, frame, states?.[index] ?? null);
+  const own = functions().functionsAt(context, frame, states?.[index] ?? null);
   const next = frames[index + 1];
   if (next === undefined || context.kernel.arch.backtraces.interruptedFrames || !isImplied(next, frame)) return own;
-  return [...own, ...functionsAt(context, next, states?.[index + 1] ?? null)];
+  return [...own, ...functions().functionsAt(context, next, states?.[index + 1] ?? null)];
 }
 
 /** The same for what they were called with. */
@@ -388,7 +395,7 @@ function frameCalls(
 ): CallData[] {
   const index = frames.indexOf(frame);
   const at = (i: number): CallData[] => {
-    const call = callData(context, frames[i]!, values[i] ?? null, states?.[i] ?? null);
+    const call = calling().callData(context, frames[i]!, values[i] ?? null, states?.[i] ?? null);
     return call === null ? [] : [call];
   };
   const next = frames[index + 1];
@@ -458,8 +465,8 @@ function frameLines(trace: TaskTrace, machine: string, style: FrameStyle): Line[
       lines.push(...more.map(untold));
     }
     if (frame.interruptedSource !== null) lines.push(untold(`    ${placeText(frame.interruptedSource)}`));
-    if (frame.functions !== null) lines.push(...functionLines(frame.functions, style.radix).map(untold));
-    if (frame.calls !== null) lines.push(...callLines(frame.calls, frame.symbol, style.radix).map(untold));
+    if (frame.functions !== null) lines.push(...functions().functionLines(frame.functions, style.radix).map(untold));
+    if (frame.calls !== null) lines.push(...calling().callLines(frame.calls, frame.symbol, style.radix).map(untold));
     if (frame.words !== null) lines.push(...wordLines(frame.words, style.symbolic).map(untold));
     if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
       lines.push(untold(stackLine(frame.leaves)));
