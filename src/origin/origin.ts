@@ -110,7 +110,34 @@ export function originOf(kernel: Kernel, trace: Backtrace, entry: number, cpu: n
   if (own === undefined || own === null) return null;
   const instruction = own.where.flow.code.instructions[own.where.position]!;
   const access = badAccess(kernel, instruction, own);
-  return access === null ? null : faulted(own, instruction, access);
+  return access === null ? fixedAddress(kernel, instruction) : faulted(own, instruction, access);
+}
+
+/** An access whose address stands in the code. */
+function fixedAddress(kernel: Kernel, instruction: Instruction): Origin | null {
+  const operand = instruction.operands.find((one) => one.kind === 'memory' && one.access !== 'none');
+  if (operand?.kind !== 'memory' || operand.address === null || operand.segment !== null) return null;
+  const words = `${placeWords(kernel, instruction.address)} goes for 0x${hex(operand.address)}, which is a constant in its code`;
+  return {
+    at: instruction.address,
+    register: null,
+    value: operand.address,
+    address: operand.address,
+    touched: null,
+    steps: [
+      {
+        kind: 'constant',
+        words,
+        at: instruction.address,
+        command: `dis ${hex(instruction.address)} 1`,
+        sure: 'proved',
+      },
+    ],
+    end: 'constant',
+    sure: 'proved',
+    source: null,
+    sentence: words,
+  };
 }
 
 interface BadAccess extends WorkedOut {

@@ -119,6 +119,8 @@ function loaded(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, dept
     if (place === null) return null;
     const { name } = place.symbol;
     const type = kernel.variableType(name);
+    const current = load.segment === null ? null : currentTask(kernel, name, type, place.offset);
+    if (current !== null) return { text: 'current', isExpression: true, isGlobal: true, type: current };
     const label = load.segment === null ? name : `${name} of CPU ${frame.where.cpu ?? '?'}`;
     const isExpression = load.segment === null;
     if (place.offset === 0 && (type === null || !isStruct(type)))
@@ -159,6 +161,18 @@ function loaded(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, dept
         ? `the member 0x${hex(distance)} bytes into ${object}`
         : `the word 0x${hex(-distance)} bytes before ${object}`;
   return { text, isExpression: false, isGlobal, type: null };
+}
+
+/**
+ * Type of the pointer to the task that a CPU runs, if that is what a per-CPU variable has: `current_task`, a member of
+ * `pcpu_hot` from e57ef2ed97c1 (6.2) to 46e8fff6d45f (6.15), since then also the alias `const_current_task`.
+ */
+function currentTask(kernel: Kernel, name: string, type: Type | null, offset: number): Type | null {
+  const task = kernel.types.find('struct task_struct');
+  const isTask =
+    (offset === 0 && /^(?:const_)?current_task$/.test(name)) ||
+    (name === 'pcpu_hot' && type !== null && memberIn(type, offset, 8)?.path === 'current_task');
+  return isTask && task !== null ? { kind: 'pointer', size: 8, target: task } : null;
 }
 
 /** `&x->y` of a pointer and a distance. */
