@@ -42,6 +42,8 @@ export interface LoopWait {
   readonly exits: readonly LoopExit[];
   /** True for a loop that nothing leads out of. */
   readonly endless: boolean;
+  /** False where it can be left on other conditions, too. */
+  readonly complete: boolean;
   /** In one sentence, without its full stop. */
   readonly sentence: string;
 }
@@ -83,11 +85,13 @@ function loopAt(frame: FrameValues): LoopWait | null {
     ({ index, next, end }) => blocks.has(index) && next.length === 0 && code.instructions[end - 1]!.flow !== 'trap',
   );
   const endless = leaving.length === 0 && !returns;
-  const exits = leaving.flatMap((block) => exitsOf(frame, block, blocks));
+  const found = leaving.map((block) => exitsOf(frame, block, blocks));
+  const exits = found.flat();
+  const complete = !returns && found.every(({ length }) => length > 0);
   if (exits.length === 0 && !endless) return null;
   const first = inside[0]!.address;
   const last = inside.at(-1)!.address;
-  const wait = { function: frame.name, at: frame.at, first, last, exits, endless };
+  const wait = { function: frame.name, at: frame.at, first, last, exits, endless, complete };
   return { ...wait, sentence: sentenceOf(frame.kernel, wait) };
 }
 
@@ -302,12 +306,13 @@ function placeOf(kernel: Kernel, address: VirtAddr): string {
   return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+0x${hex(place.offset)}`;
 }
 
-function sentenceOf(kernel: Kernel, { function: name, exits, endless }: Omit<LoopWait, 'sentence'>): string {
+function sentenceOf(kernel: Kernel, { function: name, exits, endless, complete }: Omit<LoopWait, 'sentence'>): string {
   if (endless) return `${name}() goes round a loop that nothing leads out of`;
   const texts = exits.map(({ condition, now, holds, address }) => {
     const where = address === null || kernel.place(address) !== null ? '' : ` at ${hex(address)}`;
     const is = now === null ? '' : ` (0x${hex(now)} is there${where}${holds === true ? ': it could go on now' : ''})`;
     return `${condition}${is}`;
   });
-  return `${name}() goes round a loop until ${texts.slice(0, 3).join(', or ')}`;
+  const more = complete && texts.length <= 3 ? '' : ', or on another condition';
+  return `${name}() goes round a loop until ${texts.slice(0, 3).join(', or ')}${more}`;
 }

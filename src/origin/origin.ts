@@ -14,7 +14,7 @@ import type { Backtrace } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { parameterOf } from './arguments.ts';
 import { type ObjectNow, objectNow, objectWords } from './object_now.ts';
-import { type FrameValues, stackValues } from './stack_values.ts';
+import { type FrameValues, jumpedFrom, stackValues } from './stack_values.ts';
 import { linear, type Value } from './value.ts';
 import { calledAt, memberIn, nameOf, objectType, placeName, pointedTo, typeLabel } from './value_name.ts';
 import { valueWords } from './value_words.ts';
@@ -190,35 +190,41 @@ function faulted(frame: FrameValues, instruction: Instruction, access: BadAccess
 
 /** A call by a pointer that points to no code: the caller's registers are those of the fault. */
 function calledNowhere(kernel: Kernel, caller: FrameValues, target: bigint): Origin | null {
-  const { flow, position, state } = caller.where;
+  if (caller.where.flow.code.instructions[caller.where.position]!.flow !== 'call') return null;
+  // what the caller called, by what is known without the registers that the fault left
+  const called = caller.asCall().calledPointer();
+  if (called === null) {
+    // the pointer was overwritten since, as callbacks are that are called once; another function would have jumped on
+    const now = caller.pointerInMemory();
+    return now === null || (now !== target && kernel.arch.isKernelAddress(now)) ? null : sentTo(caller, target);
+  }
+  if (called === target) return sentTo(caller, target);
+  // a function that is there, and whose last act was a jump by a pointer; or code that went on until its memory was gone
+  const between = jumpedFrom(caller, virtAddr(called));
+  return between === null ? null : sentTo(between, target);
+}
+
+/** The call or jump of a frame goes to an address that holds no code. */
+function sentTo(frame: FrameValues, target: bigint): Origin | null {
+  const { kernel } = frame;
+  const { flow, position, state } = frame.where;
   const instruction = flow.code.instructions[position]!;
   const [operand] = instruction.operands;
-  const thunk =
-    instruction.target === null
-      ? null
-      : kernel.arch.thunkRegister(
-          kernel.place(instruction.target)?.symbol.name ?? '',
-          kernel.place(instruction.target)?.offset ?? 0,
-        );
-  const name = thunk ?? (operand?.kind === 'register' ? operand.name : null);
-  if (instruction.flow !== 'call') return null;
-  // code that was there once, and went on for a while before its memory was given back, was not called just now
-  const called = caller.calledPointer();
-  if (called !== null && called !== target) return null;
+  const name = frame.pointerRegister();
   const first: OriginStep = {
     kind: 'access',
-    words: `${placeWords(kernel, instruction.address)} calls a function at ${valueWords(kernel, target)}, where there is none`,
+    words: `${placeWords(kernel, instruction.address)} ${instruction.flow === 'call' ? 'calls a function at' : 'jumps to'} ${valueWords(kernel, target)}, where there is none`,
     at: instruction.address,
     command: `dis ${hex(instruction.address)} 1`,
     sure: 'proved',
   };
   const trail = new Trail(first);
-  if (name !== null) trail.follow(caller, flow.register(state, name), target, name);
+  if (name !== null) trail.follow(frame, flow.register(state, name), target, name);
   else if (operand?.kind === 'memory') {
     const address = flow.address(state, operand);
     if (address === null) return null;
     const load = flow.values.load(instruction.address, address, operand.segment, 8, false);
-    trail.follow(caller, load, target, null);
+    trail.follow(frame, load, target, null);
   } else return null;
   return {
     at: instruction.address,
@@ -253,12 +259,17 @@ function placeWords(kernel: Kernel, at: VirtAddr): string {
   return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+${place.offset}`;
 }
 
+/** A place in the kernel's or a module's image by its symbol; null for any other number. */
+function symbolOf(kernel: Kernel, address: bigint): string | null {
+  const place = kernel.arch.isKernelAddress(address) ? kernel.place(virtAddr(address)) : null;
+  if (place === null) return null;
+  return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+0x${hex(place.offset)}`;
+}
+
 /** Memory that nobody has a name for, by its symbol or address. */
 function memoryWords(kernel: Kernel, address: VirtAddr | null): string {
   if (address === null) return 'memory whose address is no longer known';
-  const place = kernel.place(address);
-  if (place === null) return hex(address);
-  return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+0x${hex(place.offset)}`;
+  return symbolOf(kernel, address) ?? hex(address);
 }
 
 /** Steps from a fault back to where its value came from. */
@@ -541,6 +552,14 @@ class Trail {
         return;
       }
       const rest = bits === null ? null : BigInt.asUintN(64, bits - value.offset);
+      const array = symbolOf(kernel, BigInt.asUintN(64, value.offset));
+      if (array !== null) {
+        const index = `${nameOf(frame, only!.value)?.text ?? 'a value'}${rest === null ? '' : ` (0x${hex(rest)})`}`;
+        this.end = 'constant';
+        this.add('computed', `${what} is the address of ${array} plus ${index}`, null, null, 'proved');
+        this.tells ??= (register) => `${register} is the address of ${array} plus ${index}`;
+        return;
+      }
       const name = nameOf(frame, only!.value);
       const of = name === null ? 'a value' : name.text;
       this.add(

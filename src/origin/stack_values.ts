@@ -313,20 +313,42 @@ export class FrameValues {
     this.throughTailCall(middle, [...outside][0]!, depth + 1);
   }
 
+  /** The register by whose content this frame's call or jump goes; null where it goes another way. */
+  pointerRegister(): string | null {
+    const { flow, position } = this.where;
+    const { target, operands } = flow.code.instructions[position]!;
+    if (target !== null) return thunkRegister(this.kernel, target);
+    const [operand] = operands;
+    return operand?.kind === 'register' ? operand.name : null;
+  }
+
   /** Where this frame's call goes, if it goes by a pointer that is known. */
   calledPointer(): bigint | null {
     const { flow, position, state } = this.where;
-    const { target, operands } = flow.code.instructions[position]!;
-    if (target !== null) {
-      const name = thunkRegister(this.kernel, target);
-      return name === null ? null : (this.evaluate(flow.register(state, name))?.value ?? null);
-    }
-    const [operand] = operands;
-    if (operand?.kind === 'register') return this.evaluate(flow.register(state, operand.name))?.value ?? null;
+    const name = this.pointerRegister();
+    if (name !== null) return this.evaluate(flow.register(state, name))?.value ?? null;
+    const [operand] = flow.code.instructions[position]!.operands;
     if (operand?.kind !== 'memory' || operand.segment !== null) return null;
     const address = flow.address(state, operand);
     const place = address === null ? null : this.evaluate(address);
     return place === null ? null : this.word(virtAddr(place.value), 8);
+  }
+
+  /** What the memory has now that the pointer was loaded from by which this frame calls; null where that is not known. */
+  pointerInMemory(): bigint | null {
+    const name = this.pointerRegister();
+    const value = name === null ? null : this.value(name);
+    const at = value?.kind === 'load' && value.segment === null ? this.evaluate(value.address) : null;
+    return at === null ? null : this.word(virtAddr(at.value), 8);
+  }
+
+  /** The same frame as a call leaves it: with the registers alone that a called function gives back. */
+  asCall(): FrameValues {
+    const { preserved } = this.kernel.arch.registers;
+    const kept = Object.fromEntries(Object.entries(this.registers).filter(([name]) => preserved.includes(name)));
+    const frame = new FrameValues(this.kernel, { ...this.where, isCall: true }, kept);
+    frame.caller = this.caller;
+    return frame;
   }
 
   /** Notes what known registers and stack slots hold. */
@@ -469,6 +491,28 @@ export class FrameValues {
   slot(offset: number): Value {
     return this.where.flow.read(this.where.state, slotName(offset)).value;
   }
+}
+
+/**
+ * A function that a frame called, where it jumped on by a pointer, with the registers that were left then; null where it
+ * does not do that, or in several places.
+ */
+export function jumpedFrom(caller: FrameValues, start: VirtAddr): FrameValues | null {
+  const { kernel, registers } = caller;
+  const flow = dataFlow(kernel, start);
+  if (flow === null) return null;
+  const jumps = [...flow.code.instructions.keys()].filter((i) => {
+    const { flow: kind, target } = flow.code.instructions[i]!;
+    return kind === 'jump' && (target === null || thunkRegister(kernel, target) !== null);
+  });
+  const [position] = jumps;
+  const state = position === undefined ? null : flow.stateBefore(position);
+  if (jumps.length !== 1 || position === undefined || state === null) return null;
+  const { frame, cpu } = caller.where;
+  const entryStack = stackAtEntry(kernel, flow, state, registers);
+  const made = new FrameValues(kernel, { frame, flow, position, state, isCall: false, cpu, entryStack }, registers);
+  made.caller = { frame: caller.asCall(), sure: 'proved' };
+  return made;
 }
 
 function passedOn(known: Known | null, sure: Sureness): Known | null {

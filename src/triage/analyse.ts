@@ -20,7 +20,7 @@ import { cgroupThatRanOut } from './cgroup_memory.ts';
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { memoryReport } from './memory_report.ts';
-import { originReport, withOrigin } from './origin.ts';
+import { loopFindings, originReport, withOrigin } from './origin.ts';
 import { placeAt } from './place.ts';
 import { blockedFindings } from './rules/blocked.ts';
 import { saidFindings } from './rules/said.ts';
@@ -60,7 +60,8 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
   const origin =
     kindTraits[verdict.kind].access && verdict.contest.winner.claim.depth === 'kind' ? originReport(facts) : null;
   const { winner, beside, considered } = verdict.contest;
-  const what = winner.claim.findings();
+  const isStuck = verdict.kind === 'soft-lockup' || verdict.kind === 'hard-lockup' || verdict.kind === 'rcu-stall';
+  const what = [...winner.claim.findings(), ...(isStuck ? loopFindings(facts, verdict.subject) : [])];
   return {
     dump: dumpFacts(facts),
     kernel: kernelFacts(facts),

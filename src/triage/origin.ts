@@ -81,15 +81,17 @@ export function loopFindings(facts: Facts, subject: Task | null): Finding[] {
   const held = loop.exits.some(({ holds }) => holds === true);
   return [
     {
-      title: `${loop.sentence}`,
+      title: loop.sentence,
       explanation: loop.endless
         ? 'No instruction of the loop goes out of it: only an interrupt can, and it comes back.'
         : held
           ? 'What it waits for is there now: it came late, or the value was met and changed again.'
           : 'Whoever should change that is the next question.',
-      confidence: loop.endless || !held ? 'certain' : 'likely',
+      confidence: loop.endless || (loop.complete && !held) ? 'certain' : 'likely',
       evidence: present(
-        evidence(facts, `dis -r ${hex(loop.last)}`, 'The last lines are the loop.', { cut: { kind: 'tail', lines: 8 } }),
+        evidence(facts, `dis -r ${hex(loop.last)}`, 'The last lines are the loop.', {
+          cut: { kind: 'tail', lines: 8 },
+        }),
         ...loop.exits
           .filter(({ address }) => address !== null)
           .slice(0, 2)
