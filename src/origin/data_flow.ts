@@ -118,12 +118,17 @@ export class DataFlow {
 
   private run(work: WorkSlot): boolean {
     const { blocks } = this.code;
-    const waiting = new Set<number>([0]);
+    const waiting = new Uint8Array(blocks.length);
+    waiting[0] = 1;
     let steps = 0;
-    while (waiting.size > 0) {
-      // the first of them: blocks mostly lie in the order in which they run
-      const index = Math.min(...waiting);
-      waiting.delete(index);
+    // the first of those that wait: blocks mostly lie in the order in which they run
+    let index = 0;
+    while (index < blocks.length) {
+      if (waiting[index] === 0) {
+        index++;
+        continue;
+      }
+      waiting[index] = 0;
       const block = blocks[index]!;
       const start = this.entering(block);
       this.before[index] = start;
@@ -135,7 +140,10 @@ export class DataFlow {
       const old = this.after[index] ?? null;
       if (old !== null && isSame(old, state)) continue;
       this.after[index] = state;
-      for (const next of block.next) waiting.add(next);
+      for (const next of block.next) {
+        waiting[next] = 1;
+        if (next < index) index = next;
+      }
     }
     return true;
   }

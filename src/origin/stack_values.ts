@@ -250,12 +250,6 @@ export class FrameValues {
 
   /** Told once the next frame is known: it calls this one, if its call goes where this function starts. */
   calledBy(caller: FrameValues): void {
-    const { flow, position } = caller.where;
-    const { target } = flow.code.instructions[position]!;
-    if (target !== null && thunkRegister(this.kernel, target) === null) {
-      this.calledAt(caller, target);
-      return;
-    }
     const pointer = caller.calledPointer();
     if (pointer !== null) this.calledAt(caller, pointer);
     else this.caller = { frame: caller, sure: 'likely' };
@@ -322,12 +316,14 @@ export class FrameValues {
     return operand?.kind === 'register' ? operand.name : null;
   }
 
-  /** Where this frame's call goes, if it goes by a pointer that is known. */
+  /** Where this frame's call goes; null where it goes by a pointer that is not known. */
   calledPointer(): bigint | null {
     const { flow, position, state } = this.where;
     const name = this.pointerRegister();
     if (name !== null) return this.evaluate(flow.register(state, name))?.value ?? null;
-    const [operand] = flow.code.instructions[position]!.operands;
+    const { target, operands } = flow.code.instructions[position]!;
+    if (target !== null) return target;
+    const [operand] = operands;
     if (operand?.kind !== 'memory' || operand.segment !== null) return null;
     const address = flow.address(state, operand);
     const place = address === null ? null : this.evaluate(address);

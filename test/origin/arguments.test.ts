@@ -60,6 +60,16 @@ describe('keeps(s, flags, count, nothing, extra), called by gives()', () => {
   });
 });
 
+test('through a function that ended by a jump, which has no frame', () => {
+  const kernel = new CodeKernel();
+  const session = kernel.allocate('struct session').address;
+  kernel.space.words(kernel.address('session'), session);
+  const trace = kernel.died('find+0', { rbx: 9n, r12: session }, ['keeps+13', 1n, 2n, 'calls_tails+13', 3n]);
+  const [s, flags] = told(kernel, stackValues(kernel, trace, options)[2], 'keeps');
+  assert.equal(s, `s = ${session.toString(16)} proved r12`);
+  assert.equal(flags, 'flags = 9 proved constant');
+});
+
 test('of a task that sleeps nothing is known but what lies on its stack', () => {
   const kernel = new CodeKernel();
   const { frames } = kernel.died('find+0', {}, ['keeps+13', 1n, 2n, 'gives+36', 3n, 'write+18', 4n]);

@@ -165,6 +165,30 @@ describe('code', () => {
     assert.equal(register, 'rax');
   });
 
+  test('a call of an address without code, by a function that jumped on to it', () => {
+    const { kernel, session } = withSession();
+    kernel.space.words(session + 0x18n, 0x18n);
+    const trace = kernel.died(0x18n, { rax: 0x18n, rdi: session }, ['calls_jumps_on+13', 7n, 'write+18', 2n]);
+    const found = originOf(kernel, trace, 0, 0);
+    // calls_jumps_on() calls jumps_on() directly: it is no call by a pointer
+    assert.equal(found?.sentence, 'the function pointer was loaded from session->call, and that is 0x18');
+    assert.match(found?.steps[0]?.words ?? '', /^jumps_on\+4 jumps to 0x18/);
+  });
+
+  test('who called is not told where the pointer that was called is another one', () => {
+    const { kernel, session } = withSession();
+    kernel.space.words(session + 0x18n, kernel.address('find'));
+    const trace = kernel.died(0x18n, { rax: 0x18n, rbx: session }, ['by_pointer+9', 7n, 'write+18', 2n]);
+    assert.equal(originOf(kernel, trace, 0, 0), null);
+  });
+
+  test('an address that stands in the code', () => {
+    const { kernel } = withSession();
+    const { sentence, end } = origin(kernel, kernel.died('fixed+0', {}, ['write+18']));
+    assert.equal(sentence, 'fixed goes for 0x1230, which is a constant in its code');
+    assert.equal(end, 'constant');
+  });
+
   test('a list that is walked: the entry before cannot be told', () => {
     const { kernel, session } = withSession();
     const trace = kernel.died('walk+0', { rdi: 0x99n }, ['write+18', session]);

@@ -147,6 +147,42 @@ export const listings = {
     e8 9c ff ff ff | call <keeps>
     5b | pop %rbx
     c3 | ret
+  `,
+  spins: `
+    f3 90 | pause
+    83 3d f7 fb ff 00 01 | cmpl $0x1,0xfffbf7(%rip) # ffffffff82000000 <session>
+    7e f5 | jle <spins>
+    c3 | ret
+  `,
+  endless: `
+    f3 90 | pause
+    eb fc | jmp <endless>
+  `,
+  tails: `
+    be 09 00 00 00 | mov $0x9,%esi
+    e9 f6 fe ff ff | jmp <keeps>
+  `,
+  calls_tails: `
+    53 | push %rbx
+    48 8b 3d 38 fb ff 00 | mov 0xfffb38(%rip),%rdi # ffffffff82000000 <session>
+    e8 b3 ff ff ff | call <tails>
+    5b | pop %rbx
+    c3 | ret
+  `,
+  jumps_on: `
+    48 8b 47 18 | mov 0x18(%rdi),%rax
+    ff e0 | jmp *%rax
+  `,
+  calls_jumps_on: `
+    53 | push %rbx
+    48 8b 3d b8 fa ff 00 | mov 0xfffab8(%rip),%rdi # ffffffff82000000 <session>
+    e8 b3 ff ff ff | call <jumps_on>
+    5b | pop %rbx
+    c3 | ret
+  `,
+  fixed: `
+    c7 04 25 30 12 00 00 01 00 00 00 | movl $0x1,0x1230
+    c3 | ret
     c3 | ret
   `,
 } as const;
