@@ -60,7 +60,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
   const origin =
     kindTraits[verdict.kind].access && verdict.contest.winner.claim.depth === 'kind' ? originReport(facts) : null;
   const { winner, beside, considered } = verdict.contest;
-  const isStuck = verdict.kind === 'soft-lockup' || verdict.kind === 'hard-lockup' || verdict.kind === 'rcu-stall';
+  const isStuck = kindTraits[verdict.kind].blamed === 'stuck';
   const what = [...winner.claim.findings(), ...(isStuck ? loopFindings(facts, verdict.subject) : [])];
   return {
     dump: dumpFacts(facts),
