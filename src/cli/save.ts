@@ -20,6 +20,7 @@ export interface SaveArguments {
   readonly limit?: string;
   readonly force?: boolean;
   readonly mini?: boolean;
+  readonly resume?: boolean;
   readonly progress?: boolean;
   readonly json?: boolean;
 }
@@ -59,6 +60,7 @@ function optionsOf(target: string, given: SaveArguments): SaveFilesOptions {
     targets: parts === 1 ? [target] : Array.from({ length: parts }, (_, i) => `${target}.${i + 1}`),
     flattened: given.flat ?? false,
     overwrite: given.force ?? false,
+    resume: given.resume ?? false,
     ...(given.threads === undefined ? {} : { threads: wholeNumber('--threads', given.threads) }),
     ...(given.limit === undefined ? {} : { limit: sizeOf(given.limit) }),
   };
@@ -103,7 +105,7 @@ function sizeOf(word: string): number {
   return Number(match[1]) * units[match[2]!.toLowerCase()]!;
 }
 
-function summary({ files, level, ram, pages, dropped, zero, lost, written }: SavedFiles): string {
+function summary({ files, level, ram, pages, dropped, zero, lost, resumed, written }: SavedFiles): string {
   const gone = [...dropped].map(([kind, frames]) => `${kind} ${frames}`);
   if (zero > 0) gone.push(`zero ${zero}`);
   const kept = pages - [...dropped.values()].reduce((sum, frames) => sum + frames, 0) - zero - lost;
@@ -111,6 +113,7 @@ function summary({ files, level, ram, pages, dropped, zero, lost, written }: Sav
     `${files.join(', ') || 'standard output'}: ${(written / 1e6).toFixed(1)} MB`,
     `${count(kept, 'page')} of ${ram}${level === 0 ? '' : `, level ${level}`}`,
     ...(gone.length > 0 ? [`left out: ${gone.join(', ')}`] : []),
+    ...(resumed > 0 ? [`${count(resumed, 'page')} of an earlier save`] : []),
     ...(lost > 0 ? [`${count(lost, 'page')} could not be read`] : []),
     '',
   ].join('\n');

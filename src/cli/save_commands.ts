@@ -28,6 +28,7 @@ export function addSaveCommands(program: Command, setStatus: (status: number) =>
     .option('--threads <n>', 'that compress (default: as many as there are processors)')
     .option('--limit <size>', 'the most that a file may take: 500M, 2G')
     .option('-f, --force', 'write over a file that is there')
+    .option('--resume', 'go on with the .incomplete file that the same save left, if it is there')
     .option('--progress', 'a line a percent on standard error')
     .option('--json', 'print JSON')
     .addHelpText(

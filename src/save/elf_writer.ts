@@ -4,11 +4,15 @@
 //
 // A segment is a run of pages that are kept, and behind it the RAM that was left out: p_filesz and p_memsz.
 import type { Pfn } from '../base/address.ts';
+import { FormatError } from '../base/errors.ts';
 import type { FrameSet } from './frame_set.ts';
 import type { MachineFacts } from './kdump_writer.ts';
-import type { Output } from './output.ts';
+import type { EarlierOutput, Output } from './output.ts';
 
 const headerSize = 64;
+const flagsAt = 48;
+/** Pages at the end of an earlier save that are written once more. */
+const writtenAgain = 4096;
 const programHeaderSize = 56;
 const sectionHeaderSize = 64;
 /** PN_XNUM: the number of program headers stands in section 0. */
@@ -30,6 +34,8 @@ interface Segment {
 export class ElfWriter {
   /** Pages that were written as lost: as zeroes. */
   lost = 0;
+  /** Pages that an earlier save had written: those that are added follow them. */
+  done = 0;
   private readonly output: Output;
   private readonly facts: MachineFacts;
   private readonly segments: readonly Segment[];
@@ -63,7 +69,6 @@ export class ElfWriter {
       return segment;
     });
     this.flags = output.canRewrite ? incompleteFlag : 0;
-    this.writeHeader();
     const table = Buffer.alloc(headers * programHeaderSize);
     const entry = (
       n: number,
@@ -86,13 +91,42 @@ export class ElfWriter {
       const physical = first * pageSize;
       entry(i + 1, ptLoad, fileOffset, linearAddress(physical) ?? 0n, physical, kept * pageSize, frames * pageSize);
     }
-    output.write(headerSize, table);
-    if (hasSection) {
-      const section = Buffer.alloc(sectionHeaderSize);
-      section.writeUInt32LE(headers, 44); // sh_info
-      output.write(sectionAt, section);
+    const section = Buffer.alloc(hasSection ? sectionHeaderSize : 0);
+    if (hasSection) section.writeUInt32LE(headers, 44); // sh_info
+    const { earlier } = output;
+    const start = Buffer.concat([this.header(), table, section, notes]);
+    if (earlier !== null && earlier.size >= start.length) {
+      this.resume(earlier, start);
+      return;
     }
+    earlier?.discard();
+    output.write(0, this.header());
+    output.write(headerSize, table);
+    if (hasSection) output.write(sectionAt, section);
     output.write(notesAt, notes);
+  }
+
+  /**
+   * Goes on behind the last page that an earlier save wrote, but for some: what was written last may not have reached the
+   * disk.
+   * @throws FormatError if it was of other pages
+   */
+  private resume(earlier: EarlierOutput, start: Buffer): void {
+    const found = Buffer.alloc(start.length);
+    const isRead = earlier.read(0, found);
+    // its flags tell whether it was finished, which does not matter
+    found.copy(start, flagsAt, flagsAt, flagsAt + 4);
+    if (!isRead || !found.equals(start)) {
+      throw new FormatError(earlier.path, 'was begun with other pages or options: it cannot be gone on with');
+    }
+    const { pageSize } = this.facts;
+    const last = this.segments.at(-1);
+    const whole = last === undefined ? 0 : last.fileOffset + last.kept * pageSize;
+    const reached = earlier.size >= whole ? whole : Math.max(0, earlier.size - writtenAgain * pageSize);
+    for (const { fileOffset, kept } of this.segments) {
+      this.done += Math.max(0, Math.min(kept, Math.floor((reached - fileOffset) / pageSize)));
+    }
+    earlier.endsAt(Math.max(start.length, Math.min(reached, whole)));
   }
 
   /** The next pages, in their order: [first, first + bytes / page size) lies within one run of those kept. @throws OutputError */
@@ -114,10 +148,10 @@ export class ElfWriter {
     const flags = this.lost === 0 ? 0 : incompleteFlag;
     if (flags === this.flags) return;
     this.flags = flags;
-    this.writeHeader();
+    this.output.write(0, this.header());
   }
 
-  private writeHeader(): void {
+  private header(): Buffer {
     const headers = this.segments.length + 1;
     const hasSection = headers >= countInSection0;
     const bytes = Buffer.alloc(headerSize);
@@ -127,13 +161,13 @@ export class ElfWriter {
     bytes.writeUInt32LE(1, 20);
     bytes.writeBigUInt64LE(BigInt(headerSize), 32);
     bytes.writeBigUInt64LE(hasSection ? BigInt(headerSize + headers * programHeaderSize) : 0n, 40);
-    bytes.writeUInt32LE(this.flags, 48);
+    bytes.writeUInt32LE(this.flags, flagsAt);
     bytes.writeUInt16LE(headerSize, 52);
     bytes.writeUInt16LE(programHeaderSize, 54);
     bytes.writeUInt16LE(hasSection ? countInSection0 : headers, 56);
     bytes.writeUInt16LE(hasSection ? sectionHeaderSize : 0, 58);
     bytes.writeUInt16LE(hasSection ? 1 : 0, 60);
-    this.output.write(0, bytes);
+    return bytes;
   }
 }
 

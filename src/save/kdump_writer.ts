@@ -5,10 +5,11 @@
 //
 // Until `finish` the header of a file says that the dump is incomplete, and a page without a descriptor counts as lost:
 // whatever happens meanwhile, what is there can be read.
+import { FormatError } from '../base/errors.ts';
 import type { PageCompression } from '../dump/dump.ts';
 import { kdumpFlags } from '../dump/kdump_header.ts';
 import type { FrameSet } from './frame_set.ts';
-import type { Output } from './output.ts';
+import type { EarlierOutput, Output } from './output.ts';
 
 /** What a dump says of the dead machine beside its pages. */
 export interface MachineFacts {
@@ -47,9 +48,13 @@ export const zeroPage = 0;
 /** A page that could not be read. */
 export const lostPage = 0xffff_ffff;
 
+const statusAt = 424;
+const eraseInfoAt = 64;
 const subHeaderSize = 104;
 const descriptorSize = 24;
 const version = 6;
+/** Pages at the end of an earlier save that are written once more. */
+const writtenAgain = 4096;
 /** Descriptors gathered before they are written. */
 const descriptorsAtOnce = 4096;
 /** Bytes of bitmap that are written, or left out because they are zeroes. */
@@ -111,17 +116,89 @@ export class KdumpWriter {
     this.descriptorsAt = this.bitmapAt + this.bitmapBlocks * pageSize;
     this.dataAt = this.descriptorsAt + this.pages * descriptorSize;
     this.status = output.canRewrite ? kdumpFlags.incomplete : 0;
-    this.writeHeader(subBlocks);
-    this.writeSubHeader(0, 0);
+    const bitmaps = [
+      [this.bitmapAt, ram],
+      [this.bitmapAt + oneBitmap * pageSize, kept],
+    ] as const;
+    const { earlier } = output;
+    if (earlier !== null && earlier.size >= this.dataAt) {
+      this.checkBegun(earlier, bitmaps, oneBitmap * pageSize);
+      this.resume(earlier);
+      return;
+    }
+    earlier?.discard();
+    output.write(0, this.header());
+    output.write(pageSize, this.subHeader(0, 0));
     output.write(pageSize + subHeaderSize, notes);
-    this.writeBits(this.bitmapAt, ram, oneBitmap * pageSize);
-    this.writeBits(this.bitmapAt + oneBitmap * pageSize, kept, oneBitmap * pageSize);
+    for (const [at, set] of bitmaps) this.writeBits(at, set, oneBitmap * pageSize);
     if (!output.canRewrite) return;
     // room that is taken now is not missing later, when the pages have filled the disk
     const empty = new Uint8Array(Math.min(atOnce, this.pages * descriptorSize));
     for (let at = 0; at < this.pages * descriptorSize; at += empty.length) {
       output.write(this.descriptorsAt + at, empty.subarray(0, this.pages * descriptorSize - at));
     }
+  }
+
+  /** Pages that an earlier save had written: those that are added follow them. */
+  get done(): number {
+    return this.described;
+  }
+
+  /** Checks that an earlier save was of the same pages. @throws FormatError */
+  private checkBegun(
+    earlier: EarlierOutput,
+    bitmaps: readonly (readonly [at: number, set: FrameSet])[],
+    size: number,
+  ): void {
+    const { pageSize, notes } = this.facts;
+    const isThere = (at: number, bytes: Uint8Array): boolean => {
+      const found = new Uint8Array(bytes.length);
+      return earlier.read(at, found) && Buffer.compare(found, bytes) === 0;
+    };
+    const header = this.header();
+    const found = Buffer.alloc(header.length);
+    // whether it was finished does not matter
+    const isRead = earlier.read(0, found);
+    const isUnfinished = found.readUInt32LE(statusAt) & kdumpFlags.incomplete;
+    header.writeUInt32LE((header.readUInt32LE(statusAt) & ~kdumpFlags.incomplete) | isUnfinished, statusAt);
+    const isSame = isRead && found.equals(header);
+    const subHeader = this.subHeader(0, 0);
+    const foundSub = Buffer.alloc(subHeader.length);
+    // and where erase information is, which comes last
+    const isSubRead = earlier.read(pageSize, foundSub);
+    foundSub.copy(subHeader, eraseInfoAt, eraseInfoAt, eraseInfoAt + 16);
+    const isSubSame = isSubRead && foundSub.equals(subHeader);
+    const areBitsThere = bitmaps.every(([at, set]) => {
+      for (const { from, bytes } of bitmapPieces(set, size)) if (!isThere(at + from, bytes)) return false;
+      return true;
+    });
+    if (!isSame || !isSubSame || !isThere(pageSize + subHeaderSize, notes) || !areBitsThere) {
+      throw new FormatError(earlier.path, 'was begun with other pages or options: it cannot be gone on with');
+    }
+  }
+
+  /** Goes on behind the last page that was written, but for some: what was written last may not have reached the disk. */
+  private resume(earlier: EarlierOutput): void {
+    const read = (from: number, to: number): { readonly end: number; readonly whole: number } => {
+      let end = this.dataAt;
+      for (let first = from; first < to; first += descriptorsAtOnce) {
+        const count = Math.min(descriptorsAtOnce, to - first);
+        const bytes = new Uint8Array(count * descriptorSize);
+        if (!earlier.read(this.descriptorsAt + first * descriptorSize, bytes)) return { end, whole: first };
+        const view = new DataView(bytes.buffer);
+        for (let i = 0; i < count; i++) {
+          const offset = Number(view.getBigUint64(i * descriptorSize, true));
+          const last = offset + view.getUint32(i * descriptorSize + 8, true);
+          if (offset === 0 || last > earlier.size) return { end, whole: first + i };
+          end = Math.max(end, last);
+        }
+      }
+      return { end, whole: to };
+    };
+    const { whole } = read(0, this.pages);
+    this.described = whole === this.pages ? whole : Math.max(0, whole - writtenAgain);
+    this.dataAt = read(0, this.described).end;
+    earlier.endsAt(Math.max(this.dataAt, this.descriptorsAt + this.pages * descriptorSize));
   }
 
   /** The next pages. @throws OutputError */
@@ -151,16 +228,16 @@ export class KdumpWriter {
   /** Everything was added: the dump is whole, but for pages that were lost. @throws OutputError */
   finish(): void {
     this.flush();
-    const { eraseInfo, pageSize, notes } = this.facts;
+    const { eraseInfo } = this.facts;
     const text = Buffer.from(eraseInfo ?? '', 'latin1');
     if (text.length > 0) {
       this.output.write(this.dataAt, text);
-      this.writeSubHeader(this.dataAt, text.length);
+      this.output.write(this.facts.pageSize, this.subHeader(this.dataAt, text.length));
     }
     const status = this.lost === 0 && this.described === this.pages ? 0 : kdumpFlags.incomplete;
     if (status === this.status) return;
     this.status = status;
-    this.writeHeader(Math.ceil((subHeaderSize + notes.length) / pageSize));
+    this.output.write(0, this.header());
   }
 
   /** Writes the descriptors gathered. @throws OutputError */
@@ -181,8 +258,9 @@ export class KdumpWriter {
     if (this.pendingCount === descriptorsAtOnce) this.flush();
   }
 
-  private writeHeader(subBlocks: number): void {
+  private header(): Buffer {
     const { facts } = this;
+    const subBlocks = Math.ceil((subHeaderSize + facts.notes.length) / facts.pageSize);
     const bytes = Buffer.alloc(facts.pageSize);
     bytes.write('KDUMP   ', 0, 'latin1');
     bytes.writeInt32LE(version, 8);
@@ -192,16 +270,16 @@ export class KdumpWriter {
       for (const [i, field] of fields.entries()) bytes.write(utsname[field].slice(0, 64), 12 + 65 * i, 'latin1');
     }
     bytes.writeBigInt64LE(BigInt(facts.time), 408);
-    bytes.writeUInt32LE(this.status | flagsOf[this.compression], 424);
+    bytes.writeUInt32LE(this.status | flagsOf[this.compression], statusAt);
     bytes.writeInt32LE(facts.pageSize, 428);
     bytes.writeInt32LE(subBlocks, 432);
     bytes.writeUInt32LE(this.bitmapBlocks, 436);
     bytes.writeUInt32LE(Math.min(facts.maxPfn, 0xffff_ffff), 440);
     bytes.writeInt32LE(facts.cpus, 460);
-    this.output.write(0, bytes);
+    return bytes;
   }
 
-  private writeSubHeader(eraseAt: number, eraseSize: number): void {
+  private subHeader(eraseAt: number, eraseSize: number): Buffer {
     const { facts, part } = this;
     const notesAt = facts.pageSize + subHeaderSize;
     const bytes = Buffer.alloc(subHeaderSize);
@@ -221,29 +299,36 @@ export class KdumpWriter {
     }
     range(32, notesAt + (facts.vmcoreinfo?.offset ?? 0), facts.vmcoreinfo?.size ?? 0);
     range(48, notesAt, facts.notes.length);
-    range(64, eraseAt, eraseSize);
+    range(eraseInfoAt, eraseAt, eraseSize);
     bytes.writeBigUInt64LE(BigInt(facts.maxPfn), 96);
-    this.output.write(facts.pageSize, bytes);
+    return bytes;
   }
 
   /**
    * A bitmap, filled up with zeroes to `size` bytes. Blocks of zeroes are not written, but for the last: what nobody
    * wrote reads as zeroes in a new file and in a stream.
    */
-  private writeBits(at: number, { bytes }: FrameSet, size: number): void {
+  private writeBits(at: number, set: FrameSet, size: number): void {
     const zeroes = new Uint8Array(bitmapBlock);
-    for (let done = 0; done < size; done += atOnce) {
-      // not a view: what is shared with threads is copied once
-      const piece = new Uint8Array(Math.min(atOnce, size - done));
-      piece.set(bytes.subarray(done, done + piece.length));
+    for (const { from, bytes } of bitmapPieces(set, size)) {
       let start = 0; // of what is to be written
-      for (let block = 0; block < piece.length; block += bitmapBlock) {
-        const isLast = done + block + bitmapBlock >= size;
-        if (isLast || Buffer.compare(piece.subarray(block, block + bitmapBlock), zeroes) !== 0) continue;
-        if (block > start) this.output.write(at + done + start, piece.subarray(start, block));
+      for (let block = 0; block < bytes.length; block += bitmapBlock) {
+        const isLast = from + block + bitmapBlock >= size;
+        if (isLast || Buffer.compare(bytes.subarray(block, block + bitmapBlock), zeroes) !== 0) continue;
+        if (block > start) this.output.write(at + from + start, bytes.subarray(start, block));
         start = block + bitmapBlock;
       }
-      if (start < piece.length) this.output.write(at + done + start, piece.subarray(start));
+      if (start < bytes.length) this.output.write(at + from + start, bytes.subarray(start));
     }
+  }
+}
+
+/** The bytes of a bitmap, filled up with zeroes to `size`. */
+function* bitmapPieces({ bytes }: FrameSet, size: number): Generator<{ from: number; bytes: Uint8Array }> {
+  for (let from = 0; from < size; from += atOnce) {
+    // not a view: what is shared with threads is copied once
+    const piece = new Uint8Array(Math.min(atOnce, size - from));
+    piece.set(bytes.subarray(from, from + piece.length));
+    yield { from, bytes: piece };
   }
 }

@@ -1,6 +1,6 @@
 // Where a dump is written: a file, any offset of it, or makedumpfile's flattened stream (see `flattened.ts`), for targets
 // that cannot seek.
-import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { InquestError, messageOf } from '../base/errors.ts';
 
 export interface Output {
@@ -11,12 +11,28 @@ export interface Output {
   readonly canRewrite: boolean;
   /** Bytes that what was written so far takes. */
   readonly written: number;
+  /** What an earlier save left there, to be gone on with; null for a new output. */
+  readonly earlier: EarlierOutput | null;
   /** @throws OutputError */
   write(offset: number, bytes: Uint8Array): void;
   /** Everything is written: makes it last. @throws OutputError */
   finish(): void;
   /** Closes without more ado. */
   close(): void;
+}
+
+/** A file that an earlier save began. */
+export interface EarlierOutput {
+  /** What names it in messages. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Fills `into` from an offset; false where the file ends before. @throws OutputError */
+  read(offset: number, into: Uint8Array): boolean;
+  /** Nothing of it is of use. @throws OutputError */
+  discard(): void;
+  /** What was written by it ends here: what lies behind is no part of the dump. */
+  endsAt(offset: number): void;
 }
 
 /** The target cannot be written. */
@@ -38,12 +54,39 @@ export class FileOutput implements Output {
   private readonly descriptor: number;
   private readonly limit: number;
   private end = 0;
+  readonly earlier: EarlierOutput | null;
 
-  /** @param limit bytes that the file may have. @throws OutputError */
-  constructor(path: string, limit = Number.POSITIVE_INFINITY) {
+  /**
+   * @param limit bytes that the file may have
+   * @param resume goes on with the file, if it is there
+   * @throws OutputError
+   */
+  constructor(path: string, limit = Number.POSITIVE_INFINITY, resume = false) {
     this.path = path;
     this.limit = limit;
-    this.descriptor = this.attempt(() => openSync(path, 'w+', 0o600));
+    const goesOn = resume && existsSync(path);
+    this.descriptor = this.attempt(() => openSync(path, goesOn ? 'r+' : 'w+', 0o600));
+    this.earlier = goesOn ? this.opened() : null;
+  }
+
+  private opened(): EarlierOutput {
+    return {
+      path: this.path,
+      size: this.attempt(() => fstatSync(this.descriptor).size),
+      read: (offset, into) =>
+        this.attempt(() => {
+          for (let done = 0; done < into.length; ) {
+            const got = readSync(this.descriptor, into, done, into.length - done, offset + done);
+            if (got === 0) return false;
+            done += got;
+          }
+          return true;
+        }),
+      discard: () => this.attempt(() => ftruncateSync(this.descriptor, 0)),
+      endsAt: (offset) => {
+        this.end = Math.max(this.end, offset);
+      },
+    };
   }
 
   get written(): number {
@@ -85,6 +128,7 @@ export class FileOutput implements Output {
 /** Nowhere: for a save that is only tried. */
 export class NoOutput implements Output {
   readonly canRewrite = true;
+  readonly earlier = null;
   written = 0;
 
   write(offset: number, bytes: Uint8Array): void {
@@ -108,6 +152,7 @@ interface Sink {
 /** A flattened stream: into an open file descriptor, or a file. */
 export class FlattenedOutput implements Output {
   readonly canRewrite = false;
+  readonly earlier = null;
   written = 0;
   private readonly sink: Sink;
   private readonly head = new DataView(new ArrayBuffer(16));

@@ -15,7 +15,7 @@ import { readUtsname } from '../kernel/utsname.ts';
 import { ElfWriter } from './elf_writer.ts';
 import type { FrameSet } from './frame_set.ts';
 import { KdumpWriter, lostPage, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
-import type { Output } from './output.ts';
+import { type Output, OutputError } from './output.ts';
 import { isZero, Packer, type PackTask, type PackThreadData, packTasks, scanKept } from './pack.ts';
 import { mostMapped, onlyFrames, type Selection, selectFrames } from './selection.ts';
 
@@ -29,6 +29,8 @@ export interface SaveOptions {
   readonly threads?: number;
   /** Files to divide a kdump-compressed dump into. */
   readonly parts?: number;
+  /** Bytes that there are for the dump; null where that is not known. */
+  readonly room?: number | null;
   /** A mini dump is written: these pages alone, whatever the level. */
   readonly mini?: MiniPages | null;
 }
@@ -52,6 +54,8 @@ export interface SaveResult {
   readonly zero: number;
   /** Pages that the source should have and that could not be read. */
   readonly lost: number;
+  /** Pages that an earlier save had written. Those of them that are zeroes are not in `zero`. */
+  readonly resumed: number;
   /** Bytes written. */
   readonly written: number;
 }
@@ -67,12 +71,31 @@ export function saveDump(kernel: Kernel, open: (part: number) => Output, options
   const pages = [...selection.dropped.values()].reduce((sum, count) => sum + count, selection.kept.count());
   const whole = machineFacts(kernel, options.level);
   const facts = mini === null ? whole : withMiniNote(whole, mini.note);
+  checkRoom(facts, selection, options);
   const linear = (physical: PhysAddr): bigint | null => kernel.space.linearAddress(physical);
   const written = writeDump(kernel.dump, open, { facts, selection, linear }, options);
   return { maxPfn: facts.maxPfn, ram: selection.ram.count(), pages, dropped: selection.dropped, ...written };
 }
 
-export type Written = Pick<SaveResult, 'zero' | 'lost' | 'written'>;
+/** A page of the dead machine takes no less, compressed and with its descriptor, on average: 1 in 100. */
+const smallestPart = 0.01;
+
+/** @throws OutputError where the dump cannot have room, before anything is written */
+function checkRoom(
+  { maxPfn, pageSize, notes }: MachineFacts,
+  { kept }: Selection,
+  { format, compression, level, room = null }: SaveOptions,
+): void {
+  if (room === null) return;
+  const isPlain = (format === 'elf' || compression === 'none') && (level & dumpLevel.zero) === 0;
+  const pages = kept.count() * pageSize * (isPlain ? 1 : smallestPart);
+  const needed = Math.floor(pages + notes.length + (format === 'elf' ? 0 : maxPfn / 4));
+  if (needed <= room) return;
+  const problem = `no room: it takes ${isPlain ? '' : 'at least '}${needed} bytes, and ${room} are free`;
+  throw new OutputError('the target', Object.assign(new Error(problem), { code: 'ENOSPC' }));
+}
+
+export type Written = Pick<SaveResult, 'zero' | 'lost' | 'resumed' | 'written'>;
 
 /** What is to be written. */
 export interface Content {
@@ -101,13 +124,15 @@ function writeKdump(
   { facts, selection, lost }: Content,
   options: SaveOptions,
 ): Written {
-  const total: { -readonly [K in keyof Written]: number } = { zero: 0, lost: 0, written: 0 };
+  const total: { -readonly [K in keyof Written]: number } = { zero: 0, lost: 0, resumed: 0, written: 0 };
   for (const [i, part] of partsOf(selection.kept, options.parts ?? 1).entries()) {
     const output = open(i);
     try {
       const writer = new KdumpWriter(output, facts, selection, options.compression, part);
       const given: PackTask[] = [];
-      for (const packed of packedPages(dump, selection.kept, part, options, given)) {
+      total.resumed += writer.done;
+      const rest = { ...part, from: frameAt(selection.kept, part, writer.done) };
+      for (const packed of packedPages(dump, selection.kept, rest, options, given)) {
         writer.add(packed);
         for (const size of packed.sizes) if (size === zeroPage) total.zero++;
         const task = given.shift()!;
@@ -123,6 +148,16 @@ function writeKdump(
     }
   }
   return total;
+}
+
+/** The frame of the n-th page of a part; the part's end behind the last. */
+function frameAt(kept: FrameSet, { from, to }: Part, n: number): number {
+  let before = 0;
+  for (const { first, count } of kept.runs(from, to)) {
+    if (before + count > n) return n === 0 ? from : first + n - before;
+    before += count;
+  }
+  return n === 0 ? from : to;
 }
 
 function tellLost(kept: FrameSet, { from, to }: PackTask, { sizes }: PackedPages, lost: (frame: number) => void): void {
@@ -200,7 +235,8 @@ function writeElf(
   try {
     const zero = (level & dumpLevel.zero) === 0 ? 0 : dropZeroes(memory, selection.kept);
     const writer = new ElfWriter(output, withEraseNote(facts), selection, (physical) => linear(physAddr(physical)));
-    for (const { first, count } of selection.kept.runs()) {
+    const start = frameAt(selection.kept, { from: 0, to: facts.maxPfn, isSplit: false }, writer.done);
+    for (const { first, count } of selection.kept.runs(start)) {
       scanKept(
         memory,
         first,
@@ -215,7 +251,7 @@ function writeElf(
     }
     writer.finish();
     output.finish();
-    return { zero, lost: writer.lost, written: output.written };
+    return { zero, lost: writer.lost, resumed: writer.done, written: output.written };
   } finally {
     output.close();
   }

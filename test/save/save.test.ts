@@ -1,10 +1,11 @@
 // A dump that is written anew must be the same dump, but for what it was told to leave out; and one that ends early must
 // still be a dump.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { pfn } from '../../src/base/address.ts';
 import { FormatError, MemoryFault, UsageError } from '../../src/base/errors.ts';
@@ -224,6 +225,79 @@ describe('a save that ends early', () => {
     const { level } = saveFiles(source, { ...limited, levels: [0, 1] });
     assert.equal(level, 1);
     assert.deepEqual(readdirSync(folder).sort(), ['small', 'whole']);
+  });
+});
+
+describe('a save that is gone on with', () => {
+  const manyPages = 4600;
+
+  for (const [form, options, files] of [
+    ['kdump', {}, 1],
+    ['kdump without zero pages', { levels: [1] }, 1],
+    ['split', {}, 3],
+    ['ELF', { format: 'elf', compression: 'none' }, 1],
+    ['ELF without zero pages', { format: 'elf', compression: 'none', levels: [1] }, 1],
+  ] as const) {
+    it(`ends as if it had not been interrupted: ${form}`, (t) => {
+      const folder = folderOf(t);
+      const small = openBytes(t, smallDump());
+      const pages = pagesOf(small) as Map<number, Uint8Array>;
+      for (let n = 0; n < manyPages; n++) pages.set(n, n % 50 === 0 ? new Uint8Array(4096) : page(n));
+      const bytes = writeKdump({ pages, vmcoreinfo: small.notes.vmcoreinfo!, eraseInfo: 'erase x size 1\n' });
+      const source = openKernel(openBytes(t, bytes));
+      const named = (name: string) => Array.from({ length: files }, (_, i) => join(folder, `${name}.${i}`));
+      const all = { ...plain, ...options, resume: true };
+      saveFiles(source, { ...all, targets: named('whole') });
+      let isResumed = false;
+      fc.assert(
+        fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (part) => {
+          const work: Work = {
+            charge: () => {},
+            progress: (done, total) => {
+              if (done / total! > part * 0.99) throw new Cancelled();
+            },
+          };
+          const targets = named('again');
+          assert.throws(() => source.work.during(work, () => saveFiles(source, { ...all, targets })), Cancelled);
+          for (const target of targets) assert.ok(!existsSync(target));
+          const { resumed, lost } = saveFiles(source, { ...all, targets });
+          isResumed ||= resumed > 0;
+          assert.equal(lost, 0);
+          const [one, other] = [named('whole'), targets].map((files) => openDump(files));
+          if (all.levels[0] !== 0) assert.ok(isDeepStrictEqual(pagesOf(other!), pagesOf(one!)));
+          assert.equal(other!.info.complete, true);
+          assert.equal(other!.notes.eraseInfo, 'erase x size 1\n');
+          one!.close();
+          other!.close();
+          // pages of zeroes that are written behind the rest have a place of their own
+          if (all.levels[0] === 0)
+            for (const [i, target] of targets.entries()) {
+              assert.ok(readFileSync(target).equals(readFileSync(named('whole')[i]!)));
+            }
+          for (const target of targets) rmSync(target);
+        }),
+        { numRuns: 1, examples: [[0.95]] },
+      );
+      assert.ok(isResumed);
+    });
+  }
+
+  it('is refused for other pages, and for what cannot be gone on with', (t) => {
+    const folder = folderOf(t);
+    const source = openKernel(openBytes(t, smallDump()));
+    const target = join(folder, 'x');
+    saveFiles(source, { ...plain, targets: [`${target}.incomplete`] });
+    const other = { ...plain, compression: 'lzo', resume: true, targets: [target] } as const;
+    assert.throws(() => saveFiles(source, other), /was begun with other/);
+    for (const wrong of [{ flattened: true }, { levels: [1, 31] }, { targets: ['-'] }]) {
+      assert.throws(() => saveFiles(source, { ...plain, targets: [target], ...wrong, resume: true }), UsageError);
+    }
+    // of a save that ended before anything was written nothing is of use
+    for (const size of [0, 100, 5000]) {
+      writeFileSync(`${target}.incomplete`, Buffer.alloc(size, 0x5a));
+      saveFiles(source, { ...plain, resume: true, overwrite: true, targets: [target] });
+      assert.deepEqual(pagesOf(openDump([target])), pagesOf(source.dump));
+    }
   });
 });
 
