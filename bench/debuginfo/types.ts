@@ -23,13 +23,14 @@ export function compareStructs(setup: Setup, count: number): Comparison {
   );
   const theirs = gdb(
     setup,
-    chosen.map((name) => `ptype ${name}`),
+    chosen.map((name) => `${name.startsWith('enum') ? 'ptype' : 'ptype/o'} ${name}`),
   );
   const differences: string[] = [];
   for (const [i, name] of chosen.entries()) {
     const type = dwarf.types.find(name);
     const mine = type === null ? 'not found' : flat(definition(type).replace(/^SIZE: .*$/m, ''));
-    const their = flat(theirs[i]!.replace(/^type = /, ''));
+    const said = theirs[i]!.replace(/\/\*.*?\*\//gs, '').replace(/^\s*type = /, '');
+    const their = flat(type?.kind === 'enum' ? numbered(said, type) : said);
     if (mine !== their) differences.push(`${name}: ${firstDifference(mine, their)}`);
   }
   const what = 'struct, union and enum of random types, as gdb ptype';
@@ -224,6 +225,16 @@ function gdb({ vmlinux }: Setup, commands: readonly string[]): string[] {
     answers[Number(part.slice(0, end))] = part.slice(end + 1).trim();
   }
   return answers;
+}
+
+/** An enum as gdb prints it, with the numbers that it leaves out where they count on from one to the next. */
+function numbered(said: string, { size, signed }: EnumType): string {
+  let next = 0n;
+  return said.replace(/,? *(\w+)(?: = (-?\d+))?(?=[,}])/g, (_, name: string, number: string | undefined) => {
+    const value = number === undefined ? next : BigInt(number);
+    next = value + 1n;
+    return ` ${name} = ${signed ? value : BigInt.asUintN(size * 8, value)}`;
+  });
 }
 
 function flat(text: string): string {

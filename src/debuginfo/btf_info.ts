@@ -23,6 +23,10 @@ export class BtfInfo implements DebugInfo {
     return this.btf.variable(name)?.type ?? null;
   }
 
+  macro(): null {
+    return null;
+  }
+
   function(name: string): FunctionType | null {
     return this.btf.functionType(name);
   }

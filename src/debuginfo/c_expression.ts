@@ -6,6 +6,7 @@ import { assertNever, FormatError, NotFoundError, UsageError } from '../base/err
 import { integerTypes } from './c_base_type.ts';
 import { typeText } from './c_declaration.ts';
 import { type BinaryOperator, type Expression, parseExpression, type UnaryOperator } from './c_expression_parser.ts';
+import type { Macro } from './c_macro.ts';
 import { parseTypeName, type TypeNames } from './c_type_parser.ts';
 import { KernelObject, type ObjectContext } from './object.ts';
 import { type IntType, type PointerType, sizeOf, strip, type Type } from './type.ts';
@@ -15,6 +16,8 @@ export interface ExpressionEnvironment {
   readonly context: ObjectContext;
   /** The variable or function of that name, or null. */
   readonly symbol: (name: string) => KernelObject | null;
+  /** What a name that no symbol has was defined as, or null. */
+  readonly macro: (name: string) => Macro | null;
 }
 
 /**
@@ -24,7 +27,11 @@ export interface ExpressionEnvironment {
  *   nothing has; MemoryFault for memory that is not there
  */
 export function evaluate(text: string, environment: ExpressionEnvironment): KernelObject {
-  return new Evaluator(environment).evaluate(parseExpression(text, new Names(environment)));
+  return new Evaluator(environment).evaluate(
+    parseExpression(text, new Names(environment), (name) =>
+      environment.symbol(name) === null ? environment.macro(name) : null,
+    ),
+  );
 }
 
 /** The type that a text names, for `whatis` and casts: `struct page *`. @throws UsageError, NotFoundError */

@@ -3,6 +3,7 @@
 import { UsageError } from '../base/errors.ts';
 import { integerTypes } from './c_base_type.ts';
 import { tokens } from './c_lexer.ts';
+import { expandMacros, type Macro } from './c_macro.ts';
 import { CTypeParser, type TypeNames } from './c_type_parser.ts';
 import type { Type } from './type.ts';
 
@@ -73,8 +74,8 @@ const precedences: Readonly<Record<string, number>> = {
 const unaryPrecedence = 14;
 
 /** @throws UsageError for what is no C expression; NotFoundError for a type that is not there */
-export function parseExpression(text: string, names: TypeNames): Expression {
-  const parser = new Parser(tokens(text), names);
+export function parseExpression(text: string, names: TypeNames, macro: (name: string) => Macro | null): Expression {
+  const parser = new Parser(expandMacros(tokens(text), macro), names);
   const result = parser.expression(1);
   parser.end();
   return result;

@@ -4,6 +4,7 @@
 import type { AddressSpace } from '../arch/address_space.ts';
 import type { Registers } from '../arch/registers.ts';
 import type { VirtAddr } from '../base/address.ts';
+import type { Macro } from './c_macro.ts';
 import type { KernelObject } from './object.ts';
 import type { KernelSymbol } from './symbol.ts';
 import type { FunctionType, Type, TypeSource } from './type.ts';
@@ -17,6 +18,8 @@ export interface DebugInfo {
   variable(name: string): Type | null;
   /** Prototype of a function, static ones too; null where this does not know it. Of several of one name, the first. */
   function(name: string): FunctionType | null;
+  /** What a name was defined as with `#define`; null where this does not know it. */
+  macro(name: string): Macro | null;
   /** What it knows of code; null for information about types alone. */
   readonly code: CodeInfo | null;
 }

@@ -1,5 +1,6 @@
 // Names looked up in all debug information of one kernel: in the kernel's own list, then in its modules'. Each name is
 // looked up once, those that nobody knows too.
+import type { Macro } from './c_macro.ts';
 import type { DebugInfo } from './debug_info.ts';
 import type { FunctionType, Type, TypeSource } from './type.ts';
 
@@ -15,6 +16,7 @@ export class DebugNames implements TypeSource {
   private readonly types = new Map<string, Type | null>();
   private readonly variables = new Map<string, Type | null>();
   private readonly functions = new Map<string, FunctionType | null>();
+  private readonly macros = new Map<string, Macro | null>();
   private inside = false;
 
   /**
@@ -59,6 +61,15 @@ export class DebugNames implements TypeSource {
       this.functions,
       name,
       () => firstOf(this.own, (info) => info.function(name)) ?? this.inModules((info) => info.function(name)),
+    );
+  }
+
+  /** What a name was defined as, by the kernel or else by a module. */
+  macro(name: string): Macro | null {
+    return this.once(
+      this.macros,
+      name,
+      () => firstOf(this.own, (info) => info.macro(name)) ?? this.inModules((info) => info.macro(name)),
     );
   }
 

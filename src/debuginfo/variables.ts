@@ -458,6 +458,7 @@ export const wellKnownVariables: DebugInfoKind = {
       types: { find: () => null, all: () => [] },
       variable: (name) => declaredType(types, name),
       function: () => null,
+      macro: () => null,
       code: null,
     };
   },

@@ -13,6 +13,7 @@ import type { Architecture } from '../arch/architecture.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { WorkSlot } from '../base/work.ts';
+import type { Macro } from '../debuginfo/c_macro.ts';
 import type { DebugInfo } from '../debuginfo/debug_info.ts';
 import { DebugNames } from '../debuginfo/debug_names.ts';
 import type { DebugFiles } from '../debuginfo/files/debug_files.ts';
@@ -209,6 +210,11 @@ export class Kernel implements ObjectContext {
   /** Prototype of a function of the kernel or of a module; null where none is known. */
   functionType(name: string): FunctionType | null {
     return this.names.function(name);
+  }
+
+  /** What a name was defined as with `#define`, where debug information has macros; else null. */
+  macro(name: string): Macro | null {
+    return this.names.macro(name);
   }
 
   /** One CPU's copy of a per-CPU variable. @throws NotFoundError, MemoryFault */

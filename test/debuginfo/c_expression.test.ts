@@ -5,6 +5,7 @@ import { virtAddr } from '../../src/base/address.ts';
 import { InquestError, MemoryFault, NotFoundError, UsageError } from '../../src/base/errors.ts';
 import { typeText } from '../../src/debuginfo/c_declaration.ts';
 import { type ExpressionEnvironment, evaluate, typeNamed } from '../../src/debuginfo/c_expression.ts';
+import { type Macro, macroText, parseMacro } from '../../src/debuginfo/c_macro.ts';
 import { KernelObject } from '../../src/debuginfo/object.ts';
 import { parseCTypes } from '../support/c_types.ts';
 import { SyntheticSpace } from '../support/synthetic_memory.ts';
@@ -37,7 +38,26 @@ function machine(): ExpressionEnvironment {
       ),
     }),
   );
-  return { context, symbol: (name) => symbols.get(name) ?? null };
+  return { context, symbol: (name) => symbols.get(name) ?? null, macro: (name) => macros.get(name) ?? null };
+}
+
+const macros = new Map<string, Macro>();
+for (const text of [
+  'WIDGETS 42',
+  'TWICE(x) ((x) * 2)',
+  'AREA(w,h) (TWICE(w) * (h) / 2)',
+  'EMPTY() 7',
+  'its_pid pid', // as sk_state is __sk_common.skc_state
+  'AROUND (AROUND + 1)',
+  'THERE (BACK)',
+  'BACK (THERE)',
+  'jiffies 1',
+  'GREETING "hello"',
+  'ADDRESS_OF(thing) (&(thing))',
+  ...Array.from({ length: 20 }, (_, i) => `GROW${i} GROW${i + 1} + GROW${i + 1}`),
+]) {
+  const macro = parseMacro(text)!;
+  macros.set(macro.name, macro);
 }
 
 const environment = machine();
@@ -303,4 +323,28 @@ test('any text gives a value or one of our errors', () => {
     ),
     { numRuns: 2000 },
   );
+});
+
+test('macros stand for what they were defined as', () => {
+  assert.equal(value('WIDGETS + 1'), 43n);
+  assert.equal(value('AREA(2 + 1, 4)'), 12n);
+  assert.equal(value('AREA(TWICE(1), (4, 5))'), 10n);
+  assert.equal(value('EMPTY() + 1'), 8n);
+  assert.equal(value('init_task.its_pid'), value('init_task.pid'));
+  assert.equal(type('ADDRESS_OF(init_task)'), type('&init_task'));
+  assert.equal(macroText(macros.get('AREA')!), '#define AREA(w, h) (TWICE(w) * (h) / 2)');
+});
+
+test('macros that are no expression, have other arguments or do not end are refused', () => {
+  const cases: [string, RegExp][] = [
+    ['AROUND', /not found: AROUND/], // its own name in it is not expanded again
+    ['THERE', /not found: THERE/],
+    ['AREA(1)', /AREA takes 2 arguments, not 1/],
+    ['EMPTY(1)', /EMPTY takes 0 arguments, not 1/],
+    ['AREA(1, 2', /arguments of AREA do not end/],
+    ['GREETING', /GREETING is a macro that is no expression/],
+    ['GROW0', /more than 20000 words/],
+    ['TWICE', /not found: TWICE/],
+  ];
+  for (const [text, message] of cases) assert.throws(() => value(text), message, text);
 });

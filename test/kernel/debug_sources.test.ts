@@ -27,6 +27,7 @@ const fake: DebugInfoKind = {
           variable: (name) => (name === 'nr_threads' ? types.find('enum mood') : null),
           function: (name) =>
             name === '_stext' ? { kind: 'function', returns: { kind: 'void' }, parameters: [], variadic: false } : null,
+          macro: () => null,
           code: null,
         },
 };

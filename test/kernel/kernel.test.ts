@@ -37,6 +37,7 @@ function info(origin: string, declarations: string, variables: Readonly<Record<s
       return type === undefined ? null : types.find(type);
     },
     function: () => null,
+    macro: () => null,
     code: null,
   };
   return { debugInfo, asked };

@@ -230,6 +230,7 @@ export class CodeKernel extends SyntheticKernel {
         origin: 'prototypes',
         types: { find: () => null, all: () => [] },
         variable: () => null,
+        macro: () => null,
         function: (name) => this.prototype(name),
         code: null,
       });

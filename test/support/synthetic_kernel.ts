@@ -142,6 +142,7 @@ function declared(declarations: string, variables: ReadonlyMap<string, Type>): D
             types,
             variable: (name) => variables.get(name) ?? null,
             function: () => null,
+            macro: () => null,
             code: null,
           },
   };

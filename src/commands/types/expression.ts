@@ -20,6 +20,7 @@ export function evaluateText(
   const environment: ExpressionEnvironment = {
     context: objects,
     symbol: (name) => namedObject(context, name, objects),
+    macro: (name) => context.kernel.macro(name),
   };
   return evaluate(text, environment);
 }

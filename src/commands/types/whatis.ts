@@ -3,6 +3,7 @@
 import { NotFoundError, UsageError } from '../../base/errors.ts';
 import { escapeTerminal } from '../../base/text.ts';
 import { declare, definition, typeText } from '../../debuginfo/c_declaration.ts';
+import { macroText } from '../../debuginfo/c_macro.ts';
 import { type CompoundType, sizeOf, strip, type Type } from '../../debuginfo/type.ts';
 import { type Answer, defineStream } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -20,6 +21,8 @@ export type WhatisItem =
     }
   /** A variable or a function. */
   | { readonly kind: 'symbol'; readonly name: string; readonly declaration: string }
+  /** A macro, as it was defined. */
+  | { readonly kind: 'macro'; readonly name: string; readonly text: string }
   /** A type that a search found. */
   | { readonly kind: 'found'; readonly name: string; readonly size: number };
 
@@ -44,7 +47,7 @@ export const whatis = defineStream({
     summary: 'definitions of types, declarations of variables and functions',
     usage: ['[-o] struct|union|typedef|symbol', '[-r size|low-high] [-m type]'],
     description: `Shows the definition of a type, or how a variable or function is declared. Types come from the dump itself
-(BTF) and from debug information in files, where there is some.`,
+(BTF) and from debug information in files, where there is some; macros from the latter, where it was made with -g3.`,
     examples: [
       ['whatis task_struct', 'the definition of a struct'],
       ['whatis vfs_read', 'the prototype of a function'],
@@ -62,6 +65,8 @@ export const whatis = defineStream({
           return `${escapeTerminal(definition(item[drawing], options.offsets ? { radix: 10 } : null))}\n`;
         case 'symbol':
           return `${escapeTerminal(item.declaration)};\n`;
+        case 'macro':
+          return `${escapeTerminal(item.text)}\n`;
         case 'found':
           return `${index === 0 ? 'SIZE  TYPE\n' : ''}${String(item.size).padEnd(4)}  ${escapeTerminal(item.name)}\n`;
       }
@@ -88,6 +93,8 @@ function meaning({ kernel }: CommandContext, name: string): WhatisItem {
   const symbol = kernel.symbols.find(name);
   const declared = kernel.declaredType(name) ?? kernel.functionType(name);
   if (declared !== null) return { kind: 'symbol', name, declaration: declare(declared, name) };
+  const macro = symbol === null ? kernel.macro(name) : null;
+  if (macro !== null) return { kind: 'macro', name, text: macroText(macro) };
   const what = escapeTerminal(name);
   if (symbol === null) throw new NotFoundError('type or symbol', what);
   throw new NotFoundError('type of symbol', what, 'no debug information here knows it');

@@ -65,6 +65,7 @@ export const attribute = {
   specification: 0x47,
   type: 0x49,
   ranges: 0x55,
+  macroInfo: 0x43,
   callColumn: 0x57,
   callFile: 0x58,
   callLine: 0x59,
@@ -76,12 +77,14 @@ export const attribute = {
   addrBase: 0x73,
   rnglistsBase: 0x74,
   dwoName: 0x76,
+  macros: 0x79,
   callReturnPc: 0x7d,
   callValue: 0x7e,
   callOrigin: 0x7f,
   callTarget: 0x83,
   loclistsBase: 0x8c,
   gnuCallSiteValue: 0x2111,
+  gnuMacros: 0x2119,
   gnuDwoName: 0x2130,
 } as const;
 

@@ -1,12 +1,14 @@
 // DWARF as debug information: names and types of one file, and what it knows of code.
 import { FormatError } from '../../base/errors.ts';
 import { baseTypeSpellings, isBaseTypeWord } from '../c_base_type.ts';
+import { type Macro, parseMacro } from '../c_macro.ts';
 import type { CodeInfo, DebugInfo } from '../debug_info.ts';
 import type { FunctionType, Type, TypeSource } from '../type.ts';
 import { DwarfCode } from './code_info.ts';
 import type { Die } from './die.ts';
 import type { DwarfFile } from './dwarf_file.ts';
 import { type Complete, DwarfTypes } from './dwarf_types.ts';
+import { MacroIndex } from './macros.ts';
 import { NameIndex, type NameKind } from './name_index.ts';
 
 const typeKinds: readonly NameKind[] = ['struct', 'union', 'enum', 'typedef', 'base'];
@@ -24,6 +26,7 @@ export class DwarfInfo implements DebugInfo {
   private readonly dwarfCode: DwarfCode;
   private readonly definitions: { find(name: string): Type | null };
   private index: NameIndex | null = null;
+  private macroIndex: MacroIndex | null = null;
   private readonly failures: FormatError[] = [];
 
   /**
@@ -64,12 +67,18 @@ export class DwarfInfo implements DebugInfo {
     return die === null ? null : this.attempt(() => this.built.functionType(die));
   }
 
+  macro(name: string): Macro | null {
+    const text = this.attempt(() => this.macros.find(name));
+    return text === null ? null : parseMacro(text);
+  }
+
   /** What was damaged, and so is not known. */
   get problems(): readonly FormatError[] {
     const { problem } = this.file;
     return [
       ...(problem === null ? [] : [problem]),
       ...(this.index?.problems ?? []),
+      ...(this.macroIndex?.problems ?? []),
       ...this.dwarfCode.problems,
       ...this.failures,
     ];
@@ -110,6 +119,11 @@ export class DwarfInfo implements DebugInfo {
   private get names(): NameIndex {
     this.index ??= new NameIndex(this.file);
     return this.index;
+  }
+
+  private get macros(): MacroIndex {
+    this.macroIndex ??= new MacroIndex(this.file);
+    return this.macroIndex;
   }
 
   /** False for a name that no entry can have: walkers ask for many that a kernel lacks, and the index takes a second. */

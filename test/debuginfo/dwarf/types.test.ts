@@ -322,3 +322,42 @@ for (const version of [4, 5] as const) {
     assert.equal(sizeOf(info.types.find('struct apart_from_all')!), 8);
   });
 }
+
+for (const version of [4, 5] as const) {
+  test(`macros are read from lists that import each other, in DWARF ${version}`, () => {
+    const writer = new DwarfWriter(version);
+    const macros = writer.section('.debug_macro');
+    const text = (words: string) => Uint8Array.from([...Buffer.from(words), 0]);
+    const list = (entries: () => void): number => {
+      const at = macros.length;
+      macros.u16(version).u8(0);
+      entries();
+      macros.u8(0);
+      return at;
+    };
+    const shared = list(() => macros.u8(1).u8(3).put(text('DEPTH(a) ((a) + 1)')).u8(7).u32(0));
+    const own = list(() =>
+      macros.u8(3).u8(0).u8(1).u8(1).u8(9).put(text('WIDTH 12')).u8(2).u8(9).put(text('WIDTH')).u8(7).u32(shared).u8(4),
+    );
+    writer.unit([int], { [version === 5 ? 'macros' : 'gnuMacros']: { section: own } });
+    const info = open(writer);
+    assert.deepEqual(info.macro('WIDTH'), { name: 'WIDTH', parameters: null, body: '12' });
+    assert.deepEqual(info.macro('DEPTH')?.parameters, ['a']);
+    assert.equal(info.macro('HEIGHT'), null);
+    assert.deepEqual(info.problems, []);
+  });
+}
+
+test('a damaged list of macros costs the macros behind the damage', () => {
+  const writer = new DwarfWriter();
+  const macros = writer.section('.debug_macro').u16(5).u8(0);
+  macros
+    .u8(1)
+    .u8(1)
+    .put(Uint8Array.from(Buffer.from('FINE 1\0')))
+    .u8(99);
+  writer.unit([int], { macros: { section: 0 } });
+  const info = open(writer);
+  assert.equal(info.macro('FINE')?.body, '1');
+  assert.match(info.problems[0]!.message, /macro entry of kind 99/);
+});
