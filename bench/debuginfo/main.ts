@@ -3,6 +3,7 @@
 // See docs/debuginfo.md. Each comparison prints how many things were compared, and how many were equal.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureDamage } from './damage.ts';
 import { compareFrames } from './frames.ts';
 import { compareFrameLines, compareRandomAddresses } from './lines.ts';
 import { type Comparison, openSetup, type Setup } from './setup.ts';
@@ -41,6 +42,7 @@ const checks: Readonly<Record<string, () => readonly Comparison[]>> = {
   globals: () => compareGlobals(setup, program, 1000),
   btf: () => [compareBtf(setup)],
   time: () => measureTime(setup, program),
+  damage: () => [measureDamage(setup, program, 30)],
 };
 
 let missed = false;

@@ -84,13 +84,21 @@ export function seenInside({ root }: Pick<Setup, 'root'>, path: string): string 
 export function sample<T>(all: readonly T[], count: number, seed: number): T[] {
   const rest = [...all];
   const drawn: T[] = [];
-  let state = seed >>> 0;
+  const random = generator(seed);
   while (drawn.length < count && rest.length > 0) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0; // Numerical Recipes' generator
-    const at = Math.floor((state / 2 ** 32) * rest.length);
+    const at = Math.floor(random() * rest.length);
     drawn.push(rest[at]!);
     rest[at] = rest.at(-1)!;
     rest.pop();
   }
   return drawn;
+}
+
+/** Numbers in [0, 1), the same ones for a seed each time (Numerical Recipes' generator). */
+export function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
 }

@@ -49,6 +49,14 @@ function everything(version: 4 | 5): Uint8Array {
     .u32(0xffff_ffff)
     .put(Uint8Array.from([4, 0, 8, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1]));
   writer.section('.debug_frame').u32(20).u32(0).u64(text).u64(32);
+  const macros = writer.section('.debug_macro').u16(version).u8(0);
+  macros
+    .u8(1)
+    .u8(1)
+    .put(Uint8Array.from(Buffer.from('A_MACRO(x) x\0')))
+    .u8(7)
+    .u32(0)
+    .u8(0);
   writer.unit(
     [
       entry('baseType', { name: 'int', byteSize: 4, encoding: 5 }, [], 'int'),
@@ -87,8 +95,9 @@ function everything(version: 4 | 5): Uint8Array {
         ],
       ),
     ],
-    { stmtList, lowPc: { address: text }, highPc: 32 },
+    { stmtList, lowPc: { address: text }, highPc: 32, [version === 5 ? 'macros' : 'gnuMacros']: { section: 0 } },
   );
+  writer.typeUnit(7n, [entry('structureType', { name: 'apart_from_all', byteSize: 4 }, [], 'apart')], 'apart');
   return writer.addTo(new ElfWriter()).bytes();
 }
 
@@ -111,6 +120,7 @@ function exercise(bytes: Uint8Array): void {
   }
   info.variable('a_variable');
   info.function('a_function');
+  info.macro('A_MACRO');
   for (const type of info.types.all()) {
     try {
       if (type.kind === 'struct' || type.kind === 'union') for (const member of type.members) String(member.type.kind);
