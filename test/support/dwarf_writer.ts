@@ -65,6 +65,8 @@ export function sleb(value: number | bigint): number[] {
 
 export class DwarfWriter {
   readonly version: 4 | 5;
+  /** Whose entries are or were moved: what a skeleton and its .dwo file have in common. */
+  private readonly split: { readonly type: 'skeleton' | 'whole'; readonly id: bigint } | null;
   private readonly info = new ByteWriter();
   private readonly abbreviations = new ByteWriter();
   private readonly strings = new ByteWriter().u8(0);
@@ -73,8 +75,10 @@ export class DwarfWriter {
   private readonly ranges = new ByteWriter();
   private readonly more = new Map<string, ByteWriter>();
 
-  constructor(version: 4 | 5 = 5) {
+  /** @param split writes a skeleton, or what was moved out of one: a .dwo file */
+  constructor(version: 4 | 5 = 5, split: DwarfWriter['split'] = null) {
     this.version = version;
+    this.split = split;
   }
 
   /** Bytes of a section that is written by hand. */
@@ -110,7 +114,7 @@ export class DwarfWriter {
     const body = new ByteWriter();
     const labels = new Map<string, number>();
     const references: { readonly at: number; readonly label: string }[] = [];
-    const headerSize = (this.version === 5 ? 12 : 11) + (type === null ? 0 : 12);
+    const headerSize = (this.version === 5 ? 12 : 11) + (type === null ? 0 : 12) + (this.split === null ? 0 : 8);
     let code = 0;
     const write = (one: Entry): void => {
       if (one.label !== null) labels.set(one.label, headerSize + body.length);
@@ -137,10 +141,11 @@ export class DwarfWriter {
     info.u32(headerSize - 4 + bytes.length).u16(this.version);
     if (this.version === 5) {
       info
-        .u8(type === null ? 1 : 2)
+        .u8(this.split !== null ? { skeleton: 4, whole: 5 }[this.split.type] : type === null ? 1 : 2)
         .u8(8)
         .u32(abbreviationsAt);
     } else info.u32(abbreviationsAt).u8(8);
+    if (this.split !== null) info.u64(this.split.id);
     if (type !== null) info.u64(type.signature).u32(labels.get(type.label)!);
     info.put(bytes);
     return start;
@@ -210,12 +215,15 @@ export class DwarfWriter {
 
   /** Adds the sections to an ELF file. */
   addTo(elf: ElfWriter): ElfWriter {
+    const suffix = this.split?.type === 'whole' ? '.dwo' : '';
     elf
-      .section('.debug_info', { bytes: this.info.done() })
-      .section('.debug_abbrev', { bytes: this.abbreviations.done() });
-    elf.section('.debug_str', { bytes: this.strings.done() }).section('.debug_line', { bytes: this.lineBytes.done() });
-    elf.section(this.version === 5 ? '.debug_rnglists' : '.debug_ranges', { bytes: this.ranges.done() });
-    for (const [name, bytes] of this.more) elf.section(name, { bytes: bytes.done() });
+      .section(`.debug_info${suffix}`, { bytes: this.info.done() })
+      .section(`.debug_abbrev${suffix}`, { bytes: this.abbreviations.done() });
+    elf
+      .section(`.debug_str${suffix}`, { bytes: this.strings.done() })
+      .section(`.debug_line${suffix}`, { bytes: this.lineBytes.done() });
+    elf.section(`${this.version === 5 ? '.debug_rnglists' : '.debug_ranges'}${suffix}`, { bytes: this.ranges.done() });
+    for (const [name, bytes] of this.more) elf.section(`${name}${suffix}`, { bytes: bytes.done() });
     return elf;
   }
 

@@ -45,7 +45,7 @@ export class CodeIndex {
   private indexUnits(): RangeIndex {
     const ranges = new RangeList();
     for (const unit of this.file.units) {
-      if (this.covered.has(unit.offset)) continue;
+      if (this.covered.has(unit.offset) || unit.file !== this.file) continue;
       this.collect(() => {
         for (const range of unit.ranges) ranges.add(range, unit.offset);
       });

@@ -143,6 +143,7 @@ export class DwarfCode implements CodeInfo {
   }
 
   private codeOf(unit: Unit): UnitCode {
+    const { file } = this;
     let code = this.units.get(unit);
     if (code === undefined) {
       let lines: { readonly table: LineTable | null } | null = null;
@@ -153,7 +154,7 @@ export class DwarfCode implements CodeInfo {
           return lines.table;
         },
         get functions() {
-          functions ??= new UnitFunctions(unit);
+          functions ??= new UnitFunctions(file.whole(unit));
           return functions;
         },
       };
@@ -174,7 +175,7 @@ export class DwarfCode implements CodeInfo {
     const lineNumber = die.number(line);
     if (fileNumber === null || lineNumber === null) return null;
     const unit = this.file.unitAt(die.offset);
-    if (unit === null || die.unit.file !== this.file) return null;
+    if (unit === null || die.unit.file !== unit.file) return null;
     const path = this.codeOf(unit).lines?.path(fileNumber) ?? { file: '??', folder: '' };
     return { ...path, line: lineNumber, column: column === null ? 0 : (die.number(column) ?? 0) };
   }

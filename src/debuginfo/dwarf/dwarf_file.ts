@@ -6,19 +6,25 @@
 //   .debug_aranges, DW_AT_ranges       address -> unit          (code_index.ts)
 //   .debug_line                        address -> file, line    (line_table.ts)
 //   .debug_loclists, .debug_frame      where variables and registers are
+//   *.dwo                              the same sections of a unit that was moved out (split_units.ts)
 import { FormatError } from '../../base/errors.ts';
-import type { ElfFile } from '../elf/elf_file.ts';
+import { ElfFile } from '../elf/elf_file.ts';
+import type { ElfSection } from '../elf/elf_section.ts';
 import { Relocator, type SectionAddress } from '../elf/relocations.ts';
 import { SectionBytes } from '../elf/section_bytes.ts';
 import { AbbreviationTable } from './abbreviations.ts';
 import type { LinkAddress } from './address.ts';
+import { unitType } from './constants.ts';
 import { Cursor } from './cursor.ts';
 import { type Die, dieIn } from './die.ts';
 import type { EntryUnit } from './entry_source.ts';
+import { splitUnits } from './split_units.ts';
 import { readUnit, readUnits, type Unit, type UnitFile } from './unit.ts';
 
 /** Bytes of units kept at hand, together. The largest alone may have more. */
 const unitCache = 8 * 1024 * 1024;
+/** Most sections of units in one file. */
+const mostInfoSections = 1000;
 /** Tables of abbreviations kept. */
 const tableCache = 64;
 
@@ -29,6 +35,12 @@ export class DwarfFile implements UnitFile {
   /** .debug_info and, behind it, DWARF 4's .debug_types. */
   readonly info: SectionBytes;
   readonly typesAt: number;
+  /** Where this file's entries begin in `info`: 0 but for a .dwo file. */
+  readonly base: number;
+  /** Of a .dwo file: the unit that it was moved out of; else null. */
+  readonly skeleton: Unit | null;
+  /** What is wrong with .dwo files: damaged, or not there. */
+  readonly splitProblems: FormatError[] = [];
   /** What dwz moved out of several files into one that they share; null if there is none, or it is not there. */
   readonly alternate: DwarfFile | null;
   private readonly sections = new Map<string, SectionBytes | null>();
@@ -43,21 +55,31 @@ export class DwarfFile implements UnitFile {
   private readonly starting = new Map<number, Unit>();
   private known: { units: Unit[]; problem: FormatError | null } | null = null;
   private signatures: Map<bigint, Unit> | null = null;
+  private splits: ReadonlyMap<Unit, Unit> = new Map();
 
   /**
    * @param addressOf where the sections of a relocatable file were loaded; not asked of other files
+   * @param split for a .dwo file: where its entries stand among those of the file that it belongs to
    * @throws FormatError for a file without debug information, or with sections that are cut off
    */
-  constructor(elf: ElfFile, addressOf: SectionAddress = () => null, alternate: DwarfFile | null = null) {
+  constructor(
+    elf: ElfFile,
+    addressOf: SectionAddress = () => null,
+    alternate: DwarfFile | null = null,
+    split: { readonly skeleton: Unit; readonly base: number } | null = null,
+  ) {
     this.elf = elf;
+    this.skeleton = split?.skeleton ?? null;
+    this.base = split?.base ?? 0;
     this.alternate = alternate;
     this.addressOf = elf.kind === 'relocatable' ? addressOf : () => null;
     this.relocator = elf.kind === 'relocatable' ? new Relocator(elf, addressOf) : null;
-    const info = this.section('.debug_info');
+    const info = this.infoSections();
     if (info === null) throw new FormatError(elf.path, 'has no debug information');
     const types = this.section('.debug_types');
-    this.info = types === null ? info : SectionBytes.joined(info, types);
-    this.typesAt = info.size;
+    this.typesAt = this.base + info.size;
+    if (split !== null) this.info = SectionBytes.shifted(info, split.base);
+    else this.info = types === null ? info : SectionBytes.joined(info, types);
     this.what = info.what;
   }
 
@@ -67,19 +89,28 @@ export class DwarfFile implements UnitFile {
   }
 
   /** A section by its name, or null. @throws FormatError for one that is cut off or cannot be unpacked */
-  section(name: string): SectionBytes | null {
+  section(called: string): SectionBytes | null {
+    const name = this.skeleton === null ? called : `${called}.dwo`;
     let content = this.sections.get(name);
     if (content === undefined) {
       const found = this.elf.section(name) ?? this.elf.section(name.replace('.debug_', '.zdebug_'));
-      content =
-        found === null || found.fileSize === 0
-          ? null
-          : this.relocator === null
-            ? this.elf.content(found)
-            : this.relocator.content(found);
+      content = found === null || found.fileSize === 0 ? null : this.contentOf(found);
       this.sections.set(name, content);
     }
     return content;
+  }
+
+  private contentOf(section: ElfSection): SectionBytes {
+    return this.relocator === null ? this.elf.content(section) : this.relocator.content(section);
+  }
+
+  /** All of .debug_info: what was not linked has a section of that name for each unit of a type, before the main one. */
+  private infoSections(): SectionBytes | null {
+    const name = this.skeleton === null ? '.debug_info' : '.debug_info.dwo';
+    const all = this.elf.sections.filter((section) => section.name === name && section.fileSize > 0);
+    if (all.length <= 1) return this.section('.debug_info');
+    if (all.length > mostInfoSections) throw new FormatError(this.elf.path, `has ${all.length} sections ${name}`);
+    return all.map((section) => this.contentOf(section)).reduceRight(SectionBytes.joined);
   }
 
   /** @throws FormatError if it is not there */
@@ -95,16 +126,48 @@ export class DwarfFile implements UnitFile {
     return this.alternate;
   }
 
-  /** By ascending offset. */
+  /** By ascending offset; those of .dwo files behind the file's own. */
   get units(): readonly Unit[] {
-    this.known ??= readUnits(this);
-    return this.known.units;
+    return this.read().units;
   }
 
   /** What is wrong behind the last unit, or null. */
   get problem(): FormatError | null {
-    this.known ??= readUnits(this);
-    return this.known.problem;
+    return this.read().problem;
+  }
+
+  /** The unit that has the entries of one: itself, or that in the .dwo file that they were moved to. */
+  whole(unit: Unit): Unit {
+    if (unit.type !== unitType.skeleton || unit.file !== this) return unit;
+    this.read();
+    return this.splits.get(unit) ?? unit;
+  }
+
+  /** True where units have their entries in .dwo files. */
+  get isSplit(): boolean {
+    if (this.section('.debug_addr') === null) return false;
+    this.read();
+    return this.splits.size > 0;
+  }
+
+  private read(): { units: Unit[]; problem: FormatError | null } {
+    if (this.known === null) {
+      this.known = readUnits(this);
+      // what is left of units that were moved out has its addresses there
+      if (this.skeleton === null && this.section('.debug_addr') !== null) this.readSplits(this.known.units);
+    }
+    return this.known;
+  }
+
+  private readSplits(units: Unit[]): void {
+    const split = splitUnits(this.elf.path, units, (path, skeleton, base) => {
+      const file = new DwarfFile(ElfFile.open(path), () => null, null, { skeleton, base });
+      if (file.problem !== null) this.splitProblems.push(file.problem);
+      return file.units;
+    });
+    this.splits = split.of;
+    this.splitProblems.push(...split.problems);
+    units.push(...split.units);
   }
 
   /** The unit that begins at an offset of .debug_info, without a look at any other. @throws FormatError */
@@ -197,6 +260,7 @@ export class DwarfFile implements UnitFile {
   }
 
   indexedAddress(unit: EntryUnit, index: number): LinkAddress {
+    if (this.skeleton !== null) return this.skeleton.file.indexedAddress(this.skeleton, index);
     const base = unit.bases.addresses ?? 8;
     const section = this.needSection('.debug_addr');
     return new Cursor(section.read(base + index * unit.addressSize, unit.addressSize), section.what).address(

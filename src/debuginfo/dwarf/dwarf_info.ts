@@ -77,6 +77,7 @@ export class DwarfInfo implements DebugInfo {
     const { problem } = this.file;
     return [
       ...(problem === null ? [] : [problem]),
+      ...this.file.splitProblems,
       ...(this.index?.problems ?? []),
       ...(this.macroIndex?.problems ?? []),
       ...this.dwarfCode.problems,
@@ -130,7 +131,7 @@ export class DwarfInfo implements DebugInfo {
   private mayHave(name: string): boolean {
     if (name.length <= shortName || name.includes('::')) return true;
     const text = this.attempt(() => this.file.section('.debug_str'));
-    if (text === null || this.file.alternate !== null) return true;
+    if (text === null || this.file.alternate !== null || this.file.isSplit) return true;
     const wanted = Buffer.from(`${name}\0`, 'latin1');
     const step = 1 << 20;
     for (let at = 0; at < text.size; at += step) {

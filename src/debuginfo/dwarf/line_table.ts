@@ -35,7 +35,8 @@ export class LineTable {
 
   /** The table of a unit; null for one that has none. @throws FormatError */
   static of(unit: Unit): LineTable | null {
-    const offset = unit.root.number(attribute.stmtList);
+    // a .dwo file has the names of its files alone, in the one program that it has
+    const offset = unit.root.number(attribute.stmtList) ?? (unit.file.skeleton === null ? null : 0);
     if (offset === null) return null;
     const header = readLineProgramHeader(unit, offset);
     return new LineTable(header, unit.folder, runProgram(header));

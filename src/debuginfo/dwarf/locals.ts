@@ -98,7 +98,7 @@ function expressionFrame(context: LocalContext, frame: FrameState, depth: number
     read: (address, size) => frame.space.read(virtAddr(address), size),
     entryValue: (expression) => entryValue(expression, context, frame, depth),
     address: (linked) => context.relocate(linked),
-    indexedAddress: (index) => orNull(() => linkToVirtual(file.indexedAddress(unit, index))),
+    indexedAddress: (index) => orNull(() => linkToVirtual(unit.file.indexedAddress(unit, index))),
     integerType(offset) {
       const type = orNull(() => Die.at(unit, unit.offset + offset));
       if (type === null || type.tag !== tag.baseType) return null;

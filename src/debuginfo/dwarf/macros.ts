@@ -26,6 +26,7 @@ export class MacroIndex {
       const old = read(file, '.debug_macinfo');
       if (lists === null && old === null) return;
       for (const unit of file.units) {
+        if (unit.file !== file) continue;
         this.collect(() => {
           const at = unit.root.number(attribute.macros) ?? unit.root.number(attribute.gnuMacros);
           if (at !== null && lists !== null) this.addList(lists, at, unit);

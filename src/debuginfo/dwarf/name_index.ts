@@ -138,7 +138,7 @@ export class NameIndex {
     cursor.at = entry.valuesAt;
     table.seek(cursor, abbreviation, namePosition, unit);
     const of = table.forms[namePosition]!;
-    if (of === form.strp && space === '') {
+    if (of === form.strp && space === '' && unit.file === this.file) {
       const textAt = cursor.offset(unit.offsetSize);
       if (kind === variableKind || seen.addOffset(textAt, kind)) this.add(this.file.string(textAt), kind, offset);
       return;

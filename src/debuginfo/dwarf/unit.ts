@@ -30,6 +30,8 @@ interface UnitHeader extends Widths {
   readonly signature: bigint | null;
   /** Of a type unit: where the type is, from the unit's start. */
   readonly typeAt: number;
+  /** What a skeleton and the unit moved out of it have in common; null for other units. */
+  readonly splitId: bigint | null;
 }
 
 /** What a unit needs of its file. */
@@ -38,6 +40,10 @@ export interface UnitFile extends EntryFile {
   readonly info: SectionBytes;
   /** Where .debug_types begins in `info`: its units have the header of a type unit. */
   readonly typesAt: number;
+  /** Where the entries begin in `info`. */
+  readonly base: number;
+  /** Of a .dwo file: the unit that it was moved out of, which has what depends on addresses; else null. */
+  readonly skeleton: Unit | null;
   cursorOf(unit: Unit): Cursor;
   abbreviationsOf(unit: Unit): AbbreviationTable;
   /** @throws FormatError */
@@ -56,6 +62,7 @@ export class Unit implements UnitHeader, EntryUnit {
   readonly firstDie: number;
   readonly signature: bigint | null;
   readonly typeAt: number;
+  readonly splitId: bigint | null;
   private rootDie: Die | null = null;
   private knownBases: Bases | null = null;
 
@@ -71,6 +78,7 @@ export class Unit implements UnitHeader, EntryUnit {
     this.firstDie = header.firstDie;
     this.signature = header.signature;
     this.typeAt = header.typeAt;
+    this.splitId = header.splitId;
   }
 
   /** The unit's bytes; position 0 is `offset`. One for all who read the unit: set its position before each use. */
@@ -99,7 +107,7 @@ export class Unit implements UnitHeader, EntryUnit {
 
   /** The folder that the compiler ran in; paths of source files are relative to it. */
   get folder(): string {
-    return this.root.string(attribute.compDir) ?? '';
+    return this.root.string(attribute.compDir) ?? this.file.skeleton?.folder ?? '';
   }
 
   get bases(): Bases {
@@ -119,7 +127,7 @@ export class Unit implements UnitHeader, EntryUnit {
 
   /** What addresses in its range and location lists are relative to. */
   get lowPc(): LinkAddress {
-    return this.root.address(attribute.lowPc) ?? 0;
+    return this.root.address(attribute.lowPc) ?? this.file.skeleton?.lowPc ?? 0;
   }
 
   /** The code that it holds, as its first entry says. */
@@ -135,7 +143,7 @@ export class Unit implements UnitHeader, EntryUnit {
 export function readUnits(file: UnitFile): { units: Unit[]; problem: FormatError | null } {
   const { info, what } = file;
   const units: Unit[] = [];
-  for (let offset = 0; offset < info.size; ) {
+  for (let offset = file.base; offset < info.size; ) {
     try {
       const unit = file.unitStartingAt(offset);
       if (units.length === mostUnits) throw new FormatError(what, `more than ${mostUnits} units`);
@@ -172,7 +180,7 @@ function readHeader({ info, what, typesAt }: UnitFile, offset: number): UnitHead
   const isTypeUnit = type === unitType.type || type === unitType.splitType;
   const signature = isTypeUnit ? cursor.u64() : null;
   const typeAt = isTypeUnit ? cursor.offset(offsetSize) : 0;
-  if (type === unitType.skeleton || type === unitType.splitCompile) cursor.u64(); // dwo_id
+  const splitId = type === unitType.skeleton || type === unitType.splitCompile ? cursor.u64() : null;
   cursor.check();
   return {
     offset,
@@ -184,6 +192,7 @@ function readHeader({ info, what, typesAt }: UnitFile, offset: number): UnitHead
     abbreviationsAt,
     signature,
     typeAt,
+    splitId,
     firstDie: offset + cursor.at,
   };
 }

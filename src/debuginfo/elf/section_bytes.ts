@@ -48,6 +48,15 @@ export class SectionBytes {
     return new SectionBytes(first.what, first.size + second.size, fetch);
   }
 
+  /** A section whose offsets are counted from `base`, a multiple of 2^16: nothing lies before it. */
+  static shifted(section: SectionBytes, base: number): SectionBytes {
+    return new SectionBytes(section.what, base + section.size, (offset, into) => {
+      const gap = Math.min(into.length, Math.max(0, base - offset));
+      into.fill(0, 0, gap);
+      if (gap < into.length) section.fetch(offset + gap - base, into.subarray(gap));
+    });
+  }
+
   /** `length` bytes at `offset`; to be looked at, not changed. @throws FormatError outside of the section */
   read(offset: number, length: number): Uint8Array {
     if (!(offset >= 0) || !(length >= 0) || offset + length > this.size) {
