@@ -20,6 +20,7 @@ export interface SaveArguments {
   readonly limit?: string;
   readonly force?: boolean;
   readonly mini?: boolean;
+  readonly redact?: boolean;
   readonly resume?: boolean;
   readonly progress?: boolean;
   readonly json?: boolean;
@@ -33,6 +34,7 @@ export async function runSave(files: readonly string[], given: SaveArguments): P
     kind: given.mini ? 'mini' : 'save',
     files: files.slice(0, -1),
     options: optionsOf(target, given),
+    erase: { redact: given.redact ?? false },
   } as const;
   const saved = await saveInThread(job, given.progress ? 'percent' : 'terminal');
   const text = given.json

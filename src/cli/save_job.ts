@@ -9,13 +9,24 @@ import { isTerminal } from './is_terminal.ts';
 import { writeError } from './output.ts';
 
 export type SaveJob =
-  | { readonly kind: 'save' | 'mini'; readonly files: readonly string[]; readonly options: SaveFilesOptions }
+  | {
+      readonly kind: 'save' | 'mini';
+      readonly files: readonly string[];
+      readonly options: SaveFilesOptions;
+      readonly erase?: EraseRequest;
+    }
   | {
       readonly kind: 'salvage';
       readonly files: readonly string[];
       readonly target: string;
       readonly options: SalvageOptions;
     };
+
+/** What is to be erased. */
+export interface EraseRequest {
+  /** Keys, arguments and environments. */
+  readonly redact: boolean;
+}
 
 export type SaveResultOf<Job extends SaveJob> = Job extends { readonly kind: 'salvage' } ? Salvaged : SavedFiles;
 

@@ -2,9 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assertNever, messageOf, UsageError } from '../base/errors.ts';
 import { CancellableWork, Cancelled } from '../base/work.ts';
-import { saveFiles } from '../save/save_files.ts';
+import { type SaveFilesOptions, saveFiles } from '../save/save_files.ts';
 import { openNamedDump, openNamedKernel } from './open.ts';
-import type { FromSaveThread, SaveJob, SaveThreadData } from './save_job.ts';
+import type { EraseRequest, FromSaveThread, SaveJob, SaveThreadData } from './save_job.ts';
 
 const { job, cancel } = workerData as SaveThreadData;
 const say = (message: FromSaveThread): void => parentPort!.postMessage(message);
@@ -20,14 +20,16 @@ async function perform(job: SaveJob): Promise<unknown> {
   switch (job.kind) {
     case 'save': {
       const kernel = openNamedKernel(job.files);
-      return kernel.work.during(work, () => saveFiles(kernel, job.options));
+      const erase = await eraserOf(job.erase);
+      return kernel.work.during(work, () => saveFiles(kernel, { ...job.options, erase }));
     }
     case 'mini': {
       const { miniPages } = await import('../save/mini.ts');
       const dump = openNamedDump(job.files);
+      const erase = await eraserOf(job.erase);
       return dump.memory.work.during(work, () => {
         const { kernel, mini } = miniPages(dump);
-        return saveFiles(kernel, { ...job.options, mini });
+        return saveFiles(kernel, { ...job.options, mini, erase });
       });
     }
     case 'salvage': {
@@ -37,6 +39,12 @@ async function perform(job: SaveJob): Promise<unknown> {
     default:
       return assertNever(job);
   }
+}
+
+async function eraserOf(request: EraseRequest | undefined): Promise<SaveFilesOptions['erase'] | null> {
+  if (request?.redact !== true) return null;
+  const { redaction } = await import('../save/redact.ts');
+  return redaction;
 }
 
 try {

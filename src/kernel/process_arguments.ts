@@ -1,5 +1,6 @@
 // Arguments and environment of a process, from its own memory, where execve(2) left them
 // (include/linux/mm_types.h: mm_struct.arg_start, ...).
+import type { AddressSpace } from '../arch/address_space.ts';
 import type { VirtAddr } from '../base/address.ts';
 import { type InquestError, MemoryFault } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
@@ -13,6 +14,10 @@ const maxLength = 2 * 1024 * 1024;
 export interface StringArea {
   /** User address of the first byte. */
   readonly start: VirtAddr;
+  /** Bytes. */
+  readonly length: number;
+  /** The process's memory, which the address is of. */
+  readonly space: AddressSpace;
   readonly strings: readonly string[];
   /** Why not all of it is there; null if it is. User pages are among the first to be left out of a dump. */
   readonly fault: InquestError | null;
@@ -26,10 +31,10 @@ export function processArguments(kernel: Kernel, task: Task): { argv: StringArea
   const area = (from: string, to: string): StringArea => {
     const start = mm.member(from).pointer();
     const length = Number(mm.member(to).pointer() - start);
-    if (length <= 0) return { start, strings: [], fault: null };
+    if (length <= 0) return { start, length: 0, space: user, strings: [], fault: null };
     const { bytes, fault } = user.readUpTo(start, Math.min(length, maxLength));
     const text = logText(bytes).replace(/\0$/, '');
-    return { start, strings: bytes.length === 0 ? [] : text.split('\0'), fault };
+    return { start, length, space: user, strings: bytes.length === 0 ? [] : text.split('\0'), fault };
   };
   return { argv: area('arg_start', 'arg_end'), envp: area('env_start', 'env_end') };
 }

@@ -15,6 +15,12 @@ export class FrameSet {
     this.bytes = new Uint8Array(memory);
   }
 
+  copy(): FrameSet {
+    const copy = new FrameSet(this.length);
+    copy.bytes.set(this.bytes);
+    return copy;
+  }
+
   has(frame: number): boolean {
     return (this.bytes[frame >>> 3]! & (1 << (frame & 7))) !== 0;
   }

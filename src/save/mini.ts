@@ -64,5 +64,5 @@ export function miniPages(dump: Dump): { readonly kernel: Kernel; readonly mini:
       }
     });
   }
-  return { kernel, mini: { frames: memory.touched, note: { holds, ram: memory.ramRanges() } } };
+  return { kernel, mini: { frames: memory.touched.copy(), note: { holds, ram: memory.ramRanges() } } };
 }

@@ -2,6 +2,7 @@
 import { type Pfn, pfn } from '../base/address.ts';
 import type { DumpDescription, PageCompression, PhysicalMemory } from '../dump/dump.ts';
 import { type Compressor, compressor } from './compress.ts';
+import { type EraseRanges, Eraser } from './erasure.ts';
 import { FrameSet } from './frame_set.ts';
 import { lostPage, type PackedPages, zeroPage } from './kdump_writer.ts';
 
@@ -20,6 +21,8 @@ export interface PackThreadData {
   readonly kept: SharedArrayBuffer;
   readonly compression: PageCompression;
   readonly dropsZeroes: boolean;
+  /** What is erased from the pages; null for nothing. */
+  readonly erase: EraseRanges | null;
 }
 
 /** Kept pages packed at a time. */
@@ -49,14 +52,16 @@ export class Packer {
   private readonly kept: FrameSet;
   private readonly compress: Compressor;
   private readonly dropsZeroes: boolean;
+  private readonly eraser: Eraser | null;
   private readonly zeroes: Uint8Array;
   private readonly into: Uint8Array;
 
-  constructor(memory: PhysicalMemory, { kept, frames, compression, dropsZeroes }: Omit<PackThreadData, 'dump'>) {
+  constructor(memory: PhysicalMemory, { kept, frames, compression, dropsZeroes, erase }: Omit<PackThreadData, 'dump'>) {
     this.memory = memory;
     this.kept = new FrameSet(frames, kept);
     this.compress = compressor(compression);
     this.dropsZeroes = dropsZeroes;
+    this.eraser = erase === null ? null : new Eraser(erase);
     this.zeroes = new Uint8Array(memory.pageSize);
     this.into = new Uint8Array(memory.pageSize);
   }
@@ -73,6 +78,7 @@ export class Packer {
         first,
         first + count,
         (start, window) => {
+          this.eraser?.apply(start * pageSize, window);
           for (let at = 0; at < window.length; at += pageSize) {
             const page = window.subarray(at, at + pageSize);
             const index = done + (start - first) + at / pageSize;
@@ -107,9 +113,10 @@ export function scanKept(
   failed: (pfn: Pfn) => void,
 ): void {
   let next = from;
-  const zeroes = new Uint8Array(memory.pageSize);
   const between = (end: number): void => {
-    for (; next < end; next++) if (memory.pageState(pfn(next)) === 'zero') visit(pfn(next), zeroes);
+    for (; next < end; next++) {
+      if (memory.pageState(pfn(next)) === 'zero') visit(pfn(next), new Uint8Array(memory.pageSize));
+    }
   };
   memory.scan(
     pfn(from),

@@ -72,6 +72,7 @@ function salvage(dump: Dump, target: string, { overwrite, ...options }: SalvageO
     facts,
     selection: { ram: ramFrames(dump.memory), kept },
     linear: () => null,
+    erase: null,
     lost: (frame: number) => missing.set(frame, 1, true),
   };
   const unfinished = `${target}.incomplete`;

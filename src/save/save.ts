@@ -13,6 +13,7 @@ import { type DropKind, dumpLevel } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { ElfWriter } from './elf_writer.ts';
+import { type EraseRanges, Eraser, type Erasure } from './erasure.ts';
 import type { FrameSet } from './frame_set.ts';
 import { KdumpWriter, lostPage, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
 import { type Output, OutputError } from './output.ts';
@@ -33,6 +34,8 @@ export interface SaveOptions {
   readonly room?: number | null;
   /** A mini dump is written: these pages alone, whatever the level. */
   readonly mini?: MiniPages | null;
+  /** Finds what is to be erased in the pages that are kept; null for nothing. */
+  readonly erase?: ((kernel: Kernel, kept: FrameSet) => Erasure) | null;
 }
 
 /** What a mini dump is made of. */
@@ -69,11 +72,13 @@ export function saveDump(kernel: Kernel, open: (part: number) => Output, options
   const { mini = null } = options;
   const selection = mini === null ? selectFrames(kernel, options.level) : onlyFrames(kernel, mini.frames);
   const pages = [...selection.dropped.values()].reduce((sum, count) => sum + count, selection.kept.count());
+  const erasure = options.erase?.(kernel, selection.kept) ?? null;
   const whole = machineFacts(kernel, options.level);
-  const facts = mini === null ? whole : withMiniNote(whole, mini.note);
+  const marked = mini === null ? whole : withMiniNote(whole, mini.note);
+  const facts = erasure === null ? marked : withErasure(marked, erasure);
   checkRoom(facts, selection, options);
   const linear = (physical: PhysAddr): bigint | null => kernel.space.linearAddress(physical);
-  const written = writeDump(kernel.dump, open, { facts, selection, linear }, options);
+  const written = writeDump(kernel.dump, open, { facts, selection, linear, erase: erasure?.ranges ?? null }, options);
   return { maxPfn: facts.maxPfn, ram: selection.ram.count(), pages, dropped: selection.dropped, ...written };
 }
 
@@ -105,6 +110,8 @@ export interface Content {
   readonly linear: (physical: PhysAddr) => bigint | null;
   /** Told of each page that could not be read, of a kdump-compressed dump. */
   readonly lost?: (frame: number) => void;
+  /** What is erased from the pages; null for nothing. */
+  readonly erase: EraseRanges | null;
 }
 
 /**
@@ -121,7 +128,7 @@ export function writeDump(dump: Dump, open: (part: number) => Output, content: C
 function writeKdump(
   dump: Dump,
   open: (part: number) => Output,
-  { facts, selection, lost }: Content,
+  { facts, selection, lost, erase }: Content,
   options: SaveOptions,
 ): Written {
   const total: { -readonly [K in keyof Written]: number } = { zero: 0, lost: 0, resumed: 0, written: 0 };
@@ -132,7 +139,7 @@ function writeKdump(
       const given: PackTask[] = [];
       total.resumed += writer.done;
       const rest = { ...part, from: frameAt(selection.kept, part, writer.done) };
-      for (const packed of packedPages(dump, selection.kept, rest, options, given)) {
+      for (const packed of packedPages(dump, selection.kept, rest, erase, options, given)) {
         writer.add(packed);
         for (const size of packed.sizes) if (size === zeroPage) total.zero++;
         const task = given.shift()!;
@@ -172,6 +179,7 @@ function packedPages(
   { memory, description }: Dump,
   kept: FrameSet,
   { from, to }: Part,
+  erase: EraseRanges | null,
   { compression, level, mini = null, threads = availableParallelism() }: SaveOptions,
   given: PackTask[],
 ): Iterable<PackedPages> {
@@ -180,6 +188,7 @@ function packedPages(
     kept: kept.bytes.buffer as SharedArrayBuffer,
     compression,
     dropsZeroes: (level & dumpLevel.zero) !== 0,
+    erase,
   };
   const tasks = function* (): Generator<PackTask> {
     for (const task of packTasks(kept, from, to)) {
@@ -229,12 +238,13 @@ function partsOf(kept: FrameSet, parts: number): Part[] {
 function writeElf(
   { memory }: Dump,
   output: Output,
-  { facts, selection, linear }: Content,
+  { facts, selection, linear, erase }: Content,
   { level }: SaveOptions,
 ): Written {
   try {
     const zero = (level & dumpLevel.zero) === 0 ? 0 : dropZeroes(memory, selection.kept);
     const writer = new ElfWriter(output, withEraseNote(facts), selection, (physical) => linear(physAddr(physical)));
+    const eraser = erase === null ? null : new Eraser(erase);
     const start = frameAt(selection.kept, { from: 0, to: facts.maxPfn, isSplit: false }, writer.done);
     for (const { first, count } of selection.kept.runs(start)) {
       scanKept(
@@ -242,6 +252,7 @@ function writeElf(
         first,
         first + count,
         (start, pages) => {
+          eraser?.apply(start * facts.pageSize, pages);
           writer.add(start, pages);
           memory.work.progress(start, facts.maxPfn);
           return true;
@@ -285,6 +296,15 @@ function withEraseNote(facts: MachineFacts): MachineFacts {
   if (eraseInfo === null || [...notesIn(notes)].some(({ name }) => name === 'ERASEINFO')) return facts;
   const note = noteBytes('ERASEINFO', 0, Buffer.from(eraseInfo, 'latin1'));
   return { ...facts, notes: new Uint8Array(Buffer.concat([notes, note])) };
+}
+
+/** With what was erased told beside what had been erased before. */
+function withErasure(facts: MachineFacts, { info }: Erasure): MachineFacts {
+  const others = [...notesIn(facts.notes)].filter(({ name }) => name !== 'ERASEINFO');
+  const notes = new Uint8Array(Buffer.concat(others.map(({ start, end }) => facts.notes.subarray(start, end))));
+  const before = facts.eraseInfo ?? '';
+  const gap = before === '' || before.endsWith('\n') ? '' : '\n';
+  return { ...facts, notes, vmcoreinfo: vmcoreinfoIn(notes), eraseInfo: `${before}${gap}${info}` || null };
 }
 
 /**
