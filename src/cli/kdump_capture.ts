@@ -1,5 +1,5 @@
 // `inquest kdump capture` and `capture-verdict`: what the script of the capture initramfs runs, and its first step.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escapeTerminal } from '../base/text.ts';
 import { runCapture } from '../host/capture/run.ts';
@@ -15,6 +15,7 @@ export async function runCaptureKernel(planFile: string): Promise<number> {
   return runCapture(plan, {
     self: [process.execPath, '--max-semi-space-size=4', process.argv[1]!],
     vmcore: '/proc/vmcore',
+    makedumpfile: existsSync('/bin/makedumpfile') ? '/bin/makedumpfile' : null,
     scratch: '/run/inquest',
   });
 }

@@ -75,7 +75,8 @@ export function openRaw(planned: PlannedTarget, { stamp, hostname }: CrashName):
       guarded(file, writeHeader);
     },
     async finish(file) {
-      for (const made of files) if (made.name === file) made.isWhole = true;
+      const last = files.findLast((made) => made.name === file); // one of that name before it failed
+      if (last !== undefined) last.isWhole = true;
       guarded(file, writeHeader);
     },
     async close() {

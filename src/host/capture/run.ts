@@ -23,6 +23,8 @@ export interface CapturePrograms {
   /** Words before the program's own: Node and the bundle. */
   readonly self: readonly string[];
   readonly vmcore: string;
+  /** makedumpfile, where it came along; null without it. */
+  readonly makedumpfile: string | null;
   /** Folder for what lies between steps. */
   readonly scratch: string;
 }
@@ -199,7 +201,7 @@ class Capture {
   /** Saves a dump by the first way that works. */
   async #save(target: OpenTarget, which: 'mini' | 'full'): Promise<boolean> {
     for (const by of which === 'mini' ? (['inquest'] as const) : (['inquest', 'makedumpfile', 'copy'] as const)) {
-      if (by === 'makedumpfile' && !existsSync('/bin/makedumpfile')) continue;
+      if (by === 'makedumpfile' && this.#programs.makedumpfile === null) continue;
       if (by === 'copy' && !this.#hasRoom(target)) continue;
       if (await this.#recorder.step(which, target.name, by, () => this.#saveBy(target, which, by))) return true;
     }
@@ -218,7 +220,7 @@ class Capture {
 
   async #saveBy(target: OpenTarget, which: 'mini' | 'full', by: 'inquest' | 'makedumpfile' | 'copy'): Promise<string> {
     const { config } = this.#plan;
-    const { self, vmcore } = this.#programs;
+    const { self, vmcore, makedumpfile } = this.#programs;
     const seconds = config.limits[which];
     const name = `${which === 'mini' ? 'vmcore.mini' : 'vmcore'}${target.kind === 'stream' && by !== 'copy' ? '.flat' : ''}`;
     const to = target.kind === 'folder' ? `${target.folder}/${name}` : '-';
@@ -231,7 +233,7 @@ class Capture {
     const commands = {
       inquest: [...self, 'save', ...how, '--threads', '1', '-f', vmcore, to],
       makedumpfile: [
-        'makedumpfile',
+        makedumpfile ?? '',
         ...(target.kind === 'stream'
           ? ['-F', '-l', '-d', String(config.level), vmcore]
           : ['-l', '-d', String(config.level), vmcore, `${to}.incomplete`]),

@@ -69,7 +69,7 @@ export const defaultConfig: CaptureConfig = {
   full: true,
   level: 31,
   compression: 'zstd',
-  limits: { verdict: 60, mini: 300, full: 3600, target: 90 },
+  limits: { verdict: 120, mini: 600, full: 7200, target: 90 },
   finalAction: 'reboot',
   failureAction: 'reboot',
   netconsole: null,

@@ -10,6 +10,7 @@ import { type CpioNode, writeCpio } from '../cpio.ts';
 import type { Host } from '../host.ts';
 import { ModuleTree } from '../modules.ts';
 import { HostRoot } from '../root.ts';
+import { targetStack } from '../target_stack.ts';
 import { type CapturePlan, capturePlan, planPath } from './capture_plan.ts';
 import { initScript } from './init_script.ts';
 import { librariesOf } from './libraries.ts';
@@ -77,14 +78,15 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   const { root, release } = host;
   const tree = release === null ? null : ModuleTree.of(root, release);
   if (release === null || tree === null) throw new NotFoundError('modules', release ?? 'of any kernel');
-  const plan = capturePlan(host, config);
+  const stacks = config.targets.map((target) => targetStack(root, target));
+  const plan = capturePlan(host, config, stacks);
   const warnings: string[] = [];
   const nodes = new Map<string, CpioNode>();
 
   const wanted = [
     'loop',
     'squashfs',
-    ...host.stacks.flatMap((stack) => stack.modules).filter((name) => name !== 'crc32c_generic'),
+    ...stacks.flatMap((stack) => stack.modules).filter((name) => name !== 'crc32c_generic'),
     ...config.modules,
   ];
   const { order, missing } = tree.closure(
@@ -98,7 +100,7 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   nodes.set('lib/modules/order', { kind: 'file', bytes: Buffer.from(order.map((name) => `${name}\n`).join('')) });
 
   const programs = addTools(root, nodes, warnings);
-  for (const name of [...new Set(host.stacks.flatMap((stack) => stack.programs))]) {
+  for (const name of [...new Set(stacks.flatMap((stack) => stack.programs))]) {
     const path = findProgram(root, name);
     if (path === null) warnings.push(`there is no ${name}, which a target needs`);
     else programs.push([`bin/${name}`, path]);
@@ -115,7 +117,7 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   );
   // the program is this machine's, whatever root the initramfs is for
   addLibraries(root.isLive ? root : new HostRoot(), nodes, [program.node], warnings);
-  for (const path of host.targets.flatMap((target) =>
+  for (const path of config.targets.flatMap((target) =>
     target.kind === 'ssh'
       ? [target.key, target.knownHosts]
       : target.kind === 'https'

@@ -3,6 +3,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import type { CaptureConfig, Target } from '../config/capture_config.ts';
 import type { Host } from '../host.ts';
 import { mountOf, readMounts } from '../storage.ts';
+import type { TargetStack } from '../target_stack.ts';
 
 /** How a network device is set up anew; it is known by its hardware address, since names may differ. */
 export interface NetworkSetup {
@@ -35,26 +36,31 @@ export interface CapturePlan {
   readonly needsMd: boolean;
 }
 
-/** @param config of inquest itself */
-export function capturePlan(host: Host, config: CaptureConfig): CapturePlan {
-  const devices = host.stacks.flatMap((stack) => stack.devices);
+/**
+ * @param config of inquest itself
+ * @param stacks of its targets, in their order
+ */
+export function capturePlan(host: Host, config: CaptureConfig, stacks: readonly TargetStack[]): CapturePlan {
+  const devices = stacks.flatMap((stack) => stack.devices);
   const root: Target = { kind: 'directory', device: null, fstype: null, path: '/var/crash' };
   const rootMount = mountOf(readMounts(host.root), '/');
   return {
     release: host.release ?? '',
     hostname: host.root.isLive ? hostname() : (host.root.word('/etc/hostname') ?? 'localhost'),
     config,
-    targets: config.targets.map((target) => planned(host, target)),
+    targets: config.targets.map((target, i) => planned(host, target, stacks[i]?.fstype ?? null)),
     root:
-      config.failureAction === 'root' && /^(ext[234]|xfs)$/.test(rootMount?.type ?? '') ? planned(host, root) : null,
-    network:
-      host.stacks.some(({ network }) => network !== null) || config.netconsole !== null ? networkSetup(host) : null,
+      config.failureAction === 'root' && /^(ext[234]|xfs)$/.test(rootMount?.type ?? '')
+        ? planned(host, root, null)
+        : null,
+    network: stacks.some(({ network }) => network !== null) || config.netconsole !== null ? networkSetup(host) : null,
     needsLvm: devices.some(({ kind }) => kind === 'lvm'),
     needsMd: devices.some(({ kind }) => kind === 'md'),
   };
 }
 
-function planned(host: Host, target: Target): PlannedTarget {
+/** @param known its type of file system, where that was found out */
+function planned(host: Host, target: Target, known: string | null): PlannedTarget {
   switch (target.kind) {
     case 'directory': {
       const mounts = readMounts(host.root);
@@ -63,8 +69,7 @@ function planned(host: Host, target: Target): PlannedTarget {
       const device = target.device ?? (mount === null ? null : (uuidOf(host, mount.source) ?? mount.source));
       const below =
         mount === null || mount.at === '/' ? (mount === null ? target.path : real) : real.slice(mount.at.length) || '/';
-      const known = host.stacks.find((stack) => stack.target === target);
-      return { target, device, fstype: target.fstype ?? known?.fstype ?? mount?.type ?? null, path: below };
+      return { target, device, fstype: target.fstype ?? known ?? mount?.type ?? null, path: below };
     }
     case 'raw':
       return { target, device: target.device, fstype: null, path: '/' };

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { recoverRaw } from '../../../src/host/capture/raw_target.ts';
+import type { CaptureRecord } from '../../../src/host/capture/record.ts';
+import { runCapture } from '../../../src/host/capture/run.ts';
+import { type CaptureConfig, defaultConfig, type Target } from '../../../src/host/config/capture_config.ts';
+import type { CapturePlan } from '../../../src/host/initramfs/capture_plan.ts';
+import { captureStatus } from '../../../src/host/initramfs/init_script.ts';
+
+const folders: string[] = [];
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A capture kernel's surroundings: a program in the place of inquest, an ssh that runs commands here, and a partition. */
+class Surroundings {
+  readonly dir = mkdtempSync(join(tmpdir(), 'inquest-capture-'));
+  readonly raw = join(this.dir, 'partition');
+  readonly #bin = join(this.dir, 'bin');
+
+  /** @param behaviour shell lines of the program: `$1 $2` are its first words */
+  constructor(behaviour: string) {
+    folders.push(this.dir);
+    mkdirSync(this.#bin);
+    mkdirSync(join(this.dir, 'scratch'));
+    writeFileSync(this.raw, Buffer.alloc(8 << 20));
+    writeFileSync(join(this.dir, 'vmcore'), 'the memory of a dead machine');
+    this.#program('fake-inquest', behaviour);
+    // the last word is the command; a host called `down` does not answer
+    this.#program(
+      'ssh',
+      'for word; do case $word in *@down) echo "ssh: connect to host down: No route to host" >&2; exit 255 ;; esac; done\nexec sh -c "$word"',
+    );
+  }
+
+  #program(name: string, text: string): void {
+    writeFileSync(join(this.#bin, name), `#!/bin/sh\n${text}\n`);
+    chmodSync(join(this.#bin, name), 0o755);
+  }
+
+  ssh(host = 'dumps@backup'): Target {
+    return { kind: 'ssh', host, port: null, key: '/k', knownHosts: '/h', path: join(this.dir, 'remote') };
+  }
+
+  async run(targets: readonly Target[], changed: Partial<CaptureConfig> = {}): Promise<number> {
+    const config = { ...defaultConfig, targets, limits: { verdict: 5, mini: 5, full: 5, target: 5 }, ...changed };
+    const plan: CapturePlan = {
+      release: '6.1',
+      hostname: 'dead',
+      config,
+      targets: targets.map((target) => ({
+        target,
+        device: target.kind === 'raw' ? target.device : null,
+        fstype: null,
+        path: '/',
+      })),
+      root: null,
+      network: null,
+      needsLvm: false,
+      needsMd: false,
+    };
+    const path = process.env['PATH'];
+    const log = console.log;
+    process.env['PATH'] = `${this.#bin}:${path}`;
+    console.log = () => undefined;
+    try {
+      return await runCapture(plan, {
+        self: [join(this.#bin, 'fake-inquest')],
+        vmcore: join(this.dir, 'vmcore'),
+        makedumpfile: null,
+        scratch: join(this.dir, 'scratch'),
+      });
+    } finally {
+      process.env['PATH'] = path;
+      console.log = log;
+    }
+  }
+
+  /** Files at the remote host by name. */
+  get remote(): ReadonlyMap<string, string> {
+    const crash = readdirSync(join(this.dir, 'remote'))[0]!;
+    const folder = join(this.dir, 'remote', crash);
+    return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+  }
+
+  get record(): CaptureRecord {
+    return JSON.parse(this.remote.get('capture.json')!) as CaptureRecord;
+  }
+}
+
+const verdict = `{"panic":{"message":"a pointer was NULL","signature":"abc"},"kernel":{"crashTime":"2026-11-21T19:45:00Z"}}`;
+const good = `case "$1 $2" in
+"kdump capture-verdict") echo log > $4/vmcore-dmesg.txt; echo text > $4/verdict.txt; echo '${verdict}' > $4/verdict.json ;;
+"save --mini") printf mini ;;
+"save -d") printf full ;;
+esac`;
+
+test('verdict, mini and full dump arrive, in this order, named after the time of the death', async () => {
+  const here = new Surroundings(good);
+  assert.equal(await here.run([here.ssh()]), captureStatus.saved);
+  assert.deepEqual(readdirSync(join(here.dir, 'remote')), ['dead-2026-11-21-194500']);
+  assert.deepEqual([...here.remote.keys()].sort(), [
+    'capture.json',
+    'capture.log',
+    'verdict.json',
+    'verdict.txt',
+    'vmcore-dmesg.txt',
+    'vmcore.flat',
+    'vmcore.mini.flat',
+  ]);
+  assert.equal(here.remote.get('vmcore.flat'), 'full');
+  assert.equal(here.remote.get('vmcore.mini.flat'), 'mini');
+  const { steps, isComplete, memory } = here.record;
+  assert.deepEqual(
+    steps.map(({ step }) => step),
+    ['verdict', 'reach', 'verdict', 'mini', 'full'],
+  );
+  assert.ok(isComplete && memory.least > 0 && memory.least <= memory.total);
+  assert.match(here.remote.get('capture.log')!, /VERDICT: a pointer was NULL/);
+});
+
+test('a target that does not answer goes on to the next one, and that is told', async () => {
+  const here = new Surroundings(good);
+  assert.equal(await here.run([here.ssh('dumps@down'), here.ssh()]), captureStatus.saved);
+  assert.equal(here.remote.get('vmcore.flat'), 'full');
+  assert.equal(here.record.isComplete, false);
+  assert.match(here.remote.get('capture.log')!, /FAILED: .*No route to host/);
+});
+
+test('a kernel that cannot be analysed: the log is kept, and the dump is copied', async () => {
+  const here = new Surroundings(
+    'case "$2" in capture-verdict) echo log > $4/vmcore-dmesg.txt ;; esac\necho "cannot be read" >&2; exit 1',
+  );
+  assert.equal(await here.run([here.ssh()]), captureStatus.saved);
+  assert.equal(here.remote.get('vmcore'), 'the memory of a dead machine');
+  assert.equal(here.remote.get('vmcore-dmesg.txt'), 'log\n');
+  assert.equal(here.remote.has('vmcore.flat'), false, 'what failed is not under the name of a whole dump');
+  assert.match(here.remote.get('capture.log')!, /full by inquest: .* FAILED: cannot be read/);
+  assert.match(here.remote.get('capture.log')!, /no verdict/);
+});
+
+test('what hangs is ended after its time, and the next step goes on', async () => {
+  const here = new Surroundings(
+    `case "$1 $2" in "save --mini") sleep 60 ;; *) ${good.replaceAll('\n', ' ').replace('esac', 'esac ;;')} esac`,
+  );
+  const limits = { verdict: 5, mini: 1, full: 5, target: 5 };
+  assert.equal(await here.run([here.ssh()], { limits }), captureStatus.saved);
+  assert.equal(here.remote.get('vmcore.flat'), 'full');
+  assert.match(here.remote.get('capture.log')!, /mini by inquest: .* FAILED: it took longer than 1 s/);
+  assert.equal(here.remote.has('vmcore.mini.flat'), false);
+});
+
+test('no target at all: it says that it failed', async () => {
+  const here = new Surroundings(good);
+  assert.equal(await here.run([here.ssh('dumps@down')]), captureStatus.failed);
+});
+
+test('the first target that takes the full dump is enough, unless every one is to have it', async () => {
+  for (const everyTarget of [false, true]) {
+    const here = new Surroundings(good);
+    const raw: Target = { kind: 'raw', device: here.raw };
+    assert.equal(await here.run([raw, here.ssh()], { everyTarget }), captureStatus.saved);
+    assert.equal(here.remote.has('vmcore.flat'), everyTarget);
+    assert.ok(here.remote.has('verdict.txt'));
+  }
+});
+
+test('a raw partition is read back once, and no file of another name or place is made', async () => {
+  const here = new Surroundings(good);
+  await here.run([{ kind: 'raw', device: here.raw }]);
+  const into = join(here.dir, 'recovered');
+  const found = recoverRaw(here.raw, into)!;
+  assert.equal(found.folder, join(into, '2026-11-21-194500'));
+  assert.equal(readFileSync(join(found.folder, 'vmcore.flat'), 'utf8'), 'full');
+  assert.ok(existsSync(join(found.folder, 'capture.json')));
+  assert.equal(recoverRaw(here.raw, into), null);
+  for (const header of [
+    '{"stamp":"../x","files":[]}',
+    '{"stamp":"x","files":[{"name":"../y","offset":0,"size":1}]}',
+    '{"stamp":"x","files":[{"name":"y","offset":0,"size":1e99}]}',
+    '{',
+  ]) {
+    writeFileSync(here.raw, Buffer.concat([Buffer.from(`INQUESTRAW1\n${header}`), Buffer.alloc(4096)]));
+    assert.throws(() => recoverRaw(here.raw, into), /damaged/, header);
+  }
+});
+
+test('a dump that did not come whole is recovered under a name that says so', async () => {
+  const here = new Surroundings(
+    `case "$1 $2" in "save -d") printf ful; exit 1 ;; *) ${good.replaceAll('\n', ' ').replace('esac', 'esac ;;')} esac`,
+  );
+  await here.run([{ kind: 'raw', device: here.raw }]);
+  const { files } = recoverRaw(here.raw, join(here.dir, 'recovered'))!;
+  assert.deepEqual(
+    files.filter(({ isWhole }) => !isWhole).map(({ name }) => name),
+    ['vmcore.flat'],
+  );
+  assert.equal(
+    readFileSync(join(here.dir, 'recovered', '2026-11-21-194500', 'vmcore'), 'utf8'),
+    'the memory of a dead machine',
+  );
+});
