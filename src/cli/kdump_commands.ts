@@ -1,5 +1,7 @@
 // The jobs of `inquest kdump`: kdump on this machine.
 import { type Command, Option } from 'commander';
+import type { PruneArguments } from './kdump_crashes.ts';
+import type { SetupArguments } from './kdump_setup.ts';
 
 /** @param setStatus is given the exit status */
 export function addKdumpCommands(program: Command, setStatus: (status: number) => void): void {
@@ -62,12 +64,39 @@ export function addKdumpCommands(program: Command, setStatus: (status: number) =
       const { runRebuild } = await import('./kdump_setup.ts');
       setStatus(runRebuild(options.root, { force: options.force ?? false, output: options.output ?? null }));
     });
+  root(
+    kdump
+      .command('setup')
+      .description(
+        'put kdump by inquest in place: configuration, crashkernel=, capture initramfs, systemd unit, hooks',
+      ),
+  )
+    .option(
+      '--target <target>',
+      'where dumps go, first to last: a path, UUID=...:/path, raw:DEVICE, nfs:HOST:/EXPORT, ssh:USER@HOST:/path, https://..., virtiofs:TAG',
+      (value: string, before: string[]) => [...before, value],
+      [],
+    )
+    .option('--crashkernel <value>', 'for crashkernel=; without: what this machine needs, where it has less')
+    .option('--replace', 'take the place of the kdump service that is there')
+    .option('-n, --dry-run', 'show every file and command, and do nothing')
+    .action(async (options: SetupArguments) => {
+      const { runSetup } = await import('./kdump_setup.ts');
+      setStatus(runSetup(options));
+    });
+  root(kdump.command('remove').description('undo setup; the configuration and the crashes stay'))
+    .option('-n, --dry-run', 'show every file and command, and do nothing')
+    .action(async (options: { root: string; dryRun?: boolean }) => {
+      const { runRemove } = await import('./kdump_setup.ts');
+      setStatus(runRemove(options.root, options.dryRun ?? false));
+    });
   kdump
     .command('load')
     .description('load the capture kernel')
-    .action(async () => {
+    .option('--rebuild', 'first build its initramfs anew, if what goes into it changed')
+    .action(async (options: { rebuild?: boolean }) => {
       const { runLoad } = await import('./kdump_setup.ts');
-      setStatus(runLoad());
+      setStatus(runLoad(options.rebuild ?? false));
     });
   kdump
     .command('unload')
@@ -75,6 +104,54 @@ export function addKdumpCommands(program: Command, setStatus: (status: number) =
     .action(async () => {
       const { runUnload } = await import('./kdump_setup.ts');
       setStatus(runUnload());
+    });
+  kdump
+    .command('test')
+    .description(
+      'crash this machine on purpose, after a typed confirmation; after the reboot, say what arrived and when',
+    )
+    .option('--dry', 'everything but the crash: the checks, and the initramfs built anew')
+    .option('--again', 'crash it once more, without telling how the last test went')
+    .action(async (options: { dry?: boolean; again?: boolean }) => {
+      const { runDryTest, runTest } = await import('./kdump_setup.ts');
+      setStatus(options.dry ? runDryTest() : await runTest(options.again ?? false));
+    });
+  root(kdump.command('list').description('list the crashes of this machine, with their verdicts'))
+    .option('--json', 'print JSON')
+    .action(async (options: { root: string; json?: boolean }) => {
+      const { runList } = await import('./kdump_crashes.ts');
+      setStatus(runList(options.root, options.json ?? false));
+    });
+  root(kdump.command('show').description('show a crash, or without an ID what is set up'))
+    .argument('[id]', 'as `list` prints it')
+    .option('--json', 'print JSON')
+    .action(async (id: string | undefined, options: { root: string; json?: boolean }) => {
+      const { runShow } = await import('./kdump_crashes.ts');
+      setStatus(runShow(options.root, id ?? null, options.json ?? false));
+    });
+  root(kdump.command('prune').description('delete old crashes; the first and the last of each kind stay'))
+    .option('--keep <n>', 'how many to keep; without any bound: as configured')
+    .option('--days <n>', 'delete those that are older')
+    .option('--size <size>', 'the most that all of them may take: 20G')
+    .option('-n, --dry-run', 'say what would be deleted')
+    .action(async (options: PruneArguments & { root: string }) => {
+      const { runPrune } = await import('./kdump_crashes.ts');
+      setStatus(runPrune(options.root, options));
+    });
+  kdump
+    .command('recover')
+    .description('read crashes out of raw partitions into /var/crash')
+    .argument('[device...]', 'without: those that are configured')
+    .action(async (devices: string[]) => {
+      const { runRecover } = await import('./kdump_crashes.ts');
+      setStatus(runRecover(devices));
+    });
+  kdump
+    .command('notice', { hidden: true })
+    .description('at boot: tell of crashes since the last one')
+    .action(async () => {
+      const { runNotice } = await import('./kdump_crashes.ts');
+      setStatus(runNotice());
     });
   // what the capture initramfs runs; of no use by hand
   kdump
