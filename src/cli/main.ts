@@ -41,7 +41,8 @@ Examples:
 
   withDebugOptions(program.command('report', { isDefault: true }))
     .description('say what killed the kernel, with the evidence (the default)')
-    .argument('<dump...>', 'a vmcore, or all parts of a split one; a vmlinux and modules may be among them')
+    .argument('[dump...]', 'a vmcore, or all parts of a split one; a vmlinux and modules may be among them')
+    .option('--live', 'say whether the running machine is in trouble now: exit status 0 no, 3 yes')
     .addOption(
       new Option('--format <format>', 'how to write it').choices(['text', 'markdown', 'html', 'json']).default('text'),
     )
@@ -49,7 +50,17 @@ Examples:
     .option('-o, --output <file>', 'write to a file instead of standard output')
     .option('--why', 'also the explanations that were weighed, and what spoke for and against each')
     .action(
-      async (dumps: string[], options: { format: ReportFormat; json?: boolean; output?: string; why?: boolean }) => {
+      async (
+        dumps: string[],
+        options: { format: ReportFormat; json?: boolean; output?: string; why?: boolean; live?: boolean },
+      ) => {
+        if (options.live) {
+          if (dumps.length > 0) throw new UsageError('--live is of this machine: no dump goes with it');
+          const { runLiveReport } = await import('./live.ts');
+          status = runLiveReport({ json: options.json ?? options.format === 'json', debug: debugOptionsOf(options) });
+          return;
+        }
+        if (dumps.length === 0) throw new UsageError('name a dump (inquest --help shows how), or --live');
         const { runReport } = await import('./report.ts');
         status = await runReport(dumps, {
           format: options.json ? 'json' : options.format,
@@ -60,10 +71,10 @@ Examples:
       },
     );
   const crash = withDebugOptions(program.command('crash'))
-    .description('a crash(8)-compatible shell on a dump')
+    .description('a crash(8)-compatible shell on a dump, or on the running kernel')
     .argument(
-      '<dump...>',
-      'a vmcore, or all parts of a split one; a vmlinux and modules may be among them, in any order',
+      '[dump...]',
+      'a vmcore, or all parts of a split one; a vmlinux and modules may be among them, in any order; without: the running kernel, for root',
     )
     .option('-s, --silent', 'start without the banner')
     .option('-i, --input <file>', 'run the command lines of a file, and end; on a terminal, go on by hand')
@@ -79,7 +90,8 @@ Examples:
         options: Record<string, unknown> & { silent?: boolean; input?: string; command: string[]; json?: boolean },
       ) => {
         const { runCrash } = await import('./crash.ts');
-        status = await runCrash(dumps, {
+        const { liveSource } = await import('./live.ts');
+        status = await runCrash(dumps.length > 0 ? dumps : [liveSource()], {
           silent: options.silent ?? false,
           input: options.input ?? null,
           commands: options.command,

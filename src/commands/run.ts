@@ -1,5 +1,5 @@
 // Runs one command: words to options, its data piece by piece to whoever takes it, as text or as JSON.
-import { InquestError, messageOf, UsageError } from '../base/errors.ts';
+import { FormatError, InquestError, MemoryFault, messageOf, UsageError } from '../base/errors.ts';
 import { escapeJson, escapeTerminal } from '../base/text.ts';
 import { Cancelled, unwatched, type Work } from '../base/work.ts';
 import type { Fault } from '../kernel/faults.ts';
@@ -41,17 +41,114 @@ export function runCommand<P extends Params, Head, Item, Tail>(
   sink: Sink,
   { json = false, line = '', work = unwatched }: { json?: boolean; line?: string; work?: Work } = {},
 ): Outcome {
+  if (context.kernel.live) return runLive(command, context, words, sink, { json, line, work, raced: null });
+  return runOnce(command, context, words, sink, { json, line, work, raced: null });
+}
+
+interface RunOptions {
+  readonly json: boolean;
+  readonly line: string;
+  readonly work: Work;
+  /** Told besides, where there are faults; null on a kernel that does not run. */
+  readonly raced: Fault | null;
+}
+
+/** Times that a command is run on memory that moves, where it met what cannot be. */
+const liveTries = 4;
+/** Characters of output that are held back until the command has ended well. What is longer goes out as it comes. */
+const heldBack = 4 << 20;
+
+/**
+ * As `runOnce`, on a kernel that runs meanwhile: a list that is changed while it is walked looks broken, or leads into memory
+ * that is given back. Then the command is run anew, and what it wrote is dropped. Where that does not help, the faults
+ * of the last run say that the kernel may have changed.
+ */
+function runLive<P extends Params, Head, Item, Tail>(
+  command: Command<P, Head, Item, Tail>,
+  context: CommandContext,
+  words: readonly string[],
+  sink: Sink,
+  options: RunOptions,
+): Outcome {
+  let before = '';
+  for (let turn = 1; ; turn++) {
+    context.kernel.forget();
+    const held = new HeldSink(sink);
+    const outcome = runOnce(command, context, words, held, { ...options, raced: raced(turn) });
+    const met = metOf(outcome);
+    // what is the same twice is so, and does not move
+    if (met !== '' && met !== before && turn < liveTries && held.isHeld) {
+      before = met;
+      continue;
+    }
+    return held.release() ? outcome : { ...outcome, end: 'closed' };
+  }
+}
+
+/** Told beside what could not be read. */
+function raced(turn: number): Fault {
+  return {
+    what: 'running kernel',
+    code: 'raced',
+    reason: null,
+    address: null,
+    message: `it runs, and may have changed while it was read; tried ${turn === 1 ? 'once' : `${turn} times`}`,
+  };
+}
+
+/** What a run met that a change may have brought about; empty where it met nothing. */
+function metOf({ faults, end, error }: Outcome): string {
+  const failed = end === 'failed' && (error instanceof MemoryFault || error instanceof FormatError);
+  return [
+    ...faults.filter(({ code }) => code !== 'raced').map(({ message }) => message),
+    ...(failed ? [messageOf(error)] : []),
+  ].join('\n');
+}
+
+/** Holds output back, up to a bound. */
+class HeldSink implements Sink {
+  private readonly sink: Sink;
+  private text = '';
+  isHeld = true;
+
+  constructor(sink: Sink) {
+    this.sink = sink;
+  }
+
+  write(text: string): boolean {
+    if (!this.isHeld) return this.sink.write(text);
+    this.text += text;
+    return this.text.length < heldBack ? true : this.release();
+  }
+
+  /** Writes what was held back, and holds nothing any more. */
+  release(): boolean {
+    if (!this.isHeld) return true;
+    this.isHeld = false;
+    return this.text === '' || this.sink.write(this.text);
+  }
+}
+
+function runOnce<P extends Params, Head, Item, Tail>(
+  command: Command<P, Head, Item, Tail>,
+  context: CommandContext,
+  words: readonly string[],
+  sink: Sink,
+  { json, line, work, raced }: RunOptions,
+): Outcome {
   const { faults, work: slot } = context.kernel;
-  if (context.kernel.live) context.kernel.forget();
   const out = new Chunks(sink);
   const found = faults.collector();
   const step = <T>(what: () => T): T => found.during(() => slot.during(work, what));
   const writer = json ? new JsonWriter(command, out, line) : null;
   let items: Generator<Item, Tail, void> | null = null;
   const ended = (end: Outcome['end'], error: unknown = null): Outcome => {
-    if (writer !== null && end !== 'closed') writer.end(found.faults, error);
+    const isTold =
+      raced !== null && (found.faults.length > 0 || error instanceof MemoryFault || error instanceof FormatError);
+    const all = isTold ? [...found.faults, raced] : found.faults;
+    if (writer !== null && end !== 'closed') writer.end(all, error);
     const open = out.flush();
-    return { end: open ? end : 'closed', error, faults: found.faults, droppedFaults: found.dropped };
+    return { end: open ? end : 'closed', error, faults: all, droppedFaults: found.dropped };
   };
   try {
     const { options, answer } = step(() => {
