@@ -60,7 +60,7 @@ Examples:
           status = runLiveReport({ json: options.json ?? options.format === 'json', debug: debugOptionsOf(options) });
           return;
         }
-        if (dumps.length === 0) throw new UsageError('name a dump (inquest --help shows how), or --live');
+        if (dumps.length === 0) throw new UsageError("missing required argument 'dump', or --live");
         const { runReport } = await import('./report.ts');
         status = await runReport(dumps, {
           format: options.json ? 'json' : options.format,

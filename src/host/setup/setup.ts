@@ -86,7 +86,10 @@ export function planSetup(host: Host, options: SetupOptions): SetupPlan {
     ...(host.root.exists(configPath) && options.targets.length === 0
       ? []
       : [write(configPath, writeConfig(config), 0o600, 'what is done after a panic')]),
-    write(unitPath, unitText(options.inquest), 0o644, 'loads the capture kernel at every boot'),
+    // a package brings it
+    ...(host.root.exists(`/usr/lib/systemd/system/${unitName}`)
+      ? []
+      : [write(unitPath, unitText(options.inquest), 0o644, 'loads the capture kernel at every boot')]),
     ...(host.root.exists('/etc/udev')
       ? [write(udevPath, udevText(), 0o644, 'loads it anew when memory or processors come and go')]
       : []),
