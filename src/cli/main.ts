@@ -55,12 +55,14 @@ Examples:
         options: { format: ReportFormat; json?: boolean; output?: string; why?: boolean; live?: boolean },
       ) => {
         if (options.live) {
-          if (dumps.length > 0) throw new UsageError('--live is of this machine: no dump goes with it');
+          if (dumps.length > 0)
+            throw new UsageError('--live is of this machine: no dump goes with it (inquest report --help)');
           const { runLiveReport } = await import('./live.ts');
           status = runLiveReport({ json: options.json ?? options.format === 'json', debug: debugOptionsOf(options) });
           return;
         }
-        if (dumps.length === 0) throw new UsageError("missing required argument 'dump', or --live");
+        if (dumps.length === 0)
+          throw new UsageError("missing required argument 'dump', or --live (inquest --help shows how to use it)");
         const { runReport } = await import('./report.ts');
         status = await runReport(dumps, {
           format: options.json ? 'json' : options.format,
