@@ -1,6 +1,7 @@
 // The program's commands that collect what kernels leave without a dump.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { UsageError } from '../base/errors.ts';
+import type { ReportFormat } from '../report/render.ts';
 
 interface PstoreFlags {
   log?: boolean;
@@ -118,6 +119,21 @@ export function addCollectCommands(program: Command, done: (status: number) => v
       done(status);
     });
   program
+    .command('incident')
+    .description('everything that one death left (dumps, logs, pstore, netconsole, journal), as one incident')
+    .argument('<source...>', 'files, or a folder of them such as /var/crash')
+    .addOption(
+      new Option('--format <format>', 'how to write it').choices(['text', 'markdown', 'html', 'json']).default('text'),
+    )
+    .option('--json', 'same as --format json')
+    .option('-o, --output <file>', 'write to a file instead of standard output')
+    .action(async (sources: string[], options: IncidentFlags) => {
+      const { runIncident } = await import('./incident.ts');
+      done(
+        await runIncident(sources, { format: options.json ? 'json' : options.format, output: options.output ?? null }),
+      );
+    });
+  program
     .command('mce')
     .description(
       'read what hardware said of itself (machine checks, EDAC, AER, firmware), and say which part to change',
@@ -160,6 +176,12 @@ export function addCollectCommands(program: Command, done: (status: number) => v
       });
       done(status);
     });
+}
+
+interface IncidentFlags {
+  format: ReportFormat;
+  json?: boolean;
+  output?: string;
 }
 
 interface MceFlags {

@@ -12,6 +12,17 @@ import type {
   SourceOfFault,
 } from '../triage/analysis.ts';
 
+export interface TimelineRow {
+  /** On the line, in seconds; null: it has no place. */
+  readonly seconds: number | null;
+  /** The time as it is shown. */
+  readonly label: string;
+  readonly text: string;
+  readonly weight: 'death' | 'trouble' | 'note';
+  /** Who says so. */
+  readonly note: string;
+}
+
 export type Block =
   /** The one sentence that matters. */
   | { readonly kind: 'verdict'; readonly text: string }
@@ -26,6 +37,8 @@ export type Block =
       readonly command: string;
       readonly lines: readonly { readonly text: string; readonly marked: boolean }[];
     }
+  /** What happened when, in order. */
+  | { readonly kind: 'timeline'; readonly entries: readonly TimelineRow[] }
   | { readonly kind: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
 
 /** What of an analysis is shown. */

@@ -1,6 +1,6 @@
 // The report as one HTML page that needs nothing else: no script, no font, no image from anywhere.
 import { escapeHtml, escapeLogLine } from '../base/text.ts';
-import type { Block } from './document.ts';
+import type { Block, TimelineRow } from './document.ts';
 
 const style = `
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #f4f5f7; --line: #d8dce1; --accent: #b3261e; --mark: #fde7e5; }
@@ -14,6 +14,15 @@ table { border-collapse: collapse; }
 th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 pre { overflow-x: auto; margin: .4rem 0 1rem; padding: .6rem .8rem; background: var(--soft); border: 1px solid var(--line); border-radius: 4px; font: 12.5px/1.45 ui-monospace, monospace; }
 pre .command { opacity: .65; }
+.timeline { list-style: none; margin: .5rem 0 .5rem .5rem; padding: 0; border-left: 3px solid var(--line); }
+.timeline li { position: relative; padding: .1rem 0 .1rem 1.2rem; }
+.timeline li::before { content: ''; position: absolute; left: -.45rem; top: .55rem; width: .7rem; height: .7rem; border-radius: 50%; background: var(--line); }
+.timeline li.trouble::before { background: var(--ink); }
+.timeline li.death::before { background: var(--accent); }
+.timeline li.death { font-weight: 600; }
+.timeline li.gap::before { display: none; }
+.timeline time { font: 12.5px ui-monospace, monospace; opacity: .8; }
+.timeline small { opacity: .65; font-weight: normal; }
 mark { background: var(--mark); color: inherit; }
 `;
 
@@ -54,9 +63,20 @@ function renderBlock(block: Block): string {
       const lines = block.lines.map(({ text, marked }) => (marked ? `<mark>${safe(text)}</mark>` : safe(text)));
       return `<pre><span class="command">crash&gt; ${safe(block.command)}</span>\n${lines.join('\n')}</pre>`;
     }
+    case 'timeline':
+      return `<ol class="timeline">${block.entries.map((entry, n) => `${gap(block.entries[n - 1], entry)}<li class="${entry.weight}"><time>${safe(entry.label)}</time> ${safe(entry.text)}${entry.note === '' ? '' : ` <small>${safe(entry.note)}</small>`}</li>`).join('')}</ol>`;
     case 'table':
       return `<table><tr>${block.head.map((cell) => `<th scope="col">${safe(cell)}</th>`).join('')}</tr>${block.rows.map((row) => `<tr>${row.map((cell) => `<td>${safe(cell)}</td>`).join('')}</tr>`).join('')}</table>`;
   }
+}
+
+/** Room on the line for the time in which nothing was said, growing with its logarithm. */
+function gap(before: TimelineRow | undefined, { seconds }: TimelineRow): string {
+  if (before === undefined || before.seconds === null || seconds === null) return '';
+  const passed = seconds - before.seconds;
+  if (passed < 1) return '';
+  const height = Math.min(4, 0.4 + Math.log10(passed) * 0.8);
+  return `<li class="gap" style="height:${height.toFixed(2)}rem"><small>${passed < 120 ? `${passed.toFixed(1)} s` : `${(passed / 60).toFixed(0)} min`}</small></li>`;
 }
 
 function safe(text: string): string {

@@ -39,6 +39,13 @@ export function renderMarkdown(blocks: readonly Block[]): string {
         out.push(fence, text, fence, '');
         break;
       }
+      case 'timeline':
+        for (const { label, text, weight, note } of block.entries) {
+          const what = weight === 'death' ? `**${prose(text)}**` : prose(text);
+          out.push(`- ${prose(label)} ${what}${note === '' ? '' : ` (${prose(note)})`}`);
+        }
+        out.push('');
+        break;
       case 'table':
         out.push(
           `| ${block.head.map(prose).join(' | ')} |`,

@@ -52,6 +52,14 @@ export function renderText(blocks: readonly Block[], options: { colour: boolean;
           out.push(marked ? styled('red', `  > ${line}`) : `    ${line}`);
         }
         break;
+      case 'timeline':
+        for (const { label, text, weight, note } of block.entries) {
+          const line = `${weight === 'death' ? '>' : ' '} ${escapeLine(label)}  ${escapeLine(text)}`;
+          out.push(
+            `  ${weight === 'death' ? styled('red', line) : line}${note === '' ? '' : styled('dim', `  (${escapeLine(note)})`)}`,
+          );
+        }
+        break;
       case 'table':
         out.push(...table(block.head, block.rows));
         break;

@@ -1,0 +1,314 @@
+// Which witnesses saw the same death, and what they say of it together.
+import type { Incident } from '../../oops/incident.ts';
+import { similarity } from '../../oops/signature.ts';
+import { hardwareAdvice } from '../hardware/advice.ts';
+import type { HardwareError } from '../hardware/hardware_error.ts';
+import { mainIncident, type SourceKind, type Witness } from './witness.ts';
+
+/** One source, and what makes it one of this death. */
+export interface SourceAccount {
+  readonly source: string;
+  readonly kind: SourceKind;
+  /** Why it is believed to be of this death. */
+  readonly because: string;
+  readonly lines: number;
+  readonly incidents: number;
+  /** How far its clock is ahead of the others', in ms; null: it has none, or it is the one that others are held against. */
+  readonly clockAhead: number | null;
+}
+
+/** A fact with those who tell it. */
+export interface Told<T> {
+  readonly value: T;
+  readonly sources: readonly string[];
+}
+
+export interface Contradiction {
+  readonly what: string;
+  readonly values: readonly Told<string>[];
+}
+
+export interface TimelineEntry {
+  /** Seconds since boot; null: only the wall clock is known. */
+  readonly seconds: number | null;
+  /** ISO, by the corrected clock; null: nobody knows it. */
+  readonly time: string | null;
+  readonly what: string;
+  /** - `death`: what the machine died of; `trouble`: what came before or after; `note`: where sources begin and end */
+  readonly weight: 'death' | 'trouble' | 'note';
+  readonly sources: readonly string[];
+}
+
+/** Everything that one death left: what a server keeps of it. */
+export interface MergedIncident {
+  /** Equal for deaths of the same cause, whichever sources saw them; null: nothing says what it was. */
+  readonly signature: string | null;
+  readonly looseSignature: string | null;
+  readonly title: string;
+  readonly kind: string | null;
+  readonly fatal: boolean;
+  readonly host: string | null;
+  readonly release: string | null;
+  /** ISO, by the corrected clock. */
+  readonly bootTime: string | null;
+  readonly time: string | null;
+  readonly sources: readonly SourceAccount[];
+  /** Function, task, CPU, ...: each value with those who tell it. */
+  readonly facts: readonly { readonly what: string; readonly values: readonly Told<string>[] }[];
+  readonly contradictions: readonly Contradiction[];
+  readonly hardware: readonly string[];
+  readonly timeline: readonly TimelineEntry[];
+  /** The fullest report of it. */
+  readonly incident: Incident | null;
+}
+
+/** Lines that two sources must share. */
+const enoughLines = 3;
+/** Shorter texts say nothing. */
+const tellingText = 12;
+/** Wall clocks of a boot's beginning that may be one, in ms. */
+const clockSlack = 120_000;
+const alike = 0.8;
+
+/** Puts witnesses of the same death together. Those without any incident are kept only where they belong to another. */
+export function mergeWitnesses(witnesses: readonly Witness[]): MergedIncident[] {
+  const groups = witnesses.map((witness) => ({ members: [witness], because: new Map([[witness, 'its own']]) }));
+  const prints = new Map(witnesses.map((witness) => [witness, fingerprints(witness)]));
+  for (let a = 0; a < groups.length; a++)
+    for (let b = groups.length - 1; b > a; b--) {
+      const found = reasonOf(groups[a]!.members, groups[b]!.members, prints);
+      if (found === null) continue;
+      for (const member of groups[b]!.members) {
+        groups[a]!.members.push(member);
+        groups[a]!.because.set(member, found);
+      }
+      groups.splice(b, 1);
+      b = groups.length; // what has joined may bring others along
+    }
+  return groups
+    .filter(({ members }) => members.some(({ incidents, verdict }) => incidents.length > 0 || verdict !== null))
+    .map(({ members, because }) => merged(members, because))
+    .sort((a, b) => ((a.time ?? '~') < (b.time ?? '~') ? -1 : 1));
+}
+
+function reasonOf(
+  a: readonly Witness[],
+  b: readonly Witness[],
+  prints: ReadonlyMap<Witness, ReadonlySet<string>>,
+): string | null {
+  for (const one of a)
+    for (const other of b) {
+      const reason = sameDeath(one, other, prints.get(one)!, prints.get(other)!);
+      if (reason !== null) return reason;
+    }
+  return null;
+}
+
+/** Why two witnesses are of the same boot; null: they are not, as far as can be told. */
+function sameDeath(a: Witness, b: Witness, printsA: ReadonlySet<string>, printsB: ReadonlySet<string>): string | null {
+  if (a.bootId !== null && b.bootId !== null) return a.bootId === b.bootId ? 'the same boot id' : null;
+  if (a.release !== null && b.release !== null && a.release !== b.release) return null;
+  if (
+    a.bootTime !== null &&
+    b.bootTime !== null &&
+    a.host !== null &&
+    a.host === b.host &&
+    Math.abs(a.bootTime - b.bootTime) > 10 * clockSlack
+  )
+    return null;
+  const [fewer, more] = printsA.size < printsB.size ? [printsA, printsB] : [printsB, printsA];
+  let shared = 0;
+  for (const print of fewer) if (more.has(print)) shared++;
+  if (
+    shared >= Math.min(enoughLines, fewer.size) &&
+    shared >= 1 &&
+    fewer.size > 0 &&
+    shared * 10 >= Math.min(fewer.size, enoughLines * 10)
+  )
+    return `${shared} lines with the same time stand in both`;
+  const [mainA, mainB] = [mainIncident(a), mainIncident(b)];
+  if (mainA === null || mainB === null || similarity(mainA, mainB) < alike) return null;
+  const clocks = a.bootTime !== null && b.bootTime !== null && Math.abs(a.bootTime - b.bootTime) <= clockSlack;
+  const sameHost = a.host === null || b.host === null || a.host === b.host;
+  if (clocks && sameHost) return 'the same report, in boots that began together';
+  const stamps = mainA.timestamp !== null && mainB.timestamp !== null;
+  if (stamps && Math.abs(mainA.timestamp - mainB.timestamp) < 0.001)
+    return 'the same report at the same time since boot';
+  if (!stamps && sameHost && mainA.task?.pid === mainB.task?.pid && sameRegisters(mainA, mainB))
+    return 'the same report with the same registers';
+  return null;
+}
+
+function sameRegisters(a: Incident, b: Incident): boolean {
+  const values = new Map(a.registers.map(({ name, value }) => [name, value]));
+  const shared = b.registers.filter(({ name }) => values.has(name));
+  return shared.length >= 6 && shared.every(({ name, value }) => values.get(name) === value);
+}
+
+/** Lines with their stamps: two boots of a kernel print the same, but not at the same microsecond. */
+function fingerprints({ lines }: Witness): Set<string> {
+  const prints = new Set<string>();
+  // at time 0 all boots are alike
+  for (const { seconds, text } of lines)
+    if (seconds !== null && seconds > 0 && text.length >= tellingText)
+      prints.add(`${seconds.toFixed(6)} ${text.trimEnd()}`);
+  return prints;
+}
+
+/** The fullest report: whole before cut, then the one that says most. */
+function fullest(incidents: readonly Incident[]): Incident | null {
+  const weight = (incident: Incident): number =>
+    (incident.corrupted ? 0 : 1000) +
+    (incident.guilty === null ? 0 : 500) +
+    Math.min(
+      200,
+      incident.traces.reduce((sum, { frames }) => sum + frames.length, 0),
+    ) +
+    incident.registers.length +
+    (incident.panic === null ? 0 : 20);
+  return incidents.reduce<Incident | null>(
+    (best, one) => (best === null || weight(one) > weight(best) ? one : best),
+    null,
+  );
+}
+
+function merged(members: readonly Witness[], because: ReadonlyMap<Witness, string>): MergedIncident {
+  const mains = members.flatMap((witness) => {
+    const incident = mainIncident(witness);
+    return incident === null ? [] : [{ witness, incident }];
+  });
+  const fatal = mains.filter(({ incident }) => incident.fatal);
+  const incident = fullest((fatal.length > 0 ? fatal : mains).map((main) => main.incident));
+  const dump = members.find(({ verdict }) => verdict !== null);
+  const bootTime = trustedBootTime(members);
+  const facts = factsOf(members, mains);
+  const seconds = incident?.timestamp ?? null;
+  const hardware = members.flatMap((witness) => witness.hardware);
+  return {
+    signature: incident?.signature ?? dump?.verdict?.signature ?? null,
+    looseSignature: incident?.looseSignature ?? null,
+    title: dump?.verdict?.title ?? incident?.title ?? 'unknown',
+    kind: incident?.kind ?? null,
+    fatal: dump !== undefined || fatal.length > 0,
+    host:
+      members.find(({ kind, host }) => kind === 'dump' && host !== null)?.host ??
+      members.find(({ host }) => host !== null)?.host ??
+      null,
+    release: members.find(({ release }) => release !== null)?.release ?? null,
+    bootTime: iso(bootTime),
+    time: bootTime === null || seconds === null ? null : iso(bootTime + seconds * 1000),
+    sources: members.map((witness) => ({
+      source: witness.source,
+      kind: witness.kind,
+      because: because.get(witness) ?? 'its own',
+      lines: witness.lineCount,
+      incidents: witness.incidents.length,
+      clockAhead:
+        witness.bootTime === null || bootTime === null || witness.bootTime === bootTime
+          ? null
+          : Math.round(witness.bootTime - bootTime),
+    })),
+    facts: facts.filter(({ values }) => values.length > 0),
+    contradictions: facts
+      .filter(({ what, values }) => values.length > 1 && what !== 'title')
+      .map(({ what, values }) => ({ what, values })),
+    hardware: hardwareAdvice(once(hardware)).map(({ sentence }) => sentence),
+    timeline: timelineOf(members, bootTime),
+    incident,
+  };
+}
+
+/** Several sources tell of the same error. */
+function once(errors: readonly HardwareError[]): HardwareError[] {
+  const seen = new Map(
+    errors.map((error) => [
+      `${error.status} ${error.address} ${error.what} ${error.cpu} ${error.device} ${error.location}`,
+      error,
+    ]),
+  );
+  return [...seen.values()];
+}
+
+/** A dump has the dead kernel's own clock; a receiver noted when packets came; a log's prefixes may be anyone's. */
+function trustedBootTime(members: readonly Witness[]): number | null {
+  for (const kind of ['dump', 'netconsole', 'log', 'pstore'] as const) {
+    const found = members.find((witness) => witness.kind === kind && witness.bootTime !== null);
+    if (found !== undefined) return found.bootTime;
+  }
+  return null;
+}
+
+function factsOf(
+  members: readonly Witness[],
+  mains: readonly { readonly witness: Witness; readonly incident: Incident }[],
+): { readonly what: string; readonly values: readonly Told<string>[] }[] {
+  const told = (
+    what: string,
+    of: (witness: Witness, incident: Incident | null) => string | number | null | undefined,
+  ) => {
+    const values = new Map<string, string[]>();
+    for (const witness of members) {
+      const value = of(witness, mains.find((main) => main.witness === witness)?.incident ?? null);
+      if (value === null || value === undefined) continue;
+      const key = String(value);
+      values.set(key, [...(values.get(key) ?? []), witness.source]);
+    }
+    return { what, values: [...values].map(([value, sources]) => ({ value, sources })) };
+  };
+  return [
+    told('title', ({ verdict }, incident) => verdict?.title ?? incident?.title),
+    told('function', ({ verdict }, incident) =>
+      verdict === null ? incident?.guilty?.function : (verdict.function ?? incident?.guilty?.function),
+    ),
+    told('CPU', ({ verdict }, incident) => verdict?.cpu ?? incident?.cpu),
+    told('task', ({ verdict }, incident) => {
+      if (verdict !== null && verdict.pid !== null) return `${verdict.comm ?? '?'} (pid ${verdict.pid})`;
+      return incident?.task === null || incident === null
+        ? null
+        : `${incident.task.comm ?? '?'} (pid ${incident.task.pid})`;
+    }),
+    told('fault address', (_, incident) => incident?.faultAddress),
+    told('panic', (_, incident) => incident?.panic),
+    told('kernel', ({ release }) => release),
+    told('host', ({ host, kind }) => (kind === 'netconsole' ? null : host)),
+  ];
+}
+
+function timelineOf(members: readonly Witness[], bootTime: number | null): TimelineEntry[] {
+  const entries = new Map<
+    string,
+    { seconds: number | null; what: string; weight: TimelineEntry['weight']; sources: string[] }
+  >();
+  const add = (seconds: number | null, what: string, weight: TimelineEntry['weight'], source: string): void => {
+    const key = `${seconds?.toFixed(3)} ${what}`;
+    const entry = entries.get(key);
+    if (entry === undefined) entries.set(key, { seconds, what, weight, sources: [source] });
+    else if (!entry.sources.includes(source)) entry.sources.push(source);
+  };
+  for (const witness of members) {
+    const main = mainIncident(witness);
+    const { source, incidents, from, to } = witness;
+    if (from !== null) add(from, 'first line', 'note', source);
+    for (const incident of incidents)
+      add(incident.timestamp, incident.title, incident === main && incident.fatal ? 'death' : 'trouble', source);
+    if (main?.panic != null) {
+      const line = witness.lines.find(({ text }) => text.startsWith('Kernel panic'));
+      add(line?.seconds ?? main.timestamp, `panic: ${main.panic}`, 'death', source);
+    }
+    if (to !== null) add(to, 'last line', 'note', source);
+  }
+  return [...entries.values()]
+    .sort((a, b) => (a.seconds ?? Number.POSITIVE_INFINITY) - (b.seconds ?? Number.POSITIVE_INFINITY))
+    .slice(0, 500)
+    .map(({ seconds, what, weight, sources }) => ({
+      seconds,
+      time: bootTime === null || seconds === null ? null : iso(bootTime + seconds * 1000),
+      what,
+      weight,
+      sources,
+    }));
+}
+
+function iso(time: number | null): string | null {
+  return time === null || !(Math.abs(time) < 8.64e15) ? null : new Date(time).toISOString();
+}
