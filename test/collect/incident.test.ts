@@ -11,7 +11,7 @@ import { readSources } from '../../src/collect/incident/sources.ts';
 import type { Witness } from '../../src/collect/incident/witness.ts';
 import { deathTexts } from '../support/netconsole_writer.ts';
 
-const boot = ['Linux version 6.12.0-1 (gcc) #1 SMP', 'Command line: root=/dev/vda', 'Booting the first processor now'];
+const boot = ['Linux version 6.12.0 (gcc) #1 SMP', 'Command line: root=/dev/vda', 'Booting the first processor now'];
 
 /** A boot's messages: `[stamp, text]`, that die at `died`. */
 function messages(died: number, what = 'demo_open', chatter = 20): [number, string][] {
@@ -97,7 +97,7 @@ test('a folder with everything that one death left, and another death of the sam
       assert.equal(one.signature, incidents.find((other) => other !== one)!.signature);
       assert.equal(one.title, 'BUG: unable to handle kernel NULL pointer dereference in demo_open');
       assert.equal(one.fatal, true);
-      assert.equal(one.release, '6.12.0-1');
+      assert.equal(one.release, '6.12.0');
       // the receiver's clock; the machine's own was a minute and a half ahead
       assert.ok(Math.abs(Date.parse(one.time!) - (began + 500_000)) < 50, one.time!);
       const ahead = one.sources.find(({ source }) => source.includes('journal'))!.clockAhead!;

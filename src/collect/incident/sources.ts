@@ -12,6 +12,8 @@ import type { Witness } from './witness.ts';
 
 const maxDepth = 5;
 const maxFiles = 10_000;
+/** Files of a folder that are named when they could not be read. */
+const maxTold = 5;
 /** Of a longer log only the end is read, in bytes. */
 const maxLog = 256 << 20;
 const maxJournal = 512 << 20;
@@ -35,15 +37,19 @@ export function readSources(paths: readonly string[], readDump: (path: string) =
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined) throw new FormatError(path, 'no such file');
     const isFolder = stat.isDirectory();
+    const unread: string[] = [];
     for (const file of isFolder ? filesBelow(path, problems) : [path]) {
       try {
         witnesses.push(...readOne(file, readDump));
       } catch (error) {
         if (!(error instanceof InquestError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
         if (!isFolder) throw error;
-        problems.push(`${file}: ${(error as Error).message}`);
+        unread.push((error as Error).message);
       }
     }
+    // a folder may hold anything
+    if (unread.length > maxTold) problems.push(`${path}: ${unread.length} files hold nothing of a kernel`);
+    else problems.push(...unread);
   }
   return { witnesses, problems };
 }
