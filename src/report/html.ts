@@ -14,7 +14,10 @@ table { border-collapse: collapse; }
 th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 pre { overflow-x: auto; margin: .4rem 0 1rem; padding: .6rem .8rem; background: var(--soft); border: 1px solid var(--line); border-radius: 4px; font: 12.5px/1.45 ui-monospace, monospace; }
 pre .command { opacity: .65; }
-.timeline { list-style: none; margin: .5rem 0 .5rem .5rem; padding: 0; border-left: 3px solid var(--line); }
+mark { background: var(--mark); color: inherit; }
+`;
+
+const timelineStyle = `.timeline { list-style: none; margin: .5rem 0 .5rem .5rem; padding: 0; border-left: 3px solid var(--line); }
 .timeline li { position: relative; padding: .1rem 0 .1rem 1.2rem; }
 .timeline li::before { content: ''; position: absolute; left: -.45rem; top: .55rem; width: .7rem; height: .7rem; border-radius: 50%; background: var(--line); }
 .timeline li.trouble::before { background: var(--ink); }
@@ -23,7 +26,6 @@ pre .command { opacity: .65; }
 .timeline li.gap::before { display: none; }
 .timeline time { font: 12.5px ui-monospace, monospace; opacity: .8; }
 .timeline small { opacity: .65; font-weight: normal; }
-mark { background: var(--mark); color: inherit; }
 `;
 
 /** @param title for the window: plain text */
@@ -36,7 +38,7 @@ export function renderHtml(blocks: readonly Block[], title: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${safe(title)}</title>
-<style>${style}</style>
+<style>${style}${blocks.some(({ kind }) => kind === 'timeline') ? timelineStyle : ''}</style>
 </head>
 <body>
 ${body}
