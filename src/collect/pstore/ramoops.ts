@@ -47,19 +47,24 @@ export function readRamoops(image: Uint8Array, source: string, geometry = unknow
       ecc: zone.ecc,
       problems: zone.problem === null ? [] : [zone.problem],
     };
-    const head = deathHeader(zone.content);
-    const type = place.type ?? (head !== null ? 'dmesg' : zone.type !== 0 ? 'ftrace' : 'console');
-    if (type !== 'dmesg') return [{ ...record, type, compressed: false, content: zone.content }];
-    return [
-      {
-        ...record,
-        type,
-        compressed: head?.compressed ?? null,
-        time: head?.time ?? null,
-        content: zone.content.subarray(head?.length ?? 0),
-      },
-    ];
+    const type = place.type ?? (deathHeader(zone.content) !== null ? 'dmesg' : zone.type !== 0 ? 'ftrace' : 'console');
+    return [{ ...record, ...zoneContent(type, zone.content) }];
   });
+}
+
+/** What a zone of a type holds: a death begins with when it was written. */
+export function zoneContent(
+  type: RecordType,
+  content: Uint8Array,
+): Pick<RawRecord, 'type' | 'compressed' | 'content'> & { readonly time?: number | null } {
+  if (type !== 'dmesg') return { type, compressed: false, content };
+  const head = deathHeader(content);
+  return {
+    type,
+    compressed: head?.compressed ?? null,
+    time: head?.time ?? null,
+    content: content.subarray(head?.length ?? 0),
+  };
 }
 
 /** Whether an image has a zone's header where a zone may begin. */
