@@ -86,7 +86,7 @@ function realInside(root: string, path: string): string {
 }
 
 /** Kernel modules, and the orders in which to insert them, each after what it needs: boot.order, and NAME.order of those that lie ready. */
-function addModules(nodes: Map<string, Node>, image: string): void {
+function addModules(nodes: Map<string, Node>, image: string, laid: readonly string[] = ready): void {
   const files = new Map(
     globSync(['lib/modules/**/*.ko*', 'usr/lib/modules/**/*.ko*'], { cwd: image }).map((path) => [
       moduleName(path),
@@ -101,7 +101,16 @@ function addModules(nodes: Map<string, Node>, image: string): void {
     return order;
   };
   const boot = write('boot', loaded, []);
-  for (const name of ready) write(moduleName(name), [name], boot);
+  for (const name of laid) write(moduleName(name), [name], boot);
+}
+
+/** What is laid over an initrd: modules that it does not have, with their orders, and files of its own. */
+export function packOverlay(folder: string, names: readonly string[], files: Readonly<Record<string, string>>): Buffer {
+  const nodes = new Map<string, Node>();
+  addModules(nodes, join(folder, 'image'), names);
+  for (const [path, text] of Object.entries(files))
+    nodes.set(path, { kind: 'file', bytes: Buffer.from(text), executable: true });
+  return gzipSync(cpio(nodes), { level: 1 });
 }
 
 function addModule(nodes: Map<string, Node>, files: ReadonlyMap<string, string>, name: string, order: string[]): void {

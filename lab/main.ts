@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { check, checkPeers, renderChecked, renderPeers } from './check.ts';
+import type { CollectResult } from './collect.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
 import { kernelNamed, kernels } from './kernels.ts';
@@ -131,6 +132,41 @@ program
       }
     },
   );
+
+program
+  .command('netconsole')
+  .description('a kernel sends its last words to inquest listen; compared with its console')
+  .argument('<kernel>', kernelNames)
+  .option('--basic', 'plain text instead of records')
+  .option('--lossy', 'drop, double and reorder packets on the way')
+  .option('--provoke <line>', 'how it dies', 'echo null > /proc/perish')
+  .action(async (kernel: string, options: { basic?: boolean; lossy?: boolean; provoke: string }) => {
+    const { netconsole } = await import('./collect.ts');
+    tell(
+      await netconsole(kernel, {
+        basic: options.basic ?? false,
+        lossy: options.lossy ?? false,
+        provoke: options.provoke,
+      }),
+    );
+  });
+
+program
+  .command('ramoops')
+  .description('a kernel dies with ramoops, and inquest pstore reads its region after a warm reset')
+  .argument('<kernel>', kernelNames)
+  .option('--ecc <bytes>', 'parity bytes a block', number, 0)
+  .option('--flips <n>', 'bits flipped in each kibibyte of the image', number, 0)
+  .action(async (kernel: string, options: { ecc: number; flips: number }) => {
+    const { ramoops } = await import('./collect.ts');
+    tell(await ramoops(kernel, options));
+  });
+
+function tell({ lines, wrong, incidents }: CollectResult): void {
+  process.stdout.write(`${lines} lines as on the console; ${incidents.join('; ') || 'no incident'}\n`);
+  for (const sentence of wrong) process.stdout.write(`wrong: ${sentence}\n`);
+  if (wrong.length > 0 || lines === 0) process.exitCode = 1;
+}
 
 function number(text: string): number {
   const value = Number(text);

@@ -21,6 +21,12 @@ export interface Machine {
   readonly la57: boolean;
   /** Where the console's output is kept. */
   readonly console: string;
+  /** Further arguments of QEMU. */
+  readonly extra?: readonly string[];
+  /** The network's back end, QEMU's -netdev; without: one that reaches nobody. */
+  readonly network?: string;
+  /** It may start again: a warm reset. */
+  readonly reboots?: boolean;
 }
 
 export class Guest {
@@ -127,10 +133,17 @@ function qemuArguments(machine: Machine): string[] {
       '-smp',
       String(machine.cpus),
     ],
-    ...['-nographic', '-no-reboot', '-kernel', machine.vmlinuz, '-initrd', machine.initrd],
+    ...[
+      '-nographic',
+      ...(machine.reboots ? [] : ['-no-reboot']),
+      '-kernel',
+      machine.vmlinuz,
+      '-initrd',
+      machine.initrd,
+    ],
     ...['-drive', `file=${machine.disk},if=none,id=disk,format=raw`, '-device', 'virtio-blk-pci,drive=disk'],
-    ...['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile='],
-    ...['-device', 'vmcoreinfo', '-append', machine.append],
+    ...['-netdev', `${machine.network ?? 'user,restrict=on'},id=net`, '-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...['-device', 'vmcoreinfo', ...(machine.extra ?? []), '-append', machine.append],
   ];
 }
 
