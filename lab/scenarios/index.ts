@@ -25,6 +25,7 @@ import sockets from './sockets.ts';
 import softlockup from './softlockup.ts';
 import spinlock from './spinlock.ts';
 import stack from './stack.ts';
+import { strays } from './stray.ts';
 import sysrqC from './sysrq_c.ts';
 import timer from './timer.ts';
 import uaf from './uaf.ts';
@@ -76,6 +77,7 @@ export const scenarios: readonly Scenario[] = [
   ...traps,
   ...objects,
   ...wreckWaits,
+  ...strays,
 ];
 
 /** @throws Error naming the scenarios there are */
