@@ -40,11 +40,12 @@ let work = 0;
 for (const task of alone.tasks.all) {
   const trace = backtracer(alone).of(task);
   const before = performance.now();
-  const frames = stackValues(alone, trace, {
-    asleep: task.active ? null : task,
-    cpu: task.cpu,
-    limit: Number(values.frames) + 12,
-  });
+  const frames = stackValues(
+    alone,
+    trace,
+    { asleep: task.active ? null : task, cpu: task.cpu },
+    Number(values.frames) + 12,
+  );
   work += performance.now() - before;
   const other = told.tasks.byAddress(task.address);
   const states = other === null ? [] : frameStates(told, backtracer(told).of(other), other.active ? null : other);

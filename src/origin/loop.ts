@@ -10,7 +10,7 @@ import type { Backtrace } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { State } from './data_flow.ts';
 import type { Block, FunctionCode } from './function_code.ts';
-import { type FrameValues, stackValues } from './stack_values.ts';
+import { type FrameValues, StackValues } from './stack_values.ts';
 import type { Value } from './value.ts';
 import { nameOf, placeName } from './value_name.ts';
 
@@ -65,8 +65,9 @@ export function loopWait(kernel: Kernel, trace: Backtrace, entry: number, cpu: n
   const registers = interrupted?.registers ?? trace.frames[entry]?.registers ?? null;
   if (interrupted === undefined || registers === null) return null;
   const frames = [{ ...interrupted, registers }, ...trace.frames.slice(at + 1)];
-  const values = stackValues(kernel, { ...trace, frames }, { asleep: null, cpu, limit: maxCallers + 8 });
-  for (const frame of values.slice(0, maxCallers + 1)) {
+  const values = new StackValues(kernel, { ...trace, frames }, { asleep: null, cpu });
+  for (let i = 0; i <= maxCallers; i++) {
+    const frame = values.at(i);
     const loop = frame === null ? null : loopAt(frame);
     if (loop !== null) return loop;
   }

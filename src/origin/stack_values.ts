@@ -7,6 +7,7 @@
 //
 // A value is known where a register or stack slot that is known still holds it, where it is computed of known ones, where
 // the memory that it was loaded from is there (as it is now), or where the caller knows what it passed.
+import type { Instruction } from '../arch/decoder.ts';
 import type { Registers } from '../arch/registers.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
@@ -76,34 +77,69 @@ export function dataFlow(kernel: Kernel, at: VirtAddr): DataFlow | null {
   return flow;
 }
 
+export interface StackOptions {
+  /** The task, if it was switched away: it saved registers of its innermost frame; else null. */
+  readonly asleep: Task | null;
+  /** The CPU that it ran on; null where that is not known: then per-CPU memory is not. */
+  readonly cpu: number | null;
+}
+
 /** The values of the frames of a backtrace, in its order; null for frames of which nothing is known. */
 export function stackValues(
   kernel: Kernel,
-  { frames }: Backtrace,
-  options: { readonly asleep: Task | null; readonly cpu: number | null; readonly limit?: number },
+  trace: Backtrace,
+  options: StackOptions,
+  limit = maxFrames,
 ): readonly (FrameValues | null)[] {
-  const { limit = maxFrames } = options;
-  const found: (FrameValues | null)[] = [];
-  let inner: FrameValues | null = null;
-  for (const [i, frame] of frames.slice(0, limit + 1).entries()) {
+  const stack = new StackValues(kernel, trace, options);
+  return trace.frames.slice(0, limit).map((_, i) => stack.at(i));
+}
+
+/** The same, each frame's when it is first asked for. */
+export class StackValues {
+  private readonly kernel: Kernel;
+  private readonly frames: readonly Frame[];
+  private readonly options: StackOptions;
+  private readonly made = new Map<number, FrameValues | null>();
+
+  constructor(kernel: Kernel, { frames }: Backtrace, options: StackOptions) {
+    this.kernel = kernel;
+    this.frames = frames;
+    this.options = options;
+  }
+
+  /** What is known of a frame; null for nothing. */
+  at(i: number): FrameValues | null {
+    if (i > maxFrames) return null;
+    let values = this.made.get(i);
+    if (values === undefined) {
+      values = this.make(i);
+      this.made.set(i, values);
+    }
+    return values;
+  }
+
+  private make(i: number): FrameValues | null {
+    const { kernel, frames, options } = this;
+    const frame = frames[i];
     const before = frames[i - 1];
+    const next = frames[i + 1];
+    if (frame === undefined || frame.kind === 'entry') return null;
     // sent to an address that holds no code: the caller's registers are still there
     const jumped = before?.kind === 'interrupted' && frame.kind === 'call' && isJustCalled(kernel, before, frame);
     const registers: Registers = jumped
       ? (before.registers ?? {})
       : frame.kind === 'interrupted'
         ? (frame.registers ?? before?.registers ?? {})
-        : i === 0
+        : before === undefined
           ? startRegisters(kernel, frame, options.asleep)
-          : before?.kind === 'entry'
+          : before.kind === 'entry'
             ? {}
-            : (inner?.callersRegisters() ?? {});
-    const values = frameValues(kernel, frame, frames[i + 1], registers, jumped, options.cpu);
-    if (inner !== null && values !== null && frame.kind === 'call' && before?.kind !== 'entry') inner.calledBy(values);
-    found.push(values);
-    inner = values;
+            : (this.at(i - 1)?.callersRegisters() ?? {});
+    const values = frameValues(kernel, frame, next, registers, jumped, options.cpu);
+    if (values !== null && next?.kind === 'call') values.beforeCaller = () => this.at(i + 1);
+    return values;
   }
-  return found;
 }
 
 /** Whether a function was called that is none: there is no code, and what it would return to is where a call puts it. */
@@ -126,7 +162,6 @@ function frameValues(
   jumped: boolean,
   cpu: number | null,
 ): FrameValues | null {
-  if (frame.kind === 'entry') return null;
   const flow = dataFlow(kernel, frameCode(frame));
   if (flow === null) return null;
   const isCall = frame.kind === 'call' && kernel.arch.registers.instructionPointer(registers) !== frame.address;
@@ -183,13 +218,19 @@ interface Where {
   readonly entryStack: bigint | null;
 }
 
+interface Caller {
+  readonly frame: FrameValues;
+  readonly sure: Sureness;
+}
+
 export class FrameValues {
   readonly kernel: Kernel;
   readonly where: Where;
   /** Registers whose content is known. */
   readonly registers: Registers;
-  /** What called this function, and whether that is sure. */
-  caller: { readonly frame: FrameValues; readonly sure: Sureness } | null = null;
+  /** Gives the next frame, once somebody asks for the caller. */
+  beforeCaller: (() => FrameValues | null) | null = null;
+  private calling: Caller | null | undefined = undefined;
   private readonly held = new Map<Value, Known>();
   private readonly answers = new Map<Value, Known | null>();
 
@@ -198,6 +239,20 @@ export class FrameValues {
     this.where = where;
     this.registers = registers;
     this.hold();
+  }
+
+  /** What called this function, and whether that is sure; null where that is not known. */
+  get caller(): Caller | null {
+    if (this.calling === undefined) {
+      this.calling = null;
+      const next = this.beforeCaller?.() ?? null;
+      if (next !== null) this.calledBy(next);
+    }
+    return this.calling;
+  }
+
+  set caller(caller: Caller | null) {
+    this.calling = caller;
   }
 
   /** Address of the instruction that the frame is at: of one that was interrupted, or of the call. */
@@ -248,8 +303,8 @@ export class FrameValues {
     return found;
   }
 
-  /** Told once the next frame is known: it calls this one, if its call goes where this function starts. */
-  calledBy(caller: FrameValues): void {
+  /** The next frame calls this one, if its call goes where this function starts. */
+  private calledBy(caller: FrameValues): void {
     const pointer = caller.calledPointer();
     if (pointer !== null) this.calledAt(caller, pointer);
     else this.caller = { frame: caller, sure: 'likely' };
@@ -336,6 +391,14 @@ export class FrameValues {
     const value = name === null ? null : this.value(name);
     const at = value?.kind === 'load' && value.segment === null ? this.evaluate(value.address) : null;
     return at === null ? null : this.word(virtAddr(at.value), 8);
+  }
+
+  /** The same frame without the registers that its instruction has begun to change. */
+  asInterrupted({ writes }: Instruction): FrameValues {
+    const kept = Object.fromEntries(Object.entries(this.registers).filter(([name]) => !writes.includes(name)));
+    const frame = new FrameValues(this.kernel, this.where, kept);
+    frame.beforeCaller = this.beforeCaller;
+    return frame;
   }
 
   /** The same frame as a call leaves it: with the registers alone that a called function gives back. */

@@ -14,6 +14,8 @@ export interface Name {
   /** An expression of C (`session->dev`), or words (`the first member of what crashme_session points to`). */
   readonly text: string;
   readonly isExpression: boolean;
+  /** The way there where members have no names: `session->(+0x8)`; null where it has no start that can be written so. */
+  readonly path?: string;
   /** Whether it begins at a variable of the kernel: the same for everybody, where a parameter is of one call. */
   readonly isGlobal: boolean;
   /** Its type; null where that is not known. */
@@ -47,7 +49,7 @@ function named(frame: FrameValues, value: Value, depth: number): Name | null {
       const called = value.returned ? calledAt(frame, value.at) : null;
       if (called === null) return null;
       const type = frame.kernel.functionType(called)?.returns ?? null;
-      return { text: `what ${called}() returned`, isExpression: false, isGlobal: false, type };
+      return { text: `what ${called}() returned`, isExpression: false, path: `${called}()`, isGlobal: false, type };
     }
     case 'sum': {
       const parts = offsetFrom(value);
@@ -149,18 +151,19 @@ function loaded(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, dept
   if (member !== null)
     return { text: `${member.path} of ${base.text}`, isExpression: false, isGlobal, type: member.type };
   const { offset: distance } = parts;
+  const start = base.path ?? (base.isExpression ? base.text : null);
+  const far = `${distance < 0n ? '-' : '+'}0x${hex(distance < 0n ? -distance : distance)}`;
+  const path = start === null ? {} : { path: isAddress ? `${start.slice(1)}(${far})` : `${start}->(${far})` };
   const object = isAddress
     ? base.text.slice(1)
-    : base.text.startsWith('what ') && !base.isExpression
-      ? `the object that ${base.text.slice(5)}`
-      : `what ${base.text} points to`;
+    : `what ${base.isExpression ? base.text : (start ?? base.text)} points to`;
   const text =
     distance === 0n
       ? `the first member of ${object}`
       : distance > 0n
         ? `the member 0x${hex(distance)} bytes into ${object}`
         : `the word 0x${hex(-distance)} bytes before ${object}`;
-  return { text, isExpression: false, isGlobal, type: null };
+  return { text, isExpression: false, ...path, isGlobal, type: null };
 }
 
 /**

@@ -2,7 +2,8 @@
 import { addressText, hex } from '../base/text.ts';
 import type { Task } from '../kernel/task.ts';
 import { type LoopWait, loopWait } from '../origin/loop.ts';
-import { type Origin, originOf, type StepSureness } from '../origin/origin.ts';
+import { type Origin, originOf } from '../origin/origin.ts';
+import type { StepSureness } from '../origin/trail.ts';
 import type { Confidence, Finding, OriginReport } from './analysis.ts';
 import { evidence, present, shown } from './evidence.ts';
 import type { Facts } from './facts.ts';

@@ -189,10 +189,35 @@ describe('code', () => {
     assert.equal(end, 'constant');
   });
 
-  test('a list that is walked: the entry before cannot be told', () => {
+  test('a list is gone along as the loop did, to the entry whose pointer was overwritten', () => {
     const { kernel, session } = withSession();
-    const trace = kernel.died('walk+0', { rdi: 0x99n }, ['write+18', session]);
-    assert.notEqual(origin(kernel, trace).sure, 'proved');
+    const other = kernel.reserve(64);
+    kernel.space.words(session, other);
+    kernel.space.words(other, 0x4847_4645_4443_4241n);
+    const trace = kernel.died('walk+0', { rdi: 0x4847_4645_4443_4241n }, ['calls_walk+13', 1n, 'write+18', 2n]);
+    const { sentence, sure } = origin(kernel, trace);
+    assert.match(
+      sentence,
+      new RegExp(
+        `^rdi was loaded from ${other.toString(16)}, after 2 entries of a list that began at session, .*"ABCDEFGH"`,
+      ),
+    );
+    assert.equal(sure, 'likely');
+  });
+
+  test('a list that has the value nowhere, or comes back to its start: nothing is sure', () => {
+    const { kernel, session } = withSession();
+    kernel.space.words(session, session);
+    const trace = kernel.died('walk+0', { rdi: 0x99n }, ['calls_walk+13', 1n, 'write+18', 2n]);
+    assert.equal(origin(kernel, trace).sure, 'possible');
+  });
+
+  test('an instruction that was half done: what it began with', () => {
+    const { kernel, session } = withSession();
+    kernel.space.words(session + 0x10n, 0x5000n);
+    const registers = { rsi: 0x5003n, rdi: 0xffff_c900_0000_3f03n, rcx: 0x1dn, rdx: 0x20n, rbx: session };
+    const trace = kernel.died('copies+6', registers, ['calls_copies+25', 1n, 'write+18', 2n]);
+    assert.equal(origin(kernel, trace).sentence, 'rsi was loaded from session->next, and that is 0x5000');
   });
 });
 

@@ -183,6 +183,29 @@ export const listings = {
   fixed: `
     c7 04 25 30 12 00 00 01 00 00 00 | movl $0x1,0x1230
     c3 | ret
+  `,
+  calls_walk: `
+    53 | push %rbx
+    48 8b 3d 38 fa ff 00 | mov 0xfffa38(%rip),%rdi # ffffffff82000000 <session>
+    e8 73 fd ff ff | call <walk>
+    5b | pop %rbx
+    c3 | ret
+  `,
+  copies: `
+    48 89 f8 | mov %rdi,%rax
+    48 89 d1 | mov %rdx,%rcx
+    f3 a4 | rep movsb %ds:(%rsi),%es:(%rdi)
+    c3 | ret
+  `,
+  calls_copies: `
+    53 | push %rbx
+    48 8b 1d b8 f9 ff 00 | mov 0xfff9b8(%rip),%rbx # ffffffff82000000 <session>
+    48 89 e7 | mov %rsp,%rdi
+    48 8b 73 10 | mov 0x10(%rbx),%rsi
+    ba 20 00 00 00 | mov $0x20,%edx
+    e8 a7 ff ff ff | call <copies>
+    5b | pop %rbx
+    c3 | ret
     c3 | ret
   `,
 } as const;
