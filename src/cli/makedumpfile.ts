@@ -66,7 +66,7 @@ const shortOptions: Readonly<Record<string, Known>> = {
 
 const longOptions: Readonly<Record<string, Known>> = {
   'check-params': flag('checkParams'),
-  config: refused('config', true, 'erase rules are not taken'),
+  config: valued('config'),
   'cyclic-buffer': ignored('cyclic-buffer', true),
   diskset: refused('diskset', true, 'sadump is not read'),
   'dry-run': flag('dryRun'),
@@ -240,6 +240,7 @@ async function perform(parsed: Parsed, report: (text: string) => void, hasProgre
   const saved = await saveInThread(
     {
       kind: 'save',
+      erase: { redact: false, rules: values.get('config') ?? null },
       files: sources,
       options: {
         format: has('elf') ? 'elf' : 'kdump',

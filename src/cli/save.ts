@@ -21,6 +21,7 @@ export interface SaveArguments {
   readonly force?: boolean;
   readonly mini?: boolean;
   readonly redact?: boolean;
+  readonly erase?: string;
   readonly resume?: boolean;
   readonly progress?: boolean;
   readonly json?: boolean;
@@ -34,7 +35,7 @@ export async function runSave(files: readonly string[], given: SaveArguments): P
     kind: given.mini ? 'mini' : 'save',
     files: files.slice(0, -1),
     options: optionsOf(target, given),
-    erase: { redact: given.redact ?? false },
+    erase: { redact: given.redact ?? false, rules: given.erase ?? null },
   } as const;
   const saved = await saveInThread(job, given.progress ? 'percent' : 'terminal');
   const text = given.json

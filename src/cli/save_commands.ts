@@ -19,6 +19,7 @@ export function addSaveCommands(program: Command, setStatus: (status: number) =>
     )
     .option('--drop <kinds>', 'the same in words: zero, cache, private-cache, user, free')
     .option('--mini', 'a few MiB: only the pages that the report, bt, ps, log, mod, kmem -i, runq, timer and lock read')
+    .option('--erase <file>', "overwrite what a file tells, in makedumpfile.conf's language")
     .option('--redact', 'without keys, arguments and environments, and copies of them')
     .addOption(new Option('--format <format>', 'of the file written').choices(['kdump', 'elf']))
     .addOption(

@@ -2,6 +2,7 @@
 // was written so far is left as an incomplete dump.
 import { Worker } from 'node:worker_threads';
 import { UsageError } from '../base/errors.ts';
+import { escapeTerminal } from '../base/text.ts';
 import { threadProgram } from '../base/threads.ts';
 import type { Salvaged, SalvageOptions } from '../save/salvage.ts';
 import type { SavedFiles, SaveFilesOptions } from '../save/save_files.ts';
@@ -26,6 +27,8 @@ export type SaveJob =
 export interface EraseRequest {
   /** Keys, arguments and environments. */
   readonly redact: boolean;
+  /** A file of rules; null for none. */
+  readonly rules: string | null;
 }
 
 export type SaveResultOf<Job extends SaveJob> = Job extends { readonly kind: 'salvage' } ? Salvaged : SavedFiles;
@@ -38,6 +41,8 @@ export interface SaveThreadData {
 
 export type FromSaveThread =
   | { readonly kind: 'progress'; readonly done: number; readonly total: number }
+  /** Something that the user should know. */
+  | { readonly kind: 'told'; readonly sentence: string }
   | { readonly kind: 'done'; readonly result: unknown }
   | { readonly kind: 'failed'; readonly problem: string; readonly isUsage: boolean };
 
@@ -61,6 +66,9 @@ export function saveInThread<Job extends SaveJob>(job: Job, shown: ProgressShown
       switch (message.kind) {
         case 'progress':
           progress.show(message.done, message.total);
+          break;
+        case 'told':
+          writeError(`inquest: ${escapeTerminal(message.sentence)}\n`);
           break;
         case 'done':
           resolve(message.result as SaveResultOf<Job>);

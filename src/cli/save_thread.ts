@@ -1,4 +1,5 @@
 // The thread in which dumps are written (see save_job.ts).
+import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assertNever, messageOf, UsageError } from '../base/errors.ts';
 import { CancellableWork, Cancelled } from '../base/work.ts';
@@ -42,9 +43,18 @@ async function perform(job: SaveJob): Promise<unknown> {
 }
 
 async function eraserOf(request: EraseRequest | undefined): Promise<SaveFilesOptions['erase'] | null> {
-  if (request?.redact !== true) return null;
-  const { redaction } = await import('../save/redact.ts');
-  return redaction;
+  if (request === undefined || (!request.redact && request.rules === null)) return null;
+  const { redact } = await import('../save/redact.ts');
+  const { applyEraseRules, parseEraseRules } = await import('../save/erase_rules.ts');
+  const { ErasureBuilder } = await import('../save/erasure.ts');
+  const rules = request.rules === null ? [] : parseEraseRules(readFileSync(request.rules, 'utf8'));
+  return (kernel, kept) => {
+    const erased = new ErasureBuilder();
+    const { value: problems } = kernel.faults.collect(() => applyEraseRules(kernel, rules, erased));
+    for (const problem of problems) say({ kind: 'told', sentence: `not erased: ${problem}` });
+    if (request.redact) redact(kernel, kept, erased);
+    return erased.done();
+  };
 }
 
 try {

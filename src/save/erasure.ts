@@ -7,19 +7,26 @@ const filler = 0x58;
 export type EraseRanges = SharedArrayBuffer;
 
 export interface Erasure {
-  readonly ranges: EraseRanges;
+  /** What is written over with X, and what with zeroes. */
+  readonly ranges: readonly [filled: EraseRanges, nulled: EraseRanges];
   /** Erase information: a line for each thing that is gone, `erase WHAT size BYTES`. */
   readonly info: string;
 }
 
 /** Gathers what is to be erased. */
 export class ErasureBuilder {
-  private readonly pairs: [start: number, end: number][] = [];
+  private readonly filled: [start: number, end: number][] = [];
+  private readonly nulled: [start: number, end: number][] = [];
   private readonly lines: string[] = [];
 
   /** Bytes [start, end) of physical memory. */
   add(start: number, end: number): void {
-    if (end > start) this.pairs.push([start, end]);
+    if (end > start) this.filled.push([start, end]);
+  }
+
+  /** The same, to become zeroes: pointers. */
+  addNull(start: number, end: number): void {
+    if (end > start) this.nulled.push([start, end]);
   }
 
   /** Says what was erased. */
@@ -28,39 +35,49 @@ export class ErasureBuilder {
   }
 
   done(): Erasure {
-    const sorted = this.pairs.sort(([a], [b]) => a - b);
-    const merged: number[] = [];
-    for (const [start, end] of sorted) {
-      const last = merged.length - 1;
-      if (last >= 0 && start <= merged[last]!) merged[last] = Math.max(merged[last]!, end);
-      else merged.push(start, end);
-    }
-    const ranges = new SharedArrayBuffer(merged.length * 8);
-    new Float64Array(ranges).set(merged);
-    return { ranges, info: this.lines.map((line) => `${line}\n`).join('') };
+    const info = this.lines.map((line) => `${line}\n`).join('');
+    return { ranges: [merged(this.filled), merged(this.nulled)], info };
   }
+}
+
+function merged(pairs: [start: number, end: number][]): EraseRanges {
+  const joined: number[] = [];
+  for (const [start, end] of pairs.sort(([a], [b]) => a - b)) {
+    const last = joined.length - 1;
+    if (last >= 0 && start <= joined[last]!) joined[last] = Math.max(joined[last]!, end);
+    else joined.push(start, end);
+  }
+  const ranges = new SharedArrayBuffer(joined.length * 8);
+  new Float64Array(ranges).set(joined);
+  return ranges;
 }
 
 /** Erases ranges from pages as they pass. */
 export class Eraser {
-  private readonly ranges: Float64Array;
+  private readonly filled: Float64Array;
+  private readonly nulled: Float64Array;
 
-  constructor(ranges: EraseRanges) {
-    this.ranges = new Float64Array(ranges);
+  constructor([filled, nulled]: Erasure['ranges']) {
+    this.filled = new Float64Array(filled);
+    this.nulled = new Float64Array(nulled);
   }
 
   /** Overwrites what of the ranges is in `bytes`, which lie at a physical address. */
   apply(address: number, bytes: Uint8Array): void {
-    const { ranges } = this;
-    const end = address + bytes.length;
-    let low = 0; // the first pair that ends behind the address
-    for (let high = ranges.length / 2; low < high; ) {
-      const middle = (low + high) >>> 1;
-      if (ranges[2 * middle + 1]! <= address) low = middle + 1;
-      else high = middle;
-    }
-    for (let i = low; 2 * i < ranges.length && ranges[2 * i]! < end; i++) {
-      bytes.fill(filler, Math.max(0, ranges[2 * i]! - address), Math.min(bytes.length, ranges[2 * i + 1]! - address));
-    }
+    fill(this.filled, address, bytes, filler);
+    fill(this.nulled, address, bytes, 0);
+  }
+}
+
+function fill(ranges: Float64Array, address: number, bytes: Uint8Array, value: number): void {
+  const end = address + bytes.length;
+  let low = 0; // the first pair that ends behind the address
+  for (let high = ranges.length / 2; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (ranges[2 * middle + 1]! <= address) low = middle + 1;
+    else high = middle;
+  }
+  for (let i = low; 2 * i < ranges.length && ranges[2 * i]! < end; i++) {
+    bytes.fill(value, Math.max(0, ranges[2 * i]! - address), Math.min(bytes.length, ranges[2 * i + 1]! - address));
   }
 }

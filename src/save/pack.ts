@@ -2,7 +2,7 @@
 import { type Pfn, pfn } from '../base/address.ts';
 import type { DumpDescription, PageCompression, PhysicalMemory } from '../dump/dump.ts';
 import { type Compressor, compressor } from './compress.ts';
-import { type EraseRanges, Eraser } from './erasure.ts';
+import { Eraser, type Erasure } from './erasure.ts';
 import { FrameSet } from './frame_set.ts';
 import { lostPage, type PackedPages, zeroPage } from './kdump_writer.ts';
 
@@ -22,7 +22,7 @@ export interface PackThreadData {
   readonly compression: PageCompression;
   readonly dropsZeroes: boolean;
   /** What is erased from the pages; null for nothing. */
-  readonly erase: EraseRanges | null;
+  readonly erase: Erasure['ranges'] | null;
 }
 
 /** Kept pages packed at a time. */

@@ -6,7 +6,7 @@ import { type Secret, type SecretKind, secretKinds } from '../kernel/secrets/sec
 import { secretsOf } from '../kernel/secrets/secrets.ts';
 import { aesRoundKeys } from './aes.ts';
 import { CopyFinder } from './copies.ts';
-import { type Erasure, ErasureBuilder } from './erasure.ts';
+import type { ErasureBuilder } from './erasure.ts';
 import type { FrameSet } from './frame_set.ts';
 
 /**
@@ -15,9 +15,8 @@ import type { FrameSet } from './frame_set.ts';
  * not follow each other in physical memory is found only where its type tells of it.
  * @throws Cancelled
  */
-export function redaction(kernel: Kernel, kept: FrameSet): Erasure {
+export function redact(kernel: Kernel, kept: FrameSet, erased: ErasureBuilder): void {
   const secrets = kernel.faults.collect(() => secretsOf(kernel)).value;
-  const erased = new ErasureBuilder();
   const sums = new Map<SecretKind, number>();
   for (const secret of secrets) {
     for (const [start, end] of physicalRanges(secret)) erased.add(start, end);
@@ -33,7 +32,6 @@ export function redaction(kernel: Kernel, kept: FrameSet): Erasure {
     if (size > 0) erased.say(`erase redact:${kind.replaceAll(' ', '-')} size ${size}`);
   }
   if (copies > 0) erased.say(`erase redact:copies size ${copies}`);
-  return erased.done();
 }
 
 /** A value with what can be had from it: ciphers with keys of two halves (XTS) spread each. */

@@ -13,7 +13,7 @@ import { type DropKind, dumpLevel } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { ElfWriter } from './elf_writer.ts';
-import { type EraseRanges, Eraser, type Erasure } from './erasure.ts';
+import { Eraser, type Erasure } from './erasure.ts';
 import type { FrameSet } from './frame_set.ts';
 import { KdumpWriter, lostPage, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
 import { type Output, OutputError } from './output.ts';
@@ -111,7 +111,7 @@ export interface Content {
   /** Told of each page that could not be read, of a kdump-compressed dump. */
   readonly lost?: (frame: number) => void;
   /** What is erased from the pages; null for nothing. */
-  readonly erase: EraseRanges | null;
+  readonly erase: Erasure['ranges'] | null;
 }
 
 /**
@@ -179,7 +179,7 @@ function packedPages(
   { memory, description }: Dump,
   kept: FrameSet,
   { from, to }: Part,
-  erase: EraseRanges | null,
+  erase: Erasure['ranges'] | null,
   { compression, level, mini = null, threads = availableParallelism() }: SaveOptions,
   given: PackTask[],
 ): Iterable<PackedPages> {
