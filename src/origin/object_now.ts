@@ -4,7 +4,6 @@ import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { hex } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { type ObjectState, type SlabObjectPlace, slabObjectAt } from '../kernel/slab_object.ts';
-import { asciiText } from './value_words.ts';
 
 export interface ObjectNow {
   /** The object's slab cache; null for memory of no slab. */
@@ -14,14 +13,18 @@ export interface ObjectNow {
   /** Bytes from the object to what was loaded. */
   readonly offset: number | null;
   readonly state: ObjectState | null;
-  /** Where the same pattern lies around what was loaded: [start, end); null where nothing repeats. */
+  /** Where the same word, or text, lies around what was loaded: [start, end); null where it is alone. */
   readonly pattern: { readonly start: VirtAddr; readonly end: VirtAddr; readonly text: string | null } | null;
   /** A sentence on it, without its full stop; empty where there is nothing to say. */
   readonly words: string;
   readonly command: string | null;
   readonly sure: 'proved' | 'likely';
+  /** True for an object that is free, or memory that something was written over. */
+  readonly suspect: boolean;
 }
 
+/** Characters of a text that are shown. */
+const maxText = 40;
 /** Bytes that a pattern is followed to each side. */
 const maxPattern = 4096;
 
@@ -39,6 +42,7 @@ export function objectNow(kernel: Kernel, address: VirtAddr, bits: bigint | null
     state: place?.object.state ?? null,
     pattern,
     words,
+    suspect: pattern !== null || isFree(place?.object.state ?? null),
     command: place === null ? `rd ${hex(pattern!.start)} 8` : `kmem ${hex(place.object.address)}`,
     sure,
   };
@@ -72,15 +76,24 @@ function tell(
   }
   if (pattern !== null) {
     const length = Number(pattern.end - pattern.start);
-    const what = pattern.text === null ? 'the same word' : `the text "${pattern.text}"`;
+    const text =
+      pattern.text === null || pattern.text.length <= maxText ? pattern.text : `${pattern.text.slice(0, maxText)}...`;
+    const what = text === null ? 'the same word is repeated' : `the text "${text}" lies there`;
     const before = place !== null && pattern.start < place.object.address && place.previous !== null;
     const from = before ? `, from before the object: out of its neighbour at ${hex(place!.previous!.address)}` : '';
-    parts.push(`${what} is repeated over ${length} bytes there, from ${hex(pattern.start)}${from}`);
+    parts.push(`${what} over ${length} bytes, from ${hex(pattern.start)}${from}`);
+  }
+  if (place !== null && (pattern !== null || isFree(place.object.state))) {
+    const neighbours = [
+      ...(place.previous === null ? [] : [`before it ${hex(place.previous.address)} (${place.previous.state})`]),
+      ...(place.next === null ? [] : [`behind it ${hex(place.next.address)} (${place.next.state})`]),
+    ];
+    if (neighbours.length > 0) parts.push(`its neighbours are ${neighbours.join(' and ')}`);
   }
   return { words: parts.join('; '), sure };
 }
 
-/** How far a word's bytes are repeated around its place: a pattern of 2 words at least. */
+/** How far a word's bytes are repeated around its place, or the text that it is of goes on: 2 words at least. */
 function patternAround(kernel: Kernel, address: VirtAddr, bits: bigint): ObjectNow['pattern'] {
   if (bits === 0n || bits === 0xffff_ffff_ffff_ffffn || (address & 7n) !== 0n) return null;
   const start = virtAddr(address - BigInt(maxPattern) > 0n ? address - BigInt(maxPattern) : 0n);
@@ -89,16 +102,23 @@ function patternAround(kernel: Kernel, address: VirtAddr, bits: bigint): ObjectN
   const own = new Uint8Array(8);
   new DataView(own.buffer).setBigUint64(0, bits, true);
   if (after.length < 8 || !own.every((byte, i) => after[i] === byte)) return null;
+  const isText = own.every(isPrintable);
+  const fits = (byte: number, expected: number): boolean => (isText ? isPrintable(byte) : byte === expected);
   let forward = 0;
-  while (forward < after.length && after[forward] === own[forward % 8]) forward++;
+  while (forward < after.length && fits(after[forward]!, own[forward % 8]!)) forward++;
   let backward = 0;
-  while (backward < before.length && before[before.length - 1 - backward] === own[7 - (backward % 8)]) backward++;
+  while (backward < before.length && fits(before[before.length - 1 - backward]!, own[7 - (backward % 8)]!)) backward++;
   if (forward + backward < 16) return null;
-  return {
-    start: virtAddr(address - BigInt(backward)),
-    end: virtAddr(address + BigInt(forward)),
-    text: asciiText(bits),
-  };
+  const text = isText ? latin1(before.subarray(before.length - backward)) + latin1(after.subarray(0, forward)) : null;
+  return { start: virtAddr(address - BigInt(backward)), end: virtAddr(address + BigInt(forward)), text };
+}
+
+function isPrintable(byte: number): boolean {
+  return byte >= 0x20 && byte <= 0x7e;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
 }
 
 /** The bytes right before an address, as far back as they can be read. */

@@ -12,7 +12,7 @@ import { hex } from '../base/text.ts';
 import type { Type } from '../debuginfo/type.ts';
 import type { Backtrace } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { placeWords } from './place_words.ts';
+import { placeWords, symbolOf } from './place_words.ts';
 import { type FrameValues, jumpedFrom, StackValues } from './stack_values.ts';
 import { type OriginStep, Trail, type TrailResult } from './trail.ts';
 import { linear } from './value.ts';
@@ -68,7 +68,8 @@ export function originOf(kernel: Kernel, trace: Backtrace, entry: number, cpu: n
 function fixedAddress(kernel: Kernel, instruction: Instruction): Origin | null {
   const operand = instruction.operands.find((one) => one.kind === 'memory' && one.access !== 'none');
   if (operand?.kind !== 'memory' || operand.address === null || operand.segment !== null) return null;
-  const words = `${placeWords(kernel, instruction.address)} goes for 0x${hex(operand.address)}, which is a constant in its code`;
+  const symbol = symbolOf(kernel, operand.address);
+  const words = `${placeWords(kernel, instruction.address)} goes for 0x${hex(operand.address)}${symbol === null ? '' : ` (${symbol})`}, which is a constant in its code`;
   return {
     at: instruction.address,
     register: null,

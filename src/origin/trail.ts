@@ -207,6 +207,8 @@ export class Trail {
     if (object === null) return;
     this.source = { ...object, address };
     if (object.words !== '') this.add('object', object.words, null, object.command, object.sure);
+    if (object.suspect && object.object !== null)
+      this.add('object', 'who else points into that object', null, `refs -o ${hex(object.object)}`, object.sure);
   }
 
   /**

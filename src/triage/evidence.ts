@@ -2,6 +2,7 @@
 import { assertNever, InquestError, UnsupportedError, UsageError } from '../base/errors.ts';
 import { dis } from '../commands/code/dis.ts';
 import { type Command, call } from '../commands/command.ts';
+import { kmem } from '../commands/memory/kmem/kmem.ts';
 import { rd } from '../commands/memory/rd.ts';
 import { parseParams } from '../commands/params.ts';
 import { type Cut, keep, linesOf, type ShownOutput } from '../commands/shown.ts';
@@ -16,7 +17,7 @@ import type { CommandAnswer, Facts } from './facts.ts';
 
 /** The commands that reports show. */
 const table = new Map<string, Command>(
-  [bt, dis, log, mod, p, ps, rd, struct].map((command) => [command.name, command as Command]),
+  [bt, dis, kmem, log, mod, p, ps, rd, struct].map((command) => [command.name, command as Command]),
 );
 
 /** Most lines of one command that a report shows. */

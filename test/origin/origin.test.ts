@@ -75,7 +75,7 @@ describe('memory', () => {
     ]);
     const { sentence, source } = origin(kernel, trace);
     assert.equal(sentence, 'rdx was loaded from session->dev, and that is 0x4141414141414141 (the text "AAAAAAAA")');
-    assert.deepEqual(source?.pattern, { start: session, end: session + 16n, text: 'AAAAAAAA' });
+    assert.deepEqual(source?.pattern, { start: session, end: session + 16n, text: 'AAAAAAAAAAAAAAAA' });
   });
 
   test('through a stack slot that a call cannot have changed', () => {
