@@ -65,6 +65,17 @@ export function addSaveCommands(program: Command, setStatus: (status: number) =>
       setStatus(await runVerify(dumps, options));
     });
   program
+    .command('audit')
+    .description(
+      'say what of people and their data is still in a dump: exit status 1 if keys, arguments or environments can be read',
+    )
+    .argument('<dump...>', 'a vmcore, or all parts of a split one')
+    .option('--json', 'print JSON')
+    .action(async (dumps: string[], options: { json?: boolean }) => {
+      const { runAudit } = await import('./audit.ts');
+      setStatus(await runAudit(dumps, options));
+    });
+  program
     .command('salvage')
     .description(
       'save what is left of a dump that is cut, damaged, half-written, or lacks parts: exit status 1 if anything is lost',
