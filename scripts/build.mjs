@@ -8,6 +8,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
+import { thinSourceMaps } from './thin_source_maps.mjs';
 
 /** Packages that become part of the bundle; their licences go beside it. */
 const bundled = ['commander', 'hysnappy'];
@@ -135,7 +136,8 @@ const bundle = await rolldown({
   treeshake: { moduleSideEffects: false },
   preserveEntrySignatures: 'allow-extension',
   // built by a Node that lacks what newer ones have (zstd): the code looks before it uses it
-  checks: { importIsUndefined: false },
+  // `required` changes paths within lines: maps that tell lines stay right
+  checks: { importIsUndefined: false, sourcemapBroken: false },
 });
 await bundle.write({
   dir: out,
@@ -143,10 +145,13 @@ await bundle.write({
   entryFileNames: ({ facadeModuleId }) =>
     Object.values(programs).some((file) => resolve(file) === facadeModuleId) ? '[name].js' : 'chunks/[name].js',
   chunkFileNames: 'chunks/[name].js',
+  sourcemap: true,
+  sourcemapExcludeSources: true,
   minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkNames(), debugName: 'chunks' }] },
 });
 await bundle.close();
+thinSourceMaps(out);
 
 chmodSync(`${out}/inquest.js`, 0o755);
 mkdirSync(`${out}/licenses`, { recursive: true });

@@ -3,6 +3,15 @@
 /** Base of every error that this program throws on purpose. `code` is stable: scripts may test it. */
 export abstract class InquestError extends Error {
   abstract readonly code: string;
+
+  constructor(message: string) {
+    // Damage is met thousands of times, and where in our code says nothing: a stack trace each takes most of the time.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+
   override get name(): string {
     return this.constructor.name;
   }
@@ -61,11 +70,7 @@ export class MemoryFault extends InquestError {
   readonly detail: string;
   /** @param detail what else is known, for example the decompressor's complaint */
   constructor(space: FaultSpace, address: bigint, reason: FaultReason, detail = '') {
-    // Searches meet thousands of these, and where in our code says nothing: a stack trace each takes most of the time.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
     super(`${space} address ${address.toString(16)}: ${reasonText[reason]}${detail === '' ? '' : ` (${detail})`}`);
-    Error.stackTraceLimit = stackTraceLimit;
     this.space = space;
     this.address = address;
     this.reason = reason;

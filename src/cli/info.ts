@@ -5,11 +5,10 @@ import { toJson } from '../commands/command.ts';
 import type { Dump } from '../dump/dump.ts';
 import { pageCensus } from '../kernel/excluded_pages.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { openKernel } from '../kernel/open_kernel.ts';
 import { readLog } from '../kernel/printk.ts';
 import { crashTime } from '../kernel/timekeeping.ts';
 import { readUtsname } from '../kernel/utsname.ts';
-import { openNamedDump } from './open.ts';
+import { openBudgeted, openNamedDump } from './open.ts';
 import { writeOut } from './output.ts';
 import { withProgress } from './progress.ts';
 
@@ -28,22 +27,30 @@ const levelBits: readonly (readonly [bit: number, meaning: string])[] = [
   [16, 'free pages'],
 ];
 
-export async function runInfo(files: readonly string[], options: { json: boolean }): Promise<number> {
+export async function runInfo(files: readonly string[], options: { json: boolean; budget: number }): Promise<number> {
   const dump = openNamedDump(files);
   let kernel: Kernel | null = null;
   let problem: string | null = null;
   try {
-    kernel = openKernel(dump);
+    kernel = openBudgeted(dump, options.budget);
   } catch (error) {
     if (!(error instanceof InquestError)) throw error;
     problem = messageOf(error);
   }
   const rungs = kernel === null ? [] : await withProgress('looking what is in the dump', () => ladder(kernel!));
-  const excluded = kernel === null ? null : kernel.faults.collect(() => pageCensus(kernel)).value;
+  const excluded =
+    kernel === null
+      ? null
+      : kernel.faults.collect(() => kernel.faults.attempt('page frames', () => census(kernel), null)).value;
   if (options.json) writeOut(`${toJson(asData(dump, kernel, problem, rungs, excluded), 2)}\n`);
   else writeOut(asText(dump, kernel, problem, rungs, excluded));
   return 0;
 }
+
+function census(kernel: Kernel): Census {
+  return kernel.work.within(kernel.work.part('page frames'), () => pageCensus(kernel));
+}
+
 type Census = { zero: number; excluded: number } | null;
 
 function ladder(kernel: Kernel): Rung[] {
@@ -51,7 +58,7 @@ function ladder(kernel: Kernel): Rung[] {
   /** @param look gives what was found, in words; null if nothing was */
   const rung = (name: string, look: () => string | null): void => {
     try {
-      const { value, faults } = kernel.faults.collect(look);
+      const { value, faults } = kernel.faults.collect(() => kernel.work.within(kernel.work.part(name), look));
       rungs.push({ name, found: value !== null, detail: value ?? faults[0]?.message ?? 'not found' });
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;

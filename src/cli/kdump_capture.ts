@@ -23,7 +23,8 @@ export async function runCaptureKernel(planFile: string): Promise<number> {
 /** Writes vmcore-dmesg.txt first, so that it is there even if the analysis fails; then verdict.txt and verdict.json. */
 export function runCaptureVerdict(vmcore: string, folder: string): number {
   const context = openContext([vmcore], noDebugOptions);
-  writeFileSync(join(folder, 'vmcore-dmesg.txt'), escapeTerminal(logAsText(readLog(context.kernel))));
+  const { kernel } = context;
+  writeFileSync(join(folder, 'vmcore-dmesg.txt'), escapeTerminal(logAsText(readLog(kernel))));
   const analysis = analyse(context);
   writeFileSync(join(folder, 'verdict.txt'), renderReport(analysis, 'text', { colour: false, width: 100 }));
   writeFileSync(join(folder, 'verdict.json'), renderReport(analysis, 'json', { colour: false, width: 100 }));

@@ -7,6 +7,7 @@ import { log } from '../commands/system/log.ts';
 import { readLog } from '../kernel/printk.ts';
 import { LineReader } from '../oops/line_reader.ts';
 import type { LogLine } from '../oops/log_line.ts';
+import { noDebugOptions } from './debug_options.ts';
 import { runOops } from './oops.ts';
 import { openNamedKernel } from './open.ts';
 import { standardOutput, writeError, writeOut } from './output.ts';
@@ -14,9 +15,10 @@ import { isDumpSource, keepHeapSmall, readSource } from './source.ts';
 
 export async function runLog(
   source: string,
-  options: { wallClock: boolean; oops: boolean; json: boolean },
+  options: { wallClock: boolean; oops: boolean; json: boolean; budget: number },
 ): Promise<number> {
-  if (options.oops) return runOops(source, { titles: false, json: options.json });
+  if (options.oops)
+    return runOops(source, { titles: false, json: options.json, debug: { ...noDebugOptions, budget: options.budget } });
   if (isDumpSource(source)) return dumpLog(source, options);
   const show = (lines: readonly LogLine[]): void => {
     const text = lines
@@ -34,8 +36,8 @@ export async function runLog(
   return 0;
 }
 
-function dumpLog(source: string, options: { wallClock: boolean; json: boolean }): number {
-  const context = new CommandContext(openNamedKernel([source]));
+function dumpLog(source: string, options: { wallClock: boolean; json: boolean; budget: number }): number {
+  const context = new CommandContext(openNamedKernel([source], { ...noDebugOptions, budget: options.budget }));
   const words = options.wallClock ? ['-T'] : [];
   const { end, error, faults } = runCommand(log, context, words, standardOutput, {
     json: options.json,

@@ -8,7 +8,7 @@ import { escapeTerminal } from '../base/text.ts';
 import type { ReportFormat } from '../report/render.ts';
 import { addCollectCommands } from './collect_commands.ts';
 import { addCrashOptions, crashSettings } from './crash_options.ts';
-import { debugOptionsOf, withDebugOptions } from './debug_options.ts';
+import { budgetOption, debugOptionsOf, withDebugOptions } from './debug_options.ts';
 import { addKdumpCommands } from './kdump_commands.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 import { addSaveCommands } from './save_commands.ts';
@@ -112,12 +112,14 @@ Examples:
     .option('-T', 'wall-clock times')
     .option('--oops', 'print the incidents in the log instead, each explained')
     .option('--json', 'print JSON')
-    .action(async (source: string, options: { T?: boolean; oops?: boolean; json?: boolean }) => {
+    .addOption(budgetOption())
+    .action(async (source: string, options: { T?: boolean; oops?: boolean; json?: boolean; budget?: number }) => {
       const { runLog } = await import('./log.ts');
       status = await runLog(source, {
         wallClock: options.T ?? false,
         oops: options.oops ?? false,
         json: options.json ?? false,
+        budget: options.budget ?? 1,
       });
     });
   withDebugOptions(program.command('oops'))
@@ -153,9 +155,10 @@ Examples:
     .description('say what a dump file is and what of it can be read')
     .argument('<dump...>', 'a vmcore, or all parts of a split one')
     .option('--json', 'print JSON')
-    .action(async (dumps: string[], options: { json?: boolean }) => {
+    .addOption(budgetOption())
+    .action(async (dumps: string[], options: { json?: boolean; budget?: number }) => {
       const { runInfo } = await import('./info.ts');
-      status = await runInfo(dumps, { json: options.json ?? false });
+      status = await runInfo(dumps, { json: options.json ?? false, budget: options.budget ?? 1 });
     });
 
   program
@@ -184,6 +187,10 @@ Examples:
     if (argv[2] === 'makedumpfile') {
       const { runMakedumpfile } = await import('./makedumpfile.ts');
       return await runMakedumpfile(argv.slice(3));
+    }
+    if (argv.length === 2) {
+      program.outputHelp();
+      return 0;
     }
     await program.parseAsync(argv);
     return status;

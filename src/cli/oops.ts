@@ -1,14 +1,15 @@
 // `inquest oops`: every incident in a log, explained.
 import { escapeJson, escapeLogLine, escapeTerminal } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { logAsText, readLog } from '../kernel/printk.ts';
+import { readLog } from '../kernel/printk.ts';
 import { explain } from '../oops/explain.ts';
 import type { Incident } from '../oops/incident.ts';
 import { renderIncident } from '../oops/render.ts';
 import { LogScanner } from '../oops/scanner.ts';
 import type { Symbolizer } from '../oops/symbolizer.ts';
+import { logIncidents } from '../triage/log_incidents.ts';
 import { readSettings } from '../triage/settings.ts';
-import type { DebugOptions } from './debug_options.ts';
+import { type DebugOptions, noDebugOptions } from './debug_options.ts';
 import { openNamedKernel } from './open.ts';
 import { writeError, writeOut } from './output.ts';
 import { isDumpSource, keepHeapSmall, readSource } from './source.ts';
@@ -25,7 +26,9 @@ export interface OopsOptions {
 export async function runOops(source: string, options: OopsOptions): Promise<number> {
   let found = 0;
   let lost = false;
-  const kernel = isDumpSource(source) ? openNamedKernel([source]) : null;
+  const kernel = isDumpSource(source)
+    ? openNamedKernel([source], { ...noDebugOptions, budget: options.debug?.budget ?? 1 })
+    : null;
   const decode = await decoder(options);
   const show = (incidents: readonly Incident[]): void => {
     for (const reported of incidents) {
@@ -39,17 +42,21 @@ export async function runOops(source: string, options: OopsOptions): Promise<num
       found++;
     }
   };
-  const scanner = new LogScanner();
   if (kernel !== null) {
-    const { value: records, faults } = kernel.faults.collect(() => readLog(kernel));
+    const { value: incidents, faults } = kernel.faults.collect(() => {
+      const records = kernel.work.within(kernel.work.part('log'), () => readLog(kernel));
+      lost = records.length === 0;
+      return logIncidents(kernel, records);
+    });
     for (const { what, message } of faults) writeError(`inquest: ${escapeTerminal(`${what}: ${message}`)}\n`);
-    lost = records.length === 0 && faults.length > 0;
-    show(scanner.push(logAsText(records)));
+    lost &&= faults.length > 0;
+    show(incidents);
   } else {
+    const scanner = new LogScanner();
     keepHeapSmall();
     for (const chunk of readSource(source)) show(scanner.push(chunk));
+    show(scanner.end());
   }
-  show(scanner.end());
   if (found === 0 && !lost) writeError(`inquest: ${escapeTerminal(source)}: no incident in this log\n`);
   return found > 0 ? 0 : lost ? 1 : 3;
 }

@@ -1,6 +1,7 @@
 // Opening what the command line names: dumps, and files with debug information among them, in any order.
 
 import { createRequire } from 'node:module';
+import { limitsFor } from '../base/budget.ts';
 import { FormatError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import { CommandContext } from '../commands/context.ts';
@@ -86,7 +87,14 @@ export function openNamedKernel(files: readonly string[], options: DebugOptions 
 }
 
 function openSorted(named: NamedFiles, options: DebugOptions): Kernel {
-  return openKernel(openDump(named.dumps), debugInfoKinds, namedDebugFiles(named, options));
+  return openBudgeted(openDump(named.dumps), options.budget, namedDebugFiles(named, options));
+}
+
+/** As `openKernel`; the work that the dump makes is limited by its size. @param times `--budget` */
+export function openBudgeted(dump: Dump, times: number, files: DebugFiles | null = null): Kernel {
+  const { work } = dump.memory;
+  work.limit(limitsFor(dump.info.fileSize, times));
+  return work.within(work.part('opening the dump'), () => openKernel(dump, debugInfoKinds, files));
 }
 
 /** What commands on the files of a command line share. @throws as `openNamedKernel` */

@@ -1,5 +1,5 @@
 // A log from wherever it is: a dump, a text file of any size, or standard input.
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { FormatError } from '../base/errors.ts';
 import { isDump } from '../dump/open.ts';
@@ -24,12 +24,18 @@ export function keepHeapSmall(): void {
 
 /** The bytes of a text source, in pieces. The view is valid until the next one. @throws FormatError if it cannot be read */
 export function* readSource(source: string): Generator<Uint8Array> {
-  const fd = source === '-' ? 0 : openSync(source, 'r');
+  // without waiting for somebody to write to a named pipe
+  const fd = source === '-' ? 0 : openSync(source, constants.O_RDONLY | constants.O_NONBLOCK);
   const buffer = new Uint8Array(chunkSize);
+  let isFirst = true;
   try {
     for (;;) {
       const n = readChunk(fd, buffer, source);
+      if (n === 0 && isFirst && fd !== 0 && fstatSync(fd).isFIFO()) {
+        throw new FormatError(source, 'is a pipe, and nobody has written to it');
+      }
       if (n === 0) return;
+      isFirst = false;
       yield buffer.subarray(0, n);
     }
   } finally {

@@ -63,6 +63,8 @@ export interface Command<P extends Params = Params, Head = unknown, Item = unkno
   };
   /** True for a command about tasks, which `foreach` may run. */
   readonly aboutTasks: boolean;
+  /** True for what goes through all of memory, or does the work of others: it has no budget of its own. */
+  readonly unlimited: boolean;
   /** The options to run it for one task. */
   forTask(options: Options<P>, task: Task): Options<P>;
   /** True when the command did not do what was asked, though it says why in its data (`sym nosuch`). */
@@ -82,13 +84,15 @@ export function defineCommand<P extends Params, Data>(definition: {
   /** As `Command.forTask`; without it, the tasks of a parameter called `tasks` are replaced. */
   forTask?(options: Options<P>, task: Task): Options<P>;
   failed?(data: Data): boolean;
+  readonly unlimited?: boolean;
 }): WholeCommand<P, Data> {
-  const { name, help, params } = definition;
+  const { name, help, params, unlimited = false } = definition;
   return {
     name,
     help,
     params,
     items: null,
+    unlimited,
     collect: (context, options) => ({ head: definition.collect(context, options), items: nothing() }),
     text: { head: (data, view) => definition.render(data, view), item: () => '', tail: () => '' },
     ...forTasks(params, definition.forTask),
@@ -113,10 +117,12 @@ export function defineStream<P extends Params, Head, Item, Tail>(definition: {
   /** As `Command.forTask`; without it, the tasks of a parameter called `tasks` are replaced. */
   forTask?(options: Options<P>, task: Task): Options<P>;
   failed?(head: Head, tail: Tail): boolean;
+  readonly unlimited?: boolean;
 }): Command<P, Head, Item, Tail> {
-  const { text } = definition;
+  const { text, unlimited = false } = definition;
   return {
     ...definition,
+    unlimited,
     text: { head: () => '', tail: () => '', ...text },
     ...forTasks(definition.params, definition.forTask),
     failed: (head, tail) => definition.failed?.(head, tail) ?? false,
@@ -166,7 +172,8 @@ export function call<P extends Params, Head, Item, Tail>(
   command: Command<P, Head, Item, Tail>,
   some: Partial<Options<P>> = {},
 ): Collected<Gathered<Head, Item, Tail>> {
-  return context.kernel.faults.collect(() => {
+  const { faults, work } = context.kernel;
+  const gather = (): Gathered<Head, Item, Tail> => {
     const options = completeOptions(command.params, some, context);
     const { head, items } = command.collect(context, options);
     const gathered: Item[] = [];
@@ -175,7 +182,8 @@ export function call<P extends Params, Head, Item, Tail>(
       if (step.done) return { head, items: gathered, tail: step.value };
       gathered.push(step.value);
     }
-  });
+  };
+  return faults.collect(() => (command.unlimited ? gather() : work.within(work.part(command.name), gather)));
 }
 
 /** Text of gathered data, as the shell prints it. */

@@ -139,7 +139,8 @@ function runOnce<P extends Params, Head, Item, Tail>(
   const { faults, work: slot } = context.kernel;
   const out = new Chunks(sink);
   const found = faults.collector();
-  const step = <T>(what: () => T): T => found.during(() => slot.during(work, what));
+  const part = command.unlimited ? null : slot.part(command.name);
+  const step = <T>(what: () => T): T => found.during(() => slot.during(work, () => slot.within(part, what)));
   const writer = json ? new JsonWriter(command, out, line) : null;
   let items: Generator<Item, Tail, void> | null = null;
   const ended = (end: Outcome['end'], error: unknown = null): Outcome => {

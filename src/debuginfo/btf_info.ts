@@ -1,4 +1,6 @@
 // BTF as debug information: the kernel's lies between two symbols, a module's where its `struct module` says.
+import type { AddressSpace } from '../arch/address_space.ts';
+import type { VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import { BtfTypes } from './btf.ts';
 import type { DebugInfo, DebugInfoKind, DebugTarget } from './debug_info.ts';
@@ -48,7 +50,7 @@ function ofKernel({ space, symbol }: DebugTarget): BtfTypes {
   if (start === null || stop === null) throw new NotFoundError('symbol', '__start_BTF');
   const size = stop - start;
   if (size <= 0n || size > maxSize) throw new FormatError('BTF', `0x${size.toString(16)} bytes between its symbols`);
-  return new BtfTypes(space.read(start, Number(size)));
+  return new BtfTypes(readKept(space, start, Number(size)));
 }
 
 /** Split BTF in `struct module` (since 36e68442d1af, 5.11). */
@@ -62,5 +64,11 @@ function ofModule(
   const size = object.member('btf_data_size').number();
   if (data === 0n || size === 0) return null;
   if (size > maxSize) throw new FormatError(`BTF of module ${name}`, `size ${size} is out of range`);
-  return new BtfTypes(space.read(data, size), base.btf);
+  return new BtfTypes(readKept(space, data, size), base.btf);
+}
+
+/** Bytes that stay, and the tables that are made of them. */
+function readKept(space: AddressSpace, start: VirtAddr, size: number): Uint8Array {
+  space.memory.work.charge('kept', 2 * size);
+  return space.read(start, size);
 }

@@ -81,7 +81,12 @@ export function parseExpression(text: string, names: TypeNames, macro: (name: st
   return result;
 }
 
+/** Most operators of one expression: each is a level of the tree, and of the walks over it. */
+const maxOperators = 4000;
+
 class Parser extends CTypeParser {
+  private operators = 0;
+
   expression(minimum: number): Expression {
     this.deeper();
     let left = this.unary();
@@ -90,6 +95,7 @@ class Parser extends CTypeParser {
       const precedence = this.token.kind === 'operator' ? precedences[operator] : undefined;
       if (precedence === undefined || precedence < minimum) break;
       this.next++;
+      this.another();
       if (operator === '?') {
         const yes = this.expression(1);
         this.expect(':');
@@ -154,7 +160,7 @@ class Parser extends CTypeParser {
 
   private postfix(operand: Expression): Expression {
     let result = operand;
-    for (;;) {
+    for (; ; this.another()) {
       if (this.take('.') || this.take('->')) {
         const { token } = this;
         if (token.kind !== 'name') throw this.unexpected('a member');
@@ -170,6 +176,10 @@ class Parser extends CTypeParser {
         return result;
       }
     }
+  }
+
+  private another(): void {
+    if (++this.operators > maxOperators) throw new UsageError(`expression has more than ${maxOperators} operators`);
   }
 
   private primary(): Expression {

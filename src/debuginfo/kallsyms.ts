@@ -24,6 +24,8 @@ export interface SearchRange {
 
 /** How far behind `_stext` the tables are searched: read-only data follows the text. */
 const defaultSearch = 128 * 1024 * 1024;
+/** Most symbols kept: more than any walk asks for again. */
+const maxCached = 1 << 16;
 /** Neighbours looked at when a binary search by name fails, see `findBySequence`. */
 const neighbours = 32;
 
@@ -119,6 +121,7 @@ export class Kallsyms implements OrderedSymbols {
     const text = address === null ? null : this.names.name(index);
     if (address === null || text === null) return null;
     const symbol = this.make(index, address, text[0]!, text.slice(1));
+    if (this.cache.size >= maxCached) this.cache.clear();
     this.cache.set(index, symbol);
     return symbol;
   }

@@ -151,7 +151,9 @@ export class NameTable {
     this.tokens = tokens;
     this.count = groups.reachable;
     this.starts = groups.starts;
-    this.bytes = new Uint8Array(groups.starts[groups.starts.length - 1]!);
+    const size = groups.starts[groups.starts.length - 1]!;
+    space.memory.work.charge('kept', size);
+    this.bytes = new Uint8Array(size);
     this.groupState = new Uint8Array(Math.ceil(this.count / groupSize));
     if (groups.fault !== null) this.faults.push(groups.fault);
   }

@@ -87,7 +87,7 @@ export class PagedMemory implements PhysicalMemory {
   page(pfn: Pfn): Uint8Array {
     // what loops over cached pages alone must be stoppable, too
     this.hits = (this.hits + 1) & 0xff;
-    if (this.hits === 0) this.work.charge('bytes', 0);
+    if (this.hits === 0) this.work.charge('reads', 256);
     const slot = (pfn & this.setMask) * 2;
     if (this.tags[slot] === pfn) return this.views[slot]!;
     if (this.tags[slot + 1] === pfn) {

@@ -1,5 +1,6 @@
 // kernel/audit.c: audit messages that were still queued for auditd when the kernel died.
 import { offsetBy } from '../base/address.ts';
+import { AddressSet } from '../base/address_set.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { Kernel } from './kernel.ts';
 import { logText } from './printk_record.ts';
@@ -33,7 +34,7 @@ export function queuedAuditMessages(kernel: Kernel): AuditMessage[] {
 function readQueue(kernel: Kernel, name: string, messages: AuditMessage[]): void {
   const head = kernel.object('struct sk_buff_head', kernel.address(name));
   let skb = head.member('next');
-  const seen = new Set<bigint>();
+  const seen = new AddressSet();
   while (skb.pointer() !== head.address && skb.pointer() !== 0n) {
     if (seen.has(skb.pointer()) || seen.size >= maxMessages) throw new FormatError(name, 'loops');
     seen.add(skb.pointer());
@@ -41,6 +42,7 @@ function readQueue(kernel: Kernel, name: string, messages: AuditMessage[]): void
     const length = kernel.space.u32(data);
     if (length < headerSize || length > maxLength)
       throw new FormatError(name, `message length ${length} is out of range`);
+    kernel.work.charge('text', length);
     const text = logText(kernel.space.read(offsetBy(data, headerSize), length - headerSize));
     messages.push({ type: kernel.space.u16(offsetBy(data, 4)), text: withoutPadding(text) });
     skb = skb.member('next');

@@ -1,12 +1,13 @@
 // What could not be read, kept beside what could. Walkers record faults and go on; whoever shows their
 // result shows the faults too.
+import { BudgetError } from '../base/budget.ts';
 import { FormatError, type InquestError, MemoryFault, NotFoundError } from '../base/errors.ts';
 
 /** One thing that could not be had, and why. */
 export interface Fault {
   /** What was being read, in words: `task list`, `module names`. */
   readonly what: string;
-  /** Stable code of the error (`memory-fault`, `bad-format`, `not-found`). */
+  /** Stable code of the error (`memory-fault`, `bad-format`, `not-found`, `budget`). */
   readonly code: string;
   /** For memory faults: why (`excluded`, `not-mapped`, ...). */
   readonly reason: string | null;
@@ -148,7 +149,7 @@ function toFault(what: string, error: unknown): Fault {
     const { code, reason, address, message } = error;
     return { what, code, reason, address: `0x${address.toString(16)}`, message };
   }
-  if (error instanceof FormatError || error instanceof NotFoundError) {
+  if (error instanceof FormatError || error instanceof NotFoundError || error instanceof BudgetError) {
     return { what, code: (error as InquestError).code, reason: null, address: null, message: error.message };
   }
   throw error;

@@ -93,6 +93,7 @@ export class Kernel implements ObjectContext {
       this.dump.memory.forget();
       this.space.forget();
     }
+    this.work.forget();
     this.known.clear();
     this.perCpuOffsets.clear();
     this.sizedTypes.clear();
@@ -260,7 +261,8 @@ export class Kernel implements ObjectContext {
   private kept<T>(key: unknown, read: () => T): T {
     let value = this.known.get(key);
     if (value === undefined) {
-      value = this.faults.memo(read);
+      // what is read once has a budget of its own: it shall not depend on who needs it first
+      value = this.faults.memo(() => this.work.within(this.work.part('reading'), read));
       this.known.set(key, value);
     }
     return value() as T;

@@ -1,6 +1,7 @@
 // include/linux/list.h: circular doubly linked lists, and hlists. Bounded and checked for cycles: a list
 // in a dump may be half-written, corrupt or made to hang a reader.
 import type { VirtAddr } from '../base/address.ts';
+import { AddressSet } from '../base/address_set.ts';
 import { FormatError } from '../base/errors.ts';
 import { KernelObject } from '../debuginfo/object.ts';
 import type { Type } from '../debuginfo/type.ts';
@@ -17,7 +18,7 @@ export function* listNodes(head: KernelObject, direction: 'next' | 'prev' = 'nex
   const { space } = head.context;
   const step = direction === 'next' ? 0 : 8;
   const start = head.address;
-  const seen = new Set<bigint>();
+  const seen = new AddressSet();
   let node = space.pointer((start + BigInt(step)) as VirtAddr);
   while (node !== start) {
     if (node === 0n)
@@ -42,7 +43,7 @@ export function* listEntries(head: KernelObject, type: Type | string, member: st
 
 /** The structs on a `struct hlist_head` (or a single hlist_node chain), each found from its `member`. */
 export function* hlistEntries(head: KernelObject, type: Type | string, member: string): Generator<KernelObject> {
-  const seen = new Set<bigint>();
+  const seen = new AddressSet();
   let node = head.member('first').pointer();
   while (node !== 0n && (node & 1n) === 0n) {
     // hlist_nulls end with an odd marker (include/linux/list_nulls.h)

@@ -6,6 +6,7 @@
 // A link to a node has 10 in its low bits as an xarray's, its type in bits 3 to 6, and nodes lie at 256 bytes.
 // The root may be a single entry, for index 0.
 import { type VirtAddr, virtAddr } from '../base/address.ts';
+import { AddressSet } from '../base/address_set.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { KernelObject, ObjectContext } from '../debuginfo/object.ts';
 import { findMember, memberOf, sizeOf, strip, type Type } from '../debuginfo/type.ts';
@@ -75,7 +76,7 @@ export function* mapleSteps(
     return;
   }
   const reader = new NodeReader(context);
-  const seen = new Set<bigint>();
+  const seen = new AddressSet();
 
   function* walk(
     link: VirtAddr,

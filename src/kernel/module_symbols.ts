@@ -11,6 +11,10 @@ import type { Module } from './module.ts';
 const maxTable = 64 * 1024 * 1024;
 /** Most symbols of a module believed; the largest, drivers of graphics cards, have some ten thousand. */
 const maxSymbols = 500_000;
+/** Most symbols that a module exports; those that export most have some thousand. */
+const maxExports = 100_000;
+/** About what a symbol takes here with the tables that find it, in bytes. */
+const keptPerSymbol = 250;
 /** Longest name of a symbol: KSYM_NAME_LEN. */
 const maxName = 512;
 
@@ -38,26 +42,29 @@ function symbolsOf(kernel: Kernel, module: Module): KernelSymbol[] {
   if (count === 0 || symtab === 0n) return [];
   const entrySize = 24; // Elf64_Sym
   if (count > maxSymbols) throw new FormatError(`module ${module.name}`, `${count} symbols is out of range`);
-  const reader = new ByteReader(kernel.space.read(symtab, count * entrySize), `symbols of module ${module.name}`);
-  const raw: { name: number; value: bigint; size: number; info: number }[] = [];
+  kernel.work.charge('kept', count * keptPerSymbol);
+  const entries = kernel.space.read(symtab, count * entrySize);
+  const names = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
   let stringsEnd = 0;
+  for (let i = 0; i < count; i++) stringsEnd = Math.max(stringsEnd, names.getUint32(i * entrySize, true));
+  if (stringsEnd > maxTable)
+    throw new FormatError(`module ${module.name}`, `string offset ${stringsEnd} is out of range`);
+  const strings = kernel.space.readUpTo(strtab, stringsEnd + 512).bytes; // past the last name's start: its text
+  // the letters moved out of st_info into an array of their own with 1c7651f43777 (5.2)
+  const typetab = table.has('typetab') ? kernel.space.read(table.member('typetab').pointer(), count) : null;
+  const exported = kernel.faults.attempt(
+    `exports of module ${module.name}`,
+    () => exportedAddresses(kernel, module),
+    new Set<bigint>(),
+  );
+  const symbols: KernelSymbol[] = [];
+  const reader = new ByteReader(entries, `symbols of module ${module.name}`);
   for (let i = 0; i < count; i++) {
     const name = reader.u32();
     const info = reader.u8();
     reader.skip(3);
     const value = reader.u64();
     const size = Number(reader.u64() & 0xffff_ffffn);
-    raw.push({ name, value, size, info });
-    if (name > stringsEnd) stringsEnd = name;
-  }
-  if (stringsEnd > maxTable)
-    throw new FormatError(`module ${module.name}`, `string offset ${stringsEnd} is out of range`);
-  const strings = kernel.space.readUpTo(strtab, stringsEnd + 512).bytes; // past the last name's start: its text
-  // the letters moved out of st_info into an array of their own with 1c7651f43777 (5.2)
-  const typetab = table.has('typetab') ? kernel.space.read(table.member('typetab').pointer(), count) : null;
-  const exported = exportedAddresses(kernel, module);
-  const symbols: KernelSymbol[] = [];
-  for (const [i, { name, value, size, info }] of raw.entries()) {
     const text = latin1(strings, name, name + maxName);
     if (text === '') continue;
     const letter = String.fromCharCode(typetab?.[i] ?? info);
@@ -83,7 +90,8 @@ function exportedAddresses(kernel: Kernel, module: Module): Set<bigint> {
     if (!module.object.has(list) || !module.object.has(length)) continue;
     const start = module.object.member(list).pointer();
     const n = module.object.member(length).number();
-    if (n * size > maxTable) throw new FormatError(`module ${module.name}`, `${n} exported symbols is out of range`);
+    if (n > maxExports) throw new FormatError(`module ${module.name}`, `${n} exported symbols is out of range`);
+    kernel.work.charge('nodes', n);
     for (let i = 0; i < n; i++) {
       const entry = offsetBy(start, i * size);
       addresses.add(relative ? offsetBy(entry, kernel.space.i32(entry)) : kernel.space.u64(entry));

@@ -1,6 +1,7 @@
 // include/linux/mm_types.h, include/linux/page-flags.h: the words of a `struct page`, as they are, and the names of its
 // flags. What a page was used for is judged in page_kind.ts.
 import { offsetBy, type Pfn, type PhysAddr, pfn, physAddr, type VirtAddr } from '../base/address.ts';
+import { framesPerNode } from '../base/budget.ts';
 import { layout, type Rows } from '../debuginfo/layout.ts';
 import { findMember } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
@@ -53,7 +54,7 @@ export function* pageRows(kernel: Kernel, from: Pfn, to: Pfn): Generator<PageRow
     for (let done = 0; done < run.count; done += windowRows) {
       const first = run.first + done;
       const count = Math.min(windowRows, run.count - done);
-      kernel.work.charge('nodes', count);
+      kernel.work.charge('nodes', count / framesPerNode);
       const at = offsetBy(run.base, BigInt(first) * BigInt(pageLayout.size));
       const rows = pageLayout.read(kernel.space, at, count);
       for (let i = 0; i < count; i++) {
@@ -94,7 +95,7 @@ export function sharedPages(kernel: Kernel): number | null {
     for (let done = 0; done < run.count; done += windowRows) {
       const first = pfn(run.first + done);
       const count = Math.min(windowRows, run.count - done);
-      kernel.work.charge('nodes', count);
+      kernel.work.charge('nodes', count / framesPerNode);
       const kinds = frames.classify(first, count);
       rows = pageLayout.read(kernel.space, offsetBy(run.base, BigInt(first) * BigInt(pageLayout.size)), count, rows);
       for (let i = 0; i < count; i++) {

@@ -7,6 +7,7 @@
 // every other frame speaks for itself.
 import type { AddressSpace } from '../arch/address_space.ts';
 import { type Pfn, pfn as toPfn, type VirtAddr, virtAddr } from '../base/address.ts';
+import { framesPerNode } from '../base/budget.ts';
 import { unwatched, type Work } from '../base/work.ts';
 import type { Rows } from '../debuginfo/layout.ts';
 import type { TypeSource } from '../debuginfo/type.ts';
@@ -150,7 +151,7 @@ export class PageFrames {
   /**
    * Null where the kernel does not tell enough.
    * @param types null to work from VMCOREINFO alone
-   * @param work charged a node a frame
+   * @param work charged a node for each `framesPerNode` frames
    */
   static open(
     space: AddressSpace,
@@ -248,7 +249,7 @@ export class PageFrames {
     for (let done = 0; done < count; done += windowRows) {
       const pfn = first + done;
       const many = Math.min(windowRows, count - done);
-      this.work.charge('nodes', many);
+      this.work.charge('nodes', many / framesPerNode);
       this.rows = layout.read(this.space, this.pageAt(pfn), many, this.rows);
       this.classifyRows(this.rows, pfn, into, out + done);
     }

@@ -8,6 +8,7 @@
 // likewise. So the log needs neither kallsyms nor debug information, let alone a task list.
 import { offsetBy } from '../base/address.ts';
 import { NotFoundError } from '../base/errors.ts';
+import { unwatched, type Work } from '../base/work.ts';
 import type { Kernel } from './kernel.ts';
 import { readStructuredLog } from './printk_log.ts';
 import { readPlainLog } from './printk_plain.ts';
@@ -60,16 +61,30 @@ export function logTimestamp(ns: bigint): string {
   return `[${String(us / 1_000_000n).padStart(5)}.${String(us % 1_000_000n).padStart(6, '0')}]`;
 }
 
+/** As `logTextPieces`, as one text. */
+export function logAsText(records: readonly LogRecord[]): string {
+  return [...logTextPieces(records, unwatched)].join('');
+}
+
+/** Characters that are handed on at once. */
+const textPiece = 64 * 1024;
+
 /**
  * The log as text with level, time and caller before each line (`<6>[    0.000000][    T0] text`), for readers of
- * log text: the caller tells messages of several CPUs apart.
+ * log text: the caller tells messages of several CPUs apart. In pieces of whole records.
  */
-export function logAsText(records: readonly LogRecord[]): string {
-  return records
-    .map(({ timestampNs, text, level, caller }) => {
-      const who = caller === null ? '' : `[${`${caller.kind === 'cpu' ? 'C' : 'T'}${caller.id}`.padStart(6)}]`;
-      const prefix = `<${level}>${logTimestamp(timestampNs ?? 0n)}${who} `;
-      return `${prefix}${text.split('\n').join(`\n${prefix}`)}\n`;
-    })
-    .join('');
+export function* logTextPieces(records: readonly LogRecord[], work: Work): Generator<string> {
+  let piece = '';
+  for (const { timestampNs, text, level, caller } of records) {
+    const who = caller === null ? '' : `[${`${caller.kind === 'cpu' ? 'C' : 'T'}${caller.id}`.padStart(6)}]`;
+    const prefix = `<${level}>${logTimestamp(timestampNs ?? 0n)}${who} `;
+    const lines = text.split('\n');
+    // a text of newlines alone becomes thirty times as long
+    work.charge('text', text.length + lines.length * prefix.length);
+    piece += `${prefix}${lines.join(`\n${prefix}`)}\n`;
+    if (piece.length < textPiece) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
 }

@@ -37,14 +37,18 @@ export function readStructuredLog(kernel: Kernel, records: LogRecord[]): void {
   let seq = kernel.faults.attempt('log_first_seq', () => Number(space.u64(logSymbol(kernel, 'log_first_seq'))), 0);
   let openText: string | null = null; // of a record that the next one continues
   let idx = first;
-  for (let guard = Math.floor(size / 8); idx !== end; guard--) {
-    if (guard < 0) throw new FormatError('printk log', 'does not end where log_next_idx says');
+  let passed = 0; // bytes of the ring: no more than it has
+  while (idx !== end) {
+    kernel.work.charge('nodes', 1);
     const length = idx + headerSize <= size ? ring.u16(idx + offsets.length) : 0;
     if (length === 0) {
       if (idx === 0) throw new FormatError('printk log', 'has an empty record at its start');
+      passed += size - idx;
       idx = 0;
       continue;
     }
+    passed += length;
+    if (passed > size) throw new FormatError('printk log', 'does not end where log_next_idx says');
     const textLength = ring.u16(idx + offsets.text);
     const dictLength = ring.u16(idx + offsets.dict);
     if (length < headerSize + textLength + dictLength || idx + length > size) {

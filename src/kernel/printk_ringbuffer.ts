@@ -69,15 +69,26 @@ export function readRingbuffer(kernel: Kernel, records: LogRecord[]): void {
   }
   const first = (ring.head - (count - 1)) >>> 0;
   let unreadable = 0;
+  let textLength = 0;
   for (let n = 0; n < count; n++) {
     try {
+      kernel.work.charge('nodes', 1);
       const record = readRecord(ring, (first + n) >>> 0);
-      if (record !== null) records.push(record);
+      if (record === null) continue;
+      textLength += record.text.length;
+      if (textLength > ring.text.size) break;
+      records.push(record);
     } catch (error) {
       if (!(error instanceof InquestError)) throw error;
       kernel.faults.record('kernel log', error);
       if (++unreadable > maxUnreadable) throw new FormatError('printk ring', `${unreadable} records cannot be read`);
     }
+  }
+  if (textLength > ring.text.size) {
+    throw new FormatError(
+      'printk ring',
+      `texts overlap: after ${records.length} records they are more than its ${ring.text.size} bytes`,
+    );
   }
 }
 

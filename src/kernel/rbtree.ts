@@ -2,6 +2,7 @@
 //
 //   rb_root.rb_node --> rb_node { __rb_parent_color, rb_right, rb_left } --> ...
 import { offsetBy, type VirtAddr } from '../base/address.ts';
+import { AddressSet } from '../base/address_set.ts';
 import { assertNever, FormatError, NotFoundError } from '../base/errors.ts';
 import { KernelObject, type ObjectContext } from '../debuginfo/object.ts';
 import { offsetOf, type Type } from '../debuginfo/type.ts';
@@ -38,7 +39,7 @@ export function* rbNodes(
   const type = nodeType(context);
   const left = offsetOf(type, 'rb_left');
   const right = offsetOf(type, 'rb_right');
-  const seen = new Set<bigint>();
+  const seen = new AddressSet();
   // what is still to do, the next last: nodes to be read, and nodes that were read and come after what is left of them
   const work: { readonly node: RbNode; readonly depth: number; readonly isRead: boolean }[] = [];
   const plan = (address: VirtAddr, position: string, depth: number): void => {

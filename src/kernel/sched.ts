@@ -40,6 +40,7 @@ export function readTasks(kernel: Kernel): TaskTable {
   function isActive(address: VirtAddr, cpu: number): boolean {
     return activeByCpu.get(cpu) === address;
   }
+  const places = new Places();
   function addIdle(object: KernelObject, cpu: number): void {
     if (byAddress.has(object.address)) return;
     const task = { ...decodeTask(object), cpu, idle: true, kernelThread: true, active: isActive(object.address, cpu) };
@@ -49,6 +50,8 @@ export function readTasks(kernel: Kernel): TaskTable {
   function add(object: KernelObject): void {
     if (byAddress.has(object.address)) return;
     const task = decodeTask(object);
+    places.take(object);
+    kernel.work.charge('kept', keptPerTask);
     byAddress.set(task.address, { ...task, active: isActive(task.address, task.cpu) });
     others.push(byAddress.get(task.address)!);
   }
@@ -98,6 +101,28 @@ function groupByProcess(tasks: readonly Task[]): Map<number, Task[]> {
     else group.push(task);
   }
   return groups;
+}
+
+/** About what a task takes here, in bytes. */
+const keptPerTask = 1024;
+
+/** Where objects of one type are, which never overlap: those of a corrupt list do. */
+class Places {
+  /** By the address divided by the size: at most one object starts in each such range. */
+  private readonly taken = new Map<bigint, bigint>();
+
+  /** @throws FormatError if an object was at an address less than its size away */
+  take({ address, size: bytes }: KernelObject): void {
+    const size = BigInt(Math.max(1, bytes));
+    const range = address / size;
+    for (const near of [range - 1n, range, range + 1n]) {
+      const other = this.taken.get(near);
+      if (other !== undefined && address - other < size && other - address < size) {
+        throw new FormatError(`task_struct at ${address.toString(16)}`, `overlaps the one at ${other.toString(16)}`);
+      }
+    }
+    this.taken.set(range, address);
+  }
 }
 
 type DecodedTask = Omit<Task, 'active'> & { active: false };

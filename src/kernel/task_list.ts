@@ -8,6 +8,7 @@
 //
 // The first is enough where nothing is missing.
 import type { VirtAddr } from '../base/address.ts';
+import { AddressSet } from '../base/address_set.ts';
 import { FormatError, InquestError } from '../base/errors.ts';
 import { KernelObject } from '../debuginfo/object.ts';
 import { findMember } from '../debuginfo/type.ts';
@@ -25,7 +26,7 @@ import { xarrayEntries } from './xarray.ts';
 export function findTasks(kernel: Kernel, add: (task: KernelObject) => void, found: () => number): void {
   const type = kernel.type('struct task_struct');
   const seen: KernelObject[] = [];
-  const known = new Set<bigint>();
+  const known = new AddressSet();
   // one excluded page breaks many links: the first of each kind is told, with the number of the others
   const failures = new Map<string, { error: unknown; count: number }>();
   const tolerate = (what: string, work: () => void): void => {
@@ -39,8 +40,7 @@ export function findTasks(kernel: Kernel, add: (task: KernelObject) => void, fou
     }
   };
   const take = (task: KernelObject): void => {
-    if (known.has(task.address)) return;
-    known.add(task.address);
+    if (!known.add(task.address)) return;
     tolerate('task', () => {
       add(task);
       seen.push(task);

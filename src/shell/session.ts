@@ -1,6 +1,6 @@
 // Runs command lines of one session: aliases, pipes, redirection, `!`, and what each command printed.
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, realpathSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve as resolvePath } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -55,6 +55,8 @@ export class ShellSession {
   private readonly commands = new Map<string, Command>();
   private readonly aliases = new Aliases();
   private readonly history = new History();
+  /** Files of commands that are being run. */
+  private readonly sourcing = new Set<string>();
   /** True once a command has failed. */
   failed = false;
   private readonly json: boolean;
@@ -336,8 +338,15 @@ export class ShellSession {
 
   private async source(path: string, depth: number): Promise<boolean> {
     if (depth >= maxSourceDepth) throw new UsageError(`files of commands are nested more than ${maxSourceDepth} deep`);
-    for (const line of readFileSync(expandHome(path), 'utf8').split('\n')) {
-      if (!(await this.run(line, depth + 1))) return false;
+    const file = realpathSync(expandHome(path));
+    if (this.sourcing.has(file)) throw new UsageError(`${file} runs itself`);
+    this.sourcing.add(file);
+    try {
+      for (const line of readFileSync(file, 'utf8').split('\n')) {
+        if (!(await this.run(line, depth + 1))) return false;
+      }
+    } finally {
+      this.sourcing.delete(file);
     }
     return true;
   }

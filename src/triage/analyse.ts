@@ -15,7 +15,7 @@ import { readUtsname } from '../kernel/utsname.ts';
 import { totalRamPages } from '../kernel/vmstat.ts';
 import { explain, explanationOf } from '../oops/explain.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
-import type { Analysis, BacktraceFrame, InvolvedTask, Place } from './analysis.ts';
+import type { Analysis, BacktraceFrame, Finding, InvolvedTask, Place } from './analysis.ts';
 import { cgroupThatRanOut } from './cgroup_memory.ts';
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
@@ -44,7 +44,11 @@ const maxFunction = 64 * 1024;
 
 /** Analyses a dump. Reads what it can; what could not be read is in `faults`. Throws nothing for a bad dump. */
 export function analyse(context: CommandContext): Analysis {
-  const { value, faults, dropped } = context.kernel.faults.collect(() => collect(context));
+  const { work } = context.kernel;
+  const { value, faults, dropped } = context.kernel.faults.collect(() =>
+    // its parts have half as much as a command each
+    work.within(work.part('report', 2), () => collect(context)),
+  );
   // what was found by search is known once everything has been asked for
   const notes = [...value.kernel.notes, ...context.kernel.symbols.notes];
   return { ...value, kernel: { ...value.kernel, notes }, faults, droppedFaults: dropped };
@@ -52,16 +56,26 @@ export function analyse(context: CommandContext): Analysis {
 
 function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFaults'> {
   const facts = new Facts(context);
+  const { faults, work } = facts.kernel;
+  // what one part of the report meets costs that part
+  const part = <T, F>(what: string, make: () => T, without: F): T | F =>
+    faults.attempt(what, () => work.within(work.part(what), make), without);
+  const findings = (make: () => readonly Finding[]): readonly Finding[] => part('findings', make, []);
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
-  const machine = verdict.kind === 'out-of-memory' ? memoryReport(facts.kernel) : null;
-  const memory = machine === null ? null : { ...machine, cgroup: cgroupThatRanOut(facts) };
+  const machine = verdict.kind === 'out-of-memory' ? part('memory', () => memoryReport(facts.kernel), null) : null;
+  const memory = machine === null ? null : { ...machine, cgroup: part('cgroup', () => cgroupThatRanOut(facts), null) };
   // where another explanation has won, the value is known to come from there
   const origin =
-    kindTraits[verdict.kind].access && verdict.contest.winner.claim.depth === 'kind' ? originReport(facts) : null;
+    kindTraits[verdict.kind].access && verdict.contest.winner.claim.depth === 'kind'
+      ? part('origin', () => originReport(facts), null)
+      : null;
   const { winner, beside, considered } = verdict.contest;
   const isStuck = kindTraits[verdict.kind].blamed === 'stuck';
-  const what = [...winner.claim.findings(), ...(isStuck ? loopFindings(facts, verdict.subject) : [])];
+  const what = [
+    ...findings(() => winner.claim.findings()),
+    ...(isStuck ? findings(() => loopFindings(facts, verdict.subject)) : []),
+  ];
   return {
     dump: dumpFacts(facts),
     kernel: kernelFacts(facts),
@@ -69,17 +83,19 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
       ...verdict.panic,
       message: [withOrigin(winner.claim.sentence, origin), ...beside.map(({ claim }) => claim.sentence)].join(' '),
     },
-    registers: registersAtFault(facts),
-    backtrace: facts.crashTrace.frames.map((frame) => frameData(facts, frame)),
-    stack: stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed),
-    source: sourceOf(facts, verdict),
+    registers: part('registers', () => registersAtFault(facts), null),
+    backtrace: part('backtrace', () => facts.crashTrace.frames.map((frame) => frameData(facts, frame)), []),
+    stack: part('stack', () => stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed), null),
+    source: part('source', () => sourceOf(facts, verdict), null),
     origin,
-    code: codeAround(facts, verdict),
+    code: part('code', () => codeAround(facts, verdict), null),
     findings: [
-      ...(what.length > 0 && !saysItself(verdict.kind) ? what : [...saidFindings(facts, verdict), ...what]),
-      ...beside.flatMap(({ claim }) => claim.findings()),
-      ...blockedFindings(facts, verdict),
-      ...surroundingFindings(facts, verdict),
+      ...(what.length > 0 && !saysItself(verdict.kind)
+        ? what
+        : [...findings(() => saidFindings(facts, verdict)), ...what]),
+      ...beside.flatMap(({ claim }) => findings(() => claim.findings())),
+      ...findings(() => blockedFindings(facts, verdict)),
+      ...findings(() => surroundingFindings(facts, verdict)),
     ],
     considered: considered.map(({ explanation: { name, recognises }, claim }) => ({
       name,
@@ -95,7 +111,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
               speaksAgainst: claim.speaksAgainst,
             },
     })),
-    tasks: involvedTasks(facts, verdict),
+    tasks: part('tasks', () => involvedTasks(facts, verdict), []),
     memory,
     incidents: facts.incidents.map((incident) => ({
       kind: reportKind(incident),
@@ -105,9 +121,13 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
       signature: incident.signature,
     })),
     log: lastWords(facts),
-    modules: facts.kernel.modules.map(({ name, size, taints: letters }) => ({ name, size, taints: letters })),
+    modules: part(
+      'modules',
+      () => facts.kernel.modules.map(({ name, size, taints: letters }) => ({ name, size, taints: letters })),
+      [],
+    ),
     explanation: { meaning, causes, next },
-    settings: readSettings(facts.kernel, sysctls),
+    settings: part('settings', () => readSettings(facts.kernel, sysctls), []),
     disagreements: verdict.disagreements,
   };
 }
@@ -289,7 +309,7 @@ function lastWords(facts: Facts): Analysis['log'] {
           `... ${lines.length - maxLogLines} lines ...`,
           ...lines.slice(-maxLogLines / 2),
         ];
-  return { lines: shown, omitted: from };
+  return { lines: shown, omitted: facts.linesBefore + from };
 }
 
 function involvedTasks(facts: Facts, verdict: Verdict): InvolvedTask[] {

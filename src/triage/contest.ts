@@ -2,6 +2,7 @@
 import type { Confidence } from './analysis.ts';
 import type { Claim, Depth, Explanation } from './explanations/explanation.ts';
 import { explanations } from './explanations/index.ts';
+import { nothing } from './explanations/nothing.ts';
 import type { Scene } from './scene.ts';
 
 /** An explanation with what it makes of a death; null: nothing speaks for it. */
@@ -18,15 +19,45 @@ export interface Contest {
   readonly considered: readonly Considered[];
 }
 
-/** @throws Error where no explanation applies, which `nothing-told` always does */
 export function contest(scene: Scene): Contest {
   const considered = explanations
-    .map((explanation) => ({ explanation, claim: explanation.weigh(scene) }))
+    .map((explanation) => ({ explanation, claim: weigh(explanation, scene) }))
     .sort((a, b) => strength(scene, b.claim) - strength(scene, a.claim));
   const applies = (one: Considered): one is Considered & { readonly claim: Claim } => one.claim !== null;
-  const winner = considered.filter(applies).find(({ claim }) => claim.depth !== 'beside');
-  if (winner === undefined) throw new Error('no explanation applies');
+  const winner = considered.filter(applies).find(({ claim }) => claim.depth !== 'beside') ?? {
+    explanation: nothing,
+    claim: unread(scene),
+  };
   return { winner, beside: considered.filter(applies).filter(({ claim }) => claim.depth === 'beside'), considered };
+}
+
+/** What an explanation makes of a death; null also where the dump makes it no end of work. */
+function weigh(explanation: Explanation, scene: Scene): Claim | null {
+  const { faults, work } = scene.facts.kernel;
+  const { name } = explanation;
+  return faults.attempt(name, () => work.within(work.part(name), () => explanation.weigh(scene)), null);
+}
+
+/** What the log says, for a dump in which no explanation could be weighed. */
+function unread({ facts: { death }, kind }: Scene): Claim {
+  return {
+    depth: 'words',
+    confidence: 'possible',
+    because: 'the dump is too damaged to say more',
+    speaksFor: [],
+    speaksAgainst: [],
+    about: {
+      kind,
+      subject: null,
+      blamed: null,
+      instruction: null,
+      access: null,
+      faultAddress: null,
+      disagreements: [],
+    },
+    sentence: `${death?.title ?? 'What killed the kernel cannot be told'}: the dump is too damaged to say more.`,
+    findings: () => [],
+  };
 }
 
 const depths: Readonly<Record<Depth, number>> = { beside: 1, words: 2, kind: 3, mechanism: 4 };

@@ -10,14 +10,14 @@ import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { LockWait } from '../kernel/lock_wait.ts';
 import { type CrashedCpu, type CrashedTask, crashedCpu, crashedTask } from '../kernel/panic.ts';
-import { logAsText, logTimestamp, readLog } from '../kernel/printk.ts';
+import { logTimestamp, readLog } from '../kernel/printk.ts';
 import type { LogRecord } from '../kernel/printk_record.ts';
 import type { Task } from '../kernel/task.ts';
 import { type Wait, waitOf } from '../kernel/wait/wait.ts';
 import type { Incident } from '../oops/incident.ts';
-import { findIncidents } from '../oops/scanner.ts';
 import { withNoReturnCalls } from './cross_check.ts';
 import { isDying, laterDeaths } from './dying.ts';
+import { logIncidents } from './log_incidents.ts';
 
 /** Registers at an exception: what ran when it came, and the frame of the entry code that saved them. */
 export interface ExceptionFrame {
@@ -33,6 +33,9 @@ export function instructionAt({ kernel }: Facts, { registers }: ExceptionFrame):
   return kernel.arch.registers.instructionPointer(registers);
 }
 
+/** Lines of the log that are kept as such: more than one report of an incident has. */
+const maxLogLines = 100_000;
+
 const none: Backtrace = { frames: [], problem: '' };
 
 /** A command with what it gave, and how it is drawn. */
@@ -46,8 +49,9 @@ export class Facts {
   readonly context: CommandContext;
   readonly kernel: Kernel;
   readonly log: readonly LogRecord[];
-  /** The log as dmesg prints it, a line of text each. */
+  /** The last lines of the log, as dmesg prints it, and how many there are before them. */
   readonly logLines: readonly string[];
+  readonly linesBefore: number;
   readonly incidents: readonly Incident[];
   /** The incident that the kernel died of, as far as the log tells. */
   readonly death: Incident | null;
@@ -62,18 +66,33 @@ export class Facts {
   constructor(context: CommandContext) {
     this.context = context;
     this.kernel = context.kernel;
-    const { faults } = this.kernel;
-    this.log = faults.attempt('log', () => readLog(this.kernel), []);
-    this.logLines = this.log.flatMap(({ timestampNs, text }) =>
-      text.split('\n').map((line) => `${logTimestamp(timestampNs ?? 0n)} ${line}`),
-    );
-    this.incidents = findIncidents(logAsText(this.log));
+    const { faults, work } = this.kernel;
+    this.log = faults.attempt('log', () => work.within(work.part('log'), () => readLog(this.kernel)), []);
+    ({ lines: this.logLines, before: this.linesBefore } = this.lastLines());
+    this.incidents = logIncidents(this.kernel, this.log);
     this.crashedCpu = faults.attempt('panicking CPU', () => crashedCpu(this.kernel), null);
     this.crashed = faults.attempt('panicking task', () => crashedTask(this.kernel), null);
     this.laterDeaths = this.findLaterDeaths();
     const death =
       this.laterDeaths.length > 0 ? this.findFirstDeath() : findDeath(this.incidents, this.crashedCpu, this.crashed);
     this.death = death === null ? null : withNoReturnCalls(this.kernel, death);
+  }
+
+  private lastLines(): { lines: string[]; before: number } {
+    const lines: string[][] = [];
+    let many = 0;
+    let before = 0;
+    for (const { timestampNs, text } of this.log.toReversed()) {
+      if (many >= maxLogLines) {
+        for (let at = 0; at >= 0; at = text.indexOf('\n', at) + 1 || -1) before++;
+        continue;
+      }
+      const stamp = logTimestamp(timestampNs ?? 0n);
+      const own = text.split('\n', maxLogLines).map((line) => `${stamp} ${line}`);
+      lines.push(own);
+      many += own.length;
+    }
+    return { lines: lines.reverse().flat(), before };
   }
 
   /** What a command said: run once, however many findings show it; each is told of its faults. */

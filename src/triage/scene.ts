@@ -47,10 +47,12 @@ export class Scene {
 
   constructor(facts: Facts) {
     this.facts = facts;
-    this.access = faultAccess(facts);
-    this.jump = badJump(facts);
+    const { faults } = facts.kernel;
+    this.access = faults.attempt('access', () => faultAccess(facts), null);
+    this.jump = faults.attempt('jump', () => badJump(facts), null);
     this.told = facts.death === null ? null : reportKind(facts.death);
-    this.onStack = kindFromStack(facts, this.access === null ? this.jump : this.access.address);
+    const touched = this.access === null ? this.jump : this.access.address;
+    this.onStack = faults.attempt('kind of death', () => kindFromStack(facts, touched), null);
     this.kind = this.told !== null && this.told !== 'unknown' ? this.told : (this.onStack ?? this.told ?? 'unknown');
   }
 

@@ -30,7 +30,10 @@ export function reachVerdict(facts: Facts): Verdict {
     );
   }
   disagreements.push(...about.disagreements);
-  if (death !== null) disagreements.push(...frameDisagreements(facts.kernel, death));
+  if (death !== null) {
+    const { faults } = facts.kernel;
+    disagreements.push(...faults.attempt('frames', () => frameDisagreements(facts.kernel, death), []));
+  }
 
   const source =
     death !== null && facts.crashTrace.frames.length > 0

@@ -186,7 +186,7 @@ const vmcoreinfoOfLog = [
 
 describe('wrong usage', { concurrency: 2 }, () => {
   test('nothing named, unknown options, impossible values', async () => {
-    misused(await inquest([]), /missing required argument/);
+    misused(await inquest(['report']), /missing required argument/);
     misused(await inquest(['report', '--live', 'vmcore']), /no dump goes with it/);
     misused(await inquest(['--nonsense', 'x']), /unknown option/);
     misused(await inquest(['report', '--format', 'pdf', 'x']), /Allowed choices/);

@@ -27,6 +27,10 @@ export interface Run {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** Processor time of the whole process; null where it did not end by itself. */
+  readonly seconds: number | null;
+  /** Most memory that it had at a time, in bytes; null as above. */
+  readonly memory: number | null;
 }
 
 export interface RunOptions {
@@ -36,10 +40,26 @@ export interface RunOptions {
   readonly closeAfter?: number;
 }
 
+/** Says at the end what the process took. */
+const accountant = `data:text/javascript,${encodeURIComponent(`
+  import { writeSync } from 'node:fs';
+  process.on('exit', () => {
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+    try { writeSync(3, JSON.stringify([(userCPUTime + systemCPUTime) / 1e6, maxRSS * 1024])); } catch {}
+  });
+`)}`;
+
 /** @param args the command line behind `inquest` */
 export function inquest(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const { INQUEST_DEBUG: _, ...environment } = process.env;
-  const child = spawn(process.execPath, [program(), ...args], { env: { ...environment, ...options.environment } });
+  const child = spawn(process.execPath, ['--import', accountant, program(), ...args], {
+    env: { ...environment, ...options.environment },
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  });
+  let account = '';
+  child.stdio[3]!.on('data', (chunk: Buffer) => {
+    account += chunk.toString();
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -52,6 +72,9 @@ export function inquest(args: readonly string[], options: RunOptions = {}): Prom
   child.stdin.end(options.input ?? '');
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }));
+    child.on('close', (status, signal) => {
+      const [seconds = null, memory = null] = account === '' ? [] : (JSON.parse(account) as number[]);
+      resolve({ status, signal, stdout, stderr, seconds, memory });
+    });
   });
 }

@@ -126,6 +126,8 @@ test('nesting without end and long texts are refused', () => {
     assert.throws(() => value(expression), UsageError);
   }
   assert.throws(() => value('1'.repeat(20_000)), UsageError);
+  assert.throws(() => value(`1${'+1'.repeat(8000)}`), UsageError);
+  assert.throws(() => value(`init_task${'[0]'.repeat(8000)}`), UsageError);
   assert.equal(value(`1${'+1'.repeat(3000)}`), 3001n);
 });
 

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pfn } from '../../src/base/address.ts';
-import { Cancelled, type Charge, type Work } from '../../src/base/work.ts';
+import type { Charge } from '../../src/base/budget.ts';
+import { Cancelled, type Work } from '../../src/base/work.ts';
 import { PagedMemory } from '../../src/dump/paged_memory.ts';
 import { hlistEntries, listEntries } from '../../src/kernel/list.ts';
 import { rbEntries } from '../../src/kernel/rbtree.ts';

@@ -2,12 +2,12 @@
 import { escapeLogLine } from '../../base/text.ts';
 import { defineStream } from '../../commands/command.ts';
 import { flag } from '../../commands/params.ts';
-import { logAsText, readLog } from '../../kernel/printk.ts';
+import { readLog } from '../../kernel/printk.ts';
 import { explain } from '../../oops/explain.ts';
 import type { Incident } from '../../oops/incident.ts';
 import { renderIncident } from '../../oops/render.ts';
-import { LogScanner } from '../../oops/scanner.ts';
 import type { Analysis } from '../../triage/analysis.ts';
+import { logIncidents } from '../../triage/log_incidents.ts';
 import { readSettings } from '../../triage/settings.ts';
 
 export interface OopsItem {
@@ -32,8 +32,7 @@ means, what usually causes it, and where to look next.`,
   collect: ({ kernel }) => ({
     head: {},
     items: (function* (): Generator<OopsItem, { readonly count: number }> {
-      const scanner = new LogScanner();
-      const incidents = [...scanner.push(logAsText(readLog(kernel))), ...scanner.end()];
+      const incidents = logIncidents(kernel, readLog(kernel));
       for (const incident of incidents) yield { incident, settings: readSettings(kernel, explain(incident).sysctls) };
       return { count: incidents.length };
     })(),

@@ -19,6 +19,7 @@ export const report = defineCommand({
       ['report -f html > report.html', 'for others'],
     ],
   },
+  unlimited: true, // its parts have budgets
   params: { format: valued('f', 'format', values.word, `how to write it: ${formats.join(', ')}`) },
   collect: (context, { format }): Analysis => {
     if (format !== null && !isFormat(format)) throw new UsageError(`invalid format: ${escapeLine(format)}`);

@@ -59,6 +59,7 @@ Commands that can be run: those whose arguments are tasks. The options behind a 
     },
     params: { words: text('choices and commands', 'word') },
     items: 'results',
+    unlimited: true,
     collect: (context, { words }) => collectForeach(context, commands, words),
     text: {
       item({ command, [gathered]: data, problem }, view, head, index) {

@@ -1,5 +1,6 @@
 // kmem -f, -F: the lists of free blocks of every zone, counted, or with every block.
 import { offsetBy, type Pfn, type PhysAddr, pfn, type VirtAddr } from '../../../base/address.ts';
+import { framesPerNode } from '../../../base/budget.ts';
 import { escapeLine, hex, hex16 } from '../../../base/text.ts';
 import { findMember } from '../../../debuginfo/type.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
@@ -149,7 +150,7 @@ function blocksOf(kernel: Kernel, { list }: FreeBlocks): VirtAddr[] {
     () => {
       for (const node of listNodes(list)) {
         pages.push(offsetBy(node, -offset));
-        if (pages.length % 4096 === 0) kernel.work.charge('nodes', 4096);
+        if (pages.length % 4096 === 0) kernel.work.charge('nodes', 4096 / framesPerNode);
       }
     },
     undefined,

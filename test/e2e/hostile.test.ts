@@ -1,0 +1,55 @@
+// Dumps made to cost as much as they can: some of them (hostile.slow.ts has all), and that honest facts outside the damage
+// are still told.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Dice } from '../robustness/mutate.ts';
+import { hostileCases } from '../support/hostile_cases.ts';
+import { HostileDump } from '../support/hostile_dump.ts';
+import { withinLimits } from '../support/hostile_jobs.ts';
+import { makeHostile } from '../support/hostile_seeds.ts';
+
+const sample = fileURLToPath(new URL('../../samples/vmcore', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'inquest-hostile-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const path = join(folder, 'vmcore');
+
+function make(change: (dump: HostileDump) => void): void {
+  const dump = new HostileDump(sample);
+  change(dump);
+  dump.save(path);
+  dump.close();
+}
+
+test('a dump that nothing was changed in says what the sample says', async () => {
+  make(() => {});
+  assert.equal(await withinLimits(path, 'ps'), await withinLimits(sample, 'ps'));
+});
+
+test('log records that overlap cost no more than a log, and the rest is told', async () => {
+  make(hostileCases['16384 log records that overlap']!);
+  assert.ok((await withinLimits(path, 'log')).length < 2_000_000);
+  assert.equal(await withinLimits(path, 'bt -a'), await withinLimits(sample, 'bt -a'));
+  assert.match(await withinLimits(path, 'report'), /texts overlap/);
+});
+
+test('an array of pids whose levels are all one node ends, with the tasks that were met until then', async () => {
+  make(hostileCases['tasks by an xarray of the same nodes']!);
+  assert.match(await withinLimits(path, 'ps'), /systemd|init/);
+});
+
+test('modules that claim half a million symbols each are listed', async () => {
+  make(hostileCases['modules with 500,000 symbols each']!);
+  assert.equal((await withinLimits(path, 'mod')).match(/hostile_/g)?.length, 12);
+  await withinLimits(path, 'report');
+});
+
+for (const seed of [1001, 1002]) {
+  test(`seed ${seed}`, async () => {
+    make((dump) => makeHostile(dump, new Dice(seed)));
+    for (const job of ['report', 'ps', 'mod']) await withinLimits(path, job);
+  });
+}
