@@ -45,7 +45,7 @@ const accountant = `data:text/javascript,${encodeURIComponent(`
   import { writeSync } from 'node:fs';
   process.on('exit', () => {
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-    try { writeSync(3, JSON.stringify([(userCPUTime + systemCPUTime) / 1e6, maxRSS * 1024])); } catch {}
+    try { writeSync(3, JSON.stringify([(userCPUTime + systemCPUTime) / 1e6, maxRSS * 1024]) + '\\n'); } catch {}
   });
 `)}`;
 
@@ -73,7 +73,9 @@ export function inquest(args: readonly string[], options: RunOptions = {}): Prom
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status, signal) => {
-      const [seconds = null, memory = null] = account === '' ? [] : (JSON.parse(account) as number[]);
+      // threads say it, too: the process comes last
+      const last = account.split('\n').at(-2);
+      const [seconds = null, memory = null] = last === undefined ? [] : (JSON.parse(last) as number[]);
       resolve({ status, signal, stdout, stderr, seconds, memory });
     });
   });
