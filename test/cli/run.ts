@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,10 +28,6 @@ export interface Run {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Processor time of the whole process; null where it did not end by itself. */
-  readonly seconds: number | null;
-  /** Most memory that it had at a time, in bytes; null as above. */
-  readonly memory: number | null;
 }
 
 export interface RunOptions {
@@ -38,45 +35,48 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Closes the reading end of standard output after so many bytes. */
   readonly closeAfter?: number;
+  /** Told what the whole process took, if it ended by itself: seconds of processor time, and its most bytes of memory at a time. */
+  readonly account?: (seconds: number, memory: number) => void;
 }
 
 /** Says at the end what the process took. */
 const accountant = `data:text/javascript,${encodeURIComponent(`
   import { writeSync } from 'node:fs';
-  process.on('exit', () => {
+  import { isMainThread } from 'node:worker_threads';
+  if (isMainThread) process.on('exit', () => {
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-    try { writeSync(3, JSON.stringify([(userCPUTime + systemCPUTime) / 1e6, maxRSS * 1024]) + '\\n'); } catch {}
+    writeSync(3, JSON.stringify([(userCPUTime + systemCPUTime) / 1e6, maxRSS * 1024]));
   });
 `)}`;
 
 /** @param args the command line behind `inquest` */
 export function inquest(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const { INQUEST_DEBUG: _, ...environment } = process.env;
-  const child = spawn(process.execPath, ['--import', accountant, program(), ...args], {
+  const counted = options.account === undefined ? [] : ['--import', accountant];
+  const child = spawn(process.execPath, [...counted, program(), ...args], {
     env: { ...environment, ...options.environment },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
   });
+  const [input, output, errors] = [child.stdin as Writable, child.stdout as Readable, child.stderr as Readable];
   let account = '';
-  child.stdio[3]!.on('data', (chunk: Buffer) => {
+  (child.stdio[3] as Readable).on('data', (chunk: Buffer) => {
     account += chunk.toString();
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
+  output.on('data', (chunk: Buffer) => {
     stdout += chunk.toString();
-    if (options.closeAfter !== undefined && stdout.length >= options.closeAfter) child.stdout.destroy();
+    if (options.closeAfter !== undefined && stdout.length >= options.closeAfter) output.destroy();
   });
-  child.stderr.on('data', (chunk: Buffer) => {
+  errors.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  child.stdin.end(options.input ?? '');
+  input.end(options.input ?? '');
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status, signal) => {
-      // threads say it, too: the process comes last
-      const last = account.split('\n').at(-2);
-      const [seconds = null, memory = null] = last === undefined ? [] : (JSON.parse(last) as number[]);
-      resolve({ status, signal, stdout, stderr, seconds, memory });
+      if (account !== '') options.account?.(...(JSON.parse(account) as [number, number]));
+      resolve({ status, signal, stdout, stderr });
     });
   });
 }
