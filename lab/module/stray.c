@@ -20,7 +20,7 @@
 #include <linux/uaccess.h>
 #include <linux/version.h>
 
-#define far __attribute__((noinline, noclone, noipa))
+#define far __attribute__((noipa))
 
 struct stray_port {
 	int number;
