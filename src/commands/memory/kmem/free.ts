@@ -182,11 +182,7 @@ function zoneText(item: FreeZoneItem, { blocks, nodes }: FreeHead): string {
   ];
   const areas = spanned === 0 || blocks ? '' : 'AREA    SIZE  FREE_AREA_STRUCT  BLOCKS  PAGES\n';
   return (
-    (first && (blocks || nodes > 1)
-      ? `${node > 0 ? '\n' : ''}NODE\n${String(node).padStart(4)}\n`
-      : zone > 0
-        ? '\n'
-        : '') +
+    (first && nodes > 1 ? `${node > 0 ? '\n' : ''}NODE\n${String(node).padStart(4)}\n` : zone > 0 ? '\n' : '') +
     `ZONE  NAME        SIZE    FREE      MEM_MAP       START_PADDR  START_MAPNR\n${columns.join('  ')}\n${areas}`
   );
 }
