@@ -12,25 +12,39 @@ interface TheirFrame {
 
 interface OurTask {
   readonly pid: number;
-  readonly frames: readonly {
-    readonly address: string;
-    readonly inUserSpace: boolean;
-    readonly functions:
-      | readonly {
-          readonly name: string;
-          readonly inlined: boolean;
-          readonly locals: readonly {
-            readonly name: string;
-            readonly value: unknown;
-            readonly missing: string | null;
-          }[];
-        }[]
-      | null;
-  }[];
+  readonly frames: readonly OurFrame[];
+}
+
+interface OurFrame {
+  readonly address: string;
+  /** Of entry code, what it interrupted: its functions stand behind the frame's own. */
+  readonly registers: Readonly<Record<string, string>> | null;
+  readonly functions: readonly OurFunction[] | null;
+}
+
+interface OurFunction {
+  readonly name: string;
+  readonly inlined: boolean;
+  readonly locals: readonly { readonly name: string; readonly value: unknown; readonly missing: string | null }[];
+}
+
+/** The functions of a frame and of what it interrupted, each with its address. */
+function functionsOf({ address, functions, registers }: OurFrame): (OurFunction & { readonly pc: bigint })[] {
+  const interrupted = registers === null ? null : (registers['rip'] ?? registers['pc'] ?? null);
+  const all = functions === null || functions.length === 0 ? [unnamed] : functions;
+  const own = all.slice(0, all.findIndex(({ inlined }) => !inlined) + 1);
+  const there = all.slice(own.length);
+  return [
+    ...own.map((one) => ({ ...one, pc: BigInt(address) })),
+    ...(interrupted === null ? [] : there.length === 0 ? [unnamed] : there).map((one) => ({
+      ...one,
+      pc: BigInt(interrupted ?? 0),
+    })),
+  ];
 }
 
 /** The one function of a frame that debug information does not know. */
-const unnamed = { name: '', inlined: false, locals: [] };
+const unnamed: OurFunction = { name: '', inlined: false, locals: [] };
 
 /** The panicking task and `count` sleeping ones. */
 export function compareFrames(setup: Setup, program: string, count: number): Comparison[] {
@@ -60,12 +74,7 @@ export function compareFrames(setup: Setup, program: string, count: number): Com
   let more = 0;
   for (const [pid, their] of Object.entries(theirs)) {
     const task = ours.find((one) => String(one.pid) === pid);
-    const mine = (task?.frames ?? []).flatMap(({ address, functions }) =>
-      (functions === null || functions.length === 0 ? [unnamed] : functions).map((one) => ({
-        pc: BigInt(address),
-        ...one,
-      })),
-    );
+    const mine = (task?.frames ?? []).flatMap(functionsOf);
     for (const frame of their) {
       const pc = BigInt(frame.pc);
       if (!kernel.arch.isKernelAddress(pc as never)) continue;
