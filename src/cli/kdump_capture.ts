@@ -1,5 +1,6 @@
 // `inquest kdump capture` and `capture-verdict`: what the script of the capture initramfs runs, and its first step.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { escapeTerminal } from '../base/text.ts';
 import { runCapture } from '../host/capture/run.ts';
@@ -12,8 +13,10 @@ import { openContext } from './open.ts';
 
 export async function runCaptureKernel(planFile: string): Promise<number> {
   const plan = JSON.parse(readFileSync(planFile, 'utf8')) as CapturePlan;
+  // MiB: garbage is collected before it takes the memory that pages of the dump need
+  const heap = Math.max(48, Math.floor(totalmem() / 3 / 2 ** 20));
   return runCapture(plan, {
-    self: [process.execPath, '--max-semi-space-size=4', process.argv[1]!],
+    self: [process.execPath, '--max-semi-space-size=1', `--max-old-space-size=${heap}`, process.argv[1]!],
     vmcore: '/proc/vmcore',
     makedumpfile: existsSync('/bin/makedumpfile') ? '/bin/makedumpfile' : null,
     scratch: '/run/inquest',

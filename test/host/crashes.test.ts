@@ -18,6 +18,7 @@ const step = (
   problem,
   from: 1,
   to: 3,
+  least: 100,
 });
 const record: CaptureRecord = {
   release: '6',

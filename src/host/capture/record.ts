@@ -13,6 +13,8 @@ export interface StepRecord {
   /** Seconds since the capture kernel started. */
   readonly from: number;
   readonly to: number;
+  /** Bytes of memory that were available at the least meanwhile. */
+  readonly least: number;
 }
 
 /** `capture.json`. */
@@ -37,6 +39,7 @@ export class Recorder {
   readonly #print: (line: string) => void;
   readonly #timer: NodeJS.Timeout;
   #least = Number.POSITIVE_INFINITY;
+  #leastOfStep = Number.POSITIVE_INFINITY;
 
   /** @param print takes lines for the console */
   constructor(print: (line: string) => void) {
@@ -54,6 +57,8 @@ export class Recorder {
   /** Runs a step and records what became of it. */
   async step(step: StepRecord['step'], at: string, by: string, work: () => Promise<string>): Promise<boolean> {
     const from = uptime();
+    this.#leastOfStep = Number.POSITIVE_INFINITY;
+    this.#look();
     let problem: string;
     try {
       problem = await work();
@@ -61,7 +66,8 @@ export class Recorder {
       problem = error instanceof Error ? error.message : String(error);
     }
     const to = uptime();
-    this.steps.push({ step, at, by, isGood: problem === '', problem, from, to });
+    this.#look();
+    this.steps.push({ step, at, by, isGood: problem === '', problem, from, to, least: this.#leastOfStep });
     const how = by === '' ? '' : ` by ${by}`;
     this.say(`${step}${how}: ${at}: ${problem === '' ? `done in ${(to - from).toFixed(1)} s` : `FAILED: ${problem}`}`);
     return problem === '';
@@ -81,7 +87,9 @@ export class Recorder {
   }
 
   #look(): void {
-    this.#least = Math.min(this.#least, meminfo('MemAvailable'));
+    const available = meminfo('MemAvailable');
+    this.#least = Math.min(this.#least, available);
+    this.#leastOfStep = Math.min(this.#leastOfStep, available);
   }
 }
 

@@ -26,7 +26,8 @@ export function initScript(plan: CapturePlan): string {
   );
   return `#!/bin/sh
 # Made by inquest: what runs after a panic.
-export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root
+# each arena of the allocator keeps what it had
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root MALLOC_ARENA_MAX=1
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -39,7 +40,7 @@ done
 mkdir -p /run/inquest /mnt
 status=127
 if mount -t squashfs -o ro,loop /program.squashfs /program; then
-  timeout -s KILL ${whole} /program/${programPaths.node} --max-semi-space-size=4 /program/${programPaths.main} kdump capture ${planPath} </dev/null >/dev/console 2>&1
+  timeout -s KILL ${whole} /program/${programPaths.node} --max-semi-space-size=1 --max-old-space-size=32 /program/${programPaths.main} kdump capture ${planPath} </dev/null >/dev/console 2>&1
   status=$?
 else
   say "the program cannot be mounted"
