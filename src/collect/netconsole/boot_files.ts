@@ -7,6 +7,7 @@
 // Lines are only ever appended, and whole: what a kill leaves half written is taken off at the next start. Oldest files
 // go when a machine has more than its share.
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   fstatSync,
@@ -20,6 +21,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { linesAfter } from './lines.ts';
 
 export interface FileLimits {
   /** A file that is larger goes on in another, in bytes. */
@@ -81,7 +83,12 @@ export class BootFiles {
     const newest = this.newest();
     if (newest === null) return null;
     for (const suffix of ['.log', '.jsonl']) mend(join(this.directory, `${newest.name}${suffix}`));
-    const line = lastLine(join(this.directory, `${newest.name}.jsonl`));
+    this.catchUp(newest.name);
+    const records = tailOf(join(this.directory, `${newest.name}.jsonl`), 4 * smallTail)
+      .trimEnd()
+      .split('\n');
+    // gaps are lines, too
+    const line = records.findLast((record) => /"us":\d/.test(record)) ?? '';
     try {
       const record = JSON.parse(line) as Partial<Record<string, unknown>>;
       const { seq, us, received, release = null } = record;
@@ -97,6 +104,16 @@ export class BootFiles {
     } catch {
       return null; // empty, or not ours: another boot's files are begun
     }
+  }
+
+  /** Records are written before their lines: a kill in between leaves lines out, which are made of the records again. */
+  private catchUp(name: string): void {
+    const path = join(this.directory, `${name}.log`);
+    const last = tailOf(path, smallTail).split('\n').at(-2) ?? '';
+    const records = join(this.directory, `${name}.jsonl`);
+    // mostly the last one is there
+    const missing = linesAfter(last, tailOf(records, smallTail)) ?? linesAfter(last, tailOf(records, largeTail));
+    if (missing !== null && missing !== '') appendFileSync(path, missing, { mode: 0o640 });
   }
 
   /** The next lines go on with the newest files that `last` found, which are taken to begin `now`, in ms since 1970. */
@@ -230,7 +247,9 @@ function takeBack(file: OpenFile, size: number): void {
   file.size = size;
 }
 
-const tailSize = 256 * 1024;
+const smallTail = 64 * 1024;
+/** More than is written at once. */
+const largeTail = 8 << 20;
 
 /** Takes off the half of a line that a kill in the middle of a write leaves. */
 function mend(path: string): void {
@@ -242,7 +261,7 @@ function mend(path: string): void {
   }
   try {
     const { size } = fstatSync(fd);
-    const tail = readTail(fd, size);
+    const tail = readTail(fd, size, 4 * smallTail);
     const end = tail.lastIndexOf(10) + 1;
     if (end < tail.length && (end > 0 || tail.length === size)) ftruncateSync(fd, size - (tail.length - end));
   } finally {
@@ -250,7 +269,8 @@ function mend(path: string): void {
   }
 }
 
-function lastLine(path: string): string {
+/** The end of a file, empty if there is none. */
+function tailOf(path: string, most: number): string {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -258,16 +278,14 @@ function lastLine(path: string): string {
     return '';
   }
   try {
-    const lines = readTail(fd, fstatSync(fd).size).toString('utf8').trimEnd().split('\n');
-    // gaps are lines, too
-    return lines.findLast((line) => /"us":\d/.test(line)) ?? '';
+    return readTail(fd, fstatSync(fd).size, most).toString('utf8');
   } finally {
     closeSync(fd);
   }
 }
 
-function readTail(fd: number, size: number): Buffer {
-  const length = Math.min(size, tailSize);
+function readTail(fd: number, size: number, most: number): Buffer {
+  const length = Math.min(size, most);
   const bytes = Buffer.alloc(length);
   let done = 0;
   while (done < length) {

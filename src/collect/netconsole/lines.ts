@@ -38,7 +38,11 @@ const unsafe = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
  * The lines of a record, each with its stamp, as on a console. Control characters stay escaped as the kernel sent them, so
  * that a log can be looked at in a terminal.
  */
-export function consoleLines({ microseconds, caller, text }: NetRecord): string {
+export function consoleLines({
+  microseconds,
+  caller,
+  text,
+}: Pick<NetRecord, 'microseconds' | 'caller' | 'text'>): string {
   const stamp =
     microseconds === null
       ? ''
@@ -71,6 +75,57 @@ export function jsonLine(record: NetRecord, received: number): string {
 
 export function missingJson(from: number, to: number, received: number): string {
   return `${JSON.stringify({ missing: [from, to], received })}\n`;
+}
+
+/**
+ * What the log has of the records behind the one that gave a line. Null: none of them did.
+ * @param last line of the log; empty: the log is
+ * @param records as JSON, the first cut perhaps
+ */
+export function linesAfter(last: string, records: string): string | null {
+  const lines = records.split('\n');
+  const after: string[] = [];
+  for (let n = lines.length - 1; n >= 0; n--) {
+    const text = lineOf(lines, n);
+    if (text === null) continue;
+    if (last !== '' && text.endsWith(`${last}\n`)) return after.reverse().join('');
+    after.push(text);
+  }
+  return last === '' ? after.reverse().join('') : null;
+}
+
+interface WrittenRecord {
+  readonly us?: unknown;
+  readonly caller?: unknown;
+  readonly text?: unknown;
+  readonly missing?: unknown;
+}
+
+/** What a record gives in the log; null: it is cut. */
+function lineOf(records: readonly string[], n: number): string | null {
+  const record = parsed(records[n]!);
+  if (record === null) return null;
+  if (Array.isArray(record.missing)) {
+    // stamped as the record before it
+    let before = n - 1;
+    while (before >= 0 && typeof parsed(records[before]!)?.us !== 'number') before--;
+    const us = before < 0 ? 0 : Number(parsed(records[before]!)!.us);
+    return missingLine(Number(record.missing[0]), Number(record.missing[1]), us);
+  }
+  if (typeof record.text !== 'string') return null;
+  return consoleLines({
+    microseconds: typeof record.us === 'number' ? record.us : null,
+    caller: typeof record.caller === 'string' ? record.caller : null,
+    text: record.text,
+  });
+}
+
+function parsed(line: string): WrittenRecord | null {
+  try {
+    return JSON.parse(line) as WrittenRecord;
+  } catch {
+    return null; // cut, or the empty end
+  }
 }
 
 function escaped(text: string): string {
