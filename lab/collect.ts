@@ -231,32 +231,114 @@ function compare(folder: string, console: string, dropped: ReadonlySet<number>):
   return { lines: at, wrong };
 }
 
-export interface RamoopsOptions {
+export const stores = ['ramoops', 'efi', 'erst', 'blk'] as const;
+export type Store = (typeof stores)[number];
+
+export interface PstoreOptions {
+  readonly store: Store;
   /** ramoops.ecc, in bytes; 0: none. */
   readonly ecc: number;
   /** Bits that are flipped in each kibibyte of the image. */
   readonly flips: number;
 }
 
-/** Where ramoops has its region, and how large: at the end of the guest's memory, which the kernel is told to leave alone. */
+/** Where ramoops has its region, and how large: in the guest's memory, which the kernel is told to leave alone. */
 const region = { address: 0x1c000000, size: 0x100000, record: 0x20000, console: 0x20000 };
 
+interface StorePlan {
+  /** Module, and what it is told. */
+  readonly module: string | null;
+  readonly parameters: string;
+  readonly append: string;
+  readonly extra: readonly string[];
+  /** The file in which QEMU keeps the store; null: it is in memory, over a warm reset. */
+  readonly image: string | null;
+  /** What `inquest pstore` is told. */
+  readonly options: readonly string[];
+}
+
+function storePlan({ store, ecc }: PstoreOptions, folder: string): StorePlan {
+  const none = { module: null, parameters: '', append: '', extra: [], options: [] };
+  const hex = (value: number): string => `0x${value.toString(16)}`;
+  switch (store) {
+    case 'ramoops':
+      return {
+        ...none,
+        module: 'ramoops',
+        parameters: `mem_address=${hex(region.address)} mem_size=${hex(region.size)} record_size=${hex(region.record)} console_size=${hex(region.console)} ecc=${ecc}`,
+        append: `memmap=${hex(region.size)}$${hex(region.address)}`,
+        image: null,
+        options: [
+          '--ecc',
+          String(ecc),
+          '--record-size',
+          String(region.record),
+          '--console-size',
+          String(region.console),
+        ],
+      };
+    case 'efi': {
+      const image = join(folder, 'OVMF_VARS.fd');
+      copyFileSync('/usr/share/OVMF/OVMF_VARS.fd', image);
+      return {
+        ...none,
+        module: 'efi_pstore',
+        extra: [
+          ...['-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd'],
+          ...['-drive', `if=pflash,format=raw,file=${image}`],
+        ],
+        image,
+      };
+    }
+    case 'erst': {
+      const image = join(folder, 'erst.img');
+      writeFileSync(image, Buffer.alloc(0x40000));
+      return {
+        ...none,
+        extra: [
+          ...['-object', `memory-backend-file,id=erst,mem-path=${image},size=0x40000,share=on`],
+          ...['-device', 'acpi-erst,memdev=erst'],
+        ],
+        image,
+      };
+    }
+    case 'blk':
+      return {
+        ...none,
+        module: 'pstore_blk',
+        parameters: 'blkdev=/dev/vda kmsg_size=64 best_effort=Y',
+        image: join(folder, 'disk.img'),
+      };
+    default:
+      return store satisfies never;
+  }
+}
+
 /**
- * A kernel with ramoops dies, the machine is reset, and the next kernel's memory still has the region: an image of it is taken
- * by QEMU and read by `inquest pstore`.
+ * A kernel dies; what it left in its store is read by `inquest pstore` and compared with the console. Of ramoops an image is taken
+ * after the machine was reset and another kernel had found the records.
+ * @throws Error when the guest does not come up, does not die, or its store has no records
  */
-export async function ramoops(kernelName: string, { ecc, flips }: RamoopsOptions): Promise<CollectResult> {
+export async function pstore(kernelName: string, options: PstoreOptions): Promise<CollectResult> {
   needPrograms('qemu-system-x86_64', 'xz');
+  const { store, ecc, flips } = options;
   const fetched = fetchKernel(kernelNamed(kernelName));
-  const folder = place.run(`${kernelName}-ramoops-ecc${ecc}-flips${flips}`);
+  const folder = place.run(
+    [kernelName, store, ...(ecc > 0 ? [`ecc${ecc}`] : []), ...(flips > 0 ? [`flips${flips}`] : [])].join('-'),
+  );
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const parameters = `mem_address=0x${region.address.toString(16)} mem_size=0x${region.size.toString(16)} record_size=0x${region.record.toString(16)} console_size=0x${region.console.toString(16)} ecc=${ecc}`;
+  const plan = storePlan(options, folder);
+  const { module, parameters } = plan;
+  const again = plan.image === null;
   const guest = boot(fetched, folder, {
-    modules: ['ramoops'],
+    modules: module === null ? [] : [module],
     init: [
-      `for m in $(cat /lib/modules/ramoops.order); do case $m in ramoops) insmod /lib/modules/$m.ko ${parameters};; *) insmod /lib/modules/$m.ko;; esac; done`,
-      'if dmesg | grep -q "lab: second boot"; then sleep 1000000; fi',
+      ...(module === null
+        ? []
+        : [
+            `for m in $(cat /lib/modules/${module}.order); do case $m in ${module}) insmod /lib/modules/$m.ko ${parameters};; *) insmod /lib/modules/$m.ko;; esac; done`,
+          ]),
       'mkdir -p /tmp/pstore; mount -t pstore pstore /tmp/pstore',
       'if ls /tmp/pstore | grep -q dmesg; then echo LAB SECOND; sleep 1000000; fi',
       '[ -f /lib/modules/perish.ko ] && insmod /lib/modules/perish.ko',
@@ -264,45 +346,42 @@ export async function ramoops(kernelName: string, { ecc, flips }: RamoopsOptions
       'sleep 1',
       'echo null > /proc/perish',
     ],
-    append: `loglevel=8 panic=2 oops=panic memmap=0x${region.size.toString(16)}$0x${region.address.toString(16)}`,
-    reboots: true,
+    append: `loglevel=8 panic=${again ? 2 : 0} oops=panic ${plan.append}`,
+    extra: plan.extra,
+    reboots: again,
   });
-  const image = join(folder, 'ramoops.img');
+  const image = plan.image ?? join(folder, 'ramoops.img');
   try {
-    if (!(await guest.shows(/^LAB SECOND/m, 900))) throw new Error('no second boot that found records');
-    await guest.qmp('stop');
-    await guest.qmp('pmemsave', { val: region.address, size: region.size, filename: image });
+    const shown = again ? /^LAB SECOND/m : /end Kernel panic/;
+    if (!(await guest.shows(shown, 900))) throw new Error(`the console did not show ${shown}`);
+    if (again) {
+      await guest.qmp('stop');
+      await guest.qmp('pmemsave', { val: region.address, size: region.size, filename: image });
+    }
+    await sleep(2000);
   } finally {
     guest.stop();
     await guest.ended;
   }
   if (flips > 0) flipBits(image, flips);
-  const answer = runProgram(process.execPath, [
-    'src/cli/main.ts',
-    'pstore',
-    image,
-    '--log',
-    '--ecc',
-    String(ecc),
-    '--record-size',
-    String(region.record),
-    '--console-size',
-    String(region.console),
-  ]).toString('latin1');
-  copyFileSync(image, join(folder, 'kept.img'));
+  const words = ['src/cli/main.ts', 'pstore', image, '--log', ...plan.options];
+  const answer = runProgram(process.execPath, words).toString('latin1');
   const shown = guest.text.split(/\r?\n/).filter((line) => /^\[ *\d+\.\d{6}\]/.test(line));
   const from = shown.findIndex((line) => line.includes(marker));
-  const to = shown.findIndex((line, n) => n > from && line.includes('end Kernel panic'));
   // the log is saved in panic(), before its last lines
-  const wanted = shown
-    .slice(from, to < 0 ? undefined : to)
-    .filter((line) => /Oops|RIP|BUG|Call Trace|perish|lab:/.test(line));
-  const lines = wanted.filter((line) => answer.includes(line.replace(/^\[ *[\d.]+\](?:\[ *[TC]\d+\])? /, '')));
+  const to = shown.findIndex((line, n) => n > from && /Kernel Offset|Rebooting in|end Kernel panic/.test(line));
+  const bare = (line: string): string => line.replace(/^\[ *[\d.]+\](?:\[ *[TC]\d+\])? /, '');
+  const wanted = shown.slice(from, to < 0 ? undefined : to);
+  const missing = wanted.filter((line) => !answer.includes(bare(line)));
   const wrong =
-    lines.length === wanted.length
+    missing.length === 0
       ? []
-      : [`${wanted.length - lines.length} of ${wanted.length} lines are not in the record`];
-  return { lines: lines.length, wrong, incidents: answer.split('\n').filter((line) => /ramoops/.test(line)) };
+      : [`${missing.length} of ${wanted.length} lines are in no record, the first: ${missing[0]}`];
+  return {
+    lines: wanted.length - missing.length,
+    wrong,
+    incidents: answer.split('\n').filter((line) => /^\w.*#\d+, /.test(line)),
+  };
 }
 
 function flipBits(image: string, each: number): void {

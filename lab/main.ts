@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { check, checkPeers, renderChecked, renderPeers } from './check.ts';
-import type { CollectResult } from './collect.ts';
+import { type CollectResult, netconsole, pstore, stores } from './collect.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
 import { kernelNamed, kernels } from './kernels.ts';
@@ -141,7 +141,6 @@ program
   .option('--lossy', 'drop, double and reorder packets on the way')
   .option('--provoke <line>', 'how it dies', 'echo null > /proc/perish')
   .action(async (kernel: string, options: { basic?: boolean; lossy?: boolean; provoke: string }) => {
-    const { netconsole } = await import('./collect.ts');
     tell(
       await netconsole(kernel, {
         basic: options.basic ?? false,
@@ -152,14 +151,18 @@ program
   });
 
 program
-  .command('ramoops')
-  .description('a kernel dies with ramoops, and inquest pstore reads its region after a warm reset')
+  .command('pstore')
+  .description(
+    'a kernel dies, and inquest pstore reads what it left: in memory over a warm reset, in firmware, on a disk',
+  )
   .argument('<kernel>', kernelNames)
-  .option('--ecc <bytes>', 'parity bytes a block', number, 0)
+  .argument('<store>', stores.join(', '))
+  .option('--ecc <bytes>', 'parity bytes a block of ramoops', number, 0)
   .option('--flips <n>', 'bits flipped in each kibibyte of the image', number, 0)
-  .action(async (kernel: string, options: { ecc: number; flips: number }) => {
-    const { ramoops } = await import('./collect.ts');
-    tell(await ramoops(kernel, options));
+  .action(async (kernel: string, name: string, options: { ecc: number; flips: number }) => {
+    const store = stores.find((known) => known === name);
+    if (store === undefined) throw new Error(`no store ${name}; there are ${stores.join(', ')}`);
+    tell(await pstore(kernel, { store, ...options }));
   });
 
 function tell({ lines, wrong, incidents }: CollectResult): void {
