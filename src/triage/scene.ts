@@ -120,7 +120,9 @@ function whomToBlame(
   const own = ownFrame(frames, kind);
   // another task than the log's was found to be the matter: what the log blames is not it
   const another = (kind === 'hung-task' || kind === 'nmi') && subject !== null && subject.pid !== death?.task?.pid;
-  const guilty = another ? null : (death?.guilty ?? null);
+  // nor is what it names where the CPU was sent, to be called: the caller is
+  const isTarget = scene.jump !== null && death?.guilty != null && death.guilty.symbol === death.instruction?.symbol;
+  const guilty = another || isTarget ? null : (death?.guilty ?? null);
   const named =
     guilty === null ? undefined : frames.find((frame) => functionName(frameName(frame)) === guilty.function);
   if (named !== undefined) return { blamed: framePlace(facts, named), disagreement: null };

@@ -75,10 +75,49 @@ export function lockWords(facts: Facts, lock: LockWait): string {
   return `${name}, by which the file system on ${frozen.device} ${frozen.level > 0 ? 'is frozen' : 'keeps writers out'}`;
 }
 
+/** What keeps a frozen file system's writers waiting: nobody, until it is thawed; null for other locks. */
+function frozenWords(facts: Facts, lock: LockWait): string | null {
+  const wait = facts.waiting(lock.task);
+  if (wait?.kind !== 'lock' || wait.fileSystem === null || wait.fileSystem.level === 0) return null;
+  return 'until somebody thaws it (fsfreeze -u)';
+}
+
+/** Tasks that may hold a lock which does not name its holder: most told of. */
+const maxSuspects = 3;
+
+/**
+ * Who may hold a lock that does not say: tasks that do not wait for it, and sleep in code of the module whose variable the
+ * lock is.
+ */
+function suspectsOf(facts: Facts, { lock, waiters }: LockWait): Task[] {
+  const { kernel } = facts;
+  const module = kernel.place(lock)?.symbol.module ?? null;
+  const waiting = new Set(waiters.map(({ address }) => address));
+  const found: Task[] = [];
+  for (const task of kernel.tasks.all.slice(0, maxBlocked)) {
+    if (found.length > maxSuspects) break;
+    if (waiting.has(task.address) || task.active || task.idle) continue;
+    const wait = facts.waiting(task);
+    if (wait?.kind === 'lock' && wait.lock.lock === lock) continue;
+    const inModule =
+      module !== null &&
+      facts.trace(task).frames.some(({ reliable, place }) => reliable && place?.symbol.module === module);
+    if (inModule) found.push(task);
+  }
+  return found;
+}
+
 /** Who holds the lock at the start of a chain, and what is at the chain's end. */
 export function holderWords(facts: Facts, waits: readonly LockWait[]): string {
   const { owner, held } = waits[0]!;
-  if (owner === null) return `held ${held}`;
+  if (owner === null) {
+    const frozen = frozenWords(facts, waits[0]!);
+    if (frozen !== null) return frozen;
+    const suspects = suspectsOf(facts, waits[0]!);
+    if (suspects.length === 0 || suspects.length > maxSuspects) return `held ${held}`;
+    const who = suspects.map((task) => `${label(task)}, ${doing(facts, task)}`).join('; ');
+    return `held ${held}; in the same module's code ${suspects.length === 1 ? 'is' : 'are'} ${who}`;
+  }
   const last = waits.at(-1)!;
   if (waits.length === 1 || last.owner === null) return `held by ${label(owner)}, ${doing(facts, owner)}`;
   return `held by ${label(owner)}, which waits in turn (through ${count(waits.length - 1, 'more lock')}) for ${label(last.owner)}, ${doing(facts, last.owner)}`;

@@ -14,3 +14,14 @@ export function secondsSaid(message: string | undefined): string {
   const match = /(\d{1,9})\s?s(?:econds)?\b/.exec(message ?? '');
   return match === null ? '' : ` for ${match[1]} seconds`;
 }
+
+const signals =
+  'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS'.split(
+    ' ',
+  );
+
+/** `SIGSEGV` of 11 (include/uapi/asm-generic/signal.h). */
+export function signalName(signal: number): string {
+  const name = signals[signal - 1];
+  return name === undefined ? `real-time signal ${signal}` : `SIG${name}`;
+}

@@ -1,6 +1,7 @@
 // Memory was touched that is not there: the instruction, the register that held the address, what that looks like.
 import { bareAddress, hex } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
+import { denialOf } from '../denial.ts';
 import { evidence, present } from '../evidence.ts';
 import { looksLike, registerText } from '../fault.ts';
 import { shortPlace } from '../place.ts';
@@ -30,7 +31,7 @@ function accessWords({ facts }: Scene, about: Case): string {
   if (access === null) {
     const address =
       faultAddress === null ? null : /^0x[0-9a-f]{1,16}$/.test(faultAddress) ? BigInt(faultAddress) : null;
-    const looks = address === null ? '' : `, ${looksLike(facts.kernel.arch, address)},`;
+    const looks = address === null ? '' : `, ${denialOf(facts, address) ?? looksLike(facts.kernel.arch, address)},`;
     if (address === null && kind === 'general-protection') return 'An address that is none was used';
     return `${kind === 'null-pointer' ? 'NULL pointer: bad' : 'Bad'} access to address ${address === null ? '(unknown)' : `0x${hex(address)}`}${kind === 'null-pointer' ? '' : looks}`;
   }
@@ -40,6 +41,8 @@ function accessWords({ facts }: Scene, about: Case): string {
   const via = isElsewhere(about) ? ` through ${shortPlace(instruction!)}` : '';
   const address = `0x${hex(access.address)}`;
   if (kind === 'null-pointer') return `NULL pointer: tried to ${did} address ${address}${by}${via}`;
+  const denial = denialOf(facts, access.address);
+  if (denial !== null) return `Forbidden access: tried to ${did} address ${address}${by}, ${denial},${via}`;
   return `Bad pointer: tried to ${did} address ${address}${by}, ${access.looksLike},${via}`;
 }
 
@@ -56,7 +59,7 @@ export function accessFindings({ facts }: Scene, { access, instruction }: Case):
         ? `, 0x${hex(offset)} bytes into what ${access.registers[0]!.name} should point to`
         : '';
     findings.push({
-      title: `The instruction at ${shortPlace(instruction)} ${verb} address 0x${hex(access.address)}: ${access.looksLike}`,
+      title: `The instruction at ${shortPlace(instruction)} ${verb} address 0x${hex(access.address)}: ${denialOf(facts, access.address) ?? access.looksLike}`,
       explanation:
         access.registers.length === 0
           ? ''

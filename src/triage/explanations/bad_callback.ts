@@ -4,6 +4,7 @@ import { hex, hex16 } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
 import { arrivalOf } from '../arrival.ts';
 import { type Callback, callbackRunning } from '../callback.ts';
+import { denialOf } from '../denial.ts';
 import { evidence, present } from '../evidence.ts';
 import { looksLike } from '../fault.ts';
 import { phrases, type Scene } from '../scene.ts';
@@ -19,7 +20,7 @@ export const badCallback: Explanation = {
     if (callback?.object == null) return null;
     const about = scene.as(kind);
     const { runBy } = phrases(scene, about);
-    const looks = looksLike(facts.kernel.arch, jump);
+    const looks = denialOf(facts, jump) ?? looksLike(facts.kernel.arch, jump);
     const whose = callback.module === null ? '' : `, which the module ${callback.module} owns,`;
     const register = facts.kernel.arch.registers.arguments[0];
     return {

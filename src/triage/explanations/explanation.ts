@@ -76,6 +76,8 @@ export function ofKind(given: {
   readonly when?: (scene: Scene) => readonly string[] | null;
   readonly sentence: (scene: Scene, about: Case) => string;
   readonly findings?: (scene: Scene, about: Case) => readonly Finding[];
+  /** Where log and stack say it, and yet it is not proven: why not. */
+  readonly doubt?: (scene: Scene) => string | null;
 }): Explanation {
   const { name, recognises, kinds } = given;
   return {
@@ -87,8 +89,10 @@ export function ofKind(given: {
       const more = given.when === undefined ? [] : given.when(scene);
       if (kind == null || signs === null || more === null) return null;
       const about = scene.as(kind);
+      const doubt = given.doubt?.(scene) ?? null;
       return {
         ...signs,
+        ...(doubt === null ? {} : { confidence: 'likely' as const, because: doubt }),
         speaksFor: [...signs.speaksFor, ...more],
         depth: 'kind',
         about,

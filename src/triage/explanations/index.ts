@@ -6,6 +6,7 @@ import { cgroupOutOfMemory } from './cgroup_out_of_memory.ts';
 import type { Explanation } from './explanation.ts';
 import { failedCheck } from './failed_check.ts';
 import { hungTask } from './hung_task.ts';
+import { initDied } from './init_died.ts';
 import { laterDeaths } from './later_deaths.ts';
 import { lockup } from './lockup.ts';
 import { nothing } from './nothing.ts';
@@ -13,6 +14,7 @@ import { otherCpus } from './other_cpus.ts';
 import { outOfMemory } from './out_of_memory.ts';
 import { smashedStack } from './smashed_stack.ts';
 import { doubleFault, stackOverflow } from './stack_end.ts';
+import { stackProtector } from './stack_protector.ts';
 import { sysrq } from './sysrq.ts';
 import { machineCheck, panicked } from './told.ts';
 import { trap } from './trap.ts';
@@ -35,6 +37,8 @@ export const explanations: readonly Explanation[] = [
   sysrq,
   machineCheck,
   panicked,
+  initDied,
+  stackProtector,
   laterDeaths,
   otherCpus,
   nothing,

@@ -5,9 +5,10 @@ import type { Finding } from '../analysis.ts';
 import { evidence, logEvidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import type { Case } from '../scene.ts';
+import { corruptLists } from './corrupt_lists.ts';
 
 export function surroundingFindings(facts: Facts, about: Case): Finding[] {
-  return [...blamedModule(facts, about), ...overflow(facts, about), ...earlierTrouble(facts)];
+  return [...blamedModule(facts, about), ...overflow(facts, about), ...corruptLists(facts), ...earlierTrouble(facts)];
 }
 
 /** Code of a module that taints the kernel: whom to ask. */
