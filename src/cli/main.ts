@@ -48,11 +48,12 @@ Examples:
     )
     .option('--json', 'same as --format json')
     .option('-o, --output <file>', 'write to a file instead of standard output')
+    .option('--brief', 'one screen of text: the verdict, the blamed stack, the next steps')
     .option('--why', 'also the explanations that were weighed, and what spoke for and against each')
     .action(
       async (
         dumps: string[],
-        options: { format: ReportFormat; json?: boolean; output?: string; why?: boolean; live?: boolean },
+        options: { format: ReportFormat; json?: boolean; output?: string; why?: boolean; brief?: boolean; live?: boolean },
       ) => {
         if (options.live) {
           if (dumps.length > 0)
@@ -68,6 +69,7 @@ Examples:
           format: options.json ? 'json' : options.format,
           output: options.output ?? null,
           why: options.why ?? false,
+          brief: options.brief ?? false,
           debug: debugOptionsOf(options),
         });
       },

@@ -45,10 +45,16 @@ export type Block =
 export interface ReportView {
   /** Also the explanations that were weighed, and what spoke for and against each. */
   readonly why: boolean;
+  /** One screen alone: the verdict, the blamed stack, the next steps. For text. */
+  readonly brief: boolean;
+  /** The verdict again at the end, for who reads a terminal from below. */
+  readonly verdictLast: boolean;
 }
 
+export const wholeReport: ReportView = { why: false, brief: false, verdictLast: false };
+
 /** The whole report. Text of the dump is in it as it was: renderers escape it. */
-export function reportDocument(analysis: Analysis, { why }: ReportView): Block[] {
+export function reportDocument(analysis: Analysis, { why, verdictLast }: ReportView): Block[] {
   return [
     ...summary(analysis),
     ...(why ? considered(analysis) : []),
@@ -60,6 +66,7 @@ export function reportDocument(analysis: Analysis, { why }: ReportView): Block[]
     ...log(analysis),
     ...surroundings(analysis),
     ...missing(analysis),
+    ...(verdictLast ? lastly(analysis) : []),
   ];
 }
 
@@ -70,7 +77,7 @@ function summary(analysis: Analysis): Block[] {
     if (value !== null && value !== '') rows.push([label, value]);
   };
   row('Kind', panic.kind);
-  row('Title', panic.title);
+  row('Subject', panic.subject);
   row('Kernel', [kernel.release, kernel.version].filter((part) => part !== null).join(' '));
   row(
     'Machine',
@@ -108,6 +115,17 @@ function summary(analysis: Analysis): Block[] {
   return [
     { kind: 'verdict', text: panic.message },
     { kind: 'facts', rows },
+  ];
+}
+
+/** The verdict and the first steps again. */
+function lastly({ panic, next }: Analysis): Block[] {
+  return [
+    { kind: 'heading', text: 'The verdict' },
+    { kind: 'verdict', text: panic.message },
+    ...(next.length === 0
+      ? []
+      : [{ kind: 'list', items: next.slice(0, 3).map(({ command, why }) => `${command}: ${why}`) } as const]),
   ];
 }
 
@@ -194,10 +212,19 @@ function findings(analysis: Analysis): Block[] {
     blocks.push({ kind: 'subheading', text: finding.title, note: finding.confidence });
     if (finding.explanation !== '') blocks.push({ kind: 'paragraph', text: finding.explanation });
     for (const evidence of finding.evidence) {
+      if (isShownAbove(analysis, evidence)) {
+        blocks.push({ kind: 'paragraph', text: `${evidence.why} (${evidence.command}, above)` });
+        continue;
+      }
       blocks.push({ kind: 'paragraph', text: evidence.why }, outputOf(evidence));
     }
   }
   return blocks;
+}
+
+/** Whether evidence is a part of the stack that the report begins with. */
+function isShownAbove({ stack }: Analysis, { command }: ShownOutput): boolean {
+  return stack !== null && /^bt -s$/.test(stack.command) && /^bt( \| (head|tail) -\d+)?$/.test(command);
 }
 
 function involvedTasks(analysis: Analysis): Block[] {
@@ -298,19 +325,17 @@ function cgroupMemory(group: CgroupReport | null): Block[] {
   return blocks;
 }
 
-function explanation({ panic, explanation }: Analysis): Block[] {
-  if (hasNotDied({ panic })) return [];
-  const blocks: Block[] = [
-    { kind: 'heading', text: `What ${panic.kind} means` },
-    { kind: 'paragraph', text: explanation.meaning },
-  ];
+function explanation({ panic, explanation, next }: Analysis): Block[] {
+  const blocks: Block[] = [];
+  if (next.length > 0)
+    blocks.push(
+      { kind: 'heading', text: 'What to look at next' },
+      { kind: 'table', head: ['Command', 'Shows'], rows: next.map(({ command, why }) => [command, why]) },
+    );
+  if (hasNotDied({ panic })) return blocks;
+  blocks.push({ kind: 'heading', text: `What ${panic.kind} means` }, { kind: 'paragraph', text: explanation.meaning });
   if (explanation.causes.length > 0)
     blocks.push({ kind: 'subheading', text: 'Usual causes', note: '' }, { kind: 'list', items: explanation.causes });
-  if (explanation.next.length > 0)
-    blocks.push(
-      { kind: 'subheading', text: 'What to look at next', note: '' },
-      { kind: 'list', items: explanation.next },
-    );
   return blocks;
 }
 
@@ -369,11 +394,29 @@ function missing(analysis: Analysis): Block[] {
   if (notes.length > 0) blocks.push({ kind: 'heading', text: 'Notes' }, { kind: 'list', items: notes });
   if (analysis.faults.length > 0) {
     blocks.push({ kind: 'heading', text: 'What could not be read' });
-    const items = analysis.faults.map((f) => `${f.what}: ${f.message}`);
+    const items = byCause(analysis.faults);
     if (analysis.droppedFaults > 0) items.push(`... ${analysis.droppedFaults} more`);
     blocks.push({ kind: 'list', items });
   }
   return blocks;
+}
+
+/** Most things that one cause is said to have cost. */
+const maxCosts = 4;
+
+/** Faults, each cause said once with what it cost: `no data symbols in kallsyms: log, tasks, and 3 more`. */
+function byCause(faults: Analysis['faults']): string[] {
+  const causes = new Map<string, string[]>();
+  for (const { what, message } of faults) {
+    const found = causes.get(message);
+    if (found === undefined) causes.set(message, [what]);
+    else if (!found.includes(what)) found.push(what);
+  }
+  return [...causes].map(([message, whats]) =>
+    whats.length === 1
+      ? `${whats[0]}: ${message}`
+      : `${message}: ${whats.slice(0, maxCosts).join(', ')}${whats.length > maxCosts ? `, and ${whats.length - maxCosts} more` : ''}`,
+  );
 }
 
 /** A dump of a kernel that nothing says to be dead. */

@@ -2,7 +2,8 @@
 import { assertNever } from '../base/errors.ts';
 import { toJson } from '../commands/command.ts';
 import type { Analysis } from '../triage/analysis.ts';
-import { type ReportView, reportDocument } from './document.ts';
+import { renderBrief } from './brief.ts';
+import { type ReportView, reportDocument, wholeReport } from './document.ts';
 import { renderHtml } from './html.ts';
 import { renderMarkdown } from './markdown.ts';
 import { renderText } from './text.ts';
@@ -14,10 +15,11 @@ export function renderReport(
   analysis: Analysis,
   format: ReportFormat,
   terminal: { colour: boolean; width: number },
-  view: ReportView = { why: false },
+  view: ReportView = wholeReport,
 ): string {
   switch (format) {
     case 'text':
+      if (view.brief) return renderBrief(analysis, terminal);
       return renderText(reportDocument(analysis, view), terminal);
     case 'markdown':
       return renderMarkdown(reportDocument(analysis, view));

@@ -16,10 +16,12 @@ import { totalRamPages } from '../kernel/vmstat.ts';
 import { explain, explanationOf } from '../oops/explain.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import type { Analysis, BacktraceFrame, Finding, InvolvedTask, Place } from './analysis.ts';
+import { blamedStack } from './blamed_stack.ts';
 import { cgroupThatRanOut } from './cgroup_memory.ts';
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { memoryReport } from './memory_report.ts';
+import { nextSteps } from './next_steps.ts';
 import { loopFindings, originReport, withOrigin } from './origin.ts';
 import { placeAt } from './place.ts';
 import { blockedFindings } from './rules/blocked.ts';
@@ -60,7 +62,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
   // what one part of the report meets costs that part
   const part = <T, F>(what: string, make: () => T, without: F): T | F =>
     faults.attempt(what, () => work.within(work.part(what), make), without);
-  const findings = (make: () => readonly Finding[]): readonly Finding[] => part('findings', make, []);
+  const found = (make: () => readonly Finding[]): readonly Finding[] => part('findings', make, []);
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
   const machine = verdict.kind === 'out-of-memory' ? part('memory', () => memoryReport(facts.kernel), null) : null;
@@ -73,8 +75,14 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
   const { winner, beside, considered } = verdict.contest;
   const isStuck = kindTraits[verdict.kind].blamed === 'stuck';
   const what = [
-    ...findings(() => winner.claim.findings()),
-    ...(isStuck ? findings(() => loopFindings(facts, verdict.subject)) : []),
+    ...found(() => winner.claim.findings()),
+    ...(isStuck ? found(() => loopFindings(facts, verdict.subject)) : []),
+  ];
+  const findings = [
+    ...(what.length > 0 && !saysItself(verdict.kind) ? what : [...found(() => saidFindings(facts, verdict)), ...what]),
+    ...beside.flatMap(({ claim }) => found(() => claim.findings())),
+    ...found(() => blockedFindings(facts, verdict)),
+    ...found(() => surroundingFindings(facts, verdict)),
   ];
   return {
     dump: dumpFacts(facts),
@@ -84,19 +92,14 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
       message: [withOrigin(winner.claim.sentence, origin), ...beside.map(({ claim }) => claim.sentence)].join(' '),
     },
     registers: part('registers', () => registersAtFault(facts), null),
+    blamedStack: part('blamed stack', () => blamedStack(facts, verdict), { of: null, frames: [] }),
     backtrace: part('backtrace', () => facts.crashTrace.frames.map((frame) => frameData(facts, frame)), []),
     stack: part('stack', () => stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed), null),
     source: part('source', () => sourceOf(facts, verdict), null),
     origin,
     code: part('code', () => codeAround(facts, verdict), null),
-    findings: [
-      ...(what.length > 0 && !saysItself(verdict.kind)
-        ? what
-        : [...findings(() => saidFindings(facts, verdict)), ...what]),
-      ...beside.flatMap(({ claim }) => findings(() => claim.findings())),
-      ...findings(() => blockedFindings(facts, verdict)),
-      ...findings(() => surroundingFindings(facts, verdict)),
-    ],
+    findings,
+    next: nextSteps(verdict.kind, findings, origin),
     considered: considered.map(({ explanation: { name, recognises }, claim }) => ({
       name,
       recognises,

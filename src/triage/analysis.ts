@@ -97,6 +97,22 @@ export interface OriginReport {
   }[];
 }
 
+/** Something to look at next. */
+export interface NextStep {
+  /** A command of the shell, with this dump's addresses. */
+  readonly command: string;
+  /** What it shows. */
+  readonly why: string;
+}
+
+/** The stack that the verdict is about, innermost first, without what stands beside (registers, unreliable frames). */
+export interface BlamedStack {
+  /** Whose it is: `sh (pid 12)`, `CPU 1`; null where nobody can be told. */
+  readonly of: string | null;
+  /** `machinery`: it serves others, and is not to blame. */
+  readonly frames: readonly (Place & { readonly machinery: boolean })[];
+}
+
 export interface BacktraceFrame extends Place {
   /** Stack address that held the return address. */
   readonly frameAddress: string;
@@ -203,6 +219,8 @@ export interface Analysis {
     readonly kind: ReportKind;
     /** Stable name of this kind of death here: nothing in it changes from one run to the next. */
     readonly title: string;
+    /** The line for a ticket: what, where, which kernel, and the signature by which the same is found again. */
+    readonly subject: string;
     /** One sentence that a person can act on. */
     readonly message: string;
     readonly confidence: Confidence;
@@ -226,6 +244,7 @@ export interface Analysis {
     readonly source: 'log and memory' | 'log' | 'memory' | 'nothing';
   };
   readonly registers: Readonly<Record<string, string>> | null;
+  readonly blamedStack: BlamedStack;
   readonly backtrace: readonly BacktraceFrame[];
   /** The backtrace as `bt` prints it; null where it cannot. */
   readonly stack: ShownOutput | null;
@@ -262,6 +281,8 @@ export interface Analysis {
   /** The log's last words: from some lines before the fatal incident to its end. */
   readonly log: { readonly lines: readonly string[]; readonly omitted: number };
   readonly modules: readonly { readonly name: string; readonly size: number; readonly taints: string }[];
+  /** What to look at next, the most telling first. */
+  readonly next: readonly NextStep[];
   /** What this kind of death means in general. */
   readonly explanation: {
     readonly meaning: string;

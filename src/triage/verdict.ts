@@ -56,6 +56,7 @@ export function reachVerdict(facts: Facts): Verdict {
     panic: {
       kind,
       title: death?.title ?? titleOf(kind, blamed),
+      subject: subjectLine(facts, death?.title ?? titleOf(kind, blamed), blamed),
       message: [claim.sentence, ...found.beside.map((other) => other.claim.sentence)].join(' '),
       confidence: claim.confidence,
       because: claim.because,
@@ -71,6 +72,14 @@ export function reachVerdict(facts: Facts): Verdict {
       source,
     },
   };
+}
+
+/** `[6.12.0] BUG: ... in frob [widget] (c6359b1ea0e812d0)` */
+function subjectLine({ kernel, death }: Facts, title: string, blamed: Place | null): string {
+  const release = kernel.vmcoreinfo.release;
+  const module = blamed?.module == null ? '' : ` [${blamed.module}]`;
+  const signature = death === null ? '' : ` (${death.signature})`;
+  return `${release === null ? '' : `[${release}] `}${title}${module}${signature}`;
 }
 
 function titleOf(kind: ReportKind, blamed: Place | null): string {

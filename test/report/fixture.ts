@@ -47,6 +47,7 @@ export const analysis: Analysis = {
   panic: {
     kind: 'null-pointer',
     title: 'BUG: unable to handle kernel NULL pointer dereference in frob',
+    subject: '[6.12.0] BUG: unable to handle kernel NULL pointer dereference in frob [widget] (a1b2c3d4)',
     message: `NULL pointer: tried to read from address 240 in frob+0x1c [widget], run by ${nasty} (pid 42) on CPU 1.`,
     confidence: 'certain',
     because: 'the log says so',
@@ -62,6 +63,13 @@ export const analysis: Analysis = {
     source: 'log and memory',
   },
   registers: { rdx: '0000000000000000', rip: 'ffffffffc04b300c', cs: '0010', rsp: 'ff3efbbfc15b3d98' },
+  blamedStack: {
+    of: `${nasty} (pid 42)`,
+    frames: [
+      { address: '0xffffffffc04b300c', symbol: 'frob', offset: 0x1c, module: 'widget', machinery: false },
+      { address: '0xffffffffa8100000', symbol: 'vfs_write', offset: 0x50, module: null, machinery: true },
+    ],
+  },
   backtrace: [
     frame('asm_exc_page_fault', 'ffffffffa8c00c02', {
       registers: { rip: 'ffffffffc04b300c', cs: '0000000000000010' },
@@ -121,7 +129,7 @@ export const analysis: Analysis = {
       confidence: 'certain',
       evidence: [
         {
-          ...outputOf('bt', [
+          ...outputOf('bt 42', [
             { text: '```', marked: false },
             { text: '#0 frob', marked: false },
           ]),
@@ -131,6 +139,7 @@ export const analysis: Analysis = {
       ],
     },
   ],
+  next: [{ command: `rd ${nasty}`, why: `What ${nasty} holds.` }],
   considered: [],
   tasks: [
     {

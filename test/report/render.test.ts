@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { wholeReport } from '../../src/report/document.ts';
 import { renderReport } from '../../src/report/render.ts';
 import { assertGolden } from '../support/golden.ts';
 import { analysis } from './fixture.ts';
@@ -79,4 +80,60 @@ test('a name of the dump neither forges a line nor turns the text around', () =>
     assert.doesNotMatch(rendered, /^== Forged/m, format);
     assert.doesNotMatch(rendered, /[\u202e\u2028]/, format);
   }
+});
+
+test('brief: fits 80 columns and 39 rows, whatever the dump holds', () => {
+  const long = 'a long story about a kernel that died ';
+  const place = { address: '0xffffffff81000000', symbol: `function_${'x'.repeat(200)}`, offset: 1, module: 'm' };
+  const told = {
+    ...analysis,
+    panic: { ...analysis.panic, message: long.repeat(60), because: long.repeat(20), subject: long.repeat(9) },
+    blamedStack: {
+      of: long.repeat(5),
+      frames: Array.from({ length: 300 }, (_, i) => ({ ...place, offset: i, machinery: i % 2 === 0 })),
+    },
+    next: Array.from({ length: 9 }, (_, i) => ({ command: `rd ${i} ${long.repeat(5)}`, why: long.repeat(30) })),
+  };
+  for (const one of [analysis, told]) {
+    const lines = renderReport(one, 'text', plain, { ...wholeReport, brief: true })
+      .trimEnd()
+      .split('\n');
+    assert.ok(lines.length <= 39, `${lines.length} lines`);
+    for (const line of lines) assert.ok(line.length <= 80, line);
+  }
+});
+
+test('brief: equal frames are counted, machinery is dimmed, the first three steps are there', () => {
+  const frame = { address: '0xffffffff81000000', symbol: 'frob', offset: 0x10, module: null, machinery: false };
+  const deep = {
+    ...analysis,
+    blamedStack: {
+      of: 'sh (pid 7)',
+      frames: [...Array.from({ length: 57 }, () => frame), { ...frame, symbol: 'vfs_write', machinery: true }],
+    },
+    next: ['one', 'two', 'three', 'four'].map((command) => ({ command, why: `Shows ${command}.` })),
+  };
+  const text = renderReport(deep, 'text', { colour: true, width: 80 }, { ...wholeReport, brief: true });
+  assert.match(text, /^ {2}frob\+0x10 {2}\(57 times\)$/m);
+  assert.match(text, /\x1b\[2m {2}vfs_write\+0x10\x1b\[22m/);
+  assert.match(text, /crash> three/);
+  assert.doesNotMatch(text, /crash> four/);
+});
+
+test('the verdict stands at the end, too, where that is asked for', () => {
+  const text = renderReport(analysis, 'text', plain, { ...wholeReport, verdictLast: true });
+  assert.equal(text.split('NULL pointer: tried to read').length, 3);
+  assert.ok(text.trimEnd().endsWith('holds.'), text.slice(-200));
+});
+
+test('one cause of faults is said once, with what it cost', () => {
+  const fault = (what: string, message: string) => ({ ...analysis.faults[0]!, what, message });
+  const faults = [
+    fault('log', 'no symbols'),
+    fault('tasks', 'no symbols'),
+    fault('log', 'no symbols'),
+    fault('mounts', 'cut'),
+  ];
+  const text = renderReport({ ...analysis, faults }, 'text', plain);
+  assert.match(text, /- no symbols: log, tasks\n- mounts: cut\n/);
 });
