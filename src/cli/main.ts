@@ -41,7 +41,10 @@ Examples:
 
   withDebugOptions(program.command('report', { isDefault: true }))
     .description('say what killed the kernel, with the evidence (the default)')
-    .argument('[dump...]', 'a vmcore, or all parts of a split one; a vmlinux and modules may be among them')
+    .argument(
+      '[dump...]',
+      'a vmcore, or all parts of a split one; a vmlinux and modules may be among them; or a log, or a folder',
+    )
     .option('--live', 'say whether the running machine is in trouble now: exit status 0 no, 3 yes')
     .addOption(
       new Option('--format <format>', 'how to write it').choices(['text', 'markdown', 'html', 'json']).default('text'),
@@ -53,7 +56,7 @@ Examples:
     .action(
       async (
         dumps: string[],
-        options: { format: ReportFormat; json?: boolean; output?: string; why?: boolean; brief?: boolean; live?: boolean },
+        options: format: ReportFormat; json?: boolean; output?: string; why?: boolean; brief?: boolean; live?: boolean ,
       ) => {
         if (options.live) {
           if (dumps.length > 0)
@@ -138,6 +141,16 @@ Examples:
         modules,
         debug: debugOptionsOf(options),
       });
+    });
+  program
+    .command('same')
+    .description('say whether two dumps or logs tell of the same death, and why; exit status 3 if not')
+    .argument('<a>', 'a dump or a text')
+    .argument('<b>', 'a dump or a text')
+    .option('--json', 'print JSON')
+    .action(async (a: string, b: string, options: { json?: boolean }) => {
+      const { runSame } = await import('./same.ts');
+      status = runSame(a, b, { json: options.json ?? false });
     });
   withDebugOptions(program.command('debuginfo'))
     .description('say which debug information there is for a dump, where it was looked for, and which package has it')

@@ -1,18 +1,58 @@
 // `inquest report`: what killed the kernel, with the evidence.
 import { writeFileSync } from 'node:fs';
+import { assertNever, FormatError } from '../base/errors.ts';
 import { type ReportFormat, renderReport } from '../report/render.ts';
 import { analyse } from '../triage/analyse.ts';
 import type { DebugOptions } from './debug_options.ts';
+import { inputKind } from './input_kind.ts';
 import { isTerminal } from './is_terminal.ts';
 import { openContext } from './open.ts';
 import { writeOut } from './output.ts';
 import { withProgress } from './progress.ts';
 
+/**
+ * The files to report on: of a folder, the dump in it. Where it is a log, that is reported on here and now.
+ * @returns the exit status where nothing is left to do
+ * @throws FormatError that says what to do where it is packed, or a folder with several dumps or none
+ */
+async function meant(
+  files: readonly string[],
+  { format, debug }: { readonly format: ReportFormat; readonly debug: DebugOptions },
+): Promise<readonly string[] | number> {
+  const [file, ...more] = files;
+  if (file === undefined || more.length > 0) return files;
+  const found = inputKind(file);
+  switch (found.kind) {
+    case 'dump':
+      return files;
+    case 'log': {
+      const { runOops } = await import('./oops.ts');
+      return runOops(file, { titles: false, json: format === 'json', debug });
+    }
+    case 'packed':
+      throw new FormatError(file, `is packed (${found.how}); unpack it, then name what comes out: ${found.unpack}`);
+    case 'directory': {
+      const [dump, ...others] = found.dumps;
+      if (dump !== undefined && others.length === 0) return [dump];
+      const all = [...found.dumps, ...found.logs];
+      if (all.length === 0) throw new FormatError(file, 'is a folder without a dump or a log in it');
+      throw new FormatError(
+        file,
+        `is a folder; name one of what is in it:\n${all.map((path) => `  inquest ${path}`).join('\n')}`,
+      );
+    }
+    default:
+      return assertNever(found);
+  }
+}
+
 export async function runReport(
   files: readonly string[],
   options: { format: ReportFormat; output: string | null; why: boolean; brief: boolean; debug: DebugOptions },
 ): Promise<number> {
-  const analysis = await withProgress('reading the dump', () => analyse(openContext(files, options.debug)));
+  const named = await meant(files, options);
+  if (typeof named === 'number') return named;
+  const analysis = await withProgress('reading the dump', () => analyse(openContext(named, options.debug)));
   const toTerminal = options.output === null && isTerminal(1);
   const terminal = {
     colour: toTerminal && process.env['NO_COLOR'] === undefined,

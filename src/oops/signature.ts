@@ -55,7 +55,8 @@ function hangsOn(incident: Incident): string {
   return waitsOn(top);
 }
 
-function significantFrames(incident: Incident): string[] {
+/** The functions that tell of an incident, from the guilty one outwards: what its signature is made of. */
+export function significantFrames(incident: Incident): string[] {
   const main = incident.traces.filter((trace) => trace.purpose === 'main');
   const names = normalFrames(
     main.length > 0 ? main : incident.traces.filter((trace) => trace.purpose === 'panic'),
