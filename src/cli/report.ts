@@ -27,7 +27,9 @@ async function meant(
       return files;
     case 'log': {
       const { runOops } = await import('./oops.ts');
-      return runOops(file, { titles: false, json: format === 'json', debug });
+      const status = await runOops(file, { titles: false, json: format === 'json', debug });
+      // whoever asks for a report and gets none has named the wrong file
+      return status === 0 ? 0 : 1;
     }
     case 'packed':
       throw new FormatError(file, `is packed (${found.how}); unpack it, then name what comes out: ${found.unpack}`);

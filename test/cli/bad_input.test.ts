@@ -43,7 +43,7 @@ const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
 describe('files that are no dumps', { concurrency: 2 }, () => {
   const segments = [{ address: 0x1000, bytes: page.get(1)! }];
   const files: readonly (readonly [name: string, bytes: Uint8Array, line: RegExp])[] = [
-    ['a text', Buffer.from('hello\n'), /is not a dump/],
+    ['a text', Buffer.from('hello\n'), /no incident in this log/],
     ['an empty file', Buffer.alloc(0), /is empty/],
     ['a picture', png, /is not a dump/],
     ['a compressed file', gzipSync('vmcore'), /gzip/],
@@ -68,7 +68,7 @@ describe('files that are no dumps', { concurrency: 2 }, () => {
 
   test('a directory, a missing file, an unreadable one, a file twice', async (t) => {
     const directory = tempDirectory(t);
-    refuses(await inquest([directory]), /is a directory/);
+    refuses(await inquest([directory]), /is a folder without a dump or a log in it/);
     refuses(await inquest(['crash', join(directory, 'no'), '-c', 'sys']), /no such file/);
     refuses(await inquest(['log', join(directory, 'no')]), /no such file/);
     const locked = join(directory, 'locked');
