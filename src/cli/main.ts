@@ -56,7 +56,14 @@ Examples:
     .action(
       async (
         dumps: string[],
-        options: format: ReportFormat; json?: boolean; output?: string; why?: boolean; brief?: boolean; live?: boolean ,
+        options: {
+          format: ReportFormat;
+          json?: boolean;
+          output?: string;
+          why?: boolean;
+          brief?: boolean;
+          live?: boolean;
+        },
       ) => {
         if (options.live) {
           if (dumps.length > 0)
