@@ -21,6 +21,8 @@ interface Answer<Result> {
   readonly problem: string | null;
 }
 
+/** What is large in these threads is no object of the language's heap: little room for young ones is enough. */
+const resourceLimits = { maxYoungGenerationSizeMb: 4 };
 /** Tasks that each thread has at most: one to work on, and the next. */
 const tasksEach = 2;
 /** Milliseconds between looks at whether the work is still wanted. */
@@ -49,6 +51,7 @@ export function* inThreads<Task, Result>(
     const worker = new Worker(program, {
       workerData: { port: port2, answered, data } satisfies Start,
       transferList: [port2],
+      resourceLimits,
     });
     worker.unref();
     port.unref();

@@ -33,6 +33,9 @@ export interface EraseRequest {
 
 export type SaveResultOf<Job extends SaveJob> = Job extends { readonly kind: 'salvage' } ? Salvaged : SavedFiles;
 
+/** Young objects are few: what is large is no object of the language's heap. In a capture kernel every megabyte counts. */
+const resourceLimits = { maxYoungGenerationSizeMb: 4 };
+
 export interface SaveThreadData {
   readonly job: SaveJob;
   /** A word: not 0 when it is to end. */
@@ -53,7 +56,7 @@ export type FromSaveThread =
 export function saveInThread<Job extends SaveJob>(job: Job, shown: ProgressShown): Promise<SaveResultOf<Job>> {
   const cancel = new SharedArrayBuffer(4);
   const data: SaveThreadData = { job, cancel };
-  const worker = new Worker(threadProgram('save_thread', import.meta.url), { workerData: data });
+  const worker = new Worker(threadProgram('save_thread', import.meta.url), { workerData: data, resourceLimits });
   const progress = new Progress(shown);
   const stop = (): void => {
     Atomics.store(new Int32Array(cancel), 0, 1);

@@ -55,6 +55,7 @@ export class Packer {
   private readonly eraser: Eraser | null;
   private readonly zeroes: Uint8Array;
   private readonly into: Uint8Array;
+  private room = new Uint8Array(0);
 
   constructor(memory: PhysicalMemory, { kept, frames, compression, dropsZeroes, erase }: Omit<PackThreadData, 'dump'>) {
     this.memory = memory;
@@ -66,9 +67,11 @@ export class Packer {
     this.into = new Uint8Array(memory.pageSize);
   }
 
+  /** Valid until the next call: a megabyte or two a task is more than is collected in time. */
   pack({ from, to, pages }: PackTask): PackedPages {
     const { pageSize } = this.memory;
-    const data = new Uint8Array(pages * pageSize);
+    if (this.room.length < pages * pageSize) this.room = new Uint8Array(pages * pageSize);
+    const data = this.room;
     const sizes = new Uint32Array(pages).fill(lostPage);
     let used = 0;
     let done = 0; // pages before the run at hand
@@ -97,7 +100,7 @@ export class Packer {
       );
       done += count;
     }
-    return { data: data.slice(0, used), sizes };
+    return { data: data.subarray(0, used), sizes };
   }
 }
 

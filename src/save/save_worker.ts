@@ -7,7 +7,8 @@ import { Packer, type PackTask, type PackThreadData } from './pack.ts';
 serve<PackThreadData, PackTask, PackedPages>((data) => {
   const packer = new Packer(reopenDump(data.dump).memory, data);
   return (task) => {
-    const result = packer.pack(task);
-    return { result, transfer: [result.data.buffer as ArrayBuffer, result.sizes.buffer as ArrayBuffer] };
+    const { data, sizes } = packer.pack(task);
+    const result = { data: data.slice(), sizes };
+    return { result, transfer: [result.data.buffer, sizes.buffer as ArrayBuffer] };
   };
 });
