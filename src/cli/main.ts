@@ -2,14 +2,16 @@
 // The `inquest` program: which job, with what, and what exit status.
 //
 //   0 done    1 the input could not be read, or a command failed    2 wrong usage    3 `oops` found none
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { InquestError, messageOf, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import type { ReportFormat } from '../report/render.ts';
 import { addCollectCommands } from './collect_commands.ts';
+import type { Shell } from './completion.ts';
 import { addCrashOptions, crashSettings } from './crash_options.ts';
 import { budgetOption, debugOptionsOf, withDebugOptions } from './debug_options.ts';
 import { addKdumpCommands } from './kdump_commands.ts';
+import type { ManPage } from './man_page.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 import { addSaveCommands } from './save_commands.ts';
 
@@ -192,6 +194,31 @@ Examples:
       const { explained, explainText } = await import('./session/explain.ts');
       const data = explained(words.join(' '));
       writeOut(options.json ? `${JSON.stringify(data)}\n` : explainText(data));
+    });
+
+  program
+    .command('completion')
+    .description('print a script that completes words of the command line')
+    .addArgument(new Argument('<shell>', 'that it is for').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => {
+      const { completionScript } = await import('./completion.ts');
+      const { jobsOf } = await import('./program_page.ts');
+      const { sessionCommands } = await import('./session/entries.ts');
+      writeOut(
+        completionScript(
+          shell,
+          jobsOf(program),
+          [...sessionCommands().keys()].filter((name) => /^\w+$/.test(name)),
+        ),
+      );
+    });
+  program
+    .command('man')
+    .description('print a manual page, for man -l -')
+    .addArgument(new Argument('[page]', 'which').choices(['inquest', 'inquest-crash']).default('inquest'))
+    .action(async (page: ManPage) => {
+      const { runMan } = await import('./man.ts');
+      writeOut(await runMan(page, program, version));
     });
 
   addSaveCommands(program, (result) => {
