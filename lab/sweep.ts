@@ -23,7 +23,7 @@ export interface Swept {
 /** Words that fit a kind of argument: good ones, and ones that no dump has. */
 const words: Readonly<Record<string, readonly string[]>> = {
   number: ['1', '2'],
-  address: ['init_task', 'runqueues:0', 'jiffies', '0', 'ffffffffffffffff'],
+  address: ['init_task', 'runqueues:0', '1234', 'ffffffffffffffff'],
   cpus: ['0', 'a'],
   task: ['0', '1', '2'],
   symbol: ['schedule', 'jiffies', 'init_task'],
@@ -54,23 +54,18 @@ export function sweep(dumps: readonly string[], program = join(projectFolder, 's
     const { commands } = (JSON.parse(help.stdout) as { data: { commands: readonly Entry[] } }).data;
     const lines = [...new Set(commands.flatMap((entry) => linesOf(entry, join(folder, 'file'))))];
     const internal: { line: string; text: string }[] = [];
-    // as JSON the error's code is told; as text its renderer runs, and a stack trace tells of an error of ours
+    // a stack trace tells of an error that is no answer
     const script = join(folder, 'script');
-    for (const { args, behind, isInternal } of [
-      { args: ['--json'], behind: '| tail -c 500 >&2', isInternal: /"error":\{"code":"internal"/ },
-      { args: [], behind: '> /dev/null', isInternal: /^ {4}at /m },
-    ]) {
-      writeFileSync(script, lines.map((line, i) => `!echo "@@ ${i}" >&2\n${line} ${behind}\n`).join(''));
-      const { stderr, signal } = run([...args, '-i', script], { INQUEST_DEBUG: '1' });
-      const parts = stderr.split(/^@@ (\d+)\n/m);
-      for (let i = 1; i < parts.length; i += 2) {
-        const said = parts[i + 1] ?? '';
-        if (isInternal.test(said)) internal.push({ line: lines[Number(parts[i])] ?? '?', text: said });
-      }
-      const last = Number(parts.at(-2) ?? -1);
-      if (signal !== null || last !== lines.length - 1)
-        throw new Error(`the session died at: ${lines[last] ?? 'its start'}\n${stderr.slice(-1000)}`);
+    writeFileSync(script, lines.map((line, i) => `!echo "@@ ${i}" >&2\n${line} > /dev/null\n`).join(''));
+    const { stderr, signal } = run(['-i', script], { INQUEST_DEBUG: '1' });
+    const parts = stderr.split(/^@@ (\d+)\n/m);
+    for (let i = 1; i < parts.length; i += 2) {
+      const said = parts[i + 1] ?? '';
+      if (/^ {4}at /m.test(said)) internal.push({ line: lines[Number(parts[i])] ?? '?', text: said });
     }
+    const last = Number(parts.at(-2) ?? -1);
+    if (signal !== null || last !== lines.length - 1)
+      throw new Error(`the session died at: ${lines[last] ?? 'its start'}\n${stderr.slice(-1000)}`);
     return { lines: lines.length, internal };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -86,7 +81,7 @@ function linesOf({ name, params, examples }: Entry, file: string): readonly stri
     const dashed = `-${letter}`;
     return arity === 'value' ? fitting(kind).map((word) => `${dashed} ${word}`) : [dashed];
   });
-  // each kind of argument alone, and one of each together
+  // without options each argument alone; with them none, and one of each
   const tails = ['', ...args.flatMap(({ kind }) => fitting(kind)), args.map(({ kind }) => fitting(kind)[0]).join(' ')];
   const made = ['', ...options].flatMap((option) => tails.map((tail) => `${name} ${option} ${tail}`.trim()));
   // `foreach 1` and `repeat` would ask for a command

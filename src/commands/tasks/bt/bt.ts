@@ -450,7 +450,7 @@ function frameLines(trace: TaskTrace, machine: string, style: FrameStyle): Line[
     const name =
       frame.symbol === null
         ? '(unknown)'
-        : escapeTerminal(frame.symbol) + (style.offsets ? offsetText(frame.offset, style.radix) : '');
+        : escapeTerminal(withoutClone(frame.symbol)) + (style.offsets ? offsetText(frame.offset, style.radix) : '');
     const module = frame.module === null ? '' : ` [${escapeTerminal(frame.module)}]`;
     const guess = frame.reliable ? '' : '? ';
     const place = frame.inUserSpace
@@ -473,6 +473,11 @@ function frameLines(trace: TaskTrace, machine: string, style: FrameStyle): Line[
   }
   if (trace.problem !== '') lines.push(untold(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`));
   return lines;
+}
+
+/** The name of the function that the compiler made a copy of: crash(8) shows it without `.isra.0` and `.part.0`. */
+function withoutClone(symbol: string): string {
+  return symbol.replace(/\.(?:isra|part)\.\d{1,6}$/, '');
 }
 
 /** Two words a line, each column 16 wide; longer texts push the next one on. */

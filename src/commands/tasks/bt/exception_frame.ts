@@ -69,7 +69,9 @@ export function exceptionLines(saved: SavedRegisters, machine: string, radix: 10
 const nowhere: CodePlace = { symbol: null, offset: null };
 
 function codeText({ symbol, offset }: CodePlace, radix: 10 | 16): string {
-  return symbol === null ? 'unknown or invalid address' : `${escapeTerminal(symbol)}${offsetText(offset, radix)}`;
+  return symbol === null
+    ? 'unknown or invalid address'
+    : `${escapeTerminal(symbol)}${offset === 0 ? '' : offsetText(offset, radix)}`;
 }
 
 export function offsetText(offset: number | null, radix: 10 | 16): string {
