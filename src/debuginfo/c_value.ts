@@ -29,10 +29,10 @@ export interface CText {
 /** One value with everything in it. */
 export type CValue =
   | { readonly kind: 'struct'; readonly members: readonly { readonly name: string; readonly value: CValue }[] }
-  /** The first elements; `length` is the array's own. */
-  | { readonly kind: 'array'; readonly elements: readonly CValue[]; readonly length: number }
-  /** A char array: its first bytes; `length` without one last NUL. */
-  | { readonly kind: 'chars'; readonly bytes: Uint8Array; readonly length: number }
+  /** The first elements; `length` is the array's own; text has `shown` of them at most. */
+  | { readonly kind: 'array'; readonly elements: readonly CValue[]; readonly length: number; readonly shown: number }
+  /** A char array: its first bytes; `length` without one last NUL; text has `shown` of them at most. */
+  | { readonly kind: 'chars'; readonly bytes: Uint8Array; readonly length: number; readonly shown: number }
   /** An array without a length: where it starts. */
   | ({ readonly kind: 'open-array' } & CPointer)
   | ({ readonly kind: 'pointer' } & CPointer)
@@ -52,6 +52,8 @@ export type CValue =
 export interface ValueReading {
   /** What an address means: `schedule+4`, or null. Asked for every pointer that is not null. */
   readonly symbolize: (address: VirtAddr) => string | null;
+  /** Most elements of an array, most characters of one, that text has of it (crash's `print_max`); 256 unless told. */
+  readonly shown?: number;
   /** Told of memory that could not be read, once for each page of it. */
   readonly onFault?: (fault: MemoryFault) => void;
 }
@@ -62,6 +64,7 @@ const maxValues = 200_000;
 /** Most elements of an array, and most characters of one. */
 const maxElements = 16_384;
 const maxChars = 65_536;
+const defaultShown = 256;
 /** Most characters of what a pointer points to. */
 const maxString = 256;
 
@@ -74,6 +77,7 @@ class ValueReader {
   private readonly space: AddressSpace;
   private readonly reading: ValueReading;
   private readonly pieces = new Map<VirtAddr, { bytes: Uint8Array; fault: MemoryFault | null }>();
+  private readonly shown: number;
   private values = 0;
   private read = 0;
   private readonly faults = new Set<MemoryFault>();
@@ -81,6 +85,7 @@ class ValueReader {
   constructor(space: AddressSpace, reading: ValueReading) {
     this.space = space;
     this.reading = reading;
+    this.shown = reading.shown ?? defaultShown;
   }
 
   object(object: KernelObject): CValue {
@@ -143,14 +148,14 @@ class ValueReader {
       elements.push(value);
       if (value.kind === 'cut') break;
     }
-    return { kind: 'array', elements, length };
+    return { kind: 'array', elements, length, shown: this.shown };
   }
 
   private chars(address: VirtAddr, length: number): CValue {
     const last = this.bytes(offsetBy(address, length - 1), 1);
     const whole = last?.[0] === 0 ? length - 1 : length;
     const bytes = this.bytes(address, Math.min(whole, maxChars));
-    return bytes === null ? { kind: 'unavailable' } : { kind: 'chars', bytes, length: whole };
+    return bytes === null ? { kind: 'unavailable' } : { kind: 'chars', bytes, length: whole, shown: this.shown };
   }
 
   /** What a char pointer points to, up to a NUL. */

@@ -21,11 +21,8 @@ import { type EnumType, findMember, type IntType, strip, type Type } from './typ
 export interface ValueStyle {
   /** Radix of integers. Pointers are always hexadecimal, enums and strings always text. */
   readonly radix: 10 | 16;
-  /** Most elements of an array, most characters of a string (crash's `print_max`); 256 unless told. */
-  readonly maxElements?: number;
 }
 
-const defaultMaxElements = 256;
 const maxDepth = 48;
 const unavailable = '<unavailable>';
 
@@ -42,12 +39,12 @@ export function valueText(value: CValue, style: ValueStyle, depth = 0): string {
       return `{\n${lines.join(',\n')}\n${'  '.repeat(depth)}}`;
     }
     case 'array': {
-      const shown = value.elements.slice(0, style.maxElements ?? defaultMaxElements);
+      const shown = value.elements.slice(0, value.shown);
       const texts = shown.map((element) => valueText(element, style, depth + 1));
       return `{${texts.join(', ')}${shown.length < value.length ? '...' : ''}}`;
     }
     case 'chars': {
-      const shown = value.bytes.subarray(0, style.maxElements ?? defaultMaxElements);
+      const shown = value.bytes.subarray(0, value.shown);
       return `${stringLiteral(shown)}${shown.length < value.length ? '...' : ''}`;
     }
     case 'open-array':

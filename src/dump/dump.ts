@@ -103,6 +103,16 @@ export interface MiniNote {
   readonly ram: readonly { readonly start: PhysAddr; readonly end: PhysAddr }[];
 }
 
+/** What a driver left of its device when the kernel died. */
+export interface DeviceDump {
+  /** Driver and device: `cxgb4_0000:02:00.4`. */
+  readonly name: string;
+  /** File offset of its data. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
 export interface DumpNotes {
   /** Text of the VMCOREINFO note (`KEY=value` lines); null where the dump has none. */
   readonly vmcoreinfo: string | null;
@@ -111,6 +121,8 @@ export interface DumpNotes {
   readonly eraseInfo: string | null;
   /** Of a mini dump (`inquest save --mini`): what it holds; null for every other dump. */
   readonly mini: MiniNote | null;
+  /** What drivers left of their devices (NT_VMCOREDD, include/uapi/linux/vmcore.h). */
+  readonly devices: readonly DeviceDump[];
   /** Every note found: owner name, type and size in bytes. */
   readonly all: readonly { readonly name: string; readonly type: number; readonly size: number }[];
 }

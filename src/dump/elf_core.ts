@@ -49,6 +49,7 @@ export function openElfCore(sources: readonly ByteSource[]): Omit<Dump, 'descrip
       cpus: live === null ? notes.cpus : [],
       eraseInfo: notes.eraseInfo,
       mini: notes.mini,
+      devices: notes.devices,
       all: notes.all,
     },
     rawNotes: () => {

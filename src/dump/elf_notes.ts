@@ -3,11 +3,11 @@
 //
 //   VMCOREINFO 0    text of the kernel        ERASEINFO 0     text of makedumpfile
 //   CORE 1          NT_PRSTATUS, one a CPU    QEMU 0          one a CPU
-//   INQUEST 1       what a mini dump holds
+//   INQUEST 1       what a mini dump holds       LINUX 0x700     NT_VMCOREDD, what a driver left of its device
 import { latin1 } from '../base/byte_reader.ts';
 import { type ByteSource, readUpTo } from './byte_source.ts';
 import { type CpuNoteParser, parsePrstatus, parseQemuCpu } from './cpu_notes.ts';
-import type { CpuNote, DumpNotes, MiniNote } from './dump.ts';
+import type { CpuNote, DeviceDump, DumpNotes, MiniNote } from './dump.ts';
 import type { FileRange } from './kdump_header.ts';
 import { miniNoteOwner, miniNoteType, parseMiniNote } from './mini_note.ts';
 
@@ -18,13 +18,24 @@ const longestCpu = 16 * 1024;
 /** A machine with 8192 CPUs has two notes for each, and device dumps on top. */
 const mostNotes = 65536;
 const ntPrstatus = 1;
+/** NT_VMCOREDD: a name of 44 bytes, then the data (struct vmcoredd_header, include/uapi/linux/vmcore.h, Linux 4.18). */
+const ntDeviceDump = 0x700;
+const deviceNameSize = 44;
 
 /**
  * Reads every note of the given parts of a file. Notes that are cut or impossible end their part.
  * @param machine as uname names it: whose registers the CPU notes have
  */
 export function readNotes(source: ByteSource, ranges: readonly FileRange[], machine: string): MutableNotes {
-  const notes: MutableNotes = { vmcoreinfo: null, cpus: [], eraseInfo: null, mini: null, all: [], warnings: [] };
+  const notes: MutableNotes = {
+    vmcoreinfo: null,
+    cpus: [],
+    eraseInfo: null,
+    mini: null,
+    devices: [],
+    all: [],
+    warnings: [],
+  };
   const counts = { prstatus: 0, qemu: 0 };
   const addCpu = (kind: 'prstatus' | 'qemu', parse: CpuNoteParser, desc: Uint8Array): void => {
     const index = counts[kind]++;
@@ -60,6 +71,10 @@ export function readNotes(source: ByteSource, ranges: readonly FileRange[], mach
       else if (name === miniNoteOwner && type === miniNoteType) notes.mini ??= parseMiniNote(latin1(desc(longestText)));
       else if (name === 'CORE' && type === ntPrstatus) addCpu('prstatus', parsePrstatus, desc(longestCpu));
       else if (name === 'QEMU' && type === 0) addCpu('qemu', parseQemuCpu, desc(longestCpu));
+      else if (name === 'LINUX' && type === ntDeviceDump && size > deviceNameSize) {
+        const device = latin1(desc(deviceNameSize)).replace(/\0.*$/s, '');
+        notes.devices.push({ name: device, offset: descAt + deviceNameSize, size: size - deviceNameSize });
+      }
       at = descAt + align4(size);
     }
   }
@@ -144,6 +159,7 @@ export interface MutableNotes extends DumpNotes {
   cpus: CpuNote[];
   eraseInfo: string | null;
   mini: MiniNote | null;
+  devices: DeviceDump[];
   all: { name: string; type: number; size: number }[];
   warnings: string[];
 }

@@ -73,7 +73,7 @@ export function openKdump(sources: readonly ByteSource[], damaged = false): Omit
   return {
     info,
     memory: new PagedMemory(perBlock === 1 ? store : new DividedStore(store, store.pageSize / perBlock)),
-    notes: { vmcoreinfo, cpus: notes.cpus, eraseInfo, mini: notes.mini, all: notes.all },
+    notes: { vmcoreinfo, cpus: notes.cpus, eraseInfo, mini: notes.mini, devices: notes.devices, all: notes.all },
     rawNotes: () =>
       // version 3 has VMCOREINFO and no notes
       header.notes.size === 0 && vmcoreinfo !== null

@@ -14,7 +14,7 @@ function dumpOf(memory: SyntheticMemory, cpus: CpuNote[] = [], machine = 'x86_64
     description: { files: [] },
     rawNotes: () => new Uint8Array(0),
     memory,
-    notes: { vmcoreinfo: null, cpus, eraseInfo: null, mini: null, all: [] },
+    notes: { vmcoreinfo: null, cpus, eraseInfo: null, mini: null, devices: [], all: [] },
     info: { machine } as Dump['info'],
     live: null,
     close: () => {},

@@ -197,8 +197,8 @@ test('long arrays and strings end where print_max says', () => {
   machine.space.map(base, 8192);
   machine.space.write(base, Buffer.alloc(400, 'x'));
   assert.equal(valueText(machine.array('char', 300), style()), `"${'x'.repeat(256)}"...`);
-  assert.equal(valueText(machine.array('char', 4), style({ maxElements: 4 })), '"xxxx"');
-  assert.equal(valueText(machine.array('int', 5, base + 0x800n), style({ maxElements: 3 })), '{0, 0, 0...}');
+  assert.equal(valueText(machine.array('char', 4), style({ shown: 4 })), '"xxxx"');
+  assert.equal(valueText(machine.array('int', 5, base + 0x800n), style({ shown: 3 })), '{0, 0, 0...}');
   assert.equal(valueText(machine.array('char', 257, base + 0x800n), style()), `"${'\\000'.repeat(256)}"`);
 });
 

@@ -6,7 +6,7 @@
 import type { Type } from '../../src/debuginfo/type.ts';
 import { BtfWriter } from './btf_writer.ts';
 import { writeKdump } from './dump_writers/kdump.ts';
-import { prstatusNote } from './dump_writers/notes.ts';
+import { type Note, prstatusNote } from './dump_writers/notes.ts';
 import { type WrittenSymbol, writeKallsyms } from './kallsyms_writer.ts';
 import { writePageTables } from './page_table_writer.ts';
 import { ringbufferVmcoreinfo, writeRingbuffer } from './printk_writer.ts';
@@ -36,6 +36,8 @@ export interface SyntheticDumpOptions {
   readonly vmcoreinfo?: readonly string[];
   /** Pages beside those that the kernel has mapped, by page frame number; null for one that the filter left out. */
   readonly pages?: ReadonlyMap<number, Uint8Array | null>;
+  /** ELF notes beside that of the one CPU. */
+  readonly notes?: readonly Note[];
   /** makedumpfile's dump level; 31 if not given. */
   readonly level?: number;
 }
@@ -101,7 +103,7 @@ export function writeSyntheticDump(kernel: SyntheticKernel, options: SyntheticDu
     compression: 'zlib',
     level: options.level ?? 31,
     utsname: { release },
-    notes: [prstatusNote(1, new Array<bigint>(27).fill(0n))],
+    notes: [prstatusNote(1, new Array<bigint>(27).fill(0n)), ...(options.notes ?? [])],
     vmcoreinfo: [
       kallsyms.vmcoreinfo.replace('OSRELEASE=test', `OSRELEASE=${release}`),
       ringbufferVmcoreinfo(prb),

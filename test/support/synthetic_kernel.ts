@@ -175,7 +175,7 @@ export function syntheticDump(
       warnings: [],
       ...info,
     },
-    notes: { vmcoreinfo: null, cpus, eraseInfo: null, mini: null, all: [] },
+    notes: { vmcoreinfo: null, cpus, eraseInfo: null, mini: null, devices: [], all: [] },
     live: null,
     close: () => {},
   };

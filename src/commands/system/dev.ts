@@ -1,15 +1,18 @@
 // dev: devices, who drives them, what they take of the machine, and what they have not answered.
-import type { VirtAddr } from '../../base/address.ts';
-import { assertNever } from '../../base/errors.ts';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
+import { assertNever, MemoryFault, messageOf, UsageError } from '../../base/errors.ts';
 import { escapeLine, hex, hex16 } from '../../base/text.ts';
 import { blockMajors, characterDevices } from '../../kernel/char_dev.ts';
+import { fileSpace } from '../../kernel/file_space.ts';
 import { disks } from '../../kernel/genhd.ts';
 import { resources } from '../../kernel/ioport.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { type PciBus, pciBuses } from '../../kernel/pci.ts';
 import { center } from '../columns.ts';
-import { defineStream } from '../command.ts';
-import { flag } from '../params.ts';
+import { defineStream, noItems } from '../command.ts';
+import { readWords, type WordRow, wordRowsText } from '../memory/memory_words.ts';
+import { flag, optional, valued, values } from '../params.ts';
 import { addressName } from './address_name.ts';
 import { type OutstandingRequest, outstanding, requestHead, requestLine } from './outstanding.ts';
 
@@ -77,9 +80,24 @@ export interface DiskRow {
   readonly requests: readonly OutstandingRequest[];
 }
 
-export type DevItem = DriverRow | ResourceRow | PciRow | DiskRow;
+/** What a driver left of its device. */
+export interface DeviceDumpRow {
+  readonly kind: 'device dump';
+  readonly index: number;
+  readonly name: string;
+  /** File offset of its data. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Its words; null where only its place was asked for. */
+  readonly rows: readonly WordRow[] | null;
+  /** The file that it was copied to; null without one. */
+  readonly file: string | null;
+}
 
-const forms = ['i', 'p', 'd', 'D'];
+export type DevItem = DriverRow | ResourceRow | PciRow | DiskRow | DeviceDumpRow;
+
+const forms = ['i', 'p', 'd', 'D', 'V', 'v'];
 const others = (letter: string): string[] => forms.filter((one) => one !== letter);
 
 export const dev = defineStream({
@@ -101,9 +119,21 @@ what the request is for.`,
     pci: flag('p', 'PCI buses and devices', { excludes: others('p') }),
     disks: flag('d', 'disks, and their requests that are not done', { excludes: others('d') }),
     busy: flag('D', 'as -d, of disks alone that have such requests', { excludes: others('D') }),
+    deviceDumps: flag('V', 'what drivers left of their devices in the dump, each with its index', {
+      excludes: others('V'),
+    }),
+    deviceDump: valued('v', 'index', values.word, 'one of those: its words, or a copy of it in a file', {
+      excludes: others('v'),
+    }),
+    target: optional('file', values.file),
   },
   items: 'devices',
   collect({ kernel }, options) {
+    if (options.target !== null && options.deviceDump === null) throw new UsageError('');
+    if (options.deviceDumps) return { head: null, items: deviceDumpRows(kernel) };
+    if (options.deviceDump !== null) {
+      return { head: null, items: noItems(null, [deviceDump(kernel, options.deviceDump, options.target)]) };
+    }
     return {
       head: null,
       items: options.ports
@@ -120,7 +150,7 @@ what the request is for.`,
       if (options.disks || options.busy) {
         return 'MAJOR GENDISK            NAME       REQUEST_QUEUE      TOTAL  READ WRITE \n';
       }
-      return '';
+      return options.deviceDumps ? 'INDEX  OFFSET            SIZE        NAME\n' : '';
     },
     item(item) {
       switch (item.kind) {
@@ -134,6 +164,8 @@ what the request is for.`,
           return pciText(item);
         case 'disk':
           return diskText(item);
+        case 'device dump':
+          return deviceDumpText(item);
         default:
           return assertNever(item);
       }
@@ -216,6 +248,50 @@ function* diskRows(kernel: Kernel, busy: boolean): Generator<DevItem, null> {
     };
   }
   return null;
+}
+
+function* deviceDumpRows(kernel: Kernel): Generator<DevItem, null> {
+  for (const [index, device] of kernel.dump.notes.devices.entries()) {
+    yield { kind: 'device dump', index, ...device, rows: null, file: null };
+  }
+  return null;
+}
+
+/** Most bytes shown as words: of more, a copy is what one wants. */
+const mostShown = 1024 * 1024;
+
+/** @throws UsageError for an index that there is not, or a file that cannot be written */
+function deviceDump(kernel: Kernel, word: string, file: string | null): DeviceDumpRow {
+  const device = /^\d{1,6}$/.test(word) ? kernel.dump.notes.devices[Number(word)] : undefined;
+  if (device === undefined) throw new UsageError(`no such device dump: ${escapeLine(word)}; dev -V lists them`);
+  const index = Number(word);
+  const space = fileSpace(kernel.dump);
+  const at = virtAddr(BigInt(device.offset));
+  if (file === null) {
+    const count = Math.floor(Math.min(device.size, mostShown) / 8);
+    const { rows } = readWords(space, at, count, 64);
+    return { kind: 'device dump', index, ...device, rows, file: null };
+  }
+  try {
+    const fd = openSync(file, 'w');
+    try {
+      for (let done = 0; done < device.size; ) {
+        done += writeSync(fd, space.read(offsetBy(at, done), Math.min(65536, device.size - done)));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (error instanceof MemoryFault) throw error;
+    throw new UsageError(`${escapeLine(file)} cannot be written: ${messageOf(error)}`);
+  }
+  return { kind: 'device dump', index, ...device, rows: null, file };
+}
+
+function deviceDumpText({ index, name, offset, size, rows, file }: DeviceDumpRow): string {
+  if (file !== null) return `${size} bytes of ${escapeLine(name)} copied to ${escapeLine(file)}\n`;
+  if (rows !== null) return wordRowsText(rows, { size: 64, show: 'hex', ascii: true });
+  return `${String(index).padStart(5)}  0x${hex(offset).padEnd(16)}${String(size).padEnd(12)}${escapeLine(name)}\n`;
 }
 
 const driverHeads = {

@@ -9,6 +9,8 @@ import type { CommandContext } from '../context.ts';
 export function valueReading(context: CommandContext): ValueReading {
   const { kernel } = context;
   return {
+    // 0 is no limit, as gdb has it
+    shown: Number(context.variables.get('print_max')) || Number.POSITIVE_INFINITY,
     symbolize: (address) => symbolize(context, address),
     onFault: (fault) => kernel.faults.record('value', fault),
   };
