@@ -22,6 +22,8 @@ export interface RegisterSet {
   fromNote(registers: Readonly<Record<string, bigint>>): Registers;
   instructionPointer(registers: Registers): VirtAddr;
   stackPointer(registers: Registers): VirtAddr;
+  /** Registers in kernel mode of which only these two are known. */
+  at(instructionPointer: VirtAddr, stackPointer: VirtAddr): Registers;
   /** Where a call that just happened returns to; null on machines that keep it on the stack. */
   link(registers: Registers): VirtAddr | null;
   /** True when these registers are those of user mode. */

@@ -38,6 +38,7 @@ export const commandFiles = {
   rd: async () => (await import('./memory/rd.ts')).rd,
   refs: async () => (await import('./memory/refs.ts')).refs,
   runq: async () => (await import('./tasks/runq.ts')).runq,
+  rustfilt: async () => (await import('./code/rustfilt.ts')).rustfilt,
   sbitmapq: async () => (await import('./system/sbitmapq.ts')).sbitmapq,
   search: async () => (await import('./memory/search.ts')).search,
   set: async () => (await import('./session/set.ts')).set,

@@ -109,6 +109,14 @@ export function flag(letter: string, help: string, more: More = {}): Param<boole
   return param({ letter, kind: 'flag', arity: 'flag', value: '', help }, more, (given) => given.length > 0);
 }
 
+/** An option of crash(8) that is not here: given all the same, the answer says why. @param why ends a sentence */
+export function absent(letter: string, why: string): Param<null> {
+  return param({ letter, kind: 'flag', arity: 'flag', value: '', help: '' }, {}, (given) => {
+    if (given.length > 0) throw new UsageError(`-${letter} is not here: ${why}`);
+    return null;
+  });
+}
+
 /** `-F`, `-FF`: how often it was given. */
 export function counted(letter: string, help: string, more: More = {}): Param<number> {
   return param({ letter, kind: 'flag', arity: 'flag', value: '', help }, more, (given) => given.length);

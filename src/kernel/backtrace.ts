@@ -49,6 +49,9 @@ export function frameName(frame: Frame): string {
 /** Backtraces kept: a report asks for the same few again and again, `foreach bt` for each of 100,000 once. */
 const maxTraces = 1024;
 
+/** Words of a stack that are searched for a return address: those of the largest stack. */
+const maxWordsSearched = 8192;
+
 /** Makes backtraces of one kernel. */
 export class Backtracer {
   private readonly kernel: Kernel;
@@ -72,6 +75,27 @@ export class Backtracer {
       traces.set(task.address, trace);
     }
     return trace;
+  }
+
+  /**
+   * A task's stack from another place on it, as `bt -S` and `bt -I` name one.
+   * @param at the stack pointer there @param ip what was running; null for the first return address from there on
+   */
+  from(task: Task, at: VirtAddr, ip: VirtAddr | null): Backtrace {
+    const base = task.object.member('stack').pointer();
+    const { arch, space } = this.kernel;
+    let stackPointer = at;
+    let running = ip;
+    for (let i = 0; running === null && i < maxWordsSearched; i++) {
+      const word = this.unwinder.textAddress(space.u64(stackPointer));
+      stackPointer = offsetBy(stackPointer, 8);
+      if (this.kernel.place(word) !== null && arch.followsCall(space, word) === true) running = word;
+    }
+    if (running === null) return { frames: [], problem: 'no return address behind the stack pointer that was given' };
+    const registers = arch.registers.at(running, stackPointer);
+    const { frames, problem } = this.named(this.unwinder.active(base, task.cpu, registers, true, task.address));
+    // registers that were made up are nobody's
+    return { problem, frames: frames.map((frame, i) => (i === 0 ? { ...frame, registers: null } : frame)) };
   }
 
   /** What a CPU ran when the kernel died, where the task that it ran cannot be read. */

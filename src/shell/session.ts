@@ -156,6 +156,8 @@ export class ShellSession {
     if (name === 'extend') return this.extend(args);
     const command = await this.load(name);
     if (command === null) {
+      const why = Object.hasOwn(notHere, name) ? notHere[name] : undefined;
+      if (why !== undefined) throw new UsageError(`${name} is not here: ${why}`);
       const meant = nearest(name, [...this.entries.keys(), ...this.aliases.all().map((alias) => alias.name)]);
       throw new NotFoundError('command', name, meant === null ? '' : `did you mean "${meant}"?`);
     }
@@ -370,6 +372,14 @@ class FileSink implements Sink {
     closeSync(this.fd);
   }
 }
+
+/** Commands of crash(8) that are not here, and why. */
+const notHere: Readonly<Record<string, string>> = {
+  gdb: 'there is no gdb in it; "gdb print EXPRESSION" is "p EXPRESSION"',
+  map: 'it is for dumps of virsh, which inquest does not read',
+  test: "it is for crash's own developers",
+  s390dbf: 'it is for s390x, whose dumps inquest does not read',
+};
 
 /** What the shell does itself. */
 const reserved: readonly string[] = ['exit', 'q', 'repeat', 'extend'];

@@ -32,6 +32,7 @@ const registers: RegisterSet = {
   fromNote: ({ a, top, counter }) => ({ a, top, counter }),
   instructionPointer: ({ counter }) => virtAddr(counter ?? 0n),
   stackPointer: ({ top }) => virtAddr(top ?? 0n),
+  at: (counter, top) => ({ counter, top }),
   link: () => null,
   isUserMode: ({ counter = 0n }) => counter >> 63n === 1n,
   interruptsOff: () => false,

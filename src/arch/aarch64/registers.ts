@@ -53,6 +53,7 @@ export const arm64RegisterSet: RegisterSet = {
   },
   instructionPointer: ({ pc }) => virtAddr(pc ?? 0n),
   stackPointer: ({ sp }) => virtAddr(sp ?? 0n),
+  at: (pc, sp) => ({ pc, sp }),
   link: ({ x30 }) => virtAddr(x30 ?? 0n),
   isUserMode: ({ pstate }) => pstate !== undefined && (pstate & modeMask) === 0n,
   interruptsOff: ({ pstate }) => pstate !== undefined && (pstate & interruptMask) !== 0n,

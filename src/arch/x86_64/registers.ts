@@ -111,6 +111,7 @@ export const x86RegisterSet: RegisterSet = {
   fromNote,
   instructionPointer: (registers) => virtAddr(registers.rip ?? 0n),
   stackPointer: (registers) => virtAddr(registers.rsp ?? 0n),
+  at: (rip, rsp) => ({ rip, rsp }),
   link: () => null,
   isUserMode,
   interruptsOff: ({ rflags }) => rflags !== undefined && (rflags & interruptFlag) === 0n,

@@ -13,7 +13,7 @@ import type { FrameValues } from '../../../origin/stack_values.ts';
 import { type Answer, defineStream, type Line, noItems, type View } from '../../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';
-import { counted, flag, type Options, radixOf, rest, valued, values } from '../../params.ts';
+import { absent, counted, flag, type Options, radixOf, rest, valued, values } from '../../params.ts';
 import { placeText, type SourcePlace, sourcePlace } from '../../source_place.ts';
 import type { CallData } from './bt_args.ts';
 import type { FunctionData } from './bt_source.ts';
@@ -24,6 +24,7 @@ import {
   exceptionFramesOn,
   renderStack,
   type StackData,
+  stackHas,
   stackLine,
   stackSymbols,
   stackWords,
@@ -104,6 +105,15 @@ const params = {
   panicked: flag('p', 'the task that panicked', whose),
   threads: flag('g', 'every thread of the process', whose),
   filter: valued('n', 'idle', values.word, 'with -a or -c: leave out CPUs that were idle', whose),
+  reference: valued(
+    'R',
+    'reference',
+    values.address,
+    'only stacks that mention this symbol or address: in a frame, or in a word of the stack',
+    whose,
+  ),
+  stackPointer: valued('S', 'sp', values.address, 'from this address on the stack on', whose),
+  instruction: valued('I', 'ip', values.address, 'as if this had been running there', whose),
   offsets: flag('s', "symbol and offset of each frame; -x and -d choose the offset's radix", shown),
   lines: flag('l', 'file and line of each frame, where debuginfo has them', shown),
   inlines: flag('i', 'the functions that were inlined at each frame, innermost first', shown),
@@ -127,6 +137,9 @@ const params = {
   exceptions: flag('e', 'everything that looks like saved registers', raw),
   cpuExceptions: flag('E', 'the same, on the interrupt and exception stacks of every CPU (or those of -c)', raw),
   overflows: flag('v', 'check all stacks for an overflow', raw),
+  vectors: absent('A', 'vector registers are in dumps of s390x only'),
+  oldMethod: absent('o', 'there is one way to make backtraces'),
+  oldMethodFromNowOn: absent('O', 'there is one way to make backtraces'),
   tasks: rest('pid|task', values.task),
 };
 
@@ -137,7 +150,7 @@ export const bt = defineStream({
   help: {
     summary: 'backtraces of kernel stacks',
     usage: [
-      '[-a|-c cpus|-p] [-n idle] [-g] [-l] [-i|--locals] [--args] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...',
+      '[-a|-c cpus|-p] [-n idle] [-g] [-R reference] [-S sp] [-I ip] [-l] [-i|--locals] [--args] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...',
     ],
     description: `Shows the kernel stack of the current task, or of the tasks named.
 
@@ -214,17 +227,41 @@ function* traces(context: CommandContext, options: BtOptions): Generator<BtItem,
       yield cpuTrace(context, target.unreadable, want);
       continue;
     }
+    if (options.reference !== null && !mentions(context, target, options.reference)) continue;
     const content = stackContent(context, options, target);
+    const { stackPointer, instruction } = options;
+    const backtrace = (): Backtrace => {
+      const whole = tracer.of(target);
+      if (stackPointer === null && instruction === null) return whole;
+      const at = stackPointer ?? whole.frames[0]?.stackPointer ?? null;
+      if (at === null) throw new UsageError('-I needs -S: the stack pointer is not known');
+      return tracer.from(target, at, instruction);
+    };
     yield content !== null
       ? { kind: 'task', ...taskLabel(target), frames: [], problem: '', stackContent: content }
       : {
           kind: 'task',
           ...taskLabel(target),
-          ...framesOf(context, tracer.of(target), want, { task: target, cpu: target.cpu }),
+            ...framesOf(context, backtrace(), want, { task: target, cpu: target.cpu }),
           stackContent: null,
         };
   }
   return null;
+}
+
+/** Whether a stack has a word that is an address, or lies in the function that begins there. */
+function mentions(context: CommandContext, task: Task, reference: VirtAddr): boolean {
+  const { kernel } = context;
+  const function_ = kernel.place(reference);
+  const isMeant = (word: bigint): boolean => {
+    if (word === reference) return true;
+    if (function_?.offset !== 0) return false;
+    const place = kernel.place(virtAddr(word));
+    return place !== null && place.symbol.address === function_.symbol.address;
+  };
+  const { frames } = backtracer(kernel).of(task);
+  if (frames.some(({ address }) => isMeant(address))) return true;
+  return stackHas(context, task, frames[0]?.frameAddress ?? null, isMeant);
 }
 
 /** What is asked for of a stack in place of its frames. */

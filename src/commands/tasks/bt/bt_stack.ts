@@ -70,6 +70,21 @@ export function stackWords({ kernel }: CommandContext, task: Task): StackData {
   };
 }
 
+/** Whether a word in use on a task's stack is meant. @param from where what is in use begins; null: all of it is looked at */
+export function stackHas(
+  { kernel }: CommandContext,
+  task: Task,
+  from: VirtAddr | null,
+  isMeant: (word: bigint) => boolean,
+): boolean {
+  const stack = taskStack(kernel, task);
+  if (stack === null) return false;
+  const words = kernel.faults.attempt('stack', () => readWords(kernel, stack.start, stack.size), []);
+  const isOn = from !== null && from >= stack.start && from < offsetBy(stack.start, stack.size);
+  const first = isOn ? Number(from - stack.start) >> 3 : 0;
+  return words.some((word, i) => i >= first && word !== null && isMeant(word));
+}
+
 /** `-t`, `-T`: every word that is a text address, from where the task stopped or from the stack's base. */
 export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: boolean): StackData {
   const stack = taskStack(kernel, task);
