@@ -30,6 +30,40 @@ from drgn.helpers.linux.sched import loadavg
 name = prog["init_uts_ns"].name
 print(name.nodename.string_().decode(), name.release.string_().decode(), name.version.string_().decode())
 print(loadavg(prog), sum(1 for task in for_each_task(prog)), prog.crashed_thread().object.comm.string_().decode())`,
+  'foreach bt': `
+from drgn.helpers.linux.pid import for_each_task
+for task in for_each_task(prog, idle=True):
+    print(task.pid.value_(), task.comm.string_().decode())
+    try:
+        print(prog.stack_trace(task))
+    except (ValueError, LookupError) as error:
+        print(error)`,
+  'foreach files': `
+from drgn import FaultError
+from drgn.helpers.linux.fs import d_path, for_each_file
+from drgn.helpers.linux.pid import for_each_task
+for task in for_each_task(prog):
+    if not task.files:
+        continue
+    print(task.pid.value_(), task.comm.string_().decode())
+    for fd, file in for_each_file(task):
+        try:
+            print(fd, hex(file.value_()), hex(file.f_inode.value_()), d_path(file.f_path).decode())
+        except FaultError as error:
+            print(error)`,
+  'kmem -s': `
+from drgn.helpers.linux.slab import for_each_slab_cache, slab_cache_usage
+for cache in for_each_slab_cache(prog):
+    print(hex(cache.value_()), cache.object_size.value_(), slab_cache_usage(cache), cache.name.string_().decode())`,
+  'kmem -S': `
+from drgn.helpers.linux.slab import for_each_slab_cache, slab_cache_for_each_allocated_object
+for cache in for_each_slab_cache(prog):
+    print(hex(cache.value_()), cache.name.string_().decode())
+    for object in slab_cache_for_each_allocated_object(cache, "void"):
+        print(hex(object.value_()))`,
+  'search -k deadbeef': `
+for at in prog.search_memory_u64(0xdeadbeef):
+    print(hex(at[0]))`,
 };
 
 /** Where drgn and crash are looked for: here (`null`), or in a root directory to enter with chroot. */
