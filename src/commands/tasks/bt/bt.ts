@@ -242,7 +242,7 @@ function* traces(context: CommandContext, options: BtOptions): Generator<BtItem,
       : {
           kind: 'task',
           ...taskLabel(target),
-            ...framesOf(context, backtrace(), want, { task: target, cpu: target.cpu }),
+          ...framesOf(context, backtrace(), want, { task: target, cpu: target.cpu }),
           stackContent: null,
         };
   }
