@@ -2,6 +2,9 @@
 import type { Fact } from '../fact.ts';
 import { callTrace } from './call_trace.ts';
 import { cgroups } from './cgroups.ts';
+import { coreFile } from './core_file.ts';
+import { lastTasks } from './cpus.ts';
+import { drivers, requests, resources } from './drivers.ts';
 import { ftrace } from './ftrace.ts';
 import { hrtimers, interrupts, timers } from './interrupts.ts';
 import { ipc } from './ipc.ts';
@@ -22,6 +25,8 @@ import { symbols } from './symbols.ts';
 import { commandLine, identity, taint, uptime } from './system.ts';
 import { processes, threads } from './tasks.ts';
 import { verdict } from './verdict.ts';
+import { groups, locks } from './waiting.ts';
+import { workers } from './workers.ts';
 import { vmallocAreas, zones } from './zones.ts';
 
 export const facts: readonly Fact[] = [
@@ -65,5 +70,13 @@ export const facts: readonly Fact[] = [
   timers,
   hrtimers,
   interrupts,
+  lastTasks,
+  locks,
+  groups,
+  workers,
+  drivers,
+  resources,
+  requests,
+  coreFile,
   ftrace,
 ];

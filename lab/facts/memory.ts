@@ -33,6 +33,7 @@ export const totals: Fact = {
 
 interface Cache {
   readonly objects: number;
+  readonly slabs: number;
   readonly slabBytes: number;
 }
 
@@ -45,9 +46,9 @@ export const slabs: Fact = {
   compare(world, [text = ''], tally) {
     const listed = new Map(
       [...text.matchAll(/^[0-9a-f]{16}\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)k\s+(\S.*)$/gm)].map(
-        ([, , , total, , size, name]): [string, Cache] => [
+        ([, , , total, slabs, size, name]): [string, Cache] => [
           (name ?? '').trim(),
-          { objects: Number(total), slabBytes: Number(size) * 1024 },
+          { objects: Number(total), slabs: Number(slabs), slabBytes: Number(size) * 1024 },
         ],
       ),
     );
@@ -60,9 +61,15 @@ export const slabs: Fact = {
       }
       tally.compare(`cache ${name}: bytes of a slab`, Number(pages) * 4096, cache.slabBytes);
       const [then, slab] = [Number(total), Number(perSlab)];
+      // slabs that were made while memory was short have fewer
+      if (cache.objects > cache.slabs * slab)
+        tally.fault(`cache ${name}: ${cache.objects} objects in ${cache.slabs} slabs of ${slab}`);
       const change = Math.abs(cache.objects - then);
       if (change === 0) tally.same();
-      else if (change <= Math.max(8 * slab, then * 0.25)) tally.moved('objects were taken and freed');
+      else if (change <= Math.max(16 * slab, then * 0.25)) tally.moved('objects were taken and freed');
+      // the counts are read last: what the picture itself made (a file and its pages for each thing that it read and
+      // wrote) is freed after them, and slabs that are empty then are given back
+      else if (cache.objects < then && change <= then * 0.6) tally.moved('what the picture had made was freed');
       else if (world.scenario.moves !== undefined) tally.moved(world.scenario.moves);
       // (for seconds: every process that ends meanwhile leaves its task, its maple nodes, its files)
       else if (cache.objects > then && holdsRcu.includes(String(world.scenario.verdict.kind)))

@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 		"net/udp6", "net/raw", "net/unix", "net/netlink", "net/packet", "net/dev", "net/route", "net/arp",
 		"sysvipc/shm", "sysvipc/sem", "sysvipc/msg", NULL };
 	static const char *const quick[] = { "timer_list", "slabinfo", "vmstat", "softirqs", "interrupts", "stat", "meminfo",
-		"loadavg", "uptime", NULL };
+		"diskstats", "loadavg", "uptime", NULL };
 	FILE *list;
 
 	if (argc != 2)

@@ -66,7 +66,7 @@ function heading(title: string, version: string): string {
 }
 
 function section(title: string, body: string): string {
-  return `.SH ${roff(title)}\n${body.replace(/\n*$/, '\n')}`;
+  return `.SH ${roff(title)}\n${body.trimEnd()}\n`;
 }
 
 function synopsis({ args }: Job): string {

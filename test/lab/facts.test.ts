@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { cgroups } from '../../lab/facts/cgroups.ts';
+import { compareCore } from '../../lab/facts/core_file.ts';
+import { lastTasks } from '../../lab/facts/cpus.ts';
+import { drivers, requests, resources } from '../../lab/facts/drivers.ts';
 import { ftrace } from '../../lab/facts/ftrace.ts';
 import { facts } from '../../lab/facts/index.ts';
 import { interrupts } from '../../lab/facts/interrupts.ts';
@@ -18,6 +21,8 @@ import { symbols } from '../../lab/facts/symbols.ts';
 import { commandLine, identity, taint, uptime } from '../../lab/facts/system.ts';
 import { commMatches, processes, threads } from '../../lab/facts/tasks.ts';
 import { verdict } from '../../lab/facts/verdict.ts';
+import { groups, locks } from '../../lab/facts/waiting.ts';
+import { workers } from '../../lab/facts/workers.ts';
 import rwsem from '../../lab/scenarios/rwsem.ts';
 import { compared, counts, pictureOf, task } from './world.ts';
 
@@ -48,6 +53,10 @@ describe('facts', () => {
         addresses: 'eth0 inet 10.0.2.15\n',
         'net/dev': 'Inter-|\n face |\n  eth0: 1 2\n',
         cmdline: 'console=ttyS0\n',
+        cpuinfo: 'processor\t: 0\n\nprocessor\t: 1\n',
+        devices: 'Character devices:\n  1 mem\n\nBlock devices:\n254 virtblk\n',
+        iomem: '00000000-00000fff : Reserved\n',
+        diskstats: ' 254 0 vda 1 0 2 3 4 0 5 6 0 7 8\n',
         ftrace: '  init-1  [000] .....  1.000001: said: hello\n',
         loadavg: '0.50 0.10 0.00 1/99 300\n',
         sysctl: 'kernel.tainted=12288\n',
@@ -328,12 +337,15 @@ describe('modules, symbols, memory', () => {
   it('wants each cache with its slab size, and its objects nearly', (test) => {
     const slabinfo =
       'slabinfo - version: 2.1\n# name\nwidget 1 320 128 32 1 : tunables\nother 0 0 64 64 1 : tunables\n';
-    const text = (total: number, size: string) =>
-      `CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME\nff1459ed025c5100      128          1     ${total}     10     ${size}  widget\n`;
+    const text = (total: number, size: string, slabs = total / 32) =>
+      `CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME\nff1459ed025c5100      128          1     ${total}     ${slabs}     ${size}  widget\n`;
     const picture = pictureOf(test, { slabinfo });
     assert.deepEqual(counts(compared(slabs, picture, [text(320, '4k')])), [2, 0, 1]);
     assert.deepEqual(counts(compared(slabs, picture, [text(352, '8k')])), [0, 1, 2]);
     assert.deepEqual(counts(compared(slabs, picture, [text(3200, '4k')])), [1, 0, 2]);
+    assert.deepEqual(counts(compared(slabs, picture, [text(32, '4k')])), [1, 1, 1]);
+    // more objects than its slabs have room for
+    assert.deepEqual(counts(compared(slabs, picture, [text(320, '4k', 9)])), [2, 0, 2]);
   });
 });
 
@@ -525,5 +537,124 @@ MSG_QUEUE        KEY      MSQID      UID   PERMS USED-BYTES   MESSAGES
 `;
     assert.deepEqual(counts(compared(ipc, picture, [ipcs(3)])), [8, 0, 0]);
     assert.deepEqual(counts(compared(ipc, picture, [ipcs(2)])), [7, 0, 1]);
+  });
+});
+
+describe('what CPUs ran', () => {
+  const dmesgOfMakedumpfile = '[ 1.0] CPU: 0 PID: 9 Comm: old\n[ 2.0] CPU: 1 UID: 0 PID: 217 Comm: busybox Tainted\n';
+  const runq = (pid: number) =>
+    `CPU 0 RUNQUEUE: ff2\n  CURRENT: PID: 0      TASK: ff2\n\nCPU 1 RUNQUEUE: ff3\n  CURRENT: PID: ${pid}    TASK: ff4\n`;
+  const cpu = (mark: number, pid: number) =>
+    ` CPU    PID  COMMAND\n${mark === 0 ? '*' : ' '}  0      0  "swapper/0"  \n${mark === 1 ? '*' : ' '}  1    ${pid}  "busybox"  \n`;
+
+  it('is what the dying kernel said', (test) => {
+    const picture = pictureOf(test, { cpuinfo: 'processor\t: 0\n\nprocessor\t: 1\n' });
+    const right = compared(lastTasks, picture, [runq(217), cpu(1, 217)], { dmesgOfMakedumpfile });
+    assert.deepEqual(counts(right), [5, 0, 0]);
+    const wrong = compared(lastTasks, picture, [runq(9), cpu(0, 9)], { dmesgOfMakedumpfile });
+    assert.deepEqual(counts(wrong), [2, 0, 3]);
+  });
+});
+
+describe('who waits', () => {
+  const dmesgOfMakedumpfile = `[ 20.4] INFO: task busybox:237 blocked for more than 5 seconds.
+ __schedule+0x1
+ __mutex_lock.constprop.0+0x2
+ </TASK>
+[ 20.4] INFO: task busybox:237 is blocked on a mutex likely owned by task perish_abba:239.
+[ 20.4] INFO: task dd:300 blocked for more than 5 seconds.
+ io_schedule+0x1
+ </TASK>
+`;
+  const lock = (waiter: number, owner: number) => `MUTEX perish_second (ffffffffc0540240)
+  held by ${owner} "perish_abba" ff212a6d81f6a100 (UN 8.949s)
+     PID  TASK              ST    WAITING  WANTS  COMMAND           FUNCTION
+     ${waiter}  ff212a6db0e78000  UN      8.662s         "busybox"         perish_proc_write+211
+`;
+
+  it('for locks: the tasks that the kernel called hung in one, and their owners', (test) => {
+    const picture = pictureOf(test, {});
+    assert.deepEqual(counts(compared(locks, picture, [lock(237, 239)], { dmesgOfMakedumpfile })), [1, 0, 0]);
+    assert.deepEqual(counts(compared(locks, picture, [lock(300, 239)], { dmesgOfMakedumpfile })), [0, 0, 1]);
+    const told = dmesgOfMakedumpfile.replace(
+      ' </TASK>\n[ 20.4] INFO: task busybox:237 is',
+      ' INFO; task busybox:237 is',
+    );
+    assert.deepEqual(counts(compared(locks, picture, [lock(237, 239)], { dmesgOfMakedumpfile: told })), [2, 0, 0]);
+    assert.deepEqual(counts(compared(locks, picture, [lock(237, 1)], { dmesgOfMakedumpfile: told })), [1, 0, 1]);
+  });
+
+  it('in groups: as many as /proc has with that stack', (test) => {
+    const stack = '[<0>] do_wait+0x5d/0x110\n[<0>] do_syscall_64+0x87/0x180\n';
+    const picture = pictureOf(test, {
+      ...task(20, { stack }),
+      ...task(21, { stack }),
+      kallsyms:
+        'ffffffff81000000 T __sched_text_start\nffffffff81000010 T schedule\nffffffff81000100 T __sched_text_end\nffffffff82000000 T do_wait\n',
+    });
+    const folded = (count: number) => `do_syscall_64;do_wait;schedule ${count}\n`;
+    assert.deepEqual(counts(compared(groups, picture, [folded(2)])), [1, 0, 0]);
+    assert.deepEqual(counts(compared(groups, picture, [folded(1)])), [0, 0, 1]);
+    assert.deepEqual(counts(compared(groups, picture, [folded(1)], { ranSince: () => 'it ran' })), [0, 1, 0]);
+  });
+});
+
+describe('workers', () => {
+  const wq = (count: number) => `POOL 2 ff212a6db06351c0  CPU 0  nice 0  workers: ${count} (3 idle)\n`;
+  const row = (pid: number) =>
+    `     ${pid}       2    0  ff19dc6701220000  ID   0.0        0        0  [kworker/0:${pid}]`;
+
+  it('are as many as there are kworkers', (test) => {
+    const picture = pictureOf(test, {
+      ...task(20, { comm: 'kworker/0:0' }),
+      ...task(21, { comm: 'kworker/0:1-events' }),
+    });
+    assert.deepEqual(counts(compared(workers, picture, [wq(2), ps(row(20), row(21))])), [1, 0, 0]);
+    assert.deepEqual(counts(compared(workers, picture, [wq(1), ps(row(20))])), [0, 1, 0]);
+    assert.deepEqual(counts(compared(workers, picture, [wq(3), ps(row(20), row(21))])), [0, 0, 1]);
+  });
+});
+
+describe('devices of the machine', () => {
+  it('have the drivers, addresses and requests that /proc has', (test) => {
+    const picture = pictureOf(test, {
+      devices: 'Character devices:\n  1 mem\n  4 ttyS\n\nBlock devices:\n254 virtblk\n',
+      iomem: '00001000-0009fbff : System RAM\n  00002000-00002fff : Kernel code\n',
+      diskstats: ' 254 0 vda 1 0 2 3 4 0 5 6 0 7 8\n 254 1 vda1 1 0 2 3 4 0 5 6 9 7 8\n',
+    });
+    const dev = (name: string) =>
+      `CHRDEV    NAME                 CDEV        OPERATIONS\n   1      mem            ff1  memory_fops\n   4      ${name}           ff2  tty_fops\n\nBLKDEV    NAME                GENDISK      OPERATIONS\n 254      virtblk        ff3  virtblk_fops\n`;
+    assert.deepEqual(counts(compared(drivers, picture, [dev('ttyS')])), [3, 0, 0]);
+    assert.deepEqual(counts(compared(drivers, picture, [dev('ttyX')])), [2, 0, 2]);
+    const at = (end: string) =>
+      `    RESOURCE        RANGE    NAME\nff1459ed0103f580  0000-ffff  PCI IO\n\n    RESOURCE            RANGE        NAME\nff1459ed0103f580  00001000-${end}  System RAM\nff1459ed0103f580  00002000-00002fff  Kernel code\n`;
+    assert.deepEqual(counts(compared(resources, picture, [at('0009fbff')])), [2, 0, 0]);
+    assert.deepEqual(counts(compared(resources, picture, [at('0009ffff')])), [1, 0, 1]);
+    const disk = (count: number) =>
+      `  254 ff1459ed0103f580   vda        ff1459ed0103f580       ${count}     0     0 \n`;
+    assert.deepEqual(counts(compared(requests, picture, [disk(0)])), [1, 0, 0]);
+    assert.deepEqual(counts(compared(requests, picture, [disk(90)])), [0, 0, 1]);
+  });
+});
+
+describe("a process's core file", () => {
+  it('has its threads, registers and mapped files', (test) => {
+    const picture = pictureOf(test, {
+      ...task(1, { ppid: 0 }),
+      '1/maps':
+        '00400000-00401000 r--p 00000000 00:02 7       /bin/busybox\n1b08e000-1b0b0000 rw-p 00000000 00:00 0 [heap]\n',
+    });
+    const gdb = (lwp: number, rip: string, end: string) =>
+      `* 1    LWP ${lwp}    0x00 in ?? ()\nrip            0x${rip}   0x1\n            0x400000           0x${end}     0x1000        0x0 /bin/busybox\n`;
+    const trace = '    RIP: ffffffff81000000  RSP: ff\n    RIP: 00000000004b0642  RSP: 7f\n';
+    const told = (text: string) =>
+      compared(
+        { name: 'core', commands: [], compare: (world, _texts, tally) => compareCore(world, text, trace, tally) },
+        picture,
+        [],
+      );
+    assert.deepEqual(counts(told(gdb(1, '4b0642', '401000'))), [3, 0, 0]);
+    assert.deepEqual(counts(told(gdb(2, '4b0643', '402000'))), [0, 0, 3]);
+    assert.deepEqual(counts(told('')), [0, 0, 3]);
   });
 });

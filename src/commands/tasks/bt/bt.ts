@@ -150,7 +150,9 @@ export const bt = defineStream({
   help: {
     summary: 'backtraces of kernel stacks',
     usage: [
-      '[-a|-c cpus|-p] [-n idle] [-g] [-R reference] [-S sp] [-I ip] [-l] [-i|--locals] [--args] [-f|-F|-FF] [-s [-x|-d]] [-r|-t|-T|-e|-E|-v] [pid|task]...',
+      '[-a|-c cpus|-p] [-n idle] [-g] [-R reference] [-S sp] [-I ip] [pid|task]...',
+      '[-l] [-i|--locals] [--args] [-f|-F|-FF] [-s [-x|-d]] [pid|task]...',
+      '[-r|-t|-T|-e|-E|-v] [pid|task]...',
     ],
     description: `Shows the kernel stack of the current task, or of the tasks named.
 
