@@ -4,6 +4,7 @@ import { threadSize as stackSize } from '../arch/stacks.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
+import { findMember } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { kernelView } from './kernel_view.ts';
 import { perKernel } from './per_kernel.ts';
@@ -112,8 +113,12 @@ class Places {
   private readonly taken = new Map<bigint, bigint>();
 
   /** @throws FormatError if an object was at an address less than its size away */
-  take({ address, size: bytes }: KernelObject): void {
-    const size = BigInt(Math.max(1, bytes));
+  take(object: KernelObject): void {
+    const { address } = object;
+    // what follows `thread`, the last member, may be allocated shorter than the type says: registers that this machine has
+    // not got are left out (arch_task_struct_size, 5aaeb5c01c5b, 4.2)
+    const thread = findMember(object.type, 'thread')?.bitOffset ?? 0;
+    const size = BigInt(Math.max(1, thread > 0 ? thread / 8 : object.size));
     const range = address / size;
     for (const near of [range - 1n, range, range + 1n]) {
       const other = this.taken.get(near);

@@ -6,7 +6,7 @@ import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import type { Case } from '../scene.ts';
-import { blockedTasks, doing } from '../waiting.ts';
+import { blockedTasks, doing, tells, waitedFor } from '../waiting.ts';
 import { label } from '../words.ts';
 
 /** Most locks told of. */
@@ -63,15 +63,38 @@ export function blockedFindings(facts: Facts, about: Case): Finding[] {
       ],
     });
   }
+  findings.push(...otherWaits(facts, blocked));
   if (findings.length === 0 && about.kind === 'hung-task') {
     findings.push({
-      title: `${count(blocked.length, 'task')} in uninterruptible sleep, on no lock that can be told`,
+      title: `${count(blocked.length, 'task')} in uninterruptible sleep, for what cannot be told`,
       explanation: 'They wait for I/O, a completion or a wait queue: their stacks say for what.',
-      confidence: 'certain',
+      confidence: 'likely',
       evidence: present(evidence(facts, `bt ${hex16((about.subject ?? blocked[0]!).address)}`, 'Where it sleeps.')),
     });
   }
   return findings;
+}
+
+/** Blocked tasks that wait for something else than a lock, those that wait for the same together. */
+function otherWaits(facts: Facts, blocked: readonly Task[]): Finding[] {
+  const byWords = new Map<string, Task[]>();
+  for (const task of blocked) {
+    const wait = facts.waiting(task);
+    if (!tells(wait) || wait.kind === 'lock' || wait.kind === 'time') continue;
+    const words = waitedFor(facts, wait);
+    byWords.set(words, [...(byWords.get(words) ?? []), task]);
+  }
+  return [...byWords]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .slice(0, maxLocks)
+    .map(([words, tasks]) => ({
+      title: `${count(tasks.length, 'task')} blocked, waiting for ${words}`,
+      explanation: '',
+      confidence: 'certain',
+      evidence: present(
+        evidence(facts, `bt ${hex16(tasks[0]!.address)}`, `${label(tasks[0]!)} sleeps until that happens.`),
+      ),
+    }));
 }
 
 function lockEvidence(facts: Facts, wait: LockWait): Finding['evidence'] {
