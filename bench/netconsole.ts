@@ -47,7 +47,8 @@ async function measure(
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = (await once(process.stdout, 'data')) as [Buffer];
-    await setTimeout(1500);
+    // what waits in sockets is read, and counts are told once a second
+    await setTimeout(3000);
     return Number(line.toString().split(' ')[0]);
   };
   // files are made and code is compiled by what comes first

@@ -36,8 +36,9 @@ export class LogScanner {
   private lastHost = '';
   /** A line whose end has not come. */
   private carry: Buffer = Buffer.alloc(0);
-  /** The end of the text before `carry`. */
-  private tail: Buffer = Buffer.alloc(0);
+  /** The end of the text before `carry`: kept in one place, since there may be thousands of scanners with little each. */
+  private readonly tail = Buffer.alloc(lookBack);
+  private tailLength = 0;
   /** Offset in the input of the first byte of `carry`. */
   private offset = 0;
   private lineNumber = 0;
@@ -138,13 +139,22 @@ export class LogScanner {
       this.rawLine(bytes, pos, next, base + pos);
       pos = next + 1;
     }
-    this.tail = Buffer.from(this.before(bytes, to));
+    this.keepTail(bytes, to);
+  }
+
+  private keepTail(bytes: Buffer, to: number): void {
+    const { tail } = this;
+    const added = Math.min(to, lookBack);
+    const kept = Math.min(this.tailLength, lookBack - added);
+    tail.copyWithin(0, this.tailLength - kept, this.tailLength);
+    bytes.copy(tail, kept, to - added, to);
+    this.tailLength = kept + added;
   }
 
   /** The text before `bytes[at]`, as far back as it is kept. */
   private before(bytes: Buffer, at: number): Buffer {
     if (at >= lookBack) return bytes.subarray(at - lookBack, at);
-    const all = Buffer.concat([this.tail, bytes.subarray(0, at)]);
+    const all = Buffer.concat([this.tail.subarray(0, this.tailLength), bytes.subarray(0, at)]);
     return all.subarray(Math.max(0, all.length - lookBack));
   }
 

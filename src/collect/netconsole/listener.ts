@@ -35,7 +35,7 @@ export interface ListenEvents {
  * Of a thread, in MB. Packets are garbage as soon as they are written: what V8 would keep of them is many times that, and
  * much less would have it look for garbage all the time.
  */
-const youngGeneration = 12;
+const youngGeneration = 48;
 /** Packets that the kernel dropped are told so often, in ms. */
 const dropsEvery = 10_000;
 /** How long something that went wrong is told by /health, in ms. */
