@@ -1,6 +1,6 @@
 // Source lines beside addr2line: of every frame in `foreach bt`, and of random code with what is inlined there.
 import { virtAddr } from '../../src/base/address.ts';
-import { type Comparison, output, type Setup, sample } from './setup.ts';
+import { type Comparison, entered, output, type Setup, sample, seenInside } from './setup.ts';
 
 interface OurFrame {
   readonly address: string;
@@ -20,7 +20,7 @@ export function compareFrameLines(setup: Setup, program: string): Comparison {
     ({ module, address }) => module === null && kernel.arch.isKernelAddress(virtAddr(BigInt(address))),
   );
   const theirs = addr2line(
-    vmlinux,
+    setup,
     own.map(({ address }) => BigInt(address) - offset),
   );
   const differences: string[] = [];
@@ -40,13 +40,13 @@ export function compareFrameLines(setup: Setup, program: string): Comparison {
 
 /** `count` instructions' addresses: any byte of the kernel's functions, with the lines of the calls inlined there. */
 export function compareRandomAddresses(setup: Setup, count: number): Comparison {
-  const { kernel, vmlinux, offset, seed } = setup;
+  const { kernel, offset, seed } = setup;
   const start = kernel.variable('_stext').address;
   const size = Number(kernel.variable('_etext').address - start);
   const places = sample([...Array(count * 50).keys()], count, seed).map((i) => (i * 7919 * 4099) % size);
   const addresses = places.map((at) => virtAddr(start + BigInt(at)));
   const theirs = addr2line(
-    vmlinux,
+    setup,
     addresses.map((address) => address - offset),
     ['-i'],
   );
@@ -74,10 +74,13 @@ export function compareRandomAddresses(setup: Setup, count: number): Comparison 
 }
 
 /** Lines of linked addresses as `file:line`, each address's innermost first; `??:0` where there is none. */
-function addr2line(file: string, addresses: readonly bigint[], options: readonly string[] = []): string[][] {
+function addr2line(setup: Setup, addresses: readonly bigint[], options: readonly string[] = []): string[][] {
   const input = addresses.map((address) => `0x${BigInt.asUintN(64, address).toString(16)}`).join('\n');
   const answers: string[][] = [];
-  for (const line of output(['addr2line', '-a', ...options, '-e', file], `${input}\n`)
+  for (const line of output(
+    entered(setup, ['addr2line', '-a', ...options, '-e', seenInside(setup, setup.vmlinux)]),
+    `${input}\n`,
+  )
     .trim()
     .split('\n')) {
     if (/^0x[0-9a-f]+$/.test(line)) answers.push([]);

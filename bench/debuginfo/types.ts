@@ -15,7 +15,11 @@ import { drgnScript, type TheirValue, valueDifference } from './values.ts';
 export function compareStructs(setup: Setup, count: number): Comparison {
   const { dwarf } = openDwarf(setup);
   const names: string[] = [];
-  for (const type of dwarf.types.all()) if (isNamedCompound(type)) names.push(`${type.kind} ${type.name}`);
+  for (const type of dwarf.types.all()) {
+    if (!isNamedCompound(type)) continue;
+    const name = `${type.kind} ${type.name}`;
+    if (dwarf.types.find(name) !== null) names.push(name); // Rust's types are found with their modules alone
+  }
   const chosen = sample(
     names.filter((name) => /^\w+ \w+$/.test(name)),
     count,

@@ -46,6 +46,10 @@ function scene(between: readonly string[] = []): { dying: DyingKernel; show: (..
     [write + 0x50n, 1, 91],
     [write + 0x100n, null],
   ] as const;
+  const others = between.flatMap((name) => {
+    const at = dying.at(name);
+    return [[at, 1, 60] as const, [at + 0x50n, null] as const]; // ends with its call
+  });
   const stmtList = {
     section: writer.lines(
       ['/src'],
@@ -54,7 +58,7 @@ function scene(between: readonly string[] = []): { dying: DyingKernel; show: (..
         ['w.c', 0],
         ['w.h', 0],
       ],
-      [...rows, ...more],
+      [...rows, ...more, ...others],
     ),
   };
   writer.unit(
@@ -146,6 +150,10 @@ test('beyond a function of which only the tables know, its caller has the frame 
   const { text } = scene(['outside']).show('--locals');
   const caller = text.slice(text.indexOf('    vfs_write at'));
   assert.match(caller, /\n {8}saved = <rbx is not known>\n {8}framed = 6\n/);
+});
+
+test('bt -l of a call at the very end of a function has the line of the call', () => {
+  assert.match(scene(['outside']).show('-l').text, /outside at [0-9a-f]+\n {4}\/src\/w\.c: 60\n/);
 });
 
 test('as data: values are data, reasons are told', () => {

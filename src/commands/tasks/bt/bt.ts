@@ -7,7 +7,7 @@ import type { FrameState } from '../../../debuginfo/debug_info.ts';
 import { type Backtrace, backtracer, type Frame } from '../../../kernel/backtrace.ts';
 import { frameStates } from '../../../kernel/frame_state.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
-import { hasLines, sourceLine } from '../../../kernel/source_line.ts';
+import { frameCode, hasLines, sourceLine } from '../../../kernel/source_line.ts';
 import type { Task } from '../../../kernel/task.ts';
 import type { FrameValues } from '../../../origin/stack_values.ts';
 import { type Answer, defineStream, type Line, noItems, type View } from '../../command.ts';
@@ -397,7 +397,8 @@ function framesOf(
           arch.backtraces.userFrames && frame.place === null && registers !== null && saved.interrupted === null,
         ...saved,
         words: words === null ? null : frameWords(context, frame, next, words),
-        source: sourceAt(address),
+        // a call at the very end of a function returns to where no line may be
+        source: sourceAt(address) ?? sourceAt(frameCode(frame)),
         interruptedSource:
           saved.interrupted === null || registers === null
             ? null
