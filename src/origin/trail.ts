@@ -68,6 +68,8 @@ export class Trail {
   private readonly steps: OriginStep[];
   private end: OriginEnd = 'unknown';
   private source: TrailResult['source'] = null;
+  /** How sure the sentence is, where later steps do not matter to it: it names no more than what was passed here. */
+  private claimed: StepSureness | null = null;
   /** How the sentence goes on behind the register. */
   private tells: ((what: string, value: string) => string) | null = null;
 
@@ -76,12 +78,12 @@ export class Trail {
   }
 
   result(): TrailResult {
-    const sure = this.steps.some((step) => step.sure === 'possible')
-      ? 'possible'
-      : this.steps.some((step) => step.sure === 'likely')
-        ? 'likely'
-        : 'proved';
-    return { steps: this.steps, end: this.end, sure, source: this.source };
+    return { steps: this.steps, end: this.end, sure: this.claimed ?? this.leastSure(), source: this.source };
+  }
+
+  private leastSure(): StepSureness {
+    const all = this.steps.map((step) => step.sure);
+    return all.includes('possible') ? 'possible' : all.includes('likely') ? 'likely' : 'proved';
   }
 
   sentence(kernel: Kernel, what: string, value: bigint): string {
@@ -194,6 +196,7 @@ export class Trail {
     this.tells ??= (register, words) =>
       `${register} was loaded from ${where}, and that ${agrees || now === null ? 'is' : 'was'} ${words}${agrees || now === null || bits === null ? '' : ` (now it is ${valueWords(kernel, now)})`}`;
     if (address !== null) this.found(kernel, address, bits ?? now);
+    if (name?.isGlobal !== true) this.claimed ??= this.leastSure();
     // how the code got there
     const { terms } = linear(load.address);
     const [only] = terms;
