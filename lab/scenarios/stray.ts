@@ -24,7 +24,7 @@ export const strays: readonly Scenario[] = [
   stray('freed', 'a pointer in an object that was freed, and filled with a pattern', {
     kind: ['use-after-free', 'general-protection', 'bad-page-fault'],
     at: 'stray_touch',
-    sentence: /loaded from link->peer.*0x6b6b6b6b6b6b6b6b.*stray_link.*free/,
+    sentence: /loaded from link->peer.*0x6b6b6b6b6b6b6b6b.*free/,
   }),
   stray('errptr', 'an error that a function returned is used as a pointer', {
     kind: ['bad-page-fault', nothing],
