@@ -21,6 +21,15 @@ export interface ChildOptions {
 /** Most of what a program says that is kept. */
 const mostOutput = 1 << 20;
 
+/** Kills a program that was started as a group, and what it started. */
+export function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL'); // it ended meanwhile, or has no group
+  }
+}
+
 /** Runs a program to its end, or to the end of its time. Throws nothing. */
 export function runChild(
   program: string,
@@ -31,10 +40,18 @@ export function runChild(
     let output = '';
     let errors = '';
     let problem = '';
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const child = spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+      detached: true, // a group of its own, so that it ends with all that it started
+    });
     const timer = setTimeout(() => {
       problem = `it took longer than ${seconds} s`;
-      child.kill('SIGKILL');
+      killGroup(child);
+      // what waits in the kernel, for a dead disk or server, is not killed by this: it is not waited for
+      child.stdout.destroy();
+      child.stderr.destroy();
+      end(null, problem);
     }, seconds * 1000);
     const kept = (text: string, chunk: Buffer): string => (text.length > mostOutput ? text : text + chunk.toString());
     child.stderr.on('data', (chunk: Buffer) => {
@@ -48,7 +65,7 @@ export function runChild(
     } else {
       reading = reader(child.stdout, child).catch((error: unknown) => {
         problem ||= error instanceof Error ? error.message : String(error);
-        child.kill('SIGKILL');
+        killGroup(child);
       });
     }
     child.stdin.on('error', () => undefined); // it does not read

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { targetText } from '../config/capture_config.ts';
 import type { PlannedTarget } from '../initramfs/capture_plan.ts';
 import { quoted } from '../initramfs/init_script.ts';
-import { runChild } from './child.ts';
+import { killGroup, runChild } from './child.ts';
 import { type CrashName, type StreamTarget, sharedName, TargetError } from './open_target.ts';
 
 /**
@@ -41,7 +41,10 @@ export async function openSsh(planned: PlannedTarget, crash: CrashName, seconds:
     async send(file, from: Readable, limit) {
       // a stream that ends too early must not be renamed: the name is given by a call of its own
       const path = `${folder}/${file}`;
-      const child = spawn('ssh', args(`cat > ${quoted(`${path}.incomplete`)}`), { stdio: ['pipe', 'ignore', 'pipe'] });
+      const child = spawn('ssh', args(`cat > ${quoted(`${path}.incomplete`)}`), {
+        stdio: ['pipe', 'ignore', 'pipe'],
+        detached: true,
+      });
       let said = '';
       child.stderr.on('data', (chunk: Buffer) => {
         said = (said + chunk.toString()).slice(-1000);
@@ -50,15 +53,19 @@ export async function openSsh(planned: PlannedTarget, crash: CrashName, seconds:
         child.on('close', resolve);
         child.on('error', () => resolve(null));
       });
-      const timer = setTimeout(() => child.kill('SIGKILL'), limit * 1000);
+      const timer = setTimeout(() => {
+        said ||= `it took longer than ${limit} s`;
+        killGroup(child);
+        child.stderr.destroy();
+      }, limit * 1000);
       try {
         await pipeline(from, child.stdin);
+        if ((await ended) !== 0) throw new Error('ssh failed');
       } catch (error) {
         throw new TargetError(`${name}: ${file}: ${said.trim() || (error as Error).message}`);
       } finally {
         clearTimeout(timer);
       }
-      if ((await ended) !== 0) throw new TargetError(`${name}: ${file}: ${said.trim() || 'ssh failed'}`);
     },
     async finish(file) {
       const path = `${folder}/${file}`;
