@@ -1,4 +1,4 @@
-// `npm run package`: packages for servers, which have no Node and no npm: a .deb and a plain archive, in build/.
+// `npm run package`: packages for servers, which have no Node and no npm: a .deb, an .rpm and a plain archive, in build/.
 // The same sources give the same bytes: no time, no order of files, no name of this machine goes in.
 //
 //   node scripts/package.ts [x64 | arm64]
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageContents, stripProgram } from './package/contents.ts';
 import { packed, writeDeb } from './package/deb.ts';
+import { writeRpm } from './package/rpm.ts';
 import { type PackageTree, writeTar } from './package/tar.ts';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
@@ -48,10 +49,27 @@ const deb = writeDeb(
   },
   time,
 );
+const rpm = writeRpm(
+  tree,
+  {
+    name: 'inquest',
+    version: manifest.version,
+    architecture: name.plain,
+    licence: 'Apache-2.0',
+    summary: 'Finds out why a Linux kernel died',
+    description:
+      'Opens crash dumps and logs of Linux kernels and says what killed them, with the evidence; has a shell like crash(8); checks and sets up kdump, and has the verdict before the machine reboots. Needs no debug information.',
+    requires: ['/bin/sh', 'libc.so.6()(64bit)', 'libstdc++.so.6()(64bit)', 'libgcc_s.so.1()(64bit)'],
+    beforeRemoval:
+      '[ "$1" != 0 ] || [ ! -e /var/lib/inquest/kdump/setup.json ] || /usr/bin/inquest kdump remove || :\n',
+  },
+  time,
+);
 const base = `inquest-${manifest.version}-linux-${name.plain}`;
 const plain: PackageTree = new Map([...tree].map(([path, content]) => [`${base}/${path}`, content]));
 for (const [file, bytes] of [
   [`inquest_${manifest.version}_${name.deb}.deb`, deb],
+  [`inquest-${manifest.version}-1.${name.plain}.rpm`, rpm],
   [`${base}.tar.zst`, packed(writeTar(plain, '', time))],
 ] as const) {
   writeFileSync(join(out, file), bytes);
