@@ -73,7 +73,14 @@ export function packageContents(
   for (const path of globSync('docs/*.md', { cwd: project }).sort())
     put(`${documents}/${path}`, readFileSync(join(project, path)));
   put(`${documents}/copyright`, readFileSync(join(project, 'LICENSE')));
-  put('usr/share/man/man1/inquest.1.gz', gzipSync(manPage(project, manifest.version), { level: 9 }));
+  const said = (...words: string[]): string =>
+    execFileSync(process.execPath, [join(project, 'dist', 'inquest.js'), ...words], { encoding: 'utf8' });
+  for (const page of ['inquest', 'inquest-crash']) {
+    put(`usr/share/man/man1/${page}.1.gz`, gzipSync(said('man', page), { level: 9 }));
+  }
+  put('usr/share/bash-completion/completions/inquest', said('completion', 'bash'));
+  put('usr/share/zsh/vendor-completions/_inquest', said('completion', 'zsh'));
+  put('usr/share/fish/vendor_completions.d/inquest.fish', said('completion', 'fish'));
   put(
     `${documents}/contents.json`,
     `${JSON.stringify({ name: 'inquest', version: manifest.version, parts }, null, 1)}\n`,
@@ -90,25 +97,6 @@ function stripped(path: string, strip: string | null): Buffer {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** The program's own help as a manual page. */
-function manPage(project: string, version: string): string {
-  const help = (...words: string[]): string =>
-    execFileSync(process.execPath, [join(project, 'dist', 'inquest.js'), ...words, '--help'], { encoding: 'utf8' });
-  const roff = (text: string): string =>
-    text
-      .replaceAll('\\', '\\e')
-      .replace(/^(?=[.'])/gm, '\\&')
-      .replaceAll('-', '\\-');
-  const main = help();
-  const jobs = [...main.matchAll(/^ {2}([a-z][\w-]*)(?: \[options\])?/gm)]
-    .map(([, name]) => name!)
-    .filter((name) => name !== 'help' && name !== 'inquest');
-  const sections = [...new Set(jobs)]
-    .filter((name) => name !== 'makedumpfile')
-    .map((name) => `.SH "inquest ${name}"\n.nf\n${roff(help(name))}.fi\n`);
-  return `.TH INQUEST 1 "" "inquest ${version}" "User Commands"\n.SH NAME\ninquest \\- find out why a Linux kernel died\n.SH SYNOPSIS\n.nf\n${roff(main)}.fi\n${sections.join('')}`;
 }
 
 /** The program that strips files of an architecture, where this machine has it. */

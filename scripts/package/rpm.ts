@@ -138,7 +138,7 @@ function headerOf(files: readonly RpmFile[], facts: RpmFacts, time: number, payl
       [1118, texts(folders)],
       [1124, text('cpio')],
       [1125, text('zstd')],
-      [1126, text('19')],
+      [1126, text('12')],
       [5011, int32(8)],
       [5062, text('utf-8')],
       [5092, texts([sum('sha256', payload)])],

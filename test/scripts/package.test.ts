@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { type DebFacts, writeDeb } from '../../scripts/package/deb.ts';
+import { writeRpm } from '../../scripts/package/rpm.ts';
 import { type PackageNode, type PackageTree, writeTar } from '../../scripts/package/tar.ts';
+import { listImage } from '../../src/host/cpio.ts';
 
 const long = `usr/lib/${'a-long-folder/'.repeat(9)}file`;
 const file = (text: string, mode = 0o644): PackageNode => ({ kind: 'file', bytes: Buffer.from(text), mode });
@@ -77,4 +80,52 @@ test('a .deb has the members that dpkg wants, in their order, and sums of what i
 
 test('a path that no tar holds is refused', () => {
   assert.throws(() => writeTar(new Map([['x'.repeat(101), file('')]]), '', time), /too long/);
+});
+
+test('an .rpm: lead, both headers where they say they are, sums that hold, and a payload that is what was packed', () => {
+  const rpm = writeRpm(
+    tree,
+    {
+      name: 'inquest',
+      version: '0.1.0',
+      architecture: 'x86_64',
+      licence: 'Apache-2.0',
+      summary: 's',
+      description: 'd',
+      requires: ['/bin/sh'],
+      beforeRemoval: ':\n',
+    },
+    time,
+  );
+  assert.equal(rpm.readUInt32BE(0), 0xedabeedb);
+  const header = (
+    at: number,
+  ): {
+    readonly end: number;
+    readonly tags: Map<number, { readonly offset: number; readonly count: number }>;
+    readonly store: number;
+  } => {
+    assert.equal(rpm.toString('hex', at, at + 4), '8eade801');
+    const count = rpm.readUInt32BE(at + 8);
+    const store = at + 16 + count * 16;
+    const tags = new Map(
+      Array.from({ length: count }, (_, i) => [
+        rpm.readUInt32BE(at + 16 + i * 16),
+        { offset: store + rpm.readUInt32BE(at + 24 + i * 16), count: rpm.readUInt32BE(at + 28 + i * 16) },
+      ]),
+    );
+    return { end: store + rpm.readUInt32BE(at + 12), tags, store };
+  };
+  const signatures = header(96);
+  const start = (signatures.end + 7) & ~7;
+  const main = header(start);
+  const text = (of: ReturnType<typeof header>, tag: number): string =>
+    rpm.toString('utf8', of.tags.get(tag)!.offset, rpm.indexOf(0, of.tags.get(tag)!.offset));
+  assert.equal(text(signatures, 273), createHash('sha256').update(rpm.subarray(start, main.end)).digest('hex'));
+  assert.equal(rpm.readUInt32BE(signatures.tags.get(1000)!.offset), rpm.length - start);
+  assert.equal(text(main, 5092), createHash('sha256').update(rpm.subarray(main.end)).digest('hex'));
+  assert.equal(text(main, 1000), 'inquest');
+  assert.equal(main.tags.get(1117)!.count, tree.size);
+  const archive = zstdDecompressSync(rpm.subarray(main.end));
+  assert.deepEqual(listImage(archive).paths, ['usr/bin/inquest', 'usr/bin/iq', long]);
 });

@@ -13,7 +13,7 @@ export const setupRecordPath = '/var/lib/inquest/kdump/setup.json';
 export function unitText(inquest: string): string {
   return `[Unit]
 Description=Capture kernel that saves the dump after a panic
-Documentation=man:inquest-kdump(1)
+Documentation=man:inquest(1)
 After=local-fs.target network-online.target
 Wants=network-online.target
 ConditionKernelCommandLine=crashkernel
