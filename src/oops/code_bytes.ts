@@ -26,8 +26,16 @@ export interface CodeInstruction {
 
 const maxUnits = 256;
 
+/** The last code that was read: a bug that comes again shows the same. */
+let lastCode: { readonly text: string; readonly code: CodeBytes | null } | null = null;
+
 /** Reads what follows `Code:`. Null: the kernel could not read the code, or the text is not code. */
 export function parseCode(text: string): CodeBytes | null {
+  if (lastCode?.text !== text) lastCode = { text, code: readCode(text) };
+  return lastCode.code;
+}
+
+function readCode(text: string): CodeBytes | null {
   const tokens = text.trim().split(/\s+/, maxUnits);
   const values: number[] = [];
   let fault: number | null = null;

@@ -72,17 +72,15 @@ const sourceMark = /(?:^|[\s(])((?:[\w+@.-]{1,80}\/){0,16}[\w+@.-]{1,80}\.(?:c|h
  * @param inTrace whether a call trace was announced: only then are forms without `+0x/0x` taken for frames
  */
 export function parseFrame(text: string, inTrace: boolean): Frame | null {
-  const m = text.includes('+') ? full.exec(text) : null;
-  if (m !== null) {
-    const rest = m[6]!;
-    return makeFrame({
-      symbol: m[3]!,
-      offset: Number.parseInt(m[4]!, 16),
-      size: Number.parseInt(m[5]!, 16),
-      address: m[1] === undefined ? null : hexadecimal(m[1]),
-      reliable: m[2] === undefined && !rest.includes('(unreliable)'),
-      ...(rest === '' ? null : readRest(rest)),
-    });
+  if (text.includes('+')) {
+    const known = knownFrames.get(text);
+    if (known !== undefined) return known;
+    const frame = fullFrame(text);
+    if (frame !== null) {
+      if (knownFrames.size >= maxKnown) knownFrames.clear();
+      knownFrames.set(text, frame);
+      return frame;
+    }
   }
   if (!inTrace) return null;
   const old = text.includes('inline') ? inlined.exec(text) : null;
@@ -110,6 +108,24 @@ export function parseFrame(text: string, inTrace: boolean): Frame | null {
   const a = bareAddress.exec(text) ?? lonelyAddress.exec(text);
   if (a === null) return null;
   return makeFrame({ address: hexadecimal(a[3] ?? a[1] ?? '0'), reliable: a[2] === undefined });
+}
+
+/** A log that says much says most of it again and again. */
+const knownFrames = new Map<string, Frame>();
+const maxKnown = 4096;
+
+function fullFrame(text: string): Frame | null {
+  const m = full.exec(text);
+  if (m === null) return null;
+  const rest = m[6]!;
+  return makeFrame({
+    symbol: m[3]!,
+    offset: Number.parseInt(m[4]!, 16),
+    size: Number.parseInt(m[5]!, 16),
+    address: m[1] === undefined ? null : hexadecimal(m[1]),
+    reliable: m[2] === undefined && !rest.includes('(unreliable)'),
+    ...(rest === '' ? null : readRest(rest)),
+  });
 }
 
 /** What stands behind `func+0x1/0x2`: the module and its build id, the source line, a mark of inlining. */

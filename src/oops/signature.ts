@@ -1,7 +1,7 @@
 // Names for incidents that two reports of the same bug share: hashes over what stays the same from one build of a kernel
 // series to the next. Offsets, sizes, compiler suffixes, inlined and stale frames, and the ways into the
 // kernel are left out.
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { type Frame, functionName } from './frames.ts';
 import { runningFrames } from './guilty.ts';
 import { stable } from './headlines.ts';
@@ -31,7 +31,7 @@ function normalName(frame: Frame): string {
 }
 
 function hash(parts: readonly string[]): string {
-  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16);
+  return digest('sha256', parts.join('\n')).slice(0, 16);
 }
 
 /** Fills `signature` and `looseSignature`; everything else must be there. */
