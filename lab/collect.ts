@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hardwareAdvice } from '../src/collect/hardware/advice.ts';
+import { hardwareErrors } from '../src/collect/hardware/log_errors.ts';
 import type { IncidentAlert } from '../src/collect/netconsole/alerts.ts';
 import { Listener } from '../src/collect/netconsole/listener.ts';
 import { parseExtendedHeader } from '../src/oops/extended_record.ts';
@@ -381,6 +383,52 @@ export async function pstore(kernelName: string, options: PstoreOptions): Promis
     lines: wanted.length - missing.length,
     wrong,
     incidents: answer.split('\n').filter((line) => /^\w.*#\d+, /.test(line)),
+  };
+}
+
+/** A machine check that QEMU injects: its bank, and what the bank's registers hold. An uncorrected read of memory. */
+const injected = { bank: 9, status: 0xbd00000000000091n, globalStatus: 0x5n, address: 0x62000000n, misc: 0x8cn };
+
+/** A kernel meets a machine check; what `inquest mce` reads of its console is compared with what was injected. */
+export async function machineCheck(kernelName: string): Promise<CollectResult> {
+  needPrograms('qemu-system-x86_64', 'xz');
+  const fetched = fetchKernel(kernelNamed(kernelName));
+  const folder = place.run(`${kernelName}-mce`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const guest = boot(fetched, folder, { modules: [], init: ['echo LAB READY'], append: 'loglevel=8 panic=0' });
+  const { bank, status, globalStatus, address, misc } = injected;
+  const hex = (value: bigint): string => `0x${value.toString(16)}`;
+  try {
+    if (!(await guest.shows(/^LAB READY/m, 900))) throw new Error('the guest did not come up');
+    await sleep(3000);
+    await guest.qmp('human-monitor-command', {
+      'command-line': `mce 0 ${bank} ${hex(status)} ${hex(globalStatus)} ${hex(address)} ${hex(misc)}`,
+    });
+    if (!(await guest.shows(/PROCESSOR \d+:|end Kernel panic/, 120)))
+      throw new Error('the guest said nothing of a machine check');
+    await sleep(3000);
+  } finally {
+    guest.stop();
+    await guest.ended;
+  }
+  const console = guest.text.replaceAll('\r', '');
+  const [error, ...others] = hardwareErrors(console).filter(({ source }) => source === 'mce');
+  const wrong: string[] = [];
+  const same = (what: string, found: unknown, wanted: unknown): void => {
+    if (found !== wanted) wrong.push(`${what} is ${found}, not ${wanted}`);
+  };
+  same('bank', error?.bank, bank);
+  same('CPU', error?.cpu, 0);
+  same('status', error?.status, hex(status));
+  same('address', error?.address, hex(address));
+  same('unit', error?.unit, 'memory');
+  if (others.some(({ status: more }) => more !== hex(status))) wrong.push('another machine check');
+  const advice = error === undefined ? [] : hardwareAdvice([error]).map(({ sentence }) => sentence);
+  return {
+    lines: console.split('\n').filter((line) => line.includes('[Hardware Error]')).length,
+    wrong,
+    incidents: advice,
   };
 }
 

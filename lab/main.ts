@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { check, checkPeers, renderChecked, renderPeers } from './check.ts';
-import { type CollectResult, netconsole, pstore, stores } from './collect.ts';
+import { type CollectResult, machineCheck, netconsole, pstore, stores } from './collect.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
 import { kernelNamed, kernels } from './kernels.ts';
@@ -149,6 +149,12 @@ program
       }),
     );
   });
+
+program
+  .command('mce')
+  .description('QEMU injects a machine check; what inquest mce reads of the console is compared with it')
+  .argument('<kernel>', kernelNames)
+  .action(async (kernel: string) => tell(await machineCheck(kernel)));
 
 program
   .command('pstore')

@@ -283,7 +283,11 @@ function timelineOf(members: readonly Witness[], bootTime: number | null): Timel
     const key = `${seconds?.toFixed(3)} ${what}`;
     const entry = entries.get(key);
     if (entry === undefined) entries.set(key, { seconds, what, weight, sources: [source] });
-    else if (!entry.sources.includes(source)) entry.sources.push(source);
+    else {
+      // an oops was no death yet to who stopped listening there
+      if (weight === 'death') entry.weight = weight;
+      if (!entry.sources.includes(source)) entry.sources.push(source);
+    }
   };
   for (const witness of members) {
     const main = mainIncident(witness);
