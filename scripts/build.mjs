@@ -147,7 +147,7 @@ await bundle.write({
   chunkFileNames: 'chunks/[name].js',
   sourcemap: true,
   sourcemapExcludeSources: true,
-  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  minify: { compress: true, mangle: { keepNames: true }, codegen: { removeWhitespace: true } },
   codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkNames(), debugName: 'chunks' }] },
 });
 await bundle.close();

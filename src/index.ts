@@ -5,7 +5,16 @@ import { openKernel } from './kernel/open_kernel.ts';
 
 export type { AddressSpace } from './arch/address_space.ts';
 export { type Pfn, type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from './base/address.ts';
-export { FormatError, InquestError, MemoryFault, NotFoundError, UnsupportedError, UsageError } from './base/errors.ts';
+export { BudgetError } from './base/budget.ts';
+export {
+  type FaultReason,
+  FormatError,
+  InquestError,
+  MemoryFault,
+  NotFoundError,
+  UnsupportedError,
+  UsageError,
+} from './base/errors.ts';
 export { Cancelled, type Work } from './base/work.ts';
 export { type Command, call, defineCommand, defineStream, toJson } from './commands/command.ts';
 export { CommandContext } from './commands/context.ts';
@@ -22,16 +31,31 @@ export type { Dump, DumpInfo, PhysicalMemory } from './dump/dump.ts';
 export { type SearchHit, type SearchOptions, type SearchPattern, searchMemory } from './dump/search.ts';
 export { type Backtrace, backtracer, type Frame } from './kernel/backtrace.ts';
 export { lockWait } from './kernel/blocked_on.ts';
-export type { Fault } from './kernel/faults.ts';
+export { type Collected, type Fault, FaultCollector, FaultLog } from './kernel/faults.ts';
+export { type Descriptor, openDescriptors } from './kernel/fdtable.ts';
 export { Kernel, type Rungs } from './kernel/kernel.ts';
-export { hlistEntries, listEntries } from './kernel/list.ts';
+// the kernel's containers
+export { hlistEntries, listEntries, listNodes } from './kernel/list.ts';
 export { type LockWait, lockChain } from './kernel/lock_wait.ts';
+export { type MapleEntry, mapleEntries } from './kernel/maple_tree.ts';
+// tasks, their memory and what they have open; mounts; slabs
+export { userMemory, type VmArea, vmAreaAround, vmAreas } from './kernel/mm_types.ts';
 export type { Module } from './kernel/module.ts';
+export { type Mount, mountNamespaceOf, mountsOf } from './kernel/mount.ts';
 export { openKernel } from './kernel/open_kernel.ts';
+export { pathNames } from './kernel/path.ts';
 export { perKernel } from './kernel/per_kernel.ts';
 export { readLog } from './kernel/printk.ts';
 export type { LogRecord } from './kernel/printk_record.ts';
+export { type RbNode, rbEntries, rbNodes, rbTop } from './kernel/rbtree.ts';
+export { rhashEntries } from './kernel/rhashtable.ts';
+export { parentPid, percpuCounter, residentCounters, type TaskMemory, taskMemory, taskStack } from './kernel/sched.ts';
+export { slabAt, slabCacheOf } from './kernel/slab.ts';
+export { type SlabCache, slabCacheAt, slabCaches } from './kernel/slab_cache.ts';
+export { type Slab, slub } from './kernel/slub.ts';
 export type { Task, TaskTable } from './kernel/task.ts';
+export { type Wait, waitOf } from './kernel/wait/wait.ts';
+export { type XarrayEntry, xarrayEntries, xarrayEntry } from './kernel/xarray.ts';
 export type { Incident } from './oops/incident.ts';
 export { findIncidents, LogScanner } from './oops/scanner.ts';
 export { similarity } from './oops/signature.ts';

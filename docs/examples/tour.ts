@@ -1,5 +1,5 @@
 // A tour of the library on a dump: node docs/examples/tour.ts samples/vmcore
-import { backtracer, findMember, listEntries, openDump, readLog } from '../../src/index.ts';
+import { backtracer, findMember, listEntries, openDump, readLog } from 'inquest';
 
 const kernel = openDump(process.argv[2] ?? 'samples/vmcore');
 console.log(`${kernel.dump.info.description}, kernel ${kernel.vmcoreinfo.release}, ${kernel.tasks.all.length} tasks`);

@@ -220,6 +220,14 @@ Examples:
       const { runMan } = await import('./man.ts');
       writeOut(await runMan(page, program, version));
     });
+  program
+    .command('schema')
+    .description('print the JSON schema of what a command prints with --json')
+    .argument('[command]', 'a command of the shell, or inquest-report, ...; without it, all are listed')
+    .action(async (command: string | undefined) => {
+      const { runSchema } = await import('./schema.ts');
+      status = runSchema(command ?? null);
+    });
 
   addSaveCommands(program, (result) => {
     status = result;

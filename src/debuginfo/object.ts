@@ -4,13 +4,15 @@
 import type { AddressSpace } from '../arch/address_space.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { latin1 } from '../base/byte_reader.ts';
-import { FormatError, NotFoundError } from '../base/errors.ts';
+import { FormatError, InquestError, NotFoundError } from '../base/errors.ts';
 import { findMember, type MemberPlace, memberOf, sizeOf, strip, type Type, type TypeSource, typeName } from './type.ts';
 
 /** What an object needs to follow pointers and to name types. */
 export interface ObjectContext {
   readonly space: AddressSpace;
   readonly types: TypeSource;
+  /** An object's value as C, for people. @throws MemoryFault */
+  readonly print?: (object: KernelObject) => string;
 }
 
 interface MemoryPlace {
@@ -219,11 +221,53 @@ export class KernelObject {
     return KernelObject.at(this.context, container, offsetBy(inner, -(place.bitOffset / 8)));
   }
 
-  /** For messages. */
+  /** Whether two objects are the same: the same place and type, or of scalars the same value. @throws MemoryFault */
+  equals(other: KernelObject): boolean {
+    const [mine, its] = [this.comparable(), other.comparable()];
+    return mine.isPlace === its.isPlace && mine.value === its.value && (!mine.isPlace || this.size === other.size);
+  }
+
+  /** Which is the greater: negative where the other is. Of what is no scalar, by address. @throws MemoryFault */
+  compare(other: KernelObject): number {
+    const [mine, its] = [this.comparable().value, other.comparable().value];
+    return mine < its ? -1 : mine > its ? 1 : 0;
+  }
+
+  /** So that `<` and `==` with numbers compare values: of what is no scalar, addresses. @throws MemoryFault */
+  valueOf(): bigint {
+    return this.comparable().value;
+  }
+
+  private comparable(): { readonly isPlace: boolean; readonly value: bigint } {
+    switch (strip(this.type).kind) {
+      case 'int':
+      case 'enum':
+      case 'pointer':
+        return { isPlace: false, value: this.bigint() };
+      default:
+        return { isPlace: true, value: this.address };
+    }
+  }
+
+  /** The value as C, as `p` prints it; where it cannot be read, its type and place, and why. */
   toString(): string {
-    return this.place === null
-      ? `(${typeName(this.type)})${String(this.scalar)}`
-      : `${typeName(this.type)} at ${this.place.address.toString(16)}`;
+    const { print } = this.context;
+    const place =
+      this.place === null
+        ? `(${typeName(this.type)})${String(this.scalar)}`
+        : `${typeName(this.type)} at ${this.place.address.toString(16)}`;
+    if (print === undefined) return place;
+    try {
+      return print(this);
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+      return `<${place}: ${error.message}>`;
+    }
+  }
+
+  /** As `toString`: a template would take the number that `valueOf` gives. */
+  [Symbol.toPrimitive](hint: string): string | bigint {
+    return hint === 'string' ? this.toString() : this.valueOf();
   }
 
   private sub(member: MemberPlace): KernelObject {
@@ -250,8 +294,10 @@ export class KernelObject {
 
 function resolve(context: ObjectContext, type: Type | string): Type {
   if (typeof type !== 'string') return type;
-  const found = context.types.find(type);
-  if (found === null) throw new NotFoundError('type', type);
+  const [, name = '', stars = ''] = /^(.*?)((?:\s*\*)*)\s*$/.exec(type) ?? [];
+  let found: Type | null = name === 'void' ? { kind: 'void' } : context.types.find(name);
+  if (found === null) throw new NotFoundError('type', name);
+  for (const character of stars) if (character === '*') found = { kind: 'pointer', size: 8, target: found };
   return found;
 }
 

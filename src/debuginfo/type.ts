@@ -211,8 +211,21 @@ function directMember(type: Type, name: string, depth: number): MemberPlace | nu
 /** As `findMember`, for members that must be there. @throws NotFoundError */
 export function memberOf(type: Type, path: string): MemberPlace {
   const found = findMember(type, path);
-  if (found === null) throw new NotFoundError('member', `${typeName(type)}.${path}`);
+  if (found === null) throw new NotFoundError('member', `${typeName(type)}.${path}`, whyNot(type, path));
   return found;
+}
+
+/** Why a path leads nowhere, where that is a pointer on the way; else nothing. */
+function whyNot(type: Type, path: string): string {
+  const steps = path.split('.');
+  for (let i = 1; i < steps.length; i++) {
+    const [way, rest] = [steps.slice(0, i).join('.'), steps.slice(i).join('.')];
+    const at = findMember(type, way);
+    if (at !== null && strip(at.type).kind === 'pointer') {
+      return `${way} is a pointer: member('${way}').member('${rest}') follows it`;
+    }
+  }
+  return '';
 }
 
 /** Byte offset of a member. @throws NotFoundError */

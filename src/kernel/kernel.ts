@@ -13,13 +13,16 @@ import type { Architecture } from '../arch/architecture.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { WorkSlot } from '../base/work.ts';
+import { evaluate } from '../debuginfo/c_expression.ts';
 import type { Macro } from '../debuginfo/c_macro.ts';
+import { readValue } from '../debuginfo/c_value.ts';
+import { printText } from '../debuginfo/c_value_text.ts';
 import type { DebugInfo } from '../debuginfo/debug_info.ts';
 import { DebugNames } from '../debuginfo/debug_names.ts';
 import type { DebugFiles } from '../debuginfo/files/debug_files.ts';
 import { KernelObject, type ObjectContext } from '../debuginfo/object.ts';
 import type { KernelSymbol, SymbolPlace } from '../debuginfo/symbol.ts';
-import type { SymbolTable } from '../debuginfo/symbol_table.ts';
+import { formatPlace, type SymbolTable } from '../debuginfo/symbol_table.ts';
 import { type FunctionType, sizeOf, type Type, type TypeSource } from '../debuginfo/type.ts';
 import type { Dump } from '../dump/dump.ts';
 import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
@@ -162,6 +165,28 @@ export class Kernel implements ObjectContext {
   object(type: Type | string, address: VirtAddr): KernelObject {
     return KernelObject.at(this, type, address);
   }
+
+  /**
+   * The object that a C expression of the kernel's variables and types is: `init_task.tasks`,
+   * `((struct task_struct *)0xffff...)->mm`. @throws UsageError for what is no expression; NotFoundError, MemoryFault
+   */
+  at(expression: string): KernelObject {
+    const symbol = (name: string): KernelObject | null => {
+      const found = this.symbols.find(name);
+      const type = found === null ? null : (this.variableType(name) ?? this.functionType(name) ?? { kind: 'void' });
+      return type === null ? null : this.object(type, found!.address);
+    };
+    return evaluate(expression, { context: this, symbol, macro: (name) => this.macro(name) });
+  }
+
+  /** An object's value as `p` prints it: what `String(object)` gives. @throws MemoryFault */
+  readonly print = (object: KernelObject): string => {
+    const symbolize = (address: VirtAddr): string | null => {
+      const place = this.place(address);
+      return place === null ? null : formatPlace(place);
+    };
+    return printText(object.type, readValue(object, { symbolize }), { radix: 10 });
+  };
 
   /** A global variable with its type. @throws NotFoundError if the symbol, or its type, is not known */
   variable(name: string): KernelObject {

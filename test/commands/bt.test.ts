@@ -20,7 +20,7 @@ function scene(): { dying: DyingKernel; run: (...args: string[]) => string; prob
   const counter = dying.allocate('unsigned long', 'widget_count');
   dying.panicOn(1, sh, [
     'machine_kexec',
-    { words: [0x1111n, counter.address, dying.at('printk+0x20')] },
+    { words: [0x1111n, counter.address, dying.codeAt('printk+0x20')] },
     'panic',
     'watchdog_timer_fn',
     'hrtimer_interrupt',

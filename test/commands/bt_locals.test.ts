@@ -28,8 +28,8 @@ function scene(between: readonly string[] = []): { dying: DyingKernel; show: (..
     user,
   ]);
   dying.writeTables();
-  const frob = dying.at('frob');
-  const write = dying.at('vfs_write');
+  const frob = dying.codeAt('frob');
+  const write = dying.codeAt('vfs_write');
   const code = (start: bigint, size: number): { lowPc: { address: bigint }; highPc: number } => ({
     lowPc: { address: start },
     highPc: size,
@@ -177,7 +177,7 @@ test('as data: values are data, reasons are told', () => {
 test('code that the kernel’s tables do not cover is unwound by its call frame information', () => {
   const { dying } = scene();
   const rules = unwindRules(dying, { find: () => null });
-  const rule = rules.find(dying.at('vfs_write+0x10'));
+  const rule = rules.find(dying.codeAt('vfs_write+0x10'));
   assert.deepEqual(rule, {
     type: 'call',
     spRegister: 'sp',
@@ -186,6 +186,6 @@ test('code that the kernel’s tables do not cover is unwound by its call frame 
     bpOffset: 0,
     signal: false,
   });
-  assert.equal(rules.find(dying.at('panic+0x10')), null);
+  assert.equal(rules.find(dying.codeAt('panic+0x10')), null);
   assert.equal(rules.find(virtAddr(0n)), null);
 });

@@ -278,7 +278,7 @@ export class CodeKernel extends SyntheticKernel {
   }
 
   /** Address of an instruction: `write+17`. */
-  at(place: string): VirtAddr {
+  codeAt(place: string): VirtAddr {
     const [name = '', offset = '0'] = place.split('+');
     return offsetBy(this.address(name), Number(offset));
   }
@@ -290,7 +290,7 @@ export class CodeKernel extends SyntheticKernel {
    */
   died(place: string | bigint, registers: Registers, words: readonly (bigint | string)[]): Backtrace {
     const rsp = stackTop - BigInt(words.length * 8);
-    const rip = typeof place === 'bigint' ? virtAddr(place) : this.at(place);
+    const rip = typeof place === 'bigint' ? virtAddr(place) : this.codeAt(place);
     const all: Registers = { ...registers, rip, rsp, cs: 0x10n };
     const first: Omit<Frame, 'kind'> = {
       address: rip,
@@ -308,7 +308,7 @@ export class CodeKernel extends SyntheticKernel {
     ];
     for (const [i, word] of words.entries()) {
       const slot = virtAddr(rsp + BigInt(i * 8));
-      const value = typeof word === 'string' ? this.at(word) : word;
+      const value = typeof word === 'string' ? this.codeAt(word) : word;
       this.space.words(slot, value);
       if (typeof word === 'string') {
         const address = virtAddr(value);

@@ -65,7 +65,7 @@ export class DyingArm64 extends DyingKernel {
     }
     // a hypervisor writes a note for each CPU
     for (const other of this.cpus.possible.slice(this.notes.length)) this.note(other, {});
-    const registers = { x29: state.fp, x30: 0n, sp: state.sp, pc: this.at(`${state.name}+0x60`), pstate: 0x3c5n };
+    const registers = { x29: state.fp, x30: 0n, sp: state.sp, pc: this.codeAt(`${state.name}+0x60`), pstate: 0x3c5n };
     this.note(cpu, registers);
   }
 
@@ -81,7 +81,7 @@ export class DyingArm64 extends DyingKernel {
     const { sp, fp, name } = this.start(top, ['__switch_to', '__schedule', ...items], items.at(-1));
     this.set(task, 'thread.cpu_context.fp', fp);
     this.set(task, 'thread.cpu_context.sp', sp);
-    this.set(task, 'thread.cpu_context.pc', this.at(`${name}+0x50`));
+    this.set(task, 'thread.cpu_context.pc', this.codeAt(`${name}+0x50`));
   }
 
   /** Frame records need no tables. */
@@ -102,17 +102,17 @@ export class DyingArm64 extends DyingKernel {
     for (const item of [...items].reverse()) {
       if (typeof item === 'string') {
         sp -= frameSize;
-        this.space.words(sp, fp, this.at(name.replace(/(\[|$)/, '+0x50$1')));
+        this.space.words(sp, fp, this.codeAt(name.replace(/(\[|$)/, '+0x50$1')));
         fp = sp;
         name = item;
         this.code(item, saveRecord);
       } else if ('words' in item) {
         throw new Error('arm64 frames have no words of their own here');
       } else {
-        const caller = this.at(name.replace(/(\[|$)/, '+0x50$1'));
+        const caller = this.codeAt(name.replace(/(\[|$)/, '+0x50$1'));
         const isOwn = typeof item.at === 'string' && item.at.startsWith(`${name.replace(/\[.*/, '')}+`);
         sp -= savedSize;
-        const at = typeof item.at === 'bigint' ? item.at : this.at(item.at);
+        const at = typeof item.at === 'bigint' ? item.at : this.codeAt(item.at);
         if (!isOwn && typeof item.at === 'string') this.code(item.at.replace(/\+[^[]*/, ''), '1f2003d5'); // nop
         this.save(sp, at, {
           x29: fp,

@@ -124,7 +124,7 @@ export class DyingKernel extends SyntheticKernel {
   }
 
   /** Address of a function, or of a place in one: `frob`, `frob+0x10`, `frob[widget]`. Made when first named. */
-  at(place: string): VirtAddr {
+  codeAt(place: string): VirtAddr {
     const [, name, offset, module] = /^([\w.]+)(?:\+(0x[0-9a-f]+))?(?:\[([^\]]+)\])?$/.exec(place)!;
     let symbol = this.functions.find((f) => f.name === name);
     if (symbol === undefined) {
@@ -140,7 +140,7 @@ export class DyingKernel extends SyntheticKernel {
 
   /** Code of a function, from its place on, in hexadecimal. */
   code(place: string, bytes: string): void {
-    this.space.write(this.at(place), Buffer.from(bytes.replaceAll(' ', ''), 'hex'));
+    this.space.write(this.codeAt(place), Buffer.from(bytes.replaceAll(' ', ''), 'hex'));
   }
 
   /** A process or thread with a stack of its own, which is empty. */
@@ -260,7 +260,7 @@ export class DyingKernel extends SyntheticKernel {
     for (const item of [...items].reverse()) {
       if (typeof item === 'string') {
         sp -= 8n;
-        this.space.words(sp, this.at(item.replace(/(\[|$)/, '+0x50$1')));
+        this.space.words(sp, this.codeAt(item.replace(/(\[|$)/, '+0x50$1')));
       } else if ('words' in item) {
         sp -= BigInt(item.words.length * 8);
         this.space.words(sp, ...item.words);
@@ -272,12 +272,12 @@ export class DyingKernel extends SyntheticKernel {
           orig_rax: 0xffff_ffff_ffff_ffffn,
           rsp: interrupted ?? sp,
           ...item.registers,
-          rip: typeof item.at === 'bigint' ? item.at : this.at(item.at),
+          rip: typeof item.at === 'bigint' ? item.at : this.codeAt(item.at),
         };
         sp -= BigInt(ptRegsNames.length * 8);
         this.space.words(sp, ...ptRegsNames.map((name) => registers[name] ?? 0n));
         sp -= 8n;
-        this.space.words(sp, this.at(`${item.entry}+0x50`));
+        this.space.words(sp, this.codeAt(`${item.entry}+0x50`));
       }
     }
     return sp;

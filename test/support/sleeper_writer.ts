@@ -59,7 +59,7 @@ export class SleepingKernel {
   /** Queues a task on a wait queue. @param entry a `struct wait_queue_entry` on its stack */
   queues(entry: KernelObject, task: KernelObject, func: string, head: KernelObject): void {
     this.kernel.set(entry, 'private', task);
-    this.kernel.set(entry, 'func', this.kernel.at(func));
+    this.kernel.set(entry, 'func', this.kernel.codeAt(func));
     this.kernel.link(head.member('head').address, entry.member('entry').address);
   }
 

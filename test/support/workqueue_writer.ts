@@ -25,7 +25,7 @@ const workTypes = `
 export function workqueueMachine() {
   const world = new SleepingKernel(workTypes);
   const { kernel } = world;
-  kernel.at('schedule'); // where text begins has a symbol of its own
+  kernel.codeAt('schedule'); // where text begins has a symbol of its own
   const queue = kernel.allocate('struct workqueue_struct');
   kernel.set(queue, 'name', 'widgets');
   for (const list of ['flusher_queue', 'flusher_overflow']) kernel.link(queue.member(list).address);
@@ -36,7 +36,7 @@ export function workqueueMachine() {
   kernel.link(queue.member('pwqs').address, pwq.member('pwqs_node').address);
   const work = (func: string): KernelObject => {
     const made = kernel.allocate('struct work_struct');
-    kernel.set(made, 'func', kernel.at(func));
+    kernel.set(made, 'func', kernel.codeAt(func));
     kernel.set(made, 'data.counter', pwq.address | 5n);
     return made;
   };
@@ -47,7 +47,7 @@ export function workqueueMachine() {
   });
   for (const [member, value] of Object.entries({ current_work: current, current_pwq: pwq, task }))
     kernel.set(worker, member, value);
-  kernel.set(worker, 'current_func', kernel.at('polish_widgets'));
+  kernel.set(worker, 'current_func', kernel.codeAt('polish_widgets'));
   kernel.link(worker.member('scheduled').address);
   kernel.link(pool.member('workers').address, worker.member('node').address);
   for (const list of [pool.member('worklist'), pwq.member('inactive_works')]) kernel.link(list.address);
@@ -59,7 +59,7 @@ export function workqueueMachine() {
     const { task, record } = world.sleeps(['__wait_for_common', '__flush_work', 'cancel_work_sync', 'frob']);
     const barrier = record('struct wq_barrier');
     kernel.set(barrier, 'task', task);
-    kernel.set(barrier, 'work.func', kernel.at('wq_barrier_func'));
+    kernel.set(barrier, 'work.func', kernel.codeAt('wq_barrier_func'));
     return { task, node: barrier.member('work.entry').address };
   };
   return { world, kernel, queue, pool, worker, work, flushes, workerTask: task };

@@ -8,7 +8,7 @@ import { DyingKernel } from '../support/dying_kernel.ts';
 /** A kernel with some functions of 256 bytes each, which call from 0x4e on. */
 function kernel(): DyingKernel {
   const dying = DyingKernel.make();
-  for (const name of ['frob', 'vfs_write', 'do_exit', 'make_task_dead', 'panic']) dying.at(name);
+  for (const name of ['frob', 'vfs_write', 'do_exit', 'make_task_dead', 'panic']) dying.codeAt(name);
   dying.writeTables();
   return dying;
 }
@@ -55,7 +55,7 @@ describe('frames of the log', () => {
 
 test('init text is overwritten after boot: what stands there now says nothing against a frame', () => {
   const dying = kernel();
-  const start = dying.at('start_kernel');
+  const start = dying.codeAt('start_kernel');
   dying.space.write(start, new Uint8Array(256));
   const [incident] = findIncidents(trace('vfs_write+0x50/0x100', 'start_kernel+0x60/0x100'));
   assert.equal(frameDisagreements(dying, incident!).length, 1);

@@ -372,7 +372,7 @@ describe('futexes and time', () => {
       ({ task, record }) => {
         const timer = record('struct process_timer');
         kernel.set(timer, 'task', task);
-        kernel.set(timer, 'timer.function', kernel.at('process_timeout'));
+        kernel.set(timer, 'timer.function', kernel.codeAt('process_timeout'));
         kernel.set(timer, 'timer.expires', 4_294_900_000);
         return { task, timer };
       },

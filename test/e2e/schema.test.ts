@@ -1,0 +1,87 @@
+// What commands print as JSON is what their schemas say, made of their types.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type SchemaFile, schemaOf } from '../../src/cli/schema.ts';
+import { sessionCommands } from '../../src/cli/session/entries.ts';
+import { CommandContext } from '../../src/commands/context.ts';
+import { openDump } from '../../src/index.ts';
+import { findIncidents } from '../../src/oops/scanner.ts';
+import { renderReport } from '../../src/report/render.ts';
+import { ShellSession } from '../../src/shell/session.ts';
+import { analyse } from '../../src/triage/analyse.ts';
+import { violations } from '../support/json_schema.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'inquest-schemas-'));
+let file: SchemaFile;
+
+before(() => {
+  const path = join(folder, 'schemas.json');
+  execFileSync(process.execPath, [join(root, 'scripts', 'schemas.mjs'), path], { cwd: root });
+  file = JSON.parse(readFileSync(path, 'utf8')) as SchemaFile;
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+// biome-ignore format: a list
+const lines = [
+  'ascii', 'bt', 'bt -a', 'bt -e', 'bt -l', 'bpf', 'cgroup', 'dev', 'dis schedule 5', 'eval 1+1', 'explain oops', 'files', 'foreach bt',
+  'fuser /dev/null', 'help bt', 'ipcs', 'irq', 'irq -s', 'kmem -i', 'kmem -s', 'kmem -p init_task', 'kmem -v', 'kmem -z', 'kmem -V',
+  'list init_task.tasks', 'log', 'log -T', 'mach', 'mod', 'mount', 'net', 'p init_task', 'p jiffies', 'ps', 'ps -c 1', 'ps -p 2', 'ps -t',
+  'ptov 0', 'rd init_task 8', 'report', 'runq', 'search -k 0xdeadbeef', 'set', 'sig 1', 'struct task_struct', 'struct task_struct.pid init_task',
+  'swap', 'sym schedule', 'sym nosuch', 'sys', 'task 1', 'timer', 'tree -t rbtree vmap_area_root', 'vm 1', 'vtop init_task', 'waitq init_task',
+  'whatis task_struct', 'wq', 'runq -t', 'oops', 'pte 0x63', 'btop 1000', 'vm -m 1',
+];
+
+test('every command has a schema', () => {
+  const missing = [...sessionCommands().keys()].filter((name) => !Object.hasOwn(file.schemas, name));
+  assert.deepEqual(missing, []);
+});
+
+test('what commands print on the sample is as their schemas have it', async () => {
+  const kernel = openDump(join(root, 'samples', 'vmcore'));
+  let printed = '';
+  const session = new ShellSession(
+    new CommandContext(kernel),
+    sessionCommands(),
+    {
+      write: (text) => {
+        printed += text;
+        return true;
+      },
+      warn: () => {},
+    },
+    { json: true },
+  );
+  let succeeded = 0;
+  for (const line of lines) {
+    printed = '';
+    await session.run(line);
+    const data = JSON.parse(printed) as { error?: unknown };
+    if (data.error !== undefined) continue;
+    succeeded++;
+    assert.deepEqual(violations(schemaOf(file, line.split(' ')[0]!), data).slice(0, 5), [], line);
+  }
+  assert.ok(succeeded > lines.length * 0.8, `${succeeded} of ${lines.length} had data`);
+
+  const context = new CommandContext(kernel);
+  const analysis: unknown = JSON.parse(renderReport(analyse(context), 'json', { colour: false, width: 100 }));
+  assert.deepEqual(violations(schemaOf(file, 'inquest-report'), analysis).slice(0, 5), []);
+  const log = readFileSync(join(root, 'samples', 'truth', 'dmesg'), 'utf8');
+  const incidents: unknown[] = findIncidents(log);
+  for (const incident of incidents) {
+    const json: unknown = JSON.parse(JSON.stringify(incident));
+    assert.deepEqual(violations(schemaOf(file, 'inquest-oops'), json).slice(0, 5), []);
+  }
+  kernel.close();
+});
+
+test('a schema is held: data that it does not describe is seen', () => {
+  const schema = schemaOf(file, 'mod');
+  assert.notDeepEqual(violations(schema, {}), []);
+  assert.notDeepEqual(violations(schema, { command: 'mod', data: { modules: [{ name: 1 }] }, faults: [] }), []);
+});
