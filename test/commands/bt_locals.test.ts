@@ -47,7 +47,7 @@ function scene(between: readonly string[] = []): { dying: DyingKernel; show: (..
     [write + 0x100n, null],
   ] as const;
   const others = between.flatMap((name) => {
-    const at = dying.at(name);
+    const at = dying.codeAt(name);
     return [[at, 1, 60] as const, [at + 0x50n, null] as const]; // ends with its call
   });
   const stmtList = {
