@@ -41,6 +41,16 @@ test("a machine check of the kernel's log: place, severity, channel", () => {
   );
 });
 
+test('a machine check that the kernel panics of is fatal, though its status would let it go on', () => {
+  const lines = [
+    'mce: [Hardware Error]: CPU 0: Machine Check Exception: 5 Bank 9: bd00000000000091',
+    'mce: [Hardware Error]: TSC 0 ADDR 62000000 MISC 8c ',
+    'mce: [Hardware Error]: PROCESSOR 2:600f12 TIME 1795296000 SOCKET 0 APIC 0 microcode 1000065',
+  ];
+  assert.equal(one(log(...lines)).severity, 'recoverable');
+  assert.equal(one(log(...lines, 'Kernel panic - not syncing: Fatal local machine check')).severity, 'fatal');
+});
+
 test("AMD's decoder and its banks", () => {
   const error = one(
     log(

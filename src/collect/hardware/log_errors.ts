@@ -34,11 +34,23 @@ export class HardwareLog {
   private line({ text, wallTime }: LogLine): void {
     // nearly all lines of a log say nothing of hardware
     if (!interesting.test(text) && !this.checks.isOpen && !this.pcie.isOpen) return;
+    if (panicked.test(text)) {
+      this.checks.end();
+      this.died();
+      return;
+    }
     const time = wallTime === undefined ? Number.NaN : Date.parse(wallTime) / 1000;
     const seconds = Number.isFinite(time) ? time : null;
     if (this.firmware.read(text, seconds) || this.checks.read(text, seconds) || this.pcie.read(text, seconds)) return;
     const error = oneLine(text);
     if (error !== null) this.add({ ...error, time: error.time ?? seconds });
+  }
+
+  /** The kernel could not go on after the last machine check, whatever its status says. */
+  private died(): void {
+    const at = this.errors.findLastIndex(({ source }) => source === 'mce');
+    const last = this.errors[at];
+    if (last?.severity === 'recoverable') this.errors[at] = { ...last, severity: 'fatal' };
   }
 
   private add(error: HardwareError): void {
@@ -47,8 +59,9 @@ export class HardwareLog {
   }
 }
 
+const panicked = /^Kernel panic - not syncing: .{0,80}machine check/i;
 const interesting =
-  /Hardware Error\]|EDAC |AER: |PCIe Bus Error|MCE |BANK|STATUS|SError|[Ss]ynchronous [Ee]xternal|Memory failure|hardware memory error|mce_record|mc_event|aer_event|arm_event|cxl_|BERT: /;
+  /machine check|Hardware Error\]|EDAC |AER: |PCIe Bus Error|MCE |BANK|STATUS|SError|[Ss]ynchronous [Ee]xternal|Memory failure|hardware memory error|mce_record|mc_event|aer_event|arm_event|cxl_|BERT: /;
 
 /** All errors of a text. */
 export function hardwareErrors(text: string | Uint8Array): HardwareError[] {
