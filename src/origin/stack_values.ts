@@ -454,6 +454,14 @@ export class FrameValues {
     }
     if (value.kind === 'constant' || this.held.has(value)) return;
     this.held.set(value, known);
+    // `16 * index + table`: another address may be made of the same part
+    const part = value.kind === 'sum' && offset !== 0n ? this.withoutOffset(value) : null;
+    if (part !== null) this.note(part, { ...known, value: BigInt.asUintN(64, known.value - offset) });
+  }
+
+  private withoutOffset(value: Extract<Value, { kind: 'sum' }>): Value | null {
+    const { values } = this.where.flow;
+    return values.add(value, values.constant(-value.offset));
   }
 
   private known(value: Value, depth: number): Known | null {
@@ -483,6 +491,9 @@ export class FrameValues {
         return word === null ? null : { value: word, sure: 'proved', holder: { kind: 'stack', address } };
       }
       case 'sum': {
+        const part = value.offset === 0n ? undefined : this.held.get(this.withoutOffset(value) ?? value);
+        if (part !== undefined)
+          return { ...part, value: BigInt.asUintN(64, part.value + value.offset), holder: { kind: 'computed' } };
         let sum = value.offset;
         let sure: Sureness = 'proved';
         for (const { value: term, factor } of value.terms) {

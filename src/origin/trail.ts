@@ -46,6 +46,8 @@ export type OriginEnd =
   | 'returned'
   /** at an argument whose caller is not known to have it from anywhere */
   | 'argument'
+  /** in a sum of several values, of which none is bad by itself */
+  | 'computed'
   /** where several ways meet, and it is not told which was taken */
   | 'several'
   | 'unknown';
@@ -381,13 +383,8 @@ export class Trail {
       const times = factor === 1n ? '' : ` * 0x${hex(BigInt.asUintN(64, factor))}`;
       return `${name}${part === null ? '' : ` (0x${hex(part.value)})`}${times}`;
     });
-    this.add(
-      'computed',
-      `${what} is ${parts.join(' + ')}${value.offset === 0n ? '' : ` ${sign} 0x${hex(distance)}`}`,
-      null,
-      null,
-      'proved',
-    );
+    const sum = `${parts.join(' + ')}${value.offset === 0n ? '' : ` ${sign} 0x${hex(distance)}`}`;
+    this.add('computed', `${what} is ${sum}`, null, null, 'proved');
     const unmapped = known.filter(({ known: part }) => part === null || !kernel.space.isReadable(virtAddr(part.value)));
     const [suspect] = unmapped;
     if (unmapped.length === 1 && suspect !== undefined) {
@@ -398,7 +395,8 @@ export class Trail {
         this.tells = (register) =>
           `${register} was computed with an index: ${tells('that', `0x${hex(suspect.known!.value)}`)}`;
     }
-    this.tells ??= (register, words) => `${register} was computed as ${parts.join(' + ')}, and that is ${words}`;
+    this.tells ??= (register, words) => `${register} was computed as ${sum}, and that is ${words}`;
+    if (this.end === 'unknown') this.end = 'computed';
   }
 
   /** Several ways meet: those that cannot have given the value are left out. */
