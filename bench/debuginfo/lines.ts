@@ -24,17 +24,19 @@ export function compareFrameLines(setup: Setup, program: string): Comparison {
     own.map(({ address }) => BigInt(address) - offset),
   );
   const differences: string[] = [];
+  let more = 0;
   for (const [i, { symbol, source, address }] of own.entries()) {
     const mine = source === null ? '??:0' : `${source.file}:${source.line}`;
     const their = theirs[i]![0]!;
-    if (mine !== their) differences.push(`${symbol} at ${address}: ${mine}, addr2line ${their}`);
+    if (their === '??:0' && source !== null) more++;
+    else if (mine !== their) differences.push(`${symbol} at ${address}: ${mine}, addr2line ${their}`);
   }
   return {
     what: 'lines of frames in foreach bt -l, as addr2line',
     compared: own.length,
     equal: own.length - differences.length,
     differences,
-    notes: [],
+    notes: more === 0 ? [] : [`${more} behind the end of their function, where inquest alone has the line of the call`],
   };
 }
 
@@ -84,8 +86,7 @@ function addr2line(setup: Setup, addresses: readonly bigint[], options: readonly
     .trim()
     .split('\n')) {
     if (/^0x[0-9a-f]+$/.test(line)) answers.push([]);
-    else
-      answers.at(-1)!.push(line.replace(/ \(discriminator \d+\)$/, '').replace(/^(.*):\?$/, (_, path) => `${path}:0`));
+    else answers.at(-1)!.push(told(line));
   }
   return answers;
 }
@@ -94,4 +95,10 @@ function gatherFrames(data: unknown, into: OurFrame[]): void {
   if (typeof data !== 'object' || data === null) return;
   if ('frameAddress' in data && 'source' in data) into.push(data as OurFrame);
   else for (const value of Object.values(data)) gatherFrames(value, into);
+}
+
+/** Where no line is known, addr2line has a file of the table of symbols, or none. */
+function told(line: string): string {
+  const place = line.replace(/ \(discriminator \d+\)$/, '').replace(/:\?$/, ':0');
+  return /^[^/]*:0$/.test(place) ? '??:0' : place;
 }
