@@ -24,6 +24,7 @@ import { swapAreas, swappedPages } from './swap.ts';
 import { symbols } from './symbols.ts';
 import { commandLine, identity, taint, uptime } from './system.ts';
 import { processes, threads } from './tasks.ts';
+import { traceFile } from './trace_file.ts';
 import { verdict } from './verdict.ts';
 import { groups, locks } from './waiting.ts';
 import { workers } from './workers.ts';
@@ -79,4 +80,5 @@ export const facts: readonly Fact[] = [
   requests,
   coreFile,
   ftrace,
+  traceFile,
 ];

@@ -20,6 +20,7 @@ import { stacks } from '../../lab/facts/stacks.ts';
 import { symbols } from '../../lab/facts/symbols.ts';
 import { commandLine, identity, taint, uptime } from '../../lab/facts/system.ts';
 import { commMatches, processes, threads } from '../../lab/facts/tasks.ts';
+import { compareTrace } from '../../lab/facts/trace_file.ts';
 import { verdict } from '../../lab/facts/verdict.ts';
 import { groups, locks } from '../../lab/facts/waiting.ts';
 import { workers } from '../../lab/facts/workers.ts';
@@ -656,5 +657,27 @@ describe("a process's core file", () => {
     assert.deepEqual(counts(told(gdb(1, '4b0642', '401000'))), [3, 0, 0]);
     assert.deepEqual(counts(told(gdb(2, '4b0643', '402000'))), [0, 0, 3]);
     assert.deepEqual(counts(told('')), [0, 0, 3]);
+  });
+});
+
+describe('a trace file', () => {
+  it('has every event once, and no others', (test) => {
+    const picture = pictureOf(test, {
+      ftrace:
+        '# tracer: nop\n   a b-1       [001] .....    10.944255: kfree: x\n   a b-1       [001] .....    10.944255: kfree: y\n  sh-20   [000] d..1.    11.000001: said: -5 [2] 3.0: z\n',
+    });
+    const report = (...times: string[]) =>
+      `cpus=2\n${times.map((time) => `   a b-1     [001]    ${time}: kfree:   ptr=0\n`).join('')}  sh-20  [000]  11.000001: said: z\n`;
+    const told = (text: string) =>
+      compared(
+        { name: 'trace', commands: [], compare: (world, _texts, tally) => compareTrace(world, text, tally) },
+        picture,
+        [],
+      );
+    assert.deepEqual(counts(told(report('10.944255', '10.944255'))), [5, 0, 0]);
+    assert.deepEqual(counts(told(report('10.944256', '10.944255'))), [5, 0, 0]);
+    assert.deepEqual(counts(told(report('10.944255'))), [3, 0, 2]);
+    assert.deepEqual(counts(told(report('10.944255', '10.944355'))), [4, 0, 1]);
+    assert.deepEqual(counts(told('')), [0, 0, 5]);
   });
 });
