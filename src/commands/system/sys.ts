@@ -44,6 +44,8 @@ export interface SystemSummary {
   readonly megahertz: number | null;
   /** Bytes of RAM. */
   readonly memory: number | null;
+  /** It runs: nothing has killed it. */
+  readonly live: boolean;
   /** The line of the log that tells why the kernel died. */
   readonly panic: string | null;
 }
@@ -95,7 +97,10 @@ function collectSys(
     what,
   }: { calls: boolean; dmi: boolean; taint: boolean; panic: boolean; what: string | null },
 ): SysData {
-  if (panic) throw new UsageError('this kernel is dead already: -panic is for a live system');
+  if (panic)
+    throw new UsageError(
+      kernel.live ? 'the running kernel is only looked at' : 'this kernel is dead already: -panic is for a live system',
+    );
   if (what === 'config' && !calls) return { kind: 'config', text: kernelConfig(kernel) };
   if (what !== null && !calls) throw new UsageError('');
   if (taint) return { kind: 'taint', ...taints(kernel) };
@@ -160,7 +165,8 @@ export function systemSummary(kernel: Kernel): SystemSummary {
       return khz > 0 ? Math.floor(khz / 1000) : null;
     }),
     memory: read('memory size', () => presentPages(kernel) * memory.pageSize),
-    panic: panicMessage(readLog(kernel)),
+    live: kernel.live,
+    panic: kernel.live ? null : panicMessage(readLog(kernel)),
   };
 }
 
@@ -210,9 +216,13 @@ function renderSummary(summary: SystemSummary): string {
     ['VERSION', uts?.version ?? unknown],
     ['MACHINE', `${uts?.machine ?? unknown}  (${megahertz === null ? 'unknown' : megahertz} Mhz)`],
     ['MEMORY', memory === null ? unknown : memorySize(memory)],
-    ['PANIC', panic === null ? '(no line of the log says why)' : panicText(panic)],
+    ...(summary.live ? [] : [panicLine(panic)]),
   ];
   return lines.map(([name, value]) => `${name.padStart(12)}: ${escapeLine(value)}\n`).join('');
+}
+
+function panicLine(panic: string | null): [name: string, value: string] {
+  return ['PANIC', panic === null ? '(no line of the log says why)' : panicText(panic)];
 }
 
 function panicText(line: string): string {
