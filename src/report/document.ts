@@ -190,7 +190,7 @@ function originBlocks({ sentence, confidence, steps }: OriginReport): Block[] {
   return blocks;
 }
 
-function crashedCpu({ stack, code, source, origin }: Analysis): Block[] {
+function crashedCpu({ stack, code, source, origin, registers, registerNames }: Analysis): Block[] {
   const blocks: Block[] = [];
   if (stack !== null) {
     const text = stack.command.includes(' -a') ? 'What the CPUs ran' : 'What the panicking CPU ran';
@@ -201,6 +201,16 @@ function crashedCpu({ stack, code, source, origin }: Analysis): Block[] {
     blocks.push({ kind: 'heading', text: 'Code at that place' }, outputOf(code));
     if (code.after !== null) blocks.push(outputOf(code.after));
   }
+  const named = Object.entries(registerNames);
+  if (registers !== null && named.length > 0)
+    blocks.push(
+      { kind: 'heading', text: 'What the registers held' },
+      {
+        kind: 'table',
+        head: ['Register', 'Value', 'What it is'],
+        rows: named.map(([name, words]) => [name, bareAddress(registers[name] ?? ''), words]),
+      },
+    );
   if (origin !== null) blocks.push(...originBlocks(origin));
   return blocks;
 }

@@ -11,7 +11,10 @@ h2 { margin: 2rem 0 .5rem; border-bottom: 1px solid var(--line); font-size: 1.15
 h3 { margin: 1.2rem 0 .3rem; font-size: 1rem; }
 h3 small { font-weight: normal; opacity: .7; }
 table { border-collapse: collapse; }
-th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th { white-space: nowrap; }
+td { overflow-wrap: anywhere; }
+@media print { body { max-width: none; padding: 0; font-size: 10px; } pre { white-space: pre-wrap; font-size: 8px; margin: .2rem 0; } h2 { margin: .8rem 0 .2rem; break-after: avoid; } }
 pre { overflow-x: auto; margin: .4rem 0 1rem; padding: .6rem .8rem; background: var(--soft); border: 1px solid var(--line); border-radius: 4px; font: 12.5px/1.45 ui-monospace, monospace; }
 pre .command { opacity: .65; }
 mark { background: var(--mark); color: inherit; }

@@ -1,4 +1,5 @@
 // One death analysed: facts, verdict, findings, and what stands around them.
+import type { Architecture } from '../arch/architecture.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { addressText, hex16 } from '../base/text.ts';
 import type { InstructionLine } from '../commands/code/dis.ts';
@@ -16,10 +17,12 @@ import { totalRamPages } from '../kernel/vmstat.ts';
 import { explain, explanationOf } from '../oops/explain.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import type { Analysis, BacktraceFrame, Finding, InvolvedTask, Place } from './analysis.ts';
+import { textOf } from './arrival.ts';
 import { blamedStack } from './blamed_stack.ts';
 import { cgroupThatRanOut } from './cgroup_memory.ts';
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
+import { memoryName } from './memory_name.ts';
 import { memoryReport } from './memory_report.ts';
 import { nextSteps } from './next_steps.ts';
 import { loopFindings, originReport, withOrigin } from './origin.ts';
@@ -92,6 +95,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
       message: [withOrigin(winner.claim.sentence, origin), ...beside.map(({ claim }) => claim.sentence)].join(' '),
     },
     registers: part('registers', () => registersAtFault(facts), null),
+    registerNames: part('registers', () => registerNames(facts), {}),
     blamedStack: part('blamed stack', () => blamedStack(facts, verdict), { of: null, frames: [] }),
     backtrace: part('backtrace', () => facts.crashTrace.frames.map((frame) => frameData(facts, frame)), []),
     stack: part('stack', () => stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed), null),
@@ -196,6 +200,27 @@ function registersAtFault(facts: Facts): Analysis['registers'] {
   const shown: Record<string, string> = {};
   for (const [name, value] of Object.entries(registers)) shown[name] = addressText(value ?? 0n);
   return shown;
+}
+
+/** What the registers at the exception pointed to, or look like; numbers that may be anything are left out. */
+function registerNames({ kernel, exception }: Facts): Record<string, string> {
+  const named: Record<string, string> = {};
+  const { arch } = kernel;
+  for (const [name, value] of Object.entries(exception?.registers ?? {})) {
+    if (value === undefined || value < minPointer || isNumber(arch, value)) continue;
+    const text = textOf(value);
+    named[name] = text === null ? memoryName(kernel, value) : `the text "${text}"`;
+  }
+  return named;
+}
+
+/** The lowest value that is taken for a pointer. */
+const minPointer = 4096n;
+
+/** Neither an address of any kind, nor a pattern that means something. */
+function isNumber(arch: Architecture, value: bigint): boolean {
+  if (arch.isKernelAddress(value)) return value >= 0xffff_ffff_ffff_f001n;
+  return arch.isUserAddress(value) && textOf(value) === null;
 }
 
 function frameData(facts: Facts, frame: Frame): BacktraceFrame {

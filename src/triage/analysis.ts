@@ -244,6 +244,8 @@ export interface Analysis {
     readonly source: 'log and memory' | 'log' | 'memory' | 'nothing';
   };
   readonly registers: Readonly<Record<string, string>> | null;
+  /** What those registers held that says something, in words, by their names; empty without registers. */
+  readonly registerNames: Readonly<Record<string, string>>;
   readonly blamedStack: BlamedStack;
   readonly backtrace: readonly BacktraceFrame[];
   /** The backtrace as `bt` prints it; null where it cannot. */

@@ -43,7 +43,7 @@ export function memoryName(kernel: Kernel, value: bigint): string {
   if (symbol !== null) {
     const offset = symbol.offset === 0 ? '' : `+0x${hex(symbol.offset)}`;
     const owner = symbol.symbol.module === null ? '' : ` [${symbol.symbol.module}]`;
-    const isCode = /^[tTwW]$/.test(symbol.symbol.type);
+    const isCode = kernel.faults.attempt('page tables', () => kernel.arch.space.isExecutable(virtAddr(value)), false);
     return `the ${isCode ? 'function' : 'variable'} ${symbol.symbol.name}${offset}${owner}`;
   }
   if (stack !== null) return `the stack of ${stack.task === null ? `CPU ${stack.cpu}` : label(stack.task)}`;

@@ -63,6 +63,7 @@ export const analysis: Analysis = {
     source: 'log and memory',
   },
   registers: { rdx: '0000000000000000', rip: 'ffffffffc04b300c', cs: '0010', rsp: 'ff3efbbfc15b3d98' },
+  registerNames: { rip: `the function ${nasty}` },
   blamedStack: {
     of: `${nasty} (pid 42)`,
     frames: [
