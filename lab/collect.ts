@@ -257,10 +257,12 @@ interface StorePlan {
   readonly image: string | null;
   /** What `inquest pstore` is told. */
   readonly options: readonly string[];
+  /** It is written by work that a panic would not let run: the kernel oopses, and lives. */
+  readonly lives: boolean;
 }
 
 function storePlan({ store, ecc }: PstoreOptions, folder: string): StorePlan {
-  const none = { module: null, parameters: '', append: '', extra: [], options: [] };
+  const none = { module: null, parameters: '', append: '', extra: [], options: [], lives: false };
   const hex = (value: number): string => `0x${value.toString(16)}`;
   switch (store) {
     case 'ramoops':
@@ -310,6 +312,7 @@ function storePlan({ store, ecc }: PstoreOptions, folder: string): StorePlan {
         module: 'pstore_blk',
         parameters: 'blkdev=/dev/vda kmsg_size=64 best_effort=Y',
         image: join(folder, 'disk.img'),
+        lives: true,
       };
     default:
       return store satisfies never;
@@ -346,15 +349,17 @@ export async function pstore(kernelName: string, options: PstoreOptions): Promis
       '[ -f /lib/modules/perish.ko ] && insmod /lib/modules/perish.ko',
       `echo "<4>${marker}" > /dev/kmsg`,
       'sleep 1',
-      'echo null > /proc/perish',
+      ...(plan.lives
+        ? ["sh -c 'echo null > /proc/perish'", 'sleep 15', 'sync', 'echo LAB OVER']
+        : ['echo null > /proc/perish']),
     ],
-    append: `loglevel=8 panic=${again ? 2 : 0} oops=panic ${plan.append}`,
+    append: `loglevel=8 panic=${again ? 2 : 0} ${plan.lives ? '' : 'oops=panic '}${plan.append}`,
     extra: plan.extra,
     reboots: again,
   });
   const image = plan.image ?? join(folder, 'ramoops.img');
   try {
-    const shown = again ? /^LAB SECOND/m : /end Kernel panic/;
+    const shown = again ? /^LAB SECOND/m : plan.lives ? /^LAB OVER/m : /end Kernel panic/;
     if (!(await guest.shows(shown, 900))) throw new Error(`the console did not show ${shown}`);
     if (again) {
       await guest.qmp('stop');
@@ -370,8 +375,9 @@ export async function pstore(kernelName: string, options: PstoreOptions): Promis
   const answer = runProgram(process.execPath, words).toString('latin1');
   const shown = guest.text.split(/\r?\n/).filter((line) => /^\[ *\d+\.\d{6}\]/.test(line));
   const from = shown.findIndex((line) => line.includes(marker));
-  // the log is saved in panic(), before its last lines
-  const to = shown.findIndex((line, n) => n > from && /Kernel Offset|Rebooting in|end Kernel panic/.test(line));
+  // the log is saved in panic() or behind the end of the trace, before the last lines
+  const last = plan.lives ? /end trace/ : /Kernel Offset|Rebooting in|end Kernel panic/;
+  const to = shown.findIndex((line, n) => n > from && last.test(line));
   const bare = (line: string): string => line.replace(/^\[ *[\d.]+\](?:\[ *[TC]\d+\])? /, '');
   const wanted = shown.slice(from, to < 0 ? undefined : to);
   const missing = wanted.filter((line) => !answer.includes(bare(line)));

@@ -114,6 +114,29 @@ test('packets of two machines on two ports come into files, are counted, and the
   );
 });
 
+test('an address that the machine does not have costs the others nothing; alone it is an error', async () => {
+  const port = await freePort();
+  const sockets = (addresses: string[]): Partial<ListenOptions> => ({
+    sockets: { addresses, ports: [port], count: 1 },
+  });
+  await withListener(
+    () => sockets(['192.0.2.99', '127.0.0.1']),
+    async ({ folder }) => {
+      const sender = await UdpSender.open(port);
+      await sender.send(basicPackets('[    1.000000] hello\n'));
+      await until('a folder', () => existsSync(join(folder, 'logs', sender.folder)));
+      sender.close();
+    },
+  );
+  await assert.rejects(
+    withListener(
+      () => sockets(['192.0.2.99']),
+      async () => {},
+    ),
+    /EADDRNOTAVAIL/,
+  );
+});
+
 test('a command is given what came from the wire as data, and is tried again until it ends well, by the next run too', async () => {
   const port = await freePort();
   const sockets = { addresses: ['127.0.0.1'], ports: [port], count: 1 };

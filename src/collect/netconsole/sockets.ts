@@ -19,17 +19,26 @@ export type PacketHandler = (bytes: Buffer, address: string, port: number) => vo
 /** Asked for; the kernel gives what net.core.rmem_max allows. */
 const receiveBuffer = 8 << 20;
 
-/** @throws the system's error if a port cannot be had */
+const noProtocol: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT']);
+
+/** @throws the system's error if a port cannot be had, or none of the addresses */
 export async function openSockets(options: SocketOptions, onPacket: PacketHandler): Promise<Socket[]> {
   const sockets: Socket[] = [];
-  try {
-    for (const address of options.addresses)
-      for (const port of options.ports)
-        for (let n = 0; n < options.count; n++) sockets.push(await openSocket(address, port, onPacket));
-  } catch (error) {
-    for (const socket of sockets) socket.close();
-    throw error;
-  }
+  let missing: unknown = null;
+  for (const address of options.addresses)
+    for (const port of options.ports)
+      for (let n = 0; n < options.count; n++)
+        try {
+          sockets.push(await openSocket(address, port, onPacket));
+        } catch (error) {
+          // a machine without IPv6
+          if (!noProtocol.has((error as NodeJS.ErrnoException).code ?? '')) {
+            for (const socket of sockets) socket.close();
+            throw error;
+          }
+          missing = error;
+        }
+  if (sockets.length === 0 && missing !== null) throw missing;
   return sockets;
 }
 
