@@ -1,5 +1,6 @@
 // Mini dumps: the pages that the report and some commands read, and no others. Which those are is found by running them
 // over a memory that remembers what was asked of it.
+import { offsetBy } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import { CommandContext } from '../commands/context.ts';
 import { parseParams } from '../commands/params.ts';
@@ -12,7 +13,7 @@ import { RecordedMemory } from './recorded_memory.ts';
 import type { MiniPages } from './save.ts';
 
 /** What a mini dump has the pages of, in words. */
-const holds = 'the report, bt of every task, ps, log, mod, kmem -i, runq, timer, lock, sym, sys';
+const holds = 'the report, bt of every task, ps, log, mod, kmem -i, runq, timer, lock, sym, sys; variables';
 
 /**
  * Commands of which the pages are kept, in every form that reads others. None may read more of a larger machine, but for
@@ -39,6 +40,25 @@ const lines: readonly string[] = [
   'mach',
 ];
 
+/** The kernel's variables: half a MiB compressed, and debuggers read some of them before anything else. */
+const variables = [
+  ['_sdata', '_edata'],
+  ['__bss_start', '__bss_stop'],
+] as const;
+/** Bytes of them at most. */
+const mostVariables = 64 * 1024 * 1024;
+
+function readVariables(kernel: Kernel): void {
+  const { pageSize } = kernel.dump.memory;
+  for (const [first, last] of variables) {
+    const [start, end] = [kernel.ownSymbol(first)?.address, kernel.ownSymbol(last)?.address];
+    if (start === undefined || end === undefined || end - start > mostVariables) continue;
+    for (let at = start; at < end; at = offsetBy(at, pageSize)) {
+      kernel.faults.attempt('variables', () => kernel.space.read(at, 1), null);
+    }
+  }
+}
+
 /**
  * The kernel in a dump, and the pages that a mini dump of it holds. Debug information in files is not used: the mini dump
  * is to be read where there is none.
@@ -64,5 +84,6 @@ export function miniPages(dump: Dump): { readonly kernel: Kernel; readonly mini:
       }
     });
   }
+  kernel.faults.collect(() => readVariables(kernel));
   return { kernel, mini: { frames: memory.touched.copy(), note: { holds, ram: memory.ramRanges() } } };
 }
