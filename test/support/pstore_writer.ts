@@ -53,13 +53,13 @@ export function blkDeath(
   const zone = Buffer.alloc(zoneSize);
   const data = Buffer.from(content as string);
   zone.writeUInt32LE(sig, 0);
-  zone.writeUInt32LE(36 + data.length, 4);
+  zone.writeUInt32LE(40 + data.length, 4);
   zone.writeUInt32LE(0x4dfc3ae5, 12);
   zone.writeBigInt64LE(BigInt(time), 20);
   zone.writeUInt32LE(compressed ? 1 : 0, 36);
   zone.writeUInt32LE(counter, 40);
   zone.writeUInt32LE(reason, 44);
-  data.copy(zone, 48);
+  data.copy(zone, 52);
   return zone;
 }
 

@@ -8,8 +8,8 @@ import type { Backend, RawRecord, RecordType } from './record.ts';
 
 const signature = 0x43474244;
 const kmsgMagic = 0x4dfc3ae5;
-/** sizeof(struct psz_kmsg_header) without data: timespec64 is 16 bytes wherever 64-bit numbers are aligned. */
-const kmsgHeader = 36;
+/** sizeof(struct psz_kmsg_header), padding at its end included, wherever 64-bit numbers are aligned. */
+const kmsgHeader = 40;
 /** enum pstore_type_id (include/linux/pstore.h). */
 const types: Readonly<Record<number, RecordType>> = { 0: 'dmesg', 1: 'mce', 2: 'console', 3: 'ftrace', 7: 'pmsg' };
 /** enum kmsg_dump_reason (include/linux/kmsg_dump.h); since 6.11 all but these are one. */
