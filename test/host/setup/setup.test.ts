@@ -98,6 +98,17 @@ test('what setup writes is read back without a remark, and remove takes away wha
   assert.throws(() => planRemove(new Host(root)), UsageError);
 });
 
+test('where a package brought the unit, setup writes none, and remove leaves it', () => {
+  const unit = '/usr/lib/systemd/system/inquest-kdump.service';
+  const root = hostTree({ ...debian, [unit]: '[Unit]\n' });
+  const { actions } = planSetup(new Host(root), options);
+  assert.ok(!written(actions).some((path) => path.endsWith('.service')));
+  assert.ok(run(actions).includes('systemctl enable inquest-kdump.service'));
+  perform(root, actions, () => undefined);
+  perform(root, planRemove(new Host(root)), () => undefined);
+  assert.ok(root.exists(unit));
+});
+
 test('a record that names other files deletes none of them', () => {
   const root = hostTree({
     ...debian,
