@@ -35,7 +35,7 @@ export interface Rebuilt {
  * @throws as `buildInitramfs`; NotFoundError where the kernel's file is not there
  */
 export function rebuildCapture(host: Host, config: CaptureConfig, folder: string | null, force: boolean): Rebuilt {
-  const into = folder ?? join(host.root.dir, captureFolder);
+  const into = folder ?? host.root.placeToWrite(captureFolder);
   const image = host.release === null ? null : kernelImage(host.root, host.release);
   if (image === null) throw new NotFoundError('kernel', `vmlinuz of ${host.release ?? 'any release'}`);
   const built: BuiltInitramfs = buildInitramfs(host, config);

@@ -1,6 +1,5 @@
 // The crashes of this machine: what each left behind, and which are to go.
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { CaptureRecord } from './capture/record.ts';
 import type { Retention } from './config/capture_config.ts';
 import { type CrashFolder, crashFolders } from './crash_folders.ts';
@@ -85,5 +84,6 @@ export function toPrune(crashes: readonly Crash[], { number, days, size }: Reten
 
 /** Takes a crash's folder away. */
 export function pruneCrash(root: HostRoot, { path }: Crash): void {
-  rmSync(join(root.dir, path), { recursive: true });
+  const place = root.place(path);
+  if (place !== null) rmSync(place, { recursive: true });
 }

@@ -1,6 +1,7 @@
 // The files of a machine: this one's, or those below a folder (an image, a container, a sosreport).
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, realpathSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { FormatError } from '../base/errors.ts';
 
 /** Most bytes of a file that are read, unless told otherwise: configuration and what /proc and /sys say. */
 const usualSize = 4 << 20;
@@ -43,6 +44,27 @@ export class HostRoot {
       left.unshift(...target.split('/').filter((word) => word !== '' && word !== '.'));
     }
     return join(this.dir, ...at);
+  }
+
+  /**
+   * Where a path would be made: folders above it that are there are followed as by `place`, so that nothing is written
+   * outside.
+   * @throws FormatError where a symbolic link on the way leads to nothing
+   */
+  placeToWrite(path: string): string {
+    const parts = path.split('/').filter((part) => part !== '' && part !== '.' && part !== '..');
+    for (let known = parts.length - 1; known > 0; known--) {
+      const above = this.place(parts.slice(0, known).join('/'));
+      if (above !== null) return this.#below(above, parts.slice(known), path);
+    }
+    return this.#below(this.dir, parts, path);
+  }
+
+  /** A path that is not there yet: what a link in its place would lead to is not this machine's to say. */
+  #below(above: string, parts: readonly string[], path: string): string {
+    if (parts.length > 1 && linkOf(join(above, parts[0]!)) != null)
+      throw new FormatError(path, 'a symbolic link on the way leads to nothing');
+    return join(above, ...parts);
   }
 
   /** The path on that machine to which symbolic links lead; null if there is nothing. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CheckReport, checkHost, exitStatus } from '../../src/host/check.ts';
 import type { Finding } from '../../src/host/checks/finding.ts';
+import { readCrashes } from '../../src/host/crashes.ts';
 import { Host } from '../../src/host/host.ts';
 import { bzImage, hostTree, image, readyMachine, release, type Tree } from '../support/host_tree.ts';
 
@@ -396,4 +397,17 @@ test('a symbolic link of an image leads nowhere out of it', () => {
   assert.equal(root.text('/etc/kdump.conf'), null);
   assert.equal(root.text('/etc/sysconfig/kdump'), null);
   assert.equal(root.text('/loop'), null);
+});
+
+test('nothing is written or deleted through a link that leads out of an image', () => {
+  const outside = hostTree({ '/crash/2026/vmcore': 'theirs', '/units/': '' });
+  const root = hostTree({
+    '/var/crash': { link: `${outside.dir}/crash` },
+    '/etc/systemd': { link: `${outside.dir}/units` },
+  });
+  assert.deepEqual(readCrashes(root, ['/var/crash']), []);
+  assert.throws(() => root.placeToWrite('/etc/systemd/system/x.service'), /leads to nothing/);
+  const inside = hostTree({ '/etc/systemd': { link: '/usr/units' }, '/usr/units/a': '' });
+  assert.equal(inside.placeToWrite('/etc/systemd/new/x'), `${inside.dir}/usr/units/new/x`);
+  assert.equal(outside.text('/crash/2026/vmcore'), 'theirs');
 });

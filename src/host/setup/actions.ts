@@ -1,7 +1,7 @@
 // What setup does to a machine: files and commands as data, so that they can be shown before anything is done, and undone.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { InquestError } from '../../base/errors.ts';
 import type { HostRoot } from '../root.ts';
 
@@ -43,7 +43,7 @@ export function perform(root: HostRoot, actions: readonly Action[], tell: (line:
   for (const action of actions) {
     switch (action.kind) {
       case 'write': {
-        const place = join(root.dir, action.path);
+        const place = root.placeToWrite(action.path);
         mkdirSync(dirname(place), { recursive: true });
         writeFileSync(`${place}.new`, action.text, { mode: action.mode });
         renameSync(`${place}.new`, place);
@@ -51,7 +51,7 @@ export function perform(root: HostRoot, actions: readonly Action[], tell: (line:
         break;
       }
       case 'delete':
-        rmSync(join(root.dir, action.path), { force: true });
+        rmSync(root.placeToWrite(action.path), { force: true });
         tell(`deleted ${action.path}`);
         break;
       case 'run': {
