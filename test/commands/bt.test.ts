@@ -4,6 +4,7 @@ import { UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { set } from '../../src/commands/session/set.ts';
 import { bt } from '../../src/commands/tasks/bt/bt.ts';
+import { backtracer } from '../../src/kernel/backtrace.ts';
 import { DyingKernel, exception, user } from '../support/dying_kernel.ts';
 import { assertGolden } from '../support/golden.ts';
 import { run } from '../support/run_command.ts';
@@ -204,4 +205,21 @@ describe('wrong usage is refused, not guessed at', () => {
   ]) {
     test(`bt ${args.join(' ')}`, () => assert.throws(() => scene().run(...args), UsageError));
   }
+});
+
+test('-E: what overflowed its stack faulted below it: the double fault has its registers', () => {
+  const { dying, run } = scene();
+  const task = dying.tasks.byPid(9)!;
+  const stacks = backtracer(dying).stacks(task);
+  const own = stacks.find(({ kind }) => kind === 'task')!;
+  const fault = stacks.find(({ kind }) => kind === 'exception')!;
+  const saved = fault.start + 64n;
+  const frame = (sp: bigint): void => {
+    const general = new Array<bigint>(15).fill(0n);
+    dying.space.words(saved, ...general, 0n, dying.codeAt('recurse+0x10'), 0x10n, 0x1_0046n, sp, 0x18n);
+  };
+  frame(own.start - 40n);
+  assert.match(run('-E'), new RegExp(`KERNEL-MODE EXCEPTION FRAME AT: ${saved.toString(16)}\\n.*recurse\\+16`));
+  frame(own.start - 0x10_0000n);
+  assert.doesNotMatch(run('-E'), /recurse/, 'a stack pointer that is near no stack is none');
 });

@@ -207,6 +207,13 @@ OFFSET(printk_log.dict_len)=12
     return kernel;
   };
 
+  test('one that goes back to its start for ever is read once', () => {
+    // one record, and behind it an empty one, which leads back to the start: the end is never met
+    const { texts, problems } = read(logOf([structuredRecord('round and round', { length: 200 })], 256, 0, 128));
+    assert.deepEqual(texts, ['round and round']);
+    assert.match(problems.join(), /does not end/);
+  });
+
   test('records have time, level and dictionary', () => {
     const { records, problems } = read(
       logOf([structuredRecord('one', { ns: 5_000_000_000n, level: 4, dict: 'SUBSYSTEM=usb\0DEVICE=+usb:1-1' })], 256),
@@ -292,4 +299,22 @@ test('a kernel without a log says so', () => {
   const { records, problems } = read(new SyntheticKernel(''));
   assert.deepEqual(records, []);
   assert.match(problems.join(), /no kernel log/);
+});
+
+test('texts of the ring that overlap are no more than the ring has bytes', () => {
+  const { kernel, written } = kernelWithLog(
+    Array.from({ length: 64 }, () => ({ text: 'x'.repeat(40) })),
+    { countBits: 6, sizeBits: 12 },
+  );
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(900);
+  for (let id = 0n; id < 64n; id++) {
+    // every record reaches far over those behind it
+    kernel.space.words(written.descs + id * 24n + 8n, id * 48n, id * 48n + 912n);
+    kernel.space.write(written.infos + id * 88n + 16n, length);
+  }
+  const { texts, problems } = read(kernel);
+  assert.ok(texts.length > 0);
+  assert.ok(texts.join('').length <= 4096);
+  assert.match(problems.join(), /overlap/);
 });

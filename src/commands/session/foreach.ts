@@ -1,6 +1,6 @@
 // foreach: commands run for each of many tasks.
-import { InquestError, messageOf, UsageError } from '../../base/errors.ts';
-import { escapeLine, escapeTerminal } from '../../base/text.ts';
+import { FormatError, InquestError, messageOf, UsageError } from '../../base/errors.ts';
+import { escapeLine } from '../../base/text.ts';
 import type { Task, TaskState } from '../../kernel/task.ts';
 import { type Answer, asOne, type Command, call, defineStream, drawn, type Gathered } from '../command.ts';
 import { type CommandContext, type TaskLabel, taskLabel } from '../context.ts';
@@ -33,6 +33,11 @@ export interface ForeachItem {
   readonly problem: string | null;
 }
 
+export interface ForeachTail {
+  /** How often a command failed. */
+  readonly failed: number;
+}
+
 const states: readonly TaskState[] = ['RU', 'IN', 'UN', 'ST', 'ZO', 'TR', 'SW', 'DE', 'WA', 'PA', 'ID', 'NE'];
 
 /** The `foreach` command over these commands. */
@@ -61,11 +66,12 @@ Commands that can be run: those whose arguments are tasks. The options behind a 
     items: 'results',
     unlimited: true,
     collect: (context, { words }) => collectForeach(context, commands, words),
+    failed: (_head: ForeachHead, { failed }: ForeachTail) => failed > 0,
     text: {
-      item({ command, [gathered]: data, problem }, view, head, index) {
+      item({ command, [gathered]: data }, view, head, index) {
         const { command: one, options } = head[invocations][command]!;
-        const body =
-          data === null ? `${one.name}: ${escapeTerminal(problem ?? '')}\n` : drawn(one, data, { ...view, options });
+        // why there is nothing is a fault: it goes where no reader takes it for output
+        const body = data === null ? '' : drawn(one, data, { ...view, options });
         return body === '' ? '' : `${index > 0 ? '\n' : ''}${body}`;
       },
     },
@@ -76,7 +82,7 @@ function collectForeach(
   context: CommandContext,
   commands: ReadonlyMap<string, Command>,
   words: readonly string[],
-): Answer<ForeachHead, ForeachItem, null> {
+): Answer<ForeachHead, ForeachItem, ForeachTail> {
   const first = words.findIndex((word) => commands.has(word));
   if (first < 0) throw new UsageError(words.length === 0 ? '' : 'no command is named');
   const chosen = chooseTasks(context, words.slice(0, first));
@@ -84,7 +90,8 @@ function collectForeach(
     if (!command.aboutTasks) throw new UsageError(`${command.name} is not for tasks`);
     return { command, options: parseParams<Params>(command.params, rest, context) };
   });
-  function* results(): Generator<ForeachItem, null> {
+  let failed = 0;
+  function* results(): Generator<ForeachItem, ForeachTail> {
     for (const [done, task] of chosen.entries()) {
       context.kernel.work.progress(done, chosen.length);
       for (const [number, { command, options }] of asked.entries()) {
@@ -94,11 +101,14 @@ function collectForeach(
           yield { ...label, data: asOne(command, value), [gathered]: value, problem: null };
         } catch (error) {
           if (!(error instanceof InquestError)) throw error;
-          yield { ...label, data: null, [gathered]: null, problem: messageOf(error) };
+          failed++;
+          const problem = messageOf(error);
+          context.kernel.faults.record(`pid ${task.pid}`, new FormatError(command.name, problem));
+          yield { ...label, data: null, [gathered]: null, problem };
         }
       }
     }
-    return null;
+    return { failed };
   }
   return { head: { commands: asked.map(({ command }) => command.name), [invocations]: asked }, items: results() };
 }

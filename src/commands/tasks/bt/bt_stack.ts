@@ -183,10 +183,17 @@ export function exceptionFramesOn(
     if (registers === null) continue;
     const sp = stackPointer(registers);
     const mode = isUserMode(registers) ? 'user' : 'kernel';
-    const isKernels = view.isText(instructionPointer(registers)) && stacks.some((s) => sp >= s.start && sp <= s.end);
+    const isOn = (s: Stack): boolean =>
+      sp >= (isOverflow(stack, s) ? s.start - (s.end - s.start) : s.start) && sp <= s.end;
+    const isKernels = view.isText(instructionPointer(registers)) && stacks.some(isOn);
     if (mode === 'user' || isKernels) frames.push({ mode, address: at, ...told(kernel, registers) });
   }
   return { kind: 'exceptions', frames };
+}
+
+/** What overflows a task's stack faults below it, and is saved on an exception's: the stack pointer is on no stack then. */
+function isOverflow(saved: Stack, of: Stack): boolean {
+  return saved.kind === 'exception' && of.kind === 'task';
 }
 
 /** `-v`: a sentence for each stack whose end mark is gone, or whose thread_info is not its task's. */
