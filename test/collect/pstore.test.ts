@@ -366,3 +366,21 @@ test('images that nobody wrote are refused or read in part, and never hang or en
     { numRuns: 300 },
   );
 });
+
+test('parameters that nobody gave are what the module has by default, or none', () => {
+  // 0x10000 of memory, records of 0x4000: with 4 KiB for console, ftrace and programs three zones of 0x4555, rounded
+  const zone = 2 * Math.floor((0x10000 - 3 * 4096) / 3 / 2);
+  const one = (text: string): Buffer =>
+    ramZone(zone, ramDeath('1717236180.123456', panic(1, log(text)), false), { ecc: 16 });
+  const image = Buffer.alloc(0x10000);
+  for (const [n, text] of ['first', 'second', 'third'].entries()) one(text).copy(image, n * zone);
+  const geometry = { ...unknownGeometry, recordSize: 0x4000, ecc: 16 };
+  assert.deepEqual(
+    read(image, geometry).map((record) => /\] (\w+) line/.exec(text(record))![1]),
+    ['first', 'second', 'third'],
+  );
+  const bare = Buffer.concat(
+    ['first', 'second'].map((name) => ramZone(0x8000, ramDeath('1717236180.1', panic(1, log(name)), false))),
+  );
+  assert.equal(read(bare, { ...unknownGeometry, recordSize: 0x8000, ecc: 0 }).length, 2);
+});

@@ -35,7 +35,7 @@ const maxZones = 4096;
 
 /** The records of an image. Zones that were never written give none. */
 export function readRamoops(image: Uint8Array, source: string, geometry = unknownGeometry): RawRecord[] {
-  const places = geometry.recordSize === null ? findZones(image) : layOut(image.length, geometry, geometry.recordSize);
+  const places = geometry.recordSize === null ? findZones(image) : laidOut(image, geometry, geometry.recordSize);
   const parity = geometry.ecc ?? findParity(image, places);
   return places.flatMap((place): RawRecord[] => {
     const zone = readZone(image.subarray(place.offset, place.offset + place.size), parity);
@@ -77,6 +77,29 @@ function deathHeader(content: Uint8Array): { time: number; compressed: boolean; 
   const m = /^====(\d{1,12})\.(\d{1,9})(?:-([CD]))?\n/.exec(Buffer.from(content.subarray(0, 64)).toString('latin1'));
   if (m === null) return null;
   return { time: Number(`${m[1]}.${m[2]!.padStart(6, '0')}`), compressed: m[3] === 'C', length: m[0].length };
+}
+
+/** What ramoops' module parameters are where nobody sets them; a device tree has none instead. */
+const defaultSize = 4096;
+
+/** Zones by parameters. Of those that are not given it is tried which fit: where zones have signatures. */
+function laidOut(image: Uint8Array, geometry: RamoopsGeometry, recordSize: number): ZonePlace[] {
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  const signed = ({ offset }: ZonePlace): boolean =>
+    offset + 4 <= image.length && view.getUint32(offset, true) === zoneSignature;
+  const layouts = [0, defaultSize].map((size) =>
+    layOut(
+      image.length,
+      {
+        ...geometry,
+        consoleSize: geometry.consoleSize ?? size,
+        ftraceSize: geometry.ftraceSize ?? size,
+        pmsgSize: geometry.pmsgSize ?? size,
+      },
+      recordSize,
+    ),
+  );
+  return layouts.reduce((best, one) => (one.filter(signed).length > best.filter(signed).length ? one : best));
 }
 
 function layOut(length: number, geometry: RamoopsGeometry, recordSize: number): ZonePlace[] {
