@@ -51,13 +51,13 @@ export const faults: readonly Scenario[] = [
   byWreck('dienest', 'a bad address, and a die notifier that faults while that is told', /Oops/, {
     kind: 'bad-page-fault',
     at: 'w_dienest',
-    says: [/0xdead/, /then .*wreck_deref/i],
+    says: [/0xdead/, /then\b.*wreck_deref/i],
   }),
   byWreck(
     'notifier',
     'panic(), and a panic notifier that faults',
     /wreck: the first panic/,
-    { kind: 'panic', at: 'w_notifier', says: [/the first panic/, /then .*wreck_deref/i] },
+    { kind: 'panic', at: 'w_notifier', says: [/the first panic/, /then\b.*wreck_deref/i] },
     { append: 'crash_kexec_post_notifiers' },
   ),
   byWreck('wordy', 'a panic whose message has lines, quotes and markup', /a message of/, {

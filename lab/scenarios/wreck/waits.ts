@@ -9,7 +9,11 @@ export const waits: readonly Scenario[] = [
     'prw',
     'a reader of a percpu-rwsem whose writer sleeps',
     dying,
-    { kind: 'hung-task', at: 'w_prw', sentence: /percpu-rwsem prw.*wreck_pwriter/ },
+    {
+      kind: 'hung-task',
+      at: ['w_prw', 'wreck_write', 'wreck_write.cold'],
+      sentence: /percpu-rwsem prw.*wreck_pwriter/,
+    },
     more,
   ),
   byWreck(
@@ -23,14 +27,14 @@ export const waits: readonly Scenario[] = [
     'sem',
     'a semaphore whose holder sleeps',
     dying,
-    { kind: 'hung-task', at: 'w_sem', sentence: /semaphore sem1/ },
+    { kind: 'hung-task', at: ['w_sem', 'wreck_write', 'wreck_write.cold'], sentence: /semaphore sem1/ },
     more,
   ),
   byWreck(
     'rtm',
     'an rt_mutex whose holder sleeps',
     dying,
-    { kind: 'hung-task', at: 'w_rtm', sentence: /rtmutex rtm.*wreck_rtholder/ },
+    { kind: 'hung-task', at: ['w_rtm', 'wreck_write', 'wreck_write.cold'], sentence: /rtmutex rtm.*wreck_rtholder/ },
     more,
   ),
   byWreck(
@@ -51,7 +55,11 @@ export const waits: readonly Scenario[] = [
     'chain',
     'a mutex, an rwsem and a completion, each held by who waits for the next',
     dying,
-    { kind: 'hung-task', at: ['w_chain', 'h_b', 'h_c'], sentence: /wreck_chain_c.*never|never.*wreck_chain_c/ },
+    {
+      kind: 'hung-task',
+      at: ['w_chain', 'h_b', 'h_c', 'wreck_write', 'wreck_write.cold'],
+      sentence: /wreck_chain_c.*never|never.*wreck_chain_c/,
+    },
     more,
   ),
   byWreck(
