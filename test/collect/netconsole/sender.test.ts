@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { Listener } from '../../src/collect/netconsole/listener.ts';
+import { Listener } from '../../../src/collect/netconsole/listener.ts';
 import {
   configfsCommands,
   gatewayTo,
@@ -13,10 +13,10 @@ import {
   planSender,
   type SenderSettings,
   targets,
-} from '../../src/collect/netconsole/sender.ts';
-import { applyTarget, removeTarget, testTarget } from '../../src/collect/netconsole/target.ts';
-import { basicPackets } from '../support/netconsole_writer.ts';
-import { freePort, UdpSender } from '../support/udp_sender.ts';
+} from '../../../src/collect/netconsole/sender.ts';
+import { applyTarget, removeTarget, testTarget } from '../../../src/collect/netconsole/target.ts';
+import { basicPackets } from '../../support/netconsole_writer.ts';
+import { freePort, UdpSender } from '../../support/udp_sender.ts';
 
 const settings: SenderSettings = {
   device: 'eth0',

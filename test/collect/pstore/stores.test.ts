@@ -6,17 +6,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { FormatError } from '../../src/base/errors.ts';
-import { archive } from '../../src/collect/pstore/archive.ts';
-import { gatherDeaths } from '../../src/collect/pstore/deaths.ts';
-import { decompressRecord } from '../../src/collect/pstore/decompress.ts';
-import { decodeFtrace } from '../../src/collect/pstore/ftrace.ts';
-import { lz4Decompress } from '../../src/collect/pstore/lz4.ts';
-import { unknownGeometry } from '../../src/collect/pstore/ramoops.ts';
-import { readImage, readPstore } from '../../src/collect/pstore/read.ts';
-import { type PstoreRecord, readRecord } from '../../src/collect/pstore/record.ts';
-import { correct, parityOf } from '../../src/collect/pstore/reed_solomon.ts';
-import { parseSystemMap } from '../../src/collect/pstore/symbol_names.ts';
+import { FormatError } from '../../../src/base/errors.ts';
+import { archive } from '../../../src/collect/pstore/archive.ts';
+import { gatherDeaths } from '../../../src/collect/pstore/deaths.ts';
+import { decompressRecord } from '../../../src/collect/pstore/decompress.ts';
+import { decodeFtrace } from '../../../src/collect/pstore/ftrace.ts';
+import { lz4Decompress } from '../../../src/collect/pstore/lz4.ts';
+import { unknownGeometry } from '../../../src/collect/pstore/ramoops.ts';
+import { readImage, readPstore } from '../../../src/collect/pstore/read.ts';
+import { type PstoreRecord, readRecord } from '../../../src/collect/pstore/record.ts';
+import { correct, parityOf } from '../../../src/collect/pstore/reed_solomon.ts';
+import { parseSystemMap } from '../../../src/collect/pstore/symbol_names.ts';
 import {
   blkDeath,
   blkRing,
@@ -26,7 +26,7 @@ import {
   ramDeath,
   ramZone,
   variableStore,
-} from '../support/pstore_writer.ts';
+} from '../../support/pstore_writer.ts';
 
 const log = (what: string, lines = 30): string =>
   Array.from({ length: lines }, (_, i) => `<4>[   48.${String(100000 + i)}] ${what} line ${i}\n`).join('');

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { HostStream, type NetRecord } from '../../src/collect/netconsole/host_stream.ts';
-import { basicPackets, extendedPackets, type SentRecord } from '../support/netconsole_writer.ts';
+import { HostStream, type NetRecord } from '../../../src/collect/netconsole/host_stream.ts';
+import { basicPackets, extendedPackets, type SentRecord } from '../../support/netconsole_writer.ts';
 
 interface Heard {
   readonly lines: string[];

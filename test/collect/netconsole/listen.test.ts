@@ -14,10 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import type { IncidentAlert } from '../../src/collect/netconsole/alerts.ts';
-import { Listener, type ListenOptions } from '../../src/collect/netconsole/listener.ts';
-import { basicPackets, deathTexts, extendedPackets } from '../support/netconsole_writer.ts';
-import { freePort, UdpSender } from '../support/udp_sender.ts';
+import type { IncidentAlert } from '../../../src/collect/netconsole/alerts.ts';
+import { Listener, type ListenOptions } from '../../../src/collect/netconsole/listener.ts';
+import { basicPackets, deathTexts, extendedPackets } from '../../support/netconsole_writer.ts';
+import { freePort, UdpSender } from '../../support/udp_sender.ts';
 import { killListener } from './killed_listener.ts';
 
 interface Running {

@@ -1,11 +1,11 @@
 // What a dump holds besides its own death: ramoops' region, the boot before, machine checks that nobody printed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { machineChecksOfKernel } from '../../src/collect/hardware/raw_mce.ts';
-import { ramoopsOf } from '../../src/collect/pstore/dump.ts';
-import { ramDeath, ramZone } from '../support/pstore_writer.ts';
-import { SyntheticKernel } from '../support/synthetic_kernel.ts';
-import type { SyntheticMemory } from '../support/synthetic_memory.ts';
+import { machineChecksOfKernel } from '../../../src/collect/hardware/raw_mce.ts';
+import { ramoopsOf } from '../../../src/collect/pstore/dump.ts';
+import { ramDeath, ramZone } from '../../support/pstore_writer.ts';
+import { SyntheticKernel } from '../../support/synthetic_kernel.ts';
+import type { SyntheticMemory } from '../../support/synthetic_memory.ts';
 
 const ramoopsTypes = `
 struct persistent_ram_ecc_info { int block_size; int ecc_size; };

@@ -6,8 +6,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { extendedPackets } from '../support/netconsole_writer.ts';
-import { freePort, UdpSender } from '../support/udp_sender.ts';
+import { extendedPackets } from '../../support/netconsole_writer.ts';
+import { freePort, UdpSender } from '../../support/udp_sender.ts';
 
 /** How long before the kill the last record in the files was received, in ms. */
 export interface Kill {

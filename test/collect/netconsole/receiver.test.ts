@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Receiver, type ReceiverLimits, type SeenIncident } from '../../src/collect/netconsole/receiver.ts';
-import { type TestMessage, testMessageText } from '../../src/collect/netconsole/test_message.ts';
-import { networkList } from '../../src/collect/netconsole/thread.ts';
-import { deathTexts, extendedPackets, type SentRecord } from '../support/netconsole_writer.ts';
+import { Receiver, type ReceiverLimits, type SeenIncident } from '../../../src/collect/netconsole/receiver.ts';
+import { type TestMessage, testMessageText } from '../../../src/collect/netconsole/test_message.ts';
+import { networkList } from '../../../src/collect/netconsole/thread.ts';
+import { deathTexts, extendedPackets, type SentRecord } from '../../support/netconsole_writer.ts';
 
 const limits: ReceiverLimits = {
   sourcePackets: 1e6,
