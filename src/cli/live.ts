@@ -1,28 +1,11 @@
 // The running machine as a source: /proc/kcore, for root alone, read and never written.
-import { closeSync, openSync } from 'node:fs';
-import { UsageError } from '../base/errors.ts';
 import { escapeJson, escapeLine } from '../base/text.ts';
 import { toJson } from '../commands/command.ts';
 import { type LiveReport, liveReport } from '../triage/live.ts';
 import type { DebugOptions } from './debug_options.ts';
+import { liveSource } from './live_source.ts';
 import { openContext } from './open.ts';
 import { writeOut } from './output.ts';
-
-const kcore = '/proc/kcore';
-
-/** The file of the running kernel's memory. @throws UsageError with the reason why it cannot be read */
-export function liveSource(): string {
-  try {
-    closeSync(openSync(kcore, 'r'));
-    return kcore;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT')
-      throw new UsageError(`${kcore} is not there: this kernel was built without CONFIG_PROC_KCORE; name a dump`);
-    if (process.getuid?.() !== 0) throw new UsageError(`only root may read ${kcore}, the running kernel's memory`);
-    throw new UsageError(`${kcore} cannot be read (${code}): the kernel is locked down (confidentiality)`);
-  }
-}
 
 /** Says whether the machine is in trouble now. @returns 0 all is well, 3 it is in trouble */
 export function runLiveReport(options: { readonly json: boolean; readonly debug: DebugOptions }): number {

@@ -106,8 +106,8 @@ Examples:
         options: Record<string, unknown> & { silent?: boolean; input?: string; command: string[]; json?: boolean },
       ) => {
         const { runCrash } = await import('./crash.ts');
-        const { liveSource } = await import('./live.ts');
-        status = await runCrash(dumps.length > 0 ? dumps : [liveSource()], {
+        const files = dumps.length > 0 ? dumps : [(await import('./live_source.ts')).liveSource()];
+        status = await runCrash(files, {
           silent: options.silent ?? false,
           input: options.input ?? null,
           commands: options.command,
