@@ -178,7 +178,7 @@ export class Trail {
     const now = address === null ? null : frame.word(address, load.width);
     const mask = load.width >= 8 ? 0xffff_ffff_ffff_ffffn : (1n << BigInt(load.width * 8)) - 1n;
     const agrees = now !== null && bits !== null && now === (bits & mask);
-    const where = name?.text ?? memoryWords(kernel, address);
+    const where = name?.text ?? `${memoryWords(kernel, address)}${sumWords(frame, load.address)}`;
     const there =
       now === null || bits === null
         ? ''
@@ -466,6 +466,19 @@ export class Trail {
   ): void {
     this.steps.push({ kind, words, at, command, sure });
   }
+}
+
+/** ` (device + 0x8 * device->current_link (0x10) + 0x18)`: what an address was made of; empty where that is one value. */
+function sumWords(frame: FrameValues, address: Value): string {
+  const { terms, offset } = linear(address);
+  if (terms.length < 2) return '';
+  const parts = terms.map(({ value, factor }) => {
+    const known = frame.evaluate(value);
+    const bits = known === null ? '' : ` (0x${hex(known.value)})`;
+    return `${factor === 1n ? '' : `0x${hex(BigInt.asUintN(64, factor))} * `}${nameOf(frame, value)?.text ?? 'a value'}${bits}`;
+  });
+  const rest = offset === 0n ? '' : ` ${offset < 0n ? '-' : '+'} 0x${hex(offset < 0n ? -offset : offset)}`;
+  return ` (${parts.join(' + ')}${rest})`;
 }
 
 /** What a value was, by a register or stack slot that still holds it; not by memory, which may have changed. */
