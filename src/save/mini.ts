@@ -44,6 +44,7 @@ const lines: readonly string[] = [
 const variables = [
   ['_sdata', '_edata'],
   ['__bss_start', '__bss_stop'],
+  ['__start_ro_after_init', '__end_ro_after_init'],
 ] as const;
 /** Bytes of them at most. */
 const mostVariables = 64 * 1024 * 1024;
