@@ -25,8 +25,8 @@ export type Limits = Readonly<Record<Charge, number>>;
 
 const mega = 1 << 20;
 /** What a dump of any size may take, and what it may take for each byte of its file. */
-const floors: Limits = { bytes: 512 * mega, reads: 6 * mega, nodes: mega, text: 32 * mega, kept: 160 * mega };
-const shares: Limits = { bytes: 8, reads: 1 / 16, nodes: 1 / 100, text: 1 / 3, kept: 2 };
+const floors: Limits = { bytes: 512 * mega, reads: 3 * mega, nodes: mega, text: 32 * mega, kept: 160 * mega };
+const shares: Limits = { bytes: 8, reads: 1 / 32, nodes: 1 / 100, text: 1 / 3, kept: 2 };
 
 /** The limits for a dump. @param fileSize bytes of its files @param times what the user asked for: `--budget` */
 export function limitsFor(fileSize: number, times = 1): Limits {
@@ -82,7 +82,7 @@ const maxRefusals = 10_000;
 export class Budget {
   readonly what: string;
   readonly around: Budget | null;
-  private readonly limits: Limits;
+  readonly limits: Limits;
   private readonly spent: Record<Charge, number> = { bytes: 0, reads: 0, nodes: 0, text: 0, kept: 0 };
   private error: BudgetError | null = null;
   private refusals = 0;

@@ -65,7 +65,7 @@ export class WorkSlot implements Work {
   part(what: string, times = 1): Budget | null {
     if (this.limits === null) return null;
     const factor = this.budget === null ? times : times / 2;
-    const { bytes, reads, nodes, text, kept } = this.limits;
+    const { bytes, reads, nodes, text, kept } = this.budget?.limits ?? this.limits;
     const limits = { bytes: bytes * factor, reads: reads * factor, nodes: nodes * factor, text: text * factor, kept };
     return new Budget(what, limits, this.budget);
   }

@@ -11,6 +11,7 @@
 import type { AddressSpace } from '../arch/address_space.ts';
 import type { Architecture } from '../arch/architecture.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
+import { BudgetError } from '../base/budget.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { WorkSlot } from '../base/work.ts';
 import { evaluate } from '../debuginfo/c_expression.ts';
@@ -287,12 +288,26 @@ export class Kernel implements ObjectContext {
     let value = this.known.get(key);
     if (value === undefined) {
       // what is read once has a budget of its own: it shall not depend on who needs it first
-      value = this.faults.memo(() => this.work.within(this.work.part('reading'), read));
+      const reading = this.faults.memo(() => this.work.within(this.work.part(partName), read));
+      let spent: BudgetError | null = null;
+      value = () => {
+        // what came to no end once will not when asked again
+        if (spent !== null) throw spent;
+        try {
+          return reading();
+        } catch (error) {
+          if (error instanceof BudgetError && error.what === partName) spent = error;
+          throw error;
+        }
+      };
       this.known.set(key, value);
     }
     return value() as T;
   }
 }
+
+/** The budget of what is read once. */
+const partName = 'reading';
 
 function openNames(kernel: Kernel): DebugNames {
   return new DebugNames(kernel.debugInfo(null), () =>

@@ -61,7 +61,8 @@ export function readTasks(kernel: Kernel): TaskTable {
     'task list',
     () => {
       if (idle.length === 0) addIdle(kernel.variable('init_task'), 0);
-      findTasks(kernel, add, () => others.length);
+      // a part of its own: what was found stands, however the search ended
+      kernel.work.within(kernel.work.part('task list'), () => findTasks(kernel, add, () => others.length));
     },
     undefined,
   );
