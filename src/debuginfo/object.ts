@@ -294,10 +294,12 @@ export class KernelObject {
 
 function resolve(context: ObjectContext, type: Type | string): Type {
   if (typeof type !== 'string') return type;
-  const [, name = '', stars = ''] = /^(.*?)((?:\s*\*)*)\s*$/.exec(type) ?? [];
+  let name = type.trimEnd();
+  let pointers = 0;
+  for (; name.endsWith('*'); pointers++) name = name.slice(0, -1).trimEnd();
   let found: Type | null = name === 'void' ? { kind: 'void' } : context.types.find(name);
   if (found === null) throw new NotFoundError('type', name);
-  for (const character of stars) if (character === '*') found = { kind: 'pointer', size: 8, target: found };
+  for (; pointers > 0; pointers--) found = { kind: 'pointer', size: 8, target: found };
   return found;
 }
 
