@@ -120,7 +120,7 @@ export class KdumpStore implements PageStore {
     try {
       while (done < pages) {
         const at = toPfn(pfn + done);
-        const plain = this.loadPlain(at, into.subarray(done * pageSize));
+        const plain = this.loadPlain(at, into, done * pageSize);
         if (plain === 0 && this.load(at, into.subarray(done * pageSize, (done + 1) * pageSize)) !== 'present') break;
         done += Math.max(1, plain);
       }
@@ -131,22 +131,29 @@ export class KdumpStore implements PageStore {
     return done;
   }
 
-  /** Reads pages that are not compressed and lie one behind another in the file; returns how many. */
-  private loadPlain(pfn: Pfn, into: Uint8Array): number {
+  /**
+   * Reads pages that are not compressed and lie one behind another in the file; returns how many.
+   * @param start where in `into` they go, in bytes
+   */
+  private loadPlain(pfn: Pfn, into: Uint8Array, start: number): number {
     const { pageSize } = this;
     const part = this.partOf(pfn);
-    if (part === undefined || this.locate(part, pfn) !== 'present') return 0;
+    if (part === undefined || this.locate(part, pfn) !== 'present' || part.descriptors.flags !== 0) return 0;
     const { descriptors, source, dumped } = part;
     const { offset } = descriptors;
     const index = dumped.rank(pfn) - this.rankOfStart(part);
-    const most = Math.min(into.length / pageSize, part.endPfn - pfn, Math.floor((source.size - offset) / pageSize));
+    const most = Math.min(
+      (into.length - start) / pageSize,
+      part.endPfn - pfn,
+      Math.floor((source.size - offset) / pageSize),
+    );
     let pages = 0;
     while (pages < most && dumped.get(pfn + pages) && descriptors.find(index + pages)) {
       if (descriptors.flags !== 0 || descriptors.size !== pageSize) break;
       if (descriptors.offset !== offset + pages * pageSize) break;
       pages++;
     }
-    return pages < 2 ? 0 : Math.floor(source.read(offset, into.subarray(0, pages * pageSize)) / pageSize);
+    return pages < 2 ? 0 : Math.floor(source.read(offset, into.subarray(start, start + pages * pageSize)) / pageSize);
   }
 
   *presentRuns(from: Pfn, to: Pfn): Generator<PageRun> {
@@ -299,16 +306,14 @@ export class KdumpStore implements PageStore {
   }
 }
 
-const codecs: readonly [flag: number, codec: Codec][] = [
+const codecs: ReadonlyMap<number, Codec> = new Map([
   [kdumpFlags.zlib, 'zlib'],
   [kdumpFlags.lzo, 'lzo'],
   [kdumpFlags.snappy, 'snappy'],
   [kdumpFlags.zstd, 'zstd'],
-];
+]);
 
 /** The compression that flags of a page descriptor or a header's status name; null for more than one or unknown bits. */
 export function compressionOf(flags: number): PageCompression | null {
-  if (flags === 0) return 'none';
-  for (const [flag, codec] of codecs) if (flags === flag) return codec;
-  return null;
+  return flags === 0 ? 'none' : (codecs.get(flags) ?? null);
 }
