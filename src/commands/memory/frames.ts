@@ -54,6 +54,7 @@ export const frames = defineStream({
       ['frames -l | grep slab', 'where the slabs lie'],
     ],
   },
+  unlimited: true,
   params,
   items: 'runs',
   collect: collectFrames,

@@ -51,6 +51,7 @@ place what it is: a variable, a member of a slab object, a stack and the frame t
       ['refs -o ffff8880012208b0', 'every pointer into the object that it lies in'],
     ],
   },
+  unlimited: true,
   params,
   items: 'references',
   collect: collectRefs,

@@ -190,6 +190,8 @@ function* places(context: CommandContext, options: SearchOptions, pattern: Searc
     return;
   }
   const task = options.task ?? context.task;
+  // one of many tasks, that has given its memory up: there is nothing to find in it
+  if (options.task !== null && task.object.member('mm').isNull) return;
   const space = userMemory(kernel, task);
   const hits = function* (): Generator<Hit> {
     for (const area of vmAreas(kernel, task.object.member('mm').deref())) {

@@ -37,6 +37,7 @@ The file is core.PID.COMMAND in the current directory; one that is there already
       ['gcore -o /tmp/core 1234', 'to another file'],
     ],
   },
+  unlimited: true,
   params: {
     file: valued('o', 'file', values.file, 'the file to write; only for one process'),
     tasks: rest('pid|task', values.task, 'the current task unless given'),
