@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The `inquest` program: which job, with what, and what exit status.
 //
-//   0 done    1 the input could not be read, or a command failed    2 wrong usage    3 `oops` found none
+//   0 done    1 the input could not be read, or a command failed    2 wrong usage
+//   3 and more: an answer other than the good one, as the help of the command tells
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { InquestError, messageOf, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
@@ -36,11 +37,17 @@ Examples:
   inquest crash vmcore -c bt -c "ps -m"   run commands and end
   inquest log vmcore | tail               the kernel's log, from a dump or a text
   inquest oops serial.log                 every oops in a log, explained
-  inquest info vmcore                     what is in the file
   inquest debuginfo vmcore                which debug information would help, and where it is
+  inquest save -d 31 vmcore small         filtered, compressed anew
+  inquest listen /var/log/netconsole      what dying machines send
+  inquest kdump check                     would the next panic of this machine be captured?
+
+Exit status: 0 done, 1 the input could not be read or a command failed, 2 wrong usage; 3 and more are answers that the
+help of a command tells.
 `,
     );
 
+  program.commandsGroup('Why it died:');
   withDebugOptions(program.command('report', { isDefault: true }))
     .description('say what killed the kernel, with the evidence (the default)')
     .argument(
@@ -196,6 +203,20 @@ Examples:
       writeOut(options.json ? `${JSON.stringify(data)}\n` : explainText(data));
     });
 
+  program.commandsGroup('Take, shrink, check and repair dumps:');
+  addSaveCommands(program, (result) => {
+    status = result;
+  });
+  program.commandsGroup('Collect what is left without a dump:');
+  addCollectCommands(program, (result) => {
+    status = result;
+  });
+  program.commandsGroup('Be ready for the next one:');
+  addKdumpCommands(program, (result) => {
+    status = result;
+  });
+
+  program.commandsGroup('The program itself:').helpCommand('help [command]', 'tell how a command is used');
   program
     .command('completion')
     .description('print a script that completes words of the command line')
@@ -228,16 +249,6 @@ Examples:
       const { runSchema } = await import('./schema.ts');
       status = runSchema(command ?? null);
     });
-
-  addSaveCommands(program, (result) => {
-    status = result;
-  });
-  addCollectCommands(program, (result) => {
-    status = result;
-  });
-  addKdumpCommands(program, (result) => {
-    status = result;
-  });
 
   try {
     // its options are its own: nothing here may read them
