@@ -10,7 +10,7 @@ export const schemaVersion = 1;
 /** A JSON schema (draft 2020-12), or a part of one. */
 export type Schema = { readonly [key: string]: unknown };
 
-/** The schemas as they were made of the types, when the program was built (scripts/schemas.ts). */
+/** The schemas as they were made of the types, when the program was built (scripts/schemas.mjs). */
 export interface SchemaFile {
   readonly version: number;
   /** By command; `inquest-report`, ... for jobs of the program. They refer to the definitions. */
