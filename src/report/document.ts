@@ -182,9 +182,8 @@ function originBlocks({ sentence, confidence, steps }: OriginReport): Block[] {
     { kind: 'heading', text: 'Where the bad value came from' },
     { kind: 'subheading', text: sentence, note: confidence },
   ];
-  for (const { words, command, shown } of steps) {
-    const hint = shown === null && command !== null ? ` (${command})` : '';
-    blocks.push({ kind: 'paragraph', text: `${words.replace(/\.$/, '')}${hint}.` });
+  for (const { words, shown } of steps) {
+    blocks.push({ kind: 'paragraph', text: words });
     if (shown !== null) blocks.push(outputOf(shown));
   }
   return blocks;

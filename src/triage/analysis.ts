@@ -90,9 +90,9 @@ export interface OriginReport {
     /** The instruction; null where it is of none. */
     readonly at: Place | null;
     readonly confidence: Confidence;
-    /** What shows it; null where nothing does. */
+    /** What shows it; null where nothing in the dump does. */
     readonly command: string | null;
-    /** What that command says; null where a report does not show it. */
+    /** What that command says; null without one. */
     readonly shown: ShownOutput | null;
   }[];
 }

@@ -5,7 +5,7 @@ import { type LoopWait, loopWait } from '../origin/loop.ts';
 import { type Origin, originOf } from '../origin/origin.ts';
 import type { StepSureness } from '../origin/trail.ts';
 import type { Confidence, Finding, OriginReport } from './analysis.ts';
-import { evidence, present, shown } from './evidence.ts';
+import { evidence, present, shown, type Wanted } from './evidence.ts';
 import type { Facts } from './facts.ts';
 import { placeAt } from './place.ts';
 
@@ -35,21 +35,20 @@ function reported(facts: Facts, origin: Origin): OriginReport {
     address: address === null ? null : addressText(address),
     touched,
     end,
-    steps: steps.map((step) => ({
-      kind: step.kind,
-      words: `${step.words}.`,
-      at: step.at === null ? null : placeAt(facts, step.at),
-      confidence: confidenceOf(step.sure),
-      command: step.command,
-      shown:
-        step.command === null
-          ? null
-          : shown(
-              facts,
-              step.command,
-              step.command.startsWith('dis -r') ? { cut: { kind: 'tail', lines: codeLines } } : { limit: 4 },
-            ),
-    })),
+    steps: steps.map((step) => {
+      const { command } = step;
+      const cut: Wanted = command?.startsWith('dis -r') ? { cut: { kind: 'tail', lines: codeLines } } : { limit: 4 };
+      const said = command === null ? null : shown(facts, command, cut);
+      return {
+        kind: step.kind,
+        words: `${step.words}.`,
+        at: step.at === null ? null : placeAt(facts, step.at),
+        confidence: confidenceOf(step.sure),
+        // what would say nothing (the memory is not in the dump) leads nowhere
+        command: said === null ? null : command,
+        shown: said,
+      };
+    }),
   };
 }
 

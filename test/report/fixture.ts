@@ -109,7 +109,7 @@ export const analysis: Analysis = {
         words: `frob+20 loaded rdx from ${nasty}.`,
         at: null,
         confidence: 'likely',
-        command: 'rd ff1459ed1bd920c0',
+        command: null,
         shown: null,
       },
     ],
