@@ -6,10 +6,10 @@ import { labFolder } from './place.ts';
 import { runInRoot } from './programs.ts';
 
 /** The lab's kernel modules. */
-export const modules = ['perish', 'wreck', 'gone', 'initfault', 'stray'] as const;
+export const modules = ['perish', 'wreck', 'gone', 'initfault', 'stray', 'worn'] as const;
 
 /** The guest's own programs. */
-export const programs = ['picture', 'lively', 'swarm', 'bpfcrash'] as const;
+export const programs = ['picture', 'lively', 'swarm', 'bpfcrash', 'glutton'] as const;
 
 /**
  * Builds the modules into `folder`, with BTF, against the headers unpacked in `root`.

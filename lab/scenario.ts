@@ -72,6 +72,9 @@ export const loadWreck = 'insmod /lib/modules/wreck.ko\n';
 /** Lines of setup for who writes to /proc/stray. */
 export const loadStray = 'insmod /lib/modules/stray.ko\n';
 
+/** Lines of setup for who writes to /proc/worn. */
+export const loadWorn = 'insmod /lib/modules/worn.ko\n';
+
 /** What makes a task that hangs for five seconds fatal. */
 export const hungTaskPanics = { 'kernel.hung_task_panic': 1, 'kernel.hung_task_timeout_secs': 5 };
 

@@ -348,7 +348,7 @@ static const struct {
 	{ "softlockup", way_softlockup }, { "hardlockup", way_hardlockup },
 	{ "rcustall", way_rcustall }, { "spinlock", way_spinlock },
 	{ "abba", way_abba }, { "rwsem", way_rwsem }, { "hold", way_hold }, { "crowd", way_crowd },
-	{ "leak", way_leak }, { "leakall", way_leakall }, { "waits", way_waits },
+	{ "leak", way_leak }, { "leakall", way_leakall }, { "waits", way_waits }, { "swallow", way_swallow },
 };
 
 static ssize_t perish_proc_write(struct file *file, const char __user *from, size_t count, loff_t *pos)

@@ -13,12 +13,11 @@
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
-#include <linux/proc_fs.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/string.h>
-#include <linux/uaccess.h>
 #include <linux/version.h>
+
+#include "ways.h"
 
 #define far __attribute__((noipa))
 
@@ -238,34 +237,13 @@ static void way_task(void)
 	stray_sink += stray_of_task(current);
 }
 
-static const struct {
-	const char *name;
-	void (*die)(void);
-} ways[] = {
+static const struct way ways[] = {
 	{ "peer", way_peer }, { "table", way_table }, { "freed", way_freed }, { "errptr", way_errptr },
 	{ "ops", way_ops }, { "text", way_text }, { "memcpy", way_memcpy }, { "percpu", way_percpu },
 	{ "index", way_index }, { "passed", way_passed }, { "task", way_task },
 };
 
-static ssize_t stray_write(struct file *file, const char __user *from, size_t count, loff_t *pos)
-{
-	char text[32] = "";
-	int i;
-
-	if (copy_from_user(text, from, min(count, sizeof(text) - 1)))
-		return -EFAULT;
-	strim(text);
-	for (i = 0; i < ARRAY_SIZE(ways); i++) {
-		if (!strcmp(text, ways[i].name)) {
-			pr_info("stray: way %s\n", text);
-			ways[i].die();
-			return count;
-		}
-	}
-	return -EINVAL;
-}
-
-static const struct proc_ops stray_proc = { .proc_write = stray_write };
+DEFINE_WAYS(stray, ways);
 
 static int stray_open(struct stray_link *link)
 {

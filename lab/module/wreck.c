@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* wreck: more ways to die: writing the name of one to /proc/wreck takes it. */
 #include <linux/module.h>
-#include <linux/proc_fs.h>
-#include <linux/uaccess.h>
 #include <linux/kthread.h>
 #include <linux/delay.h>
 #include <linux/mutex.h>
@@ -24,6 +22,8 @@
 #include <linux/sched/task.h>
 #include <linux/highmem.h>
 #include <linux/rwsem.h>
+
+#include "ways.h"
 
 #define vis noinline __attribute__((noipa))
 struct thing { u64 pad[40]; u64 value; };
@@ -244,22 +244,13 @@ int vis cpp(void *p) { return rusty() + 1; }
 static void w_rust(void) { cpp(NULL); }
 static void w_wordy(void) { WARN(1, "%s", "line one\nline two\n"); panic("wreck: a message of\ntwo lines, with %s", "\"quotes\" <b>html</b> & |pipes| `ticks`"); }
 
-static const struct { const char *n; void (*f)(void); } ways[] = {
+static const struct way ways[] = {
 #define W(x) { #x, w_##x }
 	W(twocpu), W(notifier), W(dienest), W(armbpf), W(kprobe), W(kretprobe), W(null), W(prw), W(completion), W(sem), W(rtm), W(folio), W(bit), W(chain), W(many), W(deep),
 	W(tasksnext), W(tasksloop), W(taskswild), W(inittask), W(structpage), W(current), W(canary), W(retaddr), W(ret2), W(jmp0), W(jmpdata), W(jmpuser), W(badrsp), W(usercopy), W(fortify),
 	W(doublefree), W(refcount), W(rcu), W(rcugarbage), W(wq), W(userptr), W(textwrite), W(atomicmutex), W(invalidop), W(ud1), W(int3), W(lockup2), W(rust), W(wordy), W(smash),
 };
-static ssize_t wreck_write(struct file *file, const char __user *from, size_t count, loff_t *pos)
-{
-	char text[32] = ""; int i;
-	if (copy_from_user(text, from, min(count, sizeof(text) - 1))) return -EFAULT;
-	strim(text);
-	for (i = 0; i < ARRAY_SIZE(ways); i++)
-		if (!strcmp(text, ways[i].n)) { pr_info("wreck: way %s\n", text); ways[i].f(); return count; }
-	return -EINVAL;
-}
-static const struct proc_ops wreck_ops = { .proc_write = wreck_write };
-static int __init wreck_init(void) { (void)fatal_word; (void)wreck_retaddr; proc_create("wreck", 0600, NULL, &wreck_ops); return 0; }
+DEFINE_WAYS(wreck, ways);
+static int __init wreck_init(void) { (void)fatal_word; (void)wreck_retaddr; proc_create("wreck", 0600, NULL, &wreck_proc); return 0; }
 module_init(wreck_init);
 MODULE_LICENSE("GPL");

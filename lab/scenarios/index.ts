@@ -32,6 +32,7 @@ import uaf from './uaf.ts';
 import waits from './waits.ts';
 import warn from './warn.ts';
 import workqueue from './workqueue.ts';
+import { wornOut } from './worn.ts';
 import { faults } from './wreck/faults.ts';
 import { jumps } from './wreck/jumps.ts';
 import { objects } from './wreck/objects.ts';
@@ -78,6 +79,7 @@ export const scenarios: readonly Scenario[] = [
   ...objects,
   ...wreckWaits,
   ...strays,
+  ...wornOut,
 ];
 
 /** @throws Error naming the scenarios there are */
