@@ -1,12 +1,12 @@
 // Finds the lines worth reading: those in which a word stands that can start an incident. While nothing is wrong this is
 // all that looks at the text, so it must pass over most bytes without touching them.
 //
-// Wu and Manber's way of searching for many words at once: of each word four bytes are compared, and the two at the end of a
-// window of four say how far the window may move on, three bytes mostly.
+// Of each word four bytes are compared, the rarest. Bytes are searched by byte_search.ts; strings, and bytes where that
+// cannot be, in Wu and Manber's way: the two bytes at the end of a window of four say how far the window may move on, three
+// bytes mostly.
+import { type Key, KeySet, keyAt, type SearchedText } from './byte_search.ts';
 
 const width = 4;
-/** Bytes that are searched in one go. */
-const block = 8192;
 
 /** Where a pair of bytes has its entry: a table that stays in the nearest cache. */
 function slot(before: number, last: number): number {
@@ -50,6 +50,7 @@ export class KeywordFinder {
   private readonly candidates: Candidate[][] = [];
   /** Words that the tables have not been made of yet. */
   private words: readonly string[];
+  private keys: KeySet | undefined;
 
   /** @param words of four bytes at least, ASCII */
   constructor(words: readonly string[]) {
@@ -62,9 +63,11 @@ export class KeywordFinder {
   private prepare(): void {
     const { words } = this;
     this.words = [];
+    const keys = new Set<Key>();
     for (const word of words) {
       const bytes = Buffer.from(word, 'latin1');
       const offset = rarest(bytes);
+      keys.add(keyAt(bytes, offset));
       for (let j = 0; j + 2 <= width; j++) {
         const pair = slot(bytes[offset + j]!, bytes[offset + j + 1]!);
         this.shift[pair] = Math.min(this.shift[pair]!, width - 2 - j);
@@ -73,6 +76,7 @@ export class KeywordFinder {
       if (this.bucket[last] === 0) this.bucket[last] = this.candidates.push([]);
       this.candidates[this.bucket[last]! - 1]!.push({ bytes, offset });
     }
+    this.keys = new KeySet([...keys]);
   }
 
   /** Whether a word stands in the text. */
@@ -100,47 +104,20 @@ export class KeywordFinder {
   }
 
   /**
-   * An offset inside the first word in `bytes[from, to)`, or -1. Each block is searched at two places at once: a step waits
-   * for the one before it, so two in turn take little longer than one.
+   * An offset inside the first word in `bytes[from, to)`, or -1.
+   * @param text the same bytes where they can be searched quickly
    */
-  find(bytes: Uint8Array, from: number, to: number): number {
+  find(bytes: Uint8Array, from: number, to: number, text: SearchedText | null): number {
     if (this.words.length > 0) this.prepare();
-    const { shift } = this;
-    for (let start = from; start < to; start += block) {
-      const end = Math.min(start + block, to);
-      const middle = (start + end) >> 1;
-      let i = Math.max(start, from + width - 1);
-      let j = Math.max(middle, i);
-      let later = -1;
-      while (i < middle && j < end) {
-        const farI = shift[slot(bytes[i - 1]!, bytes[i]!)]!;
-        const farJ = shift[slot(bytes[j - 1]!, bytes[j]!)]!;
-        i += farI;
-        j += farJ;
-        if (farI === 0) {
-          if (this.standsAt(bytes, i, from, to)) return i;
-          i++;
-        }
-        if (farJ === 0) {
-          if (this.standsAt(bytes, j, from, to)) {
-            later = j;
-            break;
-          }
-          j++;
-        }
-      }
-      const first = this.findOne(bytes, i, middle, from, to);
-      if (first >= 0) return first;
-      if (later < 0) later = this.findOne(bytes, j, end, from, to);
-      if (later >= 0) return later;
-    }
+    if (text === null) return this.findSlowly(bytes, from, to);
+    for (let at = text.find(this.keys!, from, to); at >= 0; at = text.find(this.keys!, at + 1, to))
+      if (this.standsAt(bytes, at + width - 1, from, to)) return at;
     return -1;
   }
 
-  /** As `find`, for windows that end at `at` to `end` (exclusive). */
-  private findOne(bytes: Uint8Array, at: number, end: number, from: number, to: number): number {
+  private findSlowly(bytes: Uint8Array, from: number, to: number): number {
     const { shift } = this;
-    for (let i = at; i < end; ) {
+    for (let i = from + width - 1; i < to; ) {
       const far = shift[slot(bytes[i - 1]!, bytes[i]!)]!;
       if (far === 0 && this.standsAt(bytes, i, from, to)) return i;
       i += far === 0 ? 1 : far;
@@ -150,7 +127,7 @@ export class KeywordFinder {
 
   /** Whether a word of `bytes[from, to)` has its four bytes in the window that ends at `at`. */
   private standsAt(bytes: Uint8Array, at: number, from: number, to: number): boolean {
-    for (const { bytes: word, offset } of this.candidates[this.bucket[slot(bytes[at - 1]!, bytes[at]!)]! - 1]!) {
+    for (const { bytes: word, offset } of this.candidates[this.bucket[slot(bytes[at - 1]!, bytes[at]!)]! - 1] ?? []) {
       const start = at - width + 1 - offset;
       if (start < from || start + word.length > to) continue;
       let n = 0;
@@ -159,13 +136,6 @@ export class KeywordFinder {
     }
     return false;
   }
-}
-
-/** Newlines in `bytes[from, to)`. */
-export function countLines(bytes: Buffer, from: number, to: number): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(10, from); at >= 0 && at < to; at = bytes.indexOf(10, at + 1)) lines++;
-  return lines;
 }
 
 /** Every word one of which stands in each line that starts an incident (headlines.ts) or changes how text is read. */

@@ -5,8 +5,10 @@
 //
 // While nothing is wrong only the finder of keywords looks at the bytes. From the first suspicious line until its report is
 // over, every line is read; and while a report may still get a line, those in which words of such lines stand.
+
+import { SearchedText, searchWindow } from './byte_search.ts';
 import type { Incident } from './incident.ts';
-import { countLines, farWords, words } from './keywords.ts';
+import { farWords, words } from './keywords.ts';
 import type { LogLine } from './log_line.ts';
 import { MachineLog } from './machine_log.ts';
 import { PstoreOrder } from './pstore_order.ts';
@@ -123,13 +125,28 @@ export class LogScanner {
    * @param base offset in the input of `bytes[0]`
    */
   private readLines(bytes: Buffer, from: number, to: number, base: number): void {
-    let pos = from;
-    while (pos < to) {
+    for (let pos = from; pos < to; ) {
+      let end = Math.min(to, pos + searchWindow);
+      // of a line that is longer than the window no more than its beginning is looked at
+      const searched = end;
+      if (end < to) end = bytes.lastIndexOf(10, end - 1) + 1;
+      if (end <= pos) end = bytes.indexOf(10, searched) + 1;
+      this.readWindow(bytes, pos, end, base, Math.min(end, searched));
+      pos = end;
+    }
+    this.keepTail(bytes, to);
+  }
+
+  /** @param searched where what is searched for words ends: not before `to`, unless that is one line */
+  private readWindow(bytes: Buffer, from: number, to: number, base: number, searched: number): void {
+    let text: SearchedText | null | undefined;
+    for (let pos = from; pos < to; ) {
       const attention = this.attention;
       if (attention !== 'every') {
-        const hit = (attention === 'none' ? words : farWords).find(bytes, pos, to);
+        if (text === undefined) text = SearchedText.take(bytes, from, searched);
+        const hit = (attention === 'none' ? words : farWords).find(bytes, pos, searched, text);
         const line = hit < 0 ? to : Math.max(pos, bytes.lastIndexOf(10, hit) + 1);
-        this.lineNumber += countLines(bytes, pos, line);
+        this.lineNumber += text === null || to > searched ? countLines(bytes, pos, line) : text.lines(pos, line);
         pos = line;
         if (attention === 'far') this.expire(this.lineNumber);
         if (hit < 0) break;
@@ -139,7 +156,6 @@ export class LogScanner {
       this.rawLine(bytes, pos, next, base + pos);
       pos = next + 1;
     }
-    this.keepTail(bytes, to);
   }
 
   private keepTail(bytes: Buffer, to: number): void {
@@ -213,6 +229,13 @@ export class LogScanner {
     for (const machine of this.machines.values()) for (const incident of machine.take()) done.push(incident);
     return done;
   }
+}
+
+/** Newlines in `bytes[from, to)`. */
+function countLines(bytes: Buffer, from: number, to: number): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(10, from); at >= 0 && at < to; at = bytes.indexOf(10, at + 1)) lines++;
+  return lines;
 }
 
 /** All incidents of a text, in the order in which they begin. */

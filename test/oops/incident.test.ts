@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { SearchedText } from '../../src/oops/byte_search.ts';
 import { disassembleCode, parseCode } from '../../src/oops/code_bytes.ts';
 import { explain } from '../../src/oops/explain.ts';
 import { functionName, makeFrame, parseFrame } from '../../src/oops/frames.ts';
@@ -293,12 +294,18 @@ test('keywords are found wherever they stand, and only there', () => {
   const finder = new KeywordFinder(['where', 'here', 'BUG:', '[#1]']);
   const text = 'ab\nxx somewhere\n[#1] BU\nG: HERE';
   const bytes = Buffer.from(text);
-  const first = finder.find(bytes, 0, bytes.length);
+  const searched = SearchedText.take(bytes, 0, bytes.length);
+  const find = (from: number, to: number): number => {
+    const quick = finder.find(bytes, from, to, searched);
+    assert.equal(quick < 0, finder.find(bytes, from, to, null) < 0);
+    return quick;
+  };
+  const first = find(0, bytes.length);
   assert.ok(first >= text.indexOf('where') && first < text.indexOf('where') + 5);
-  const second = finder.find(bytes, text.indexOf('\n', first), bytes.length);
+  const second = find(text.indexOf('\n', first), bytes.length);
   assert.ok(second >= text.indexOf('[#1]') && second < text.indexOf('[#1]') + 4);
-  assert.equal(finder.find(bytes, text.indexOf(' BU'), bytes.length), -1);
-  assert.equal(finder.find(bytes, 0, text.indexOf('where') + 3), -1, 'a word that is cut is none');
+  assert.equal(find(text.indexOf(' BU'), bytes.length), -1);
+  assert.equal(find(0, text.indexOf('where') + 3), -1, 'a word that is cut is none');
   assert.ok(finder.occursIn('nowhere') && finder.occursIn('\u4e2dBUG:') && !finder.occursIn('users\u4e2d[x#'));
   assert.throws(() => new KeywordFinder(['abc']), RangeError);
 });
@@ -319,13 +326,23 @@ test('every line in which a word stands is found, wherever the text is cut', () 
     'G: BU',
   );
   fc.assert(
-    fc.property(fc.array(part, { maxLength: 30 }), (parts) => {
-      const text = parts.join('');
-      const hit = finder.find(Buffer.from(text), 0, text.length);
-      const line = text.split('\n').findIndex((one) => /BUG:|Oops: |stack overflow/.test(one));
-      assert.equal(hit < 0 ? -1 : text.slice(0, hit).split('\n').length - 1, line);
-      assert.equal(finder.occursIn(text), line >= 0);
-    }),
+    fc.property(
+      fc.array(part, { maxLength: 30 }),
+      fc.string({ maxLength: 20, unit: fc.constantFrom('x', '\n', 'BUG:') }),
+      (parts, before) => {
+        const text = parts.join('');
+        const bytes = Buffer.from(`${before}${text}`);
+        const from = before.length;
+        const searched = SearchedText.take(bytes, from, bytes.length);
+        const line = text.split('\n').findIndex((one) => /BUG:|Oops: |stack overflow/.test(one));
+        for (const how of [searched, null]) {
+          const hit = finder.find(bytes, from, bytes.length, how);
+          assert.equal(hit < 0 ? -1 : text.slice(0, hit - from).split('\n').length - 1, line);
+        }
+        assert.equal(searched?.lines(from, bytes.length), text.split('\n').length - 1);
+        assert.equal(finder.occursIn(text), line >= 0);
+      },
+    ),
   );
 });
 
