@@ -24,8 +24,10 @@ export class SymbolTable implements SymbolSource {
   /** The kernel's own symbols; null if they could not be read. Asking these never reads modules. */
   readonly kernel: OrderedSymbols | null;
   private readonly readModules: () => readonly ModuleSymbols[];
+  private readonly readGenerated: () => readonly KernelSymbol[];
   private modules: readonly LoadedModule[] | null = null;
   private everyModule: ArraySymbols | null = null;
+  private generated: ArraySymbols | null = null;
   private loading = false;
   /** What names were found to mean, `null` for nothing. */
   private readonly ownNames = new Map<string, KernelSymbol | null>();
@@ -36,13 +38,21 @@ export class SymbolTable implements SymbolSource {
     return this.kernel?.notes ?? [];
   }
 
-  /** @param readModules called once, when first needed */
-  constructor(kernel: OrderedSymbols | null, readModules: () => readonly ModuleSymbols[]) {
+  /**
+   * @param readModules called once, when first needed
+   * @param readGenerated as `readModules`: symbols of code that was made at run time, whose sizes are their own
+   */
+  constructor(
+    kernel: OrderedSymbols | null,
+    readModules: () => readonly ModuleSymbols[],
+    readGenerated: () => readonly KernelSymbol[] = () => [],
+  ) {
     this.kernel = kernel;
     this.readModules = readModules;
+    this.readGenerated = readGenerated;
   }
 
-  /** The kernel's symbol of that name, else the first module's that has one. */
+  /** The kernel's symbol of that name, else the first module's that has one, else that of generated code. */
   find(name: string): KernelSymbol | null {
     const own = this.own(name);
     if (own !== null) return own;
@@ -64,14 +74,15 @@ export class SymbolTable implements SymbolSource {
     return found;
   }
 
-  /** The kernel's symbols of that name, then the modules'. */
+  /** The kernel's symbols of that name, then the modules', then those of generated code. */
   findAll(name: string): KernelSymbol[] {
     const found = this.kernel?.findAll(name) ?? [];
     for (const module of this.loadedModules()) found.push(...module.symbols().findAll(name));
+    found.push(...this.generatedSymbols().findAll(name));
     return found;
   }
 
-  /** The symbol that an address of the kernel's image or of a module's memory belongs to; null for any other address. */
+  /** The symbol that an address of the kernel's image, of a module's memory or of generated code belongs to; null for any other address. */
   at(address: VirtAddr): SymbolPlace | null {
     const own = this.kernel?.at(address) ?? null;
     if (own !== null) return own;
@@ -83,7 +94,8 @@ export class SymbolTable implements SymbolSource {
         if (place !== null && place.symbol.address >= start) return place;
       }
     }
-    return null;
+    const made = this.generatedSymbols().at(address);
+    return made !== null && made.offset < made.symbol.size ? made : null;
   }
 
   /** Every symbol, kernel and modules, by ascending address. */
@@ -148,7 +160,7 @@ export class SymbolTable implements SymbolSource {
       const found = module.symbols().find(name);
       if (found !== null) return found;
     }
-    return null;
+    return this.generatedSymbols().find(name);
   }
 
   private sources(): OrderedSymbols[] {
@@ -156,9 +168,30 @@ export class SymbolTable implements SymbolSource {
     return this.kernel === null ? [modules] : [this.kernel, modules];
   }
 
+  /** Those of modules and of generated code. */
   private moduleSymbols(): ArraySymbols {
-    this.everyModule ??= new ArraySymbols(this.loadedModules().flatMap((module) => [...module.symbols().all()]));
+    this.everyModule ??= new ArraySymbols([
+      ...this.loadedModules().flatMap((module) => [...module.symbols().all()]),
+      ...this.generatedSymbols().all(),
+    ]);
     return this.everyModule;
+  }
+
+  private generatedSymbols(): ArraySymbols {
+    if (this.generated === null) {
+      // as with modules: while it is read, there is none
+      this.generated = new ArraySymbols([]);
+      this.loading = true;
+      try {
+        this.generated = new ArraySymbols(this.readGenerated());
+      } catch (error) {
+        this.generated = null;
+        throw error;
+      } finally {
+        this.loading = false;
+      }
+    }
+    return this.generated;
   }
 
   private loadedModules(): readonly LoadedModule[] {

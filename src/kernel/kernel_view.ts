@@ -3,6 +3,7 @@ import type { KernelView } from '../arch/kernel_view.ts';
 import type { VirtAddr } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import { findMember, sizeOf } from '../debuginfo/type.ts';
+import { generatedCodeAt } from './generated_code.ts';
 import { perKernel } from './per_kernel.ts';
 
 /** The answers to a question that may fail: null then, as the interface wants it. Bugs are thrown on. */
@@ -34,10 +35,12 @@ export const kernelView = perKernel((kernel): KernelView => {
     space: kernel.space,
     symbol: address,
     functionAt: (at) => {
-      const symbol = inKernelText(at) || inModuleText(at) ? symbols.at(at)?.symbol : undefined;
+      const symbol =
+        inKernelText(at) || inModuleText(at) ? symbols.at(at)?.symbol : generatedCodeAt(kernel, at)?.symbol;
       return symbol === undefined ? null : { name: symbol.name, start: symbol.address };
     },
     isText: (at) => inKernelText(at) || inModuleText(at) || kernel.arch.space.isExecutable(at), // BPF, trampolines
+    generatedCode: (at) => generatedCodeAt(kernel, at),
     perCpu: (name, cpu) => (kernel.ownSymbol(name) === null ? null : orNull(() => kernel.perCpuAddress(name, cpu))),
     offsetOf: (type, member) =>
       orNull(() => {

@@ -13,6 +13,7 @@ import { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import { findVmcoreinfo } from '../dump/vmcoreinfo_search.ts';
 import { kernelBuildId, moduleBuildId } from './build_id.ts';
 import { installExcludedPageJudge, installLiveGuard } from './excluded_pages.ts';
+import { generatedCode } from './generated_code.ts';
 import { Kernel } from './kernel.ts';
 import type { Module } from './module.ts';
 import { readModules } from './module_list.ts';
@@ -67,7 +68,11 @@ function openSymbols(kernel: Kernel): SymbolTable {
       ? (ofFile ?? kallsyms)
       : searcher().searchSymbols(kernel, { kallsyms, text, start });
   arch.useSymbols((name) => own?.find(name)?.address ?? null);
-  return new SymbolTable(own, () => faults.attempt('module symbols', () => moduleSymbols(kernel), []));
+  return new SymbolTable(
+    own,
+    () => faults.attempt('module symbols', () => moduleSymbols(kernel), []),
+    () => generatedCode(kernel).map(({ symbol }) => symbol),
+  );
 }
 
 /** What finds symbols that a kernel hides: loaded for such a kernel alone. */

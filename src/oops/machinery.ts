@@ -36,11 +36,11 @@ const serving: Partial<Record<IncidentKind, RegExp>> = {
 
 /**
  * Whether a function (without compiler suffixes) is machinery for an incident of this kind. What is machinery is built into
- * the kernel: a module's function is not, whatever its name.
+ * the kernel: a module's function is not, whatever its name; of BPF, programs are somebody's, what leads to them is not.
  */
 export function isMachinery(name: string, module: string | null, kind: IncidentKind): boolean {
   if (name === '') return true;
-  if (module !== null) return false;
+  if (module !== null) return module === 'bpf' && !name.startsWith('bpf_prog_');
   const role = roleOf(name);
   if (isBystander(role)) return true;
   if (role === 'layer' || role === 'runner' || role === null) return serving[kind]?.test(name) === true;

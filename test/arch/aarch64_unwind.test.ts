@@ -71,6 +71,7 @@ class World {
       functionAt: (at) =>
         isText(at) ? { name: `f${(at - text) / 0x100n}`, start: virtAddr(at - ((at - text) % 0x100n)) } : null,
       isText,
+      generatedCode: () => null,
       perCpu: symbol,
       offsetOf: (type, member) => this.offsets[type === 'struct pt_regs' ? member : `${type}.${member}`] ?? null,
       sizeOf: (type, member) => (type !== 'struct pt_regs' ? null : member === undefined ? Number(savedSize) : 4),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { KernelView } from '../../src/arch/kernel_view.ts';
+import type { GeneratedCode, KernelView } from '../../src/arch/kernel_view.ts';
 import type { OrcEntry } from '../../src/arch/orc_entry.ts';
 import { returnHooks } from '../../src/arch/return_hooks.ts';
 import { runningTaskStack } from '../../src/arch/x86_64/stacks.ts';
@@ -24,6 +24,7 @@ function viewOf(
     space,
     symbol,
     functionAt: () => null,
+    generatedCode: () => null,
     isText: (address) => address >= text && address < text + 0x1000n,
     perCpu: symbol,
     offsetOf: (type, member) => offsets[`${type}.${member}`] ?? null,
@@ -87,15 +88,8 @@ describe('return addresses of return probes', () => {
   });
 });
 
-describe('trampolines of ftrace', () => {
-  const offsets = {
-    'struct ftrace_ops.next': 8,
-    'struct ftrace_ops.flags': 16,
-    'struct ftrace_ops.trampoline': 24,
-    'struct ftrace_ops.trampoline_size': 32,
-  };
-  const symbols = { ftrace_ops_list: heap, ftrace_caller: text, ftrace_regs_caller: text + 0x800n };
-  const copy = 0xffff_ffff_c000_0000n;
+describe('code that was made at run time', () => {
+  const made = 0xffff_ffff_c000_0000n;
   const rules = {
     find: (ip: bigint): OrcEntry | null =>
       ip >= text && ip < text + 0x1000n
@@ -109,25 +103,54 @@ describe('trampolines of ftrace', () => {
           }
         : null,
   };
-
-  test('take the rules of the code that they are copies of, at the same offset', () => {
+  const rulesWith = (kind: GeneratedCode['kind'], code = '', original: bigint | null = null) => {
     const space = new SyntheticSpace();
-    space.words(heap, heap + 0x100n);
-    space.words(heap + 0x100n, 0n, heap + 0x200n, 2n, copy, 0x80n);
-    space.words(heap + 0x200n, 0n, 0n, 4n, copy + 0x1000n, 0x80n);
-    const orc = new OrcWithTrampolines(viewOf(space, symbols, offsets), rules);
-    assert.equal(orc.find(copy + 0x10n)?.spOffset, 0x10);
-    assert.equal(orc.find(copy + 0x1010n)?.spOffset, 0x810);
-    assert.equal(orc.find(copy + 0x80n), null);
+    const piece = {
+      start: virtAddr(made),
+      size: 0x80,
+      kind,
+      original: original === null ? null : virtAddr(original),
+    };
+    if (code !== '') space.write(made, Uint8Array.from(Buffer.from(code.replaceAll(' ', ''), 'hex')));
+    const view: KernelView = {
+      ...viewOf(space, {}),
+      generatedCode: (ip) => (ip >= made && ip < made + 0x80n ? piece : null),
+    };
+    return new OrcWithTrampolines(view, rules);
+  };
+
+  test("ftrace's trampolines take the rules of the code that they are copies of, at the same offset", () => {
+    const orc = rulesWith('ftrace', '', text + 0x800n);
+    assert.equal(orc.find(made + 0x10n)?.spOffset, 0x810);
+    assert.equal(orc.find(made + 0x80n), null);
     assert.equal(orc.find(text + 5n)?.spOffset, 5);
+    assert.equal(rulesWith('ftrace').find(made), null);
   });
 
-  test('a circular or unreadable list ends', () => {
-    const space = new SyntheticSpace();
-    space.words(heap, heap + 0x100n);
-    space.words(heap + 0x100n, 0n, heap + 0x100n, 0n, copy, 0x80n);
-    assert.equal(new OrcWithTrampolines(viewOf(space, symbols, offsets), rules).find(copy)?.spOffset, 0);
-    assert.equal(new OrcWithTrampolines(viewOf(new SyntheticSpace(), symbols, offsets), rules).find(copy), null);
+  test('a BPF program has its frame once it has pushed and set rbp, until it leaves', () => {
+    //            endbr64    | nopl          | push | mov rsp,rbp | sub      | leave | ret
+    const orc = rulesWith('bpf', 'f30f1efa 0f1f440000 55 4889e5 4883ec08 c9 c3');
+    const at = (offset: bigint): string => {
+      const { spRegister, spOffset, bpRegister } = orc.find(made + offset)!;
+      return `${spRegister}+${spOffset} ${bpRegister}`;
+    };
+    assert.equal(at(0n), 'sp+8 undefined');
+    assert.equal(at(9n), 'sp+8 undefined');
+    assert.equal(at(10n), 'sp+16 prev-sp');
+    assert.equal(at(13n), 'bp+16 prev-sp');
+    assert.equal(at(17n), 'bp+16 prev-sp');
+    assert.equal(at(18n), 'sp+8 undefined');
+  });
+
+  test('a dispatcher, which only jumps, has the return address on top; so has a program whose code is lost', () => {
+    assert.equal(rulesWith('bpf', 'f30f1efa 4881ff00000000 7e05').find(made + 4n)?.spOffset, 8);
+    assert.equal(rulesWith('bpf').find(made + 0x20n)?.spOffset, 8);
+  });
+
+  test("an optimized kprobe's slot has saved the registers of what was probed; a single-step slot tells nothing", () => {
+    const { type, signal, spOffset } = rulesWith('optprobe').find(made + 0x34n)!;
+    assert.deepEqual([type, signal, spOffset], ['regs', true, 0]);
+    assert.equal(rulesWith('kprobe').find(made), null);
   });
 });
 

@@ -69,6 +69,7 @@ class World {
         return { name, start: virtAddr(start) };
       },
       isText: (at) => this.isText(at),
+      generatedCode: () => null,
       perCpu: (name) => {
         const address = this.symbols.get(name);
         return address === undefined ? null : virtAddr(address);

@@ -13,6 +13,7 @@ import { type MemberPlace, memberOf, sizeOf, strip, type Type } from '../../src/
 import { wellKnownVariables } from '../../src/debuginfo/variables.ts';
 import type { CpuNote, Dump, DumpInfo, PhysicalMemory } from '../../src/dump/dump.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
+import { generatedCode } from '../../src/kernel/generated_code.ts';
 import { Kernel, type Rungs } from '../../src/kernel/kernel.ts';
 import { readModules } from '../../src/kernel/module_list.ts';
 import { moduleSymbols } from '../../src/kernel/module_symbols.ts';
@@ -58,7 +59,12 @@ export class SyntheticKernel extends Kernel {
       arch: x86Over(space),
       space,
       live: false,
-      symbols: (kernel) => new SymbolTable(symbols, () => moduleSymbols(kernel)),
+      symbols: (kernel) =>
+        new SymbolTable(
+          symbols,
+          () => moduleSymbols(kernel),
+          () => generatedCode(kernel).map(({ symbol }) => symbol),
+        ),
       debugInfo: debugInfoOpener(kinds),
       modules: (kernel) => (kernel.ownSymbol('modules') === null ? [] : readModules(kernel)),
       cpus: readCpus,

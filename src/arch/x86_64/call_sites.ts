@@ -38,13 +38,17 @@ export function isCallOf(view: KernelView, address: VirtAddr, start: VirtAddr): 
   }
 }
 
-/** True if a function starts by making rbp its frame pointer (`push %rbp; mov %rsp,%rbp`), perhaps behind ENDBR64 and a hook. */
-export function setsFramePointer(view: KernelView, start: VirtAddr): boolean {
-  const { bytes } = view.space.readUpTo(start, 16);
+/** Bytes before a function's first `push`: ENDBR64, a hook, the counting of calls, a counter of tail calls. */
+const maxBeforePush = 32;
+
+/** Where a function makes rbp its frame pointer as it begins (`push %rbp; mov %rsp,%rbp`): the push; null where it does not. */
+export function framePointerSetAt(view: KernelView, start: VirtAddr): VirtAddr | null {
+  const { bytes } = view.space.readUpTo(start, maxBeforePush);
   for (let i = 0; i + 4 <= bytes.length; i++) {
-    if (bytes[i] === 0x55 && bytes[i + 1] === 0x48 && bytes[i + 2] === 0x89 && bytes[i + 3] === 0xe5) return true;
+    if (bytes[i] === 0x55 && bytes[i + 1] === 0x48 && bytes[i + 2] === 0x89 && bytes[i + 3] === 0xe5)
+      return offsetBy(start, i);
   }
-  return false;
+  return null;
 }
 
 /** The order in which the machine counts its registers. */

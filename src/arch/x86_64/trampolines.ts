@@ -1,27 +1,40 @@
-// Unwind rules for code that tracing makes at run time.
-import { offsetBy } from '../../base/address.ts';
-import { MemoryFault } from '../../base/errors.ts';
+// Unwind rules for code that is made at run time, which no table covers.
+import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import type { KernelView } from '../kernel_view.ts';
 import type { OrcEntry, OrcLookup } from '../orc_entry.ts';
+import { framePointerSetAt } from './call_sites.ts';
 
-/** ftrace_ops that are followed. */
-const maxOps = 1024;
+/** The return address is on top of the stack. */
+const called: OrcEntry = {
+  type: 'call',
+  spRegister: 'sp',
+  spOffset: 8,
+  bpRegister: 'undefined',
+  bpOffset: 0,
+  signal: false,
+};
+/** `push %rbp` came before. */
+const pushed: OrcEntry = { ...called, spOffset: 16, bpRegister: 'prev-sp', bpOffset: -16 };
+/** `mov %rsp,%rbp`, too. */
+const framed: OrcEntry = { ...pushed, spRegister: 'bp' };
 
-/** Bit of ftrace_ops.flags (include/linux/ftrace.h): the trampoline is a copy of ftrace_regs_caller. */
-const FTRACE_OPS_FL_SAVE_REGS = 4;
+/** All registers are on top of the stack. */
+const saved: OrcEntry = { ...called, type: 'regs', spOffset: 0, signal: true };
 
-interface Trampoline {
-  readonly start: bigint;
-  readonly end: bigint;
-  /** The function that it is a copy of. */
-  readonly original: bigint;
-}
+/** First bytes of instructions. */
+const leave = 0xc9;
+const ret = 0xc3;
+const jump = 0xe9;
 
-/** Unwind rules with those of ftrace's trampolines: copies of functions that have rules (orc_ftrace_find()). */
+/**
+ * Unwind rules with those of generated code: ftrace's trampolines are copies of functions that have rules
+ * (orc_ftrace_find()); BPF programs and their trampolines have frame pointers (01bc3b6db18d, 7.0, has the kernel itself rely on that);
+ * what kprobes put in place of an instruction saves all registers before it calls (optprobe_template_func in arch/x86/kernel/kprobes/opt.c),
+ * and what was probed is then in them.
+ */
 export class OrcWithTrampolines implements OrcLookup {
   private readonly view: KernelView;
   private readonly orc: OrcLookup;
-  private trampolines: readonly Trampoline[] | null = null;
 
   constructor(view: KernelView, orc: OrcLookup) {
     this.view = view;
@@ -31,39 +44,26 @@ export class OrcWithTrampolines implements OrcLookup {
   find(ip: bigint): OrcEntry | null {
     const found = this.orc.find(ip);
     if (found !== null) return found;
-    this.trampolines ??= readTrampolines(this.view);
-    const copy = this.trampolines.find(({ start, end }) => ip >= start && ip < end);
-    return copy === undefined ? null : this.orc.find(copy.original + (ip - copy.start));
-  }
-}
-
-function readTrampolines(view: KernelView): Trampoline[] {
-  const trampolines: Trampoline[] = [];
-  const list = view.symbol('ftrace_ops_list');
-  const plain = view.symbol('ftrace_caller');
-  const withRegs = view.symbol('ftrace_regs_caller');
-  const type = 'struct ftrace_ops';
-  const next = view.offsetOf(type, 'next');
-  const flags = view.offsetOf(type, 'flags');
-  const start = view.offsetOf(type, 'trampoline');
-  const size = view.offsetOf(type, 'trampoline_size');
-  if (list === null || plain === null || next === null || flags === null || start === null || size === null) {
-    return trampolines;
-  }
-  try {
-    let ops = view.space.pointer(list);
-    for (let i = 0; ops !== 0n && i < maxOps; i++) {
-      const address = view.space.u64(offsetBy(ops, start));
-      const length = view.space.u64(offsetBy(ops, size));
-      const saves = (view.space.u32(offsetBy(ops, flags)) & FTRACE_OPS_FL_SAVE_REGS) !== 0;
-      const original = saves && withRegs !== null ? withRegs : plain;
-      if (address !== 0n && length > 0n && length <= 4096n) {
-        trampolines.push({ start: address, end: address + length, original });
-      }
-      ops = view.space.pointer(offsetBy(ops, next)); // the list ends with ftrace_list_end, whose next is null
+    const code = this.view.generatedCode(ip);
+    switch (code?.kind) {
+      case 'ftrace':
+        return code.original === null ? null : this.orc.find(code.original + (ip - code.start));
+      case 'bpf':
+        return this.ofProgram(code.start, virtAddr(ip));
+      case 'optprobe':
+        return saved;
+      default:
+        return null;
     }
-  } catch (error) {
-    if (!(error instanceof MemoryFault)) throw error;
   }
-  return trampolines;
+
+  /** By how much of its frame is there: before and after `push %rbp; mov %rsp,%rbp`, and after `leave`. */
+  private ofProgram(start: VirtAddr, ip: VirtAddr): OrcEntry {
+    const pushes = framePointerSetAt(this.view, start);
+    if (pushes === null || ip <= pushes) return called;
+    if (ip === pushes + 1n) return pushed;
+    // behind `leave` there is but the return, or the jump to a return thunk
+    const [before, at] = this.view.space.readUpTo(offsetBy(ip, -1), 2).bytes;
+    return before === leave && (at === ret || at === jump) ? called : framed;
+  }
 }

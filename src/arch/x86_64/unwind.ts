@@ -8,7 +8,7 @@ import type { OrcEntry, OrcLookup, OrcRegister } from '../orc_entry.ts';
 import type { RealReturnAddress } from '../return_hooks.ts';
 import { onStack, type Stack } from '../stacks.ts';
 import { type Frame, maxFrames, type StackTrace, type UnwindEnd } from '../unwinder.ts';
-import { followsCall, isCallOf, setsFramePointer } from './call_sites.ts';
+import { followsCall, framePointerSetAt, isCallOf } from './call_sites.ts';
 import {
   iretFrameOffset,
   isUserMode,
@@ -304,7 +304,11 @@ class Walker {
     const inFrame = this.bp >= this.sp && onStack(stack, this.bp, 16) && this.isReturnAddress(space.pointer(above));
     let slot: VirtAddr | null = null;
     let reliable = true;
-    if (inFrame && start !== null && (setsFramePointer(this.view, start) || callsThis(space.pointer(above)))) {
+    if (
+      inFrame &&
+      start !== null &&
+      (framePointerSetAt(this.view, start) !== null || callsThis(space.pointer(above)))
+    ) {
       slot = above;
     } else {
       if (this.guesses++ >= maxGuesses) throw new Lost('too many frames without a rule');

@@ -4,6 +4,7 @@ import type { VirtAddr } from '../../base/address.ts';
 import { assertNever, NotFoundError, UnsupportedError, UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
 import type { KernelSymbol } from '../../debuginfo/symbol.ts';
+import { generatedCodeAt } from '../../kernel/generated_code.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
 import { hasLines, sourceLine } from '../../kernel/source_line.ts';
 import { addressArgument, alternatives, countArgument } from '../address.ts';
@@ -177,13 +178,15 @@ function isText(symbol: KernelSymbol): boolean {
   return /^[tw]$/i.test(symbol.type);
 }
 
-/** The function that an address lies in: from its symbol to the next one at another address. */
+/** The function that an address lies in: from its symbol to the next one at another address; generated code is as long as it is. */
 function functionAround(context: CommandContext, address: VirtAddr): { start: VirtAddr; length: number } | null {
   const { symbols } = context.kernel;
   const place = symbols.at(address);
   if (place === null) return null;
-  const next = symbols.next(address);
   const start = place.symbol.address;
+  const made = generatedCodeAt(context.kernel, address);
+  if (made !== null) return { start, length: Math.min(made.size, maxFunction) };
+  const next = symbols.next(address);
   const room = next === null ? place.symbol.size : Number(next.address - start);
   return { start, length: Math.min(Math.max(room, place.offset + 1), maxFunction) };
 }
