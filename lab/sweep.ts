@@ -41,13 +41,12 @@ const words: Readonly<Record<string, readonly string[]>> = {
  */
 export function sweep(dumps: readonly string[], program = join(projectFolder, 'src/cli/main.ts')): Swept {
   const folder = mkdtempSync(join(tmpdir(), 'lab-sweep-'));
-  const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  const run = (args: readonly string[]) =>
     spawnSync(process.execPath, [program, 'crash', '-s', ...dumps, ...args], {
       encoding: 'utf8',
       maxBuffer: 1 << 30,
       timeout: 3_600_000,
       cwd: folder,
-      env: { ...process.env, ...env },
     });
   try {
     const help = run(['--json', '-c', 'help all']);
@@ -57,7 +56,7 @@ export function sweep(dumps: readonly string[], program = join(projectFolder, 's
     // a stack trace tells of an error that is no answer
     const script = join(folder, 'script');
     writeFileSync(script, lines.map((line, i) => `!echo "@@ ${i}" >&2\n${line} > /dev/null\n`).join(''));
-    const { stderr, signal } = run(['-i', script], { INQUEST_DEBUG: '1' });
+    const { stderr, signal } = run(['-i', script]);
     const parts = stderr.split(/^@@ (\d+)\n/m);
     for (let i = 1; i < parts.length; i += 2) {
       const said = parts[i + 1] ?? '';

@@ -8,7 +8,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
-import { thinSourceMaps } from './thin_source_maps.mjs';
+import { foldLines } from './fold_lines.mjs';
 
 /** Packages that become part of the bundle; their licences go beside it. */
 const bundled = ['commander', 'hysnappy'];
@@ -151,7 +151,7 @@ await bundle.write({
   codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkNames(), debugName: 'chunks' }] },
 });
 await bundle.close();
-thinSourceMaps(out);
+foldLines(out);
 
 chmodSync(`${out}/inquest.js`, 0o755);
 mkdirSync(`${out}/licenses`, { recursive: true });

@@ -18,7 +18,7 @@ interface Answer<Result> {
   readonly id: number;
   readonly result: Result | null;
   /** Why there is no result. */
-  readonly problem: string | null;
+  readonly problem: Error | null;
 }
 
 /** What is large in these threads is no object of the language's heap: little room for young ones is enough. */
@@ -86,7 +86,7 @@ export function* inThreads<Task, Result>(
       for (const thread of workers) {
         for (let message = receiveMessageOnPort(thread.port); message; message = receiveMessageOnPort(thread.port)) {
           const { id, result, problem } = message.message as Answer<Result>;
-          if (problem !== null) throw new Error(problem);
+          if (problem !== null) throw problem;
           results.set(id, result as Result);
           thread.busy--;
           isAny = true;
@@ -134,7 +134,7 @@ export function serve<Data, Task, Result>(
       const { result, transfer } = perform(task);
       answer({ id, result, problem: null }, transfer);
     } catch (error) {
-      answer({ id, result: null, problem: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      answer({ id, result: null, problem: error instanceof Error ? error : new Error(String(error)) });
     }
   });
 }

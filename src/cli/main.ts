@@ -4,8 +4,9 @@
 //   0 done    1 the input could not be read, or a command failed    2 wrong usage
 //   3 and more: an answer other than the good one, as the help of the command tells
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { InquestError, messageOf, UsageError } from '../base/errors.ts';
-import { escapeTerminal } from '../base/text.ts';
+import { problemText } from '../base/bug.ts';
+import { UsageError } from '../base/errors.ts';
+import { version } from '../base/version.ts';
 import type { ReportFormat } from '../report/render.ts';
 import { addCollectCommands } from './collect_commands.ts';
 import type { Shell } from './completion.ts';
@@ -15,8 +16,6 @@ import { addKdumpCommands } from './kdump_commands.ts';
 import type { ManPage } from './man_page.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 import { addSaveCommands } from './save_commands.ts';
-
-const version = '0.1.0';
 
 /** Runs the program. @returns the exit status */
 async function main(argv: readonly string[]): Promise<number> {
@@ -265,10 +264,7 @@ help of a command tells.
   } catch (error) {
     if (error instanceof OutputClosed) return 0;
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    writeError(`inquest: ${escapeTerminal(messageOf(error))}\n`);
-    if (!(error instanceof InquestError)) {
-      if (process.env['INQUEST_DEBUG'] !== undefined && error instanceof Error) writeError(`${error.stack}\n`);
-    }
+    writeError(`inquest: ${problemText(error)}`);
     return error instanceof UsageError ? 2 : 1;
   }
 }
@@ -277,5 +273,11 @@ function collect(value: string, previous: string[]): string[] {
   return [...previous, value];
 }
 
+// what is thrown where nobody waits for it
+process.on('uncaughtException', (error) => {
+  if (error instanceof OutputClosed) process.exit(0);
+  writeError(`inquest: ${problemText(error)}`);
+  process.exit(1);
+});
 // all is written by now: Node's own end would take its memory apart first, for 5 ms
 process.exit(await main(process.argv));

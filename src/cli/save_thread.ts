@@ -1,6 +1,7 @@
 // The thread in which dumps are written (see save_job.ts).
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { isBug } from '../base/bug.ts';
 import { assertNever, messageOf, UsageError } from '../base/errors.ts';
 import { CancellableWork, Cancelled } from '../base/work.ts';
 import { type SaveFilesOptions, saveFiles } from '../save/save_files.ts';
@@ -60,6 +61,7 @@ async function eraserOf(request: EraseRequest | undefined): Promise<SaveFilesOpt
 try {
   say({ kind: 'done', result: await perform(job) });
 } catch (error) {
+  if (isBug(error)) throw error;
   const problem = error instanceof Cancelled ? 'ended by a signal: what was written is incomplete' : messageOf(error);
   say({ kind: 'failed', problem, isUsage: error instanceof UsageError });
 }

@@ -4,7 +4,8 @@ import { closeSync, openSync, readFileSync, realpathSync, writeSync } from 'node
 import { homedir } from 'node:os';
 import { resolve as resolvePath } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { assertNever, InquestError, messageOf, NotFoundError, UsageError } from '../base/errors.ts';
+import { isBug, problemText } from '../base/bug.ts';
+import { assertNever, messageOf, NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import { Cancelled, unwatched, type Work } from '../base/work.ts';
 import { type Command, toJson } from '../commands/command.ts';
@@ -310,7 +311,9 @@ export class ShellSession {
 
   private explain(command: Command | null, error: unknown): void {
     const message = escapeTerminal(messageOf(error));
-    if (this.json) {
+    if (isBug(error)) {
+      this.output.warn(`${command?.name ?? 'inquest'}: ${problemText(error)}`);
+    } else if (this.json) {
       // the line of JSON has said it
     } else if (command === null) {
       const advice = error instanceof NotFoundError ? '; "help" lists the commands' : '';
@@ -320,9 +323,6 @@ export class ShellSession {
     } else {
       const usage = error instanceof UsageError && message.startsWith('Unknown option') ? usageText(command) : '';
       this.output.warn(`${command.name}: ${message}\n${usage}`);
-    }
-    if (!(error instanceof InquestError) && process.env['INQUEST_DEBUG'] !== undefined) {
-      this.output.warn(`${error instanceof Error ? error.stack : String(error)}\n`);
     }
   }
 

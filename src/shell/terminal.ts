@@ -9,7 +9,7 @@
 import { createInterface, emitKeypressEvents, type Interface, type Key as ReadlineKey } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import type { Worker } from 'node:worker_threads';
-import { messageOf } from '../base/errors.ts';
+import { problemText } from '../base/bug.ts';
 import { escapeLine } from '../base/text.ts';
 import { drawProgress, sharedProgress, startProgress } from './progress_line.ts';
 import { type Key, ReverseSearch } from './reverse_search.ts';
@@ -240,7 +240,7 @@ export class Terminal {
     });
     worker.on('error', (error) => {
       if (!isCurrent()) return;
-      this.options.say(`inquest: ${messageOf(error)}\n`);
+      this.options.say(`inquest: ${problemText(error)}`);
       this.answered?.(false);
     });
     worker.on('exit', () => {

@@ -51,10 +51,9 @@ const accountant = `data:text/javascript,${encodeURIComponent(`
 
 /** @param args the command line behind `inquest` */
 export function inquest(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const { INQUEST_DEBUG: _, ...environment } = process.env;
   const counted = options.account === undefined ? [] : ['--import', accountant];
   const child = spawn(process.execPath, [...counted, program(), ...args], {
-    env: { ...environment, ...options.environment },
+    env: { ...process.env, ...options.environment },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
   });
   const [input, output, errors] = [child.stdin as Writable, child.stdout as Readable, child.stderr as Readable];

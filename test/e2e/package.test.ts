@@ -68,6 +68,13 @@ describe('the package', () => {
     assert.match(run.stderr, /src\/commands\/command\.ts:\d+/);
   });
 
+  test('shows no more than a line of its code when an error of the library is not caught', () => {
+    const code = `import('inquest').then(({ openDump }) => openDump('${join(root, 'samples', 'vmcore')}').at('nosuch'))`;
+    const run = spawnSync(process.execPath, ['-e', code], { cwd: folder, encoding: 'utf8' });
+    assert.match(run.stderr, /NotFoundError/);
+    assert.ok(run.stderr.length < 1000, run.stderr);
+  });
+
   test('tells its schemas', () => {
     const program = join(modules, 'inquest', 'dist', 'inquest.js');
     const run = spawnSync(process.execPath, [program, 'schema', 'ps'], { encoding: 'utf8' });
