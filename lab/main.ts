@@ -7,6 +7,7 @@ import { type CollectResult, machineCheck, netconsole, pstore, stores } from './
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
 import { kernelNamed, kernels } from './kernels.ts';
+import { checkLevels } from './levels.ts';
 import { kernelNames, matrix, small, usual } from './matrix.ts';
 import { place, say } from './place.ts';
 import { OutOfReach } from './programs.ts';
@@ -105,6 +106,30 @@ program
       process.stdout.write(`${dump}: ${lines} lines, ${internal.length} internal errors\n`);
       for (const { line, text } of internal) process.stdout.write(`  ${line}\n    ${text.trim().slice(0, 500)}\n`);
       if (internal.length > 0) process.exitCode = 1;
+    }
+  });
+
+program
+  .command('levels')
+  .description('what levels 0 to 31 take of unfiltered dumps; exit status 1 if it is anything that they do not name')
+  .argument('<dump...>', 'raw dumps, or folders that run --raw printed')
+  .option('--levels <list>', 'only these', list)
+  .option('--commands-at <list>', 'run every command at these (default: 1,2,4,8,16,31)', list)
+  .option('--makedumpfile <program>', 'compare with the pages that it takes')
+  .action((dumps: string[], options: { levels?: string[]; commandsAt?: string[]; makedumpfile?: string }) => {
+    for (const dump of dumps) {
+      const file = [join(dump, 'vmcore.raw'), join(dump, 'vmcore')].find((path) => existsSync(path)) ?? dump;
+      const wrong = checkLevels(
+        file,
+        {
+          levels: (options.levels ?? Array.from({ length: 32 }, (_, level) => level)).map(Number),
+          commandsAt: (options.commandsAt ?? [1, 2, 4, 8, 16, 31]).map(Number),
+          makedumpfile: options.makedumpfile ?? null,
+        },
+        (line) => process.stdout.write(`${line}\n`),
+      );
+      for (const sentence of wrong) process.stdout.write(`WRONG ${sentence}\n`);
+      if (wrong.length > 0) process.exitCode = 1;
     }
   });
 

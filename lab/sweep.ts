@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { projectFolder } from './place.ts';
 
 /** What of `help all --json` is needed. */
-interface Entry {
+export interface Entry {
   readonly name: string;
   readonly params: readonly { readonly letter: string | null; readonly kind: string; readonly arity: string }[];
   readonly examples: readonly (readonly [line: string, meaning: string])[];
@@ -71,8 +71,8 @@ export function sweep(dumps: readonly string[], program = join(projectFolder, 's
   }
 }
 
-/** A command without anything, with each option, and with arguments; and its examples. */
-function linesOf({ name, params, examples }: Entry, file: string): readonly string[] {
+/** A command without anything, with each option, and with arguments; and its examples. @param file fits where a file is wanted */
+export function linesOf({ name, params, examples }: Entry, file: string): readonly string[] {
   const fitting = (kind: string): readonly string[] => (kind === 'file' ? [file] : (words[kind] ?? ['1']));
   const args = params.filter(({ letter }) => letter === null);
   const options = params.flatMap(({ letter, kind, arity }) => {

@@ -7,6 +7,7 @@ import cgroups from './cgroups.ts';
 import crowd from './crowd.ts';
 import div from './div.ts';
 import ftrace from './ftrace.ts';
+import full from './full.ts';
 import gpf from './gpf.ts';
 import hardlockup from './hardlockup.ts';
 import irqfault from './irqfault.ts';
@@ -72,6 +73,7 @@ export const scenarios: readonly Scenario[] = [
   namespaces,
   cgroups,
   ftrace,
+  full,
   zram,
   ...faults,
   ...jumps,
