@@ -272,6 +272,21 @@ function memory({ memory }: Analysis): Block[] {
       rows: memory.uses.map((use) => [use.name, size(use.bytes), share(use.bytes)]),
     },
   ];
+  if (memory.zones.length > 0) {
+    blocks.push({ kind: 'subheading', text: 'Zones', note: 'kmem -f' });
+    blocks.push({
+      kind: 'table',
+      head: ['Node', 'Zone', 'Size', 'Free', 'Least kept', 'Largest free piece'],
+      rows: memory.zones.map((z) => [
+        String(z.node),
+        z.name,
+        size(z.managed),
+        size(z.free),
+        size(z.min),
+        z.largest === null ? 'none' : size(z.largest),
+      ]),
+    });
+  }
   if (memory.tasks.length > 0) {
     blocks.push({ kind: 'subheading', text: 'Largest processes', note: 'ps -G' });
     blocks.push({

@@ -167,6 +167,16 @@ export interface MemoryReport {
   readonly total: number;
   readonly uses: readonly { readonly name: string; readonly bytes: number }[];
   readonly tasks: readonly { readonly pid: number; readonly comm: string; readonly rss: number }[];
+  /** Zones that have memory, with what is free in them; `largest` is the largest free piece, null where none is. */
+  readonly zones: readonly {
+    readonly node: number;
+    readonly name: string;
+    readonly managed: number;
+    readonly free: number;
+    readonly min: number;
+    readonly high: number;
+    readonly largest: number | null;
+  }[];
   /** `address` is that of the `struct kmem_cache`. */
   readonly slabs: readonly {
     readonly name: string;

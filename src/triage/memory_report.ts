@@ -2,6 +2,7 @@
 
 import { addressText } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { freeAreas, memoryNodes } from '../kernel/mmzone.ts';
 import { perKernel } from '../kernel/per_kernel.ts';
 import { residentCounters } from '../kernel/sched.ts';
 import { readTmpfs } from '../kernel/shmem_fs.ts';
@@ -82,6 +83,7 @@ function readReport(kernel: Kernel): Omit<MemoryReport, 'cgroup'> {
       comm: task.comm,
       rss: rssPages * page,
     })),
+    zones: kernel.faults.attempt('zones', () => zonesOf(kernel), []),
     slabs: slabCaches(kernel)
       .map(({ name, address, pages, objects }) => ({
         name: name ?? '(unknown)',
@@ -98,6 +100,27 @@ function readReport(kernel: Kernel): Omit<MemoryReport, 'cgroup'> {
       limit: maxPages * page,
     })),
   };
+}
+
+/** Zones that manage memory. */
+function zonesOf(kernel: Kernel): MemoryReport['zones'] {
+  const page = kernel.dump.memory.pageSize;
+  return memoryNodes(kernel)
+    .flatMap(({ zones }) => zones)
+    .filter(({ managed }) => managed > 0)
+    .map((zone) => {
+      const areas = freeAreas(zone);
+      const largest = areas.findLast(({ count }) => count > 0)?.order;
+      return {
+        node: zone.node,
+        name: zone.name,
+        managed: zone.managed * page,
+        free: areas.reduce((sum, { order, count }) => sum + count * 2 ** order, 0) * page,
+        min: (zone.watermarks.min + zone.watermarks.boost) * page,
+        high: (zone.watermarks.high + zone.watermarks.boost) * page,
+        largest: largest === undefined ? null : page * 2 ** largest,
+      };
+    });
 }
 
 /** The processes with the most resident pages, largest first, of those that `among` lets pass. Tasks that share their memory count once. */

@@ -168,6 +168,17 @@ export const analysis: Analysis = {
     cgroup: null,
     total: 512 * 1024 * 1024,
     uses: [{ name: 'files in tmpfs and shared memory', bytes: 400 * 1024 * 1024 }],
+    zones: [
+      {
+        node: 0,
+        name: 'DMA32',
+        managed: 512 * 1024 * 1024,
+        free: 4096,
+        min: 65536,
+        high: 131072,
+        largest: null,
+      },
+    ],
     tasks: [{ pid: 42, comm: 'sh', rss: 1024 * 1024 }],
     slabs: [{ name: 'dentry', address: 'ff1459ed00042000', bytes: 5000, objects: 20 }],
     tmpfs: [{ mountedOn: '', info: 'ff1459ed00043000', used: 4096, limit: 0 }],

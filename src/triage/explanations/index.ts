@@ -3,6 +3,7 @@ import { badAccess } from './bad_access.ts';
 import { badCallback } from './bad_callback.ts';
 import { badJump } from './bad_jump.ts';
 import { cgroupOutOfMemory } from './cgroup_out_of_memory.ts';
+import { confinedOutOfMemory } from './confined_out_of_memory.ts';
 import type { Explanation } from './explanation.ts';
 import { failedCheck } from './failed_check.ts';
 import { hungTask } from './hung_task.ts';
@@ -34,6 +35,7 @@ export const explanations: readonly Explanation[] = [
   hungTask,
   outOfMemory,
   cgroupOutOfMemory,
+  confinedOutOfMemory,
   sysrq,
   machineCheck,
   panicked,
