@@ -174,7 +174,7 @@ async function watch(guest: Guest, { scenario, format, folder }: Plan): Promise<
   }
   // A kernel may go straight to the capture kernel, without a word on the console: then its log has it.
   const signs = new RegExp(`${scenario.dying.source}|^LAB CAPTURED`, 'm');
-  if (!(await guest.shows(signs, 180))) throw new Error(`no ${scenario.dying} on the console`);
+  if (!(await guest.shows(signs, scenario.patience ?? 180))) throw new Error(`no ${scenario.dying} on the console`);
   if (format.qemu !== undefined) {
     if (!(await guest.shows(/end Kernel panic/, 60))) throw new Error('the guest did not halt');
     say(`${basename(folder)}: dead, QEMU writes its memory`);
@@ -187,7 +187,8 @@ async function watch(guest: Guest, { scenario, format, folder }: Plan): Promise<
     return;
   }
   say(`${basename(folder)}: dead, capturing`);
-  if (!(await guest.shows(/^LAB CAPTURED/m, 300, bootSilence)))
+  const patience = scenario.patience ?? 300;
+  if (!(await guest.shows(/^LAB CAPTURED/m, patience, Math.max(bootSilence, scenario.patience ?? 0))))
     throw new EmulatorMishap('the capture kernel did not finish');
   await guest.shows(/Power down|System halted/, 10);
 }

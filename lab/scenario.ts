@@ -20,6 +20,8 @@ export interface Scenario {
   readonly spins?: boolean;
   /** Megabytes of guest memory, where the usual amount is too little or takes too long to fill. */
   readonly memory?: number;
+  /** Seconds that provoking and capturing may take each, where the usual few minutes are too short. */
+  readonly patience?: number;
   /** What the console says when the guest dies as it should. */
   readonly dying: RegExp;
   readonly verdict: ExpectedVerdict;

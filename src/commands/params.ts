@@ -39,6 +39,8 @@ export interface Given {
 export interface Param<T> {
   /** As typed after the dash; null for an argument. More than one character only for numbers: `16`. */
   readonly letter: string | null;
+  /** Letters that old habits use for it, which help does not tell. */
+  readonly also: string;
   readonly kind: Kind;
   /**
    * - `flag`: no value     - `value`: one, glued or as the next word     - `attached`: an optional one, after `=`
@@ -94,6 +96,7 @@ export const values = {
 
 /** What may be said of any parameter. */
 interface More {
+  readonly also?: string;
   readonly excludes?: readonly string[];
   readonly group?: string;
 }
@@ -101,7 +104,7 @@ interface More {
 type Shape = Pick<Param<unknown>, 'letter' | 'kind' | 'arity' | 'value' | 'help'>;
 
 function param<T>(shape: Shape, more: More, parse: Param<T>['parse']): Param<T> {
-  return { ...shape, excludes: more.excludes ?? [], group: more.group ?? null, parse };
+  return { ...shape, also: more.also ?? '', excludes: more.excludes ?? [], group: more.group ?? null, parse };
 }
 
 /** `-a`: given or not. */
@@ -185,6 +188,9 @@ export const radixParams = {
   decimal: flag('d', 'numbers in decimal'),
 } as const;
 
+/** As `radixParams`, for commands that take `-h` for `-x`. */
+export const radixParamsOrH = { ...radixParams, hex: flag('x', 'numbers in hexadecimal', { also: 'h' }) } as const;
+
 /** The radix by `radixParams`. @param session what the session shows numbers in: a context, or a renderer's view */
 export function radixOf(
   session: { readonly radix: 10 | 16 },
@@ -230,6 +236,7 @@ function distribute(params: Params, words: readonly string[]): Map<string, Given
   const byLetter = new Map<string, [name: string, param: Param<unknown>]>();
   for (const [name, param] of Object.entries(params)) {
     if (param.letter !== null) byLetter.set(param.letter, [name, param]);
+    for (const letter of param.also) byLetter.set(letter, [name, param]);
   }
   const hasText = Object.values(params).some(({ arity }) => arity === 'text');
   const give = (name: string, at: number, word: string): void => {

@@ -1,9 +1,6 @@
 // Runs command lines of one session: aliases, pipes, redirection, `!`, and what each command printed.
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, realpathSync, writeSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { resolve as resolvePath } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { isBug, problemText } from '../base/bug.ts';
 import { assertNever, messageOf, NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
@@ -19,7 +16,9 @@ import { usageText } from '../commands/usage.ts';
 import { Aliases, aliasCommand } from './aliases.ts';
 import { type OutputTarget, parseCommandLine } from './command_line.ts';
 import { complete } from './completion.ts';
+import { Extensions } from './extensions.ts';
 import { History } from './history.ts';
+import { expandHome } from './home.ts';
 import { PagedSink, pagerCommand } from './pager.ts';
 import { ShellPipe } from './pipe.ts';
 import { nearest } from './suggest.ts';
@@ -56,6 +55,7 @@ export class ShellSession {
   private readonly commands = new Map<string, Command>();
   private readonly aliases = new Aliases();
   private readonly history = new History();
+  private readonly extensions: Extensions;
   /** Files of commands that are being run. */
   private readonly sourcing = new Set<string>();
   /** True once a command has failed. */
@@ -82,6 +82,7 @@ export class ShellSession {
       ['foreach', foreachOver(this.commands)],
       ['help', helpOn(this.commands)],
     ]);
+    this.extensions = new Extensions(this.entries);
     this.output = output;
     this.json = options.json;
     this.work = options.work ?? unwatched;
@@ -154,7 +155,13 @@ export class ShellSession {
     const { name, args } = this.resolve(given);
     if (name === 'exit' || name === 'q') return false;
     if (name === 'repeat') return this.repeat(args, line);
-    if (name === 'extend') return this.extend(args);
+    if (name === 'extend') {
+      const said = await this.extensions.run(args);
+      for (const one of this.commands.keys()) if (!this.entries.has(one)) this.commands.delete(one);
+      return this.json
+        ? this.output.write(`${toJson({ command: line, data: said, faults: [] })}\n`)
+        : this.output.write(said);
+    }
     const command = await this.load(name);
     if (command === null) {
       const why = Object.hasOwn(notHere, name) ? notHere[name] : undefined;
@@ -284,20 +291,6 @@ export class ShellSession {
     }
   }
 
-  /** `extend FILE.js`: commands written against the library: every command that the file exports. */
-  private async extend(args: readonly string[]): Promise<boolean> {
-    if (args.length === 0) throw new UsageError('extend needs a file: extend commands.js');
-    for (const path of args) {
-      const file = resolvePath(expandHome(path));
-      const exported = Object.values((await import(pathToFileURL(file).href)) as Record<string, unknown>);
-      const found = exported.filter(isCommand);
-      if (found.length === 0) throw new UsageError(`${escapeTerminal(path)} exports no command`);
-      for (const command of found) this.entries.set(command.name, command);
-      this.output.warn(`${escapeTerminal(path)}: ${found.map(({ name }) => escapeTerminal(name)).join(', ')}\n`);
-    }
-    return true;
-  }
-
   /** An error that came before any command could run. */
   private fail(line: string, command: Command | null, error: unknown): boolean {
     this.failed = true;
@@ -383,18 +376,3 @@ const notHere: Readonly<Record<string, string>> = {
 
 /** What the shell does itself. */
 const reserved: readonly string[] = ['exit', 'q', 'repeat', 'extend'];
-
-function isCommand(value: unknown): value is Command {
-  const command = value as Partial<Command> | null;
-  return (
-    typeof command === 'object' &&
-    command !== null &&
-    typeof command.name === 'string' &&
-    typeof command.collect === 'function' &&
-    typeof command.params === 'object'
-  );
-}
-
-function expandHome(path: string): string {
-  return path.startsWith('~/') ? homedir() + path.slice(1) : path;
-}

@@ -48,6 +48,9 @@ describe('sym', () => {
     assert.equal(text('-q wic'), text('twice'));
     assert.equal(text('-q nosuch'), '(none found)\n');
     assert.equal(lines(kernel.run(sym, '-l')).length, 3);
+    assert.equal(text('-L'), text('-l'));
+    assert.equal(text('-Q wic'), '2 found (twice)\n');
+    assert.equal(text('-Q nosuch'), '0 found\n');
   });
 });
 
@@ -90,7 +93,9 @@ describe('dis', () => {
     assert.match(kernel.run(dis, '-r run+6 1').text, /^0x\w+ <run\+6>:\tcall/);
     assert.match(kernel.run(dis, '-f run+11').text, /^0x\w+ <run\+11>:\tret/);
   });
-  test('-x has offsets in hexadecimal', () => assert.match(kernel.run(dis, '-x run+11').text, /<run\+0xb>/));
+  test('-x, or -h, has offsets in hexadecimal', () => {
+    for (const letter of ['x', 'h']) assert.match(kernel.run(dis, `-${letter} run+11`).text, /<run\+0xb>/);
+  });
   test('of several functions of a name, all are named and none is chosen', () => {
     const output = kernel.run(dis, 'twice').text;
     assert.match(output, /duplicate text symbols/);

@@ -123,6 +123,7 @@ export const waits: readonly Scenario[] = [
     name: 'swarm',
     about: 'five thousand processes, three thousand threads, 400,000 files; then sysrq-c',
     memory: 8192,
+    patience: 1800,
     provoke:
       'echo 2000 > /proc/sys/kernel/hung_task_timeout_secs\necho 65000 > /proc/sys/kernel/pid_max; mkdir /many; mount -t tmpfs -o nr_inodes=0,size=50% many /many; swarm 5000 3000 400000 /many; busybox dd if=/dev/zero of=/many/big bs=1M count=1024\nsleep 1\necho c > /proc/sysrq-trigger\n',
     dying: /sysrq triggered crash/,

@@ -10,7 +10,7 @@ import { hasLines, sourceLine } from '../../kernel/source_line.ts';
 import { addressArgument, alternatives, countArgument } from '../address.ts';
 import { type Answer, defineStream, noItems } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { flag, type Options, radixOf, radixParams, rest, values } from '../params.ts';
+import { flag, type Options, radixOf, radixParamsOrH, rest, values } from '../params.ts';
 import { type SourcePlace, sourcePlace, placeText as sourceText } from '../source_place.ts';
 import { listingText, type SourceListing, sourceListing } from './source_listing.ts';
 import { type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
@@ -52,7 +52,7 @@ const params = {
   lines: flag('l', 'with source lines, where debuginfo has them'),
   source: flag('s', 'the source line, with the rest of its function where the source is there (see `--src`)'),
   user: flag('u', "the address is in the current task's user memory"),
-  ...radixParams,
+  ...radixParamsOrH,
   unfiltered: flag('U', ''),
   bugBytes: flag(
     'b',

@@ -5,7 +5,7 @@ import type { ModuleRange } from '../../kernel/module.ts';
 import { alternatives } from '../address.ts';
 import { defineStream } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
-import { flag, type Options, rest, valued, values } from '../params.ts';
+import { absent, flag, type Options, rest, valued, values } from '../params.ts';
 import { codeEntry, type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
 
 /** What `sym` gives, in the order in which it prints it. */
@@ -19,6 +19,8 @@ export type SymItem =
       readonly part: string | null;
       readonly address: bigint;
     }
+  /** How many were found, and the last of them. */
+  | { readonly kind: 'count'; readonly count: number; readonly last: string | null }
   | Answer;
 
 /** What one argument stands for. */
@@ -34,8 +36,14 @@ const params = {
   before: flag('p', 'with the symbol before'),
   after: flag('n', 'with the symbol behind'),
   search: valued('q', 'string', values.word, 'every symbol whose name contains the string'),
-  all: flag('l', 'every symbol'),
-  allOld: flag('L', ''),
+  count: valued(
+    'Q',
+    'string',
+    values.word,
+    'how many symbols have names that contain the string, and the last of them',
+  ),
+  sections: absent('s', 'kallsyms does not tell sections'),
+  all: flag('l', 'every symbol', { also: 'L' }),
   modules: flag('M', 'the symbols of all modules'),
   module: valued('m', 'module', values.module, 'the symbols of one module'),
   names: rest('symbol|address', values.symbol),
@@ -45,7 +53,7 @@ export const sym = defineStream({
   name: 'sym',
   help: {
     summary: 'symbols to addresses and back',
-    usage: ['[-p] [-n] symbol|address...', '-q string', '-l', '-M', '-m module'],
+    usage: ['[-p] [-n] symbol|address...', '-q|-Q string', '-l', '-M', '-m module'],
     description: `Translates symbols to addresses, and hexadecimal addresses to symbols and offsets. Several symbols of one
 name are all shown. The letter is nm(1)'s: t text, d data, b bss, r read-only; capital for global ones.`,
     examples: [
@@ -73,7 +81,7 @@ export interface SymTail {
 
 function* entries(context: CommandContext, options: Options<typeof params>): Generator<SymItem, SymTail> {
   const { symbols } = context.kernel;
-  if (options.all || options.allOld || options.search !== null) {
+  if (options.all || options.search !== null) {
     const found = options.search === null || options.all ? symbols.all() : symbols.search(options.search);
     let empty = true;
     for (const symbol of found) {
@@ -81,6 +89,16 @@ function* entries(context: CommandContext, options: Options<typeof params>): Gen
       yield { kind: 'symbol', ...symbolEntry(symbol) };
     }
     return { empty, missing: 0 };
+  }
+  if (options.count !== null) {
+    let count = 0;
+    let last: string | null = null;
+    for (const { name } of symbols.search(options.count)) {
+      count++;
+      last = name;
+    }
+    yield { kind: 'count', count, last };
+    return { empty: false, missing: 0 };
   }
   if (options.modules || options.module !== null) {
     yield* moduleItems(context, options.modules ? null : options.module);
@@ -171,6 +189,8 @@ function renderItem(item: SymItem, radix: 10 | 16): string {
       const part = item.part === null ? '' : ` ${item.part.toUpperCase().replaceAll('_', ' ')}`;
       return `${hex(item.address)} MODULE${part} ${item.kind.toUpperCase()}: ${escapeTerminal(item.module)}\n`;
     }
+    case 'count':
+      return `${item.count} found${item.last === null ? '' : ` (${escapeTerminal(item.last)})`}\n`;
     case 'answer': {
       const { wanted, symbols, alternatives: others } = item;
       if (symbols.length > 0) return symbols.map((symbol) => symbolLine(symbol, radix)).join('');

@@ -61,13 +61,15 @@ export interface RunqRow {
   readonly fair: readonly RunqEntry[];
   /** Of a sched_ext scheduler; null on kernels without. */
   readonly extensible: readonly RunqEntry[] | null;
+  /** Of all tasks those that say they are on this queue, by pid; null without -d. */
+  readonly queued: readonly RunqTask[] | null;
 }
 
 export interface RunqHead {
   readonly rootGroup: VirtAddr | null;
 }
 
-const forms = { timestamps: 't', lag: 'T', times: 'm', groups: 'g' } as const;
+const forms = { timestamps: 't', lag: 'T', times: 'm', groups: 'g', queued: 'd' } as const;
 const others = (letter: string): readonly string[] => Object.values(forms).filter((one) => one !== letter);
 
 export const runq = defineStream({
@@ -88,36 +90,63 @@ any. A number in brackets is a task's priority in the kernel: 120 for nice 0.`,
     lag: flag('T', "how far each queue's clock is behind the most recent", { excludes: others('T') }),
     times: flag('m', 'how long each current task has been running', { excludes: others('m') }),
     groups: flag('g', 'by task groups, the current task among them', { excludes: others('g') }),
+    queued: flag('d', 'the tasks that say they are queued, whatever the queues say', { excludes: others('d') }),
     cpus: valued('c', 'cpus', values.cpus, 'of these CPUs alone'),
   },
   items: 'queues',
-  collect({ kernel, tasks }, { cpus, lag }) {
+  collect({ kernel, tasks }, { cpus, lag, queued }) {
     const root = kernel.ownSymbol('root_task_group');
-    return { head: { rootGroup: root?.address ?? null }, items: rows(kernel, tasks, cpus ?? kernel.cpus.running, lag) };
+    return {
+      head: { rootGroup: root?.address ?? null },
+      items: rows(kernel, tasks, cpus ?? kernel.cpus.running, { lag, queued }),
+    };
   },
   text: {
     item(row, { options }, head, index) {
       if (options.timestamps) return timestampText(row);
       if (options.lag) return `  CPU ${row.cpu}: ${(Number(row.lag) / 1e9).toFixed(2)} secs\n`;
       if (options.times) return timeText(row);
+      if (row.queued !== null) return `${index === 0 ? '' : '\n'}CPU ${row.cpu}\n${taskLines(row.queued)}`;
       return `${index === 0 ? '' : '\n'}${options.groups ? groupText(row, head) : queueText(row)}`;
     },
   },
 });
 
-function* rows(kernel: Kernel, tasks: TaskTable, cpus: readonly number[], byLag: boolean): Generator<RunqRow, null> {
+function* rows(
+  kernel: Kernel,
+  tasks: TaskTable,
+  cpus: readonly number[],
+  shown: { readonly lag: boolean; readonly queued: boolean },
+): Generator<RunqRow, null> {
   // the lag is measured against all of them
   const queues = cpus
     .map((cpu) => kernel.faults.attempt(`run queue of CPU ${cpu}`, () => readRunqueue(kernel, cpu), null))
     .filter((queue) => queue !== null);
   let latest = 0n;
   for (const { clock } of queues) if (clock > latest) latest = clock;
-  if (byLag) queues.sort((a, b) => Number(b.clock - a.clock) || a.cpu - b.cpu);
-  for (const queue of queues) yield row(kernel, tasks, queue, latest);
+  if (shown.lag) queues.sort((a, b) => Number(b.clock - a.clock) || a.cpu - b.cpu);
+  for (const queue of queues) {
+    const onQueue = shown.queued ? queuedOn(kernel, tasks, queue.cpu) : null;
+    yield { ...row(kernel, tasks, queue, latest), queued: onQueue };
+  }
   return null;
 }
 
-function row(kernel: Kernel, tasks: TaskTable, queue: Runqueue, latest: bigint): RunqRow {
+/** Tasks of a CPU whose own `on_rq` is set: also those that a damaged queue does not lead to. */
+function queuedOn(kernel: Kernel, tasks: TaskTable, cpu: number): RunqTask[] {
+  return tasks.all.flatMap((task) => {
+    if (task.cpu !== cpu) return [];
+    const found = kernel.faults.attempt(
+      'on_rq',
+      () => ({ queued: task.object.member('on_rq').bool(), priority: task.object.member('prio').number() }),
+      null,
+    );
+    if (found === null || !found.queued) return [];
+    return [{ ...label(tasks, task.address), priority: found.priority, current: task.active, delayed: false }];
+  });
+}
+
+function row(kernel: Kernel, tasks: TaskTable, queue: Runqueue, latest: bigint): Omit<RunqRow, 'queued'> {
   const entry = (one: QueueEntry): RunqEntry =>
     one.kind === 'task'
       ? { ...label(tasks, one.address), priority: one.priority, current: one.current, delayed: one.delayed }
@@ -180,9 +209,9 @@ function priorityText(priority: number | null): string {
 function queueText(row: RunqRow): string {
   const section = (title: string, address: VirtAddr | null, entries: readonly RunqEntry[]): string => {
     const waiting = flat(entries).filter(({ current }) => !current);
-    const lines = waiting.map((task) => `     ${priorityText(task.priority)} ${taskText(task)}\n`);
+    const lines = taskLines(waiting);
     const head = address === null ? `  ${title}:` : `  ${title}: ${hex16(address)}`;
-    return `${head}\n${lines.length === 0 ? '     [no tasks queued]\n' : lines.join('')}`;
+    return `${head}\n${lines === '' ? '     [no tasks queued]\n' : lines}`;
   };
   const sections = [
     ...(row.deadline.length === 0 ? [] : [section('DL TASKS', null, row.deadline)]),
@@ -191,6 +220,10 @@ function queueText(row: RunqRow): string {
     ...(row.extensible === null || row.extensible.length === 0 ? [] : [section('EXT TASKS', null, row.extensible)]),
   ];
   return `CPU ${row.cpu} RUNQUEUE: ${hex16(row.address)}\n  CURRENT: ${taskText(row.current)}\n${sections.join('')}`;
+}
+
+function taskLines(tasks: readonly RunqTask[]): string {
+  return tasks.map((task) => `     ${priorityText(task.priority)} ${taskText(task)}\n`).join('');
 }
 
 function flat(entries: readonly RunqEntry[]): RunqTask[] {

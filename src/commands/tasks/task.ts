@@ -11,7 +11,7 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import type { Task } from '../../kernel/task.ts';
 import { defineStream } from '../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
-import { flag, radixOf, repeated, rest, values } from '../params.ts';
+import { radixOf, radixParamsOrH, repeated, rest, values } from '../params.ts';
 import { drawing } from '../types/struct_value.ts';
 import { valueReading } from '../types/value_reading.ts';
 
@@ -60,8 +60,7 @@ of their task_struct.`,
       `only these members of either struct: names, dotted paths, elements of arrays (comm,se.vruntime,rt.run_list);
 may be given more than once`,
     ),
-    hex: flag('x', 'numbers in hexadecimal', { excludes: ['d'] }),
-    decimal: flag('d', 'numbers in decimal', { excludes: ['x'] }),
+    ...radixParamsOrH,
     tasks: rest('pid|task', values.task),
   },
   items: 'tasks',

@@ -12,7 +12,7 @@ import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
 import { cpusOf, splitCpuSpec } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { flag, type Options, radixOf, radixParams, text } from '../params.ts';
+import { flag, type Options, radixOf, radixParamsOrH, text } from '../params.ts';
 import { evaluateText, symbolType } from './expression.ts';
 import { drawing } from './struct_value.ts';
 import { objectsIn, valueReading } from './value_reading.ts';
@@ -48,7 +48,7 @@ export type PrintData =
     };
 
 const params = {
-  ...radixParams,
+  ...radixParamsOrH,
   user: flag('u', "pointers lead into the current task's user memory"),
   expression: text('expression|symbol:cpus', 'symbol'),
 };

@@ -14,7 +14,7 @@ import { type Answer, type CommandHelp, defineStream, noItems } from '../command
 import type { CommandContext } from '../context.ts';
 import { parseHex } from '../context.ts';
 import { readWords, type WordRow, wordRowsText } from '../memory/memory_words.ts';
-import { flag, type Options, optional, radixOf, radixParams, required, valued, values } from '../params.ts';
+import { flag, type Options, optional, radixOf, radixParamsOrH, required, valued, values } from '../params.ts';
 import { offsetArgument, type StructKind, type StructSpec, structSpec } from './struct_spec.ts';
 import {
   definitionText,
@@ -76,7 +76,8 @@ const params = {
   raw: flag('r', "the object's memory as words"),
   user: flag('u', "the address is in the current task's user memory; taken as such anyway below the kernel's half"),
   file: flag('f', 'the address is an offset in the dump file'),
-  ...radixParams,
+  ...radixParamsOrH,
+  verbose: flag('v', ''),
   count: valued(
     'c',
     'count',

@@ -6,7 +6,7 @@ import { identify } from '../../../kernel/identify.ts';
 import { addressArgument } from '../../address.ts';
 import { type Answer, defineStream, noItems } from '../../command.ts';
 import { type CommandContext, parseHex } from '../../context.ts';
-import { attached, flag, type Options, rest, valued, values } from '../../params.ts';
+import { absent, attached, flag, type Options, rest, valued, values } from '../../params.ts';
 import { type AddressesHead, addressesText, collectAddresses } from './address.ts';
 import {
   type CountersHead,
@@ -94,6 +94,8 @@ const params = {
   pages: flag('p', 'the struct page of every page frame, or of that of an address', pageGroup),
   members: valued('m', 'member,...', values.word, 'chosen members of struct page', pageGroup),
   physical: flag('P', 'the address is physical', pageGroup),
+  active: absent('l', 'kernels since 2.6 have no active_list'),
+  inactive: absent('L', 'kernels since 2.6 have no inactive_list'),
   hash: flag('c', ''),
   hashPages: flag('C', ''),
   words: rest('address|slab|flags', values.place),

@@ -137,6 +137,7 @@ const params = {
   exceptions: flag('e', 'everything that looks like saved registers', raw),
   cpuExceptions: flag('E', 'the same, on the interrupt and exception stacks of every CPU (or those of -c)', raw),
   overflows: flag('v', 'check all stacks for an overflow', raw),
+  sizes: absent('D', 'frame sizes are not kept'),
   vectors: absent('A', 'vector registers are in dumps of s390x only'),
   oldMethod: absent('o', 'there is one way to make backtraces'),
   oldMethodFromNowOn: absent('O', 'there is one way to make backtraces'),
