@@ -50,7 +50,9 @@ export function makeFrame(known: Partial<Frame>): Frame {
 
 /** Digits as the kernel printed them, as an address of the data: `0x...` without leading zeroes. */
 export function hexadecimal(digits: string): string {
-  return `0x${digits.replace(/^(?:0x)?0*(?=.)/, '')}`;
+  let from = digits.startsWith('0x') ? 2 : 0;
+  while (from < digits.length - 1 && digits.charCodeAt(from) === 0x30) from++;
+  return `0x${digits.slice(from)}`;
 }
 
 const full =
@@ -143,8 +145,19 @@ function readRest(rest: string): Partial<Frame> {
 const suffix =
   /(?:\.(?:cold|isra|constprop|part|llvm|lto_priv|cfi_jt|cfi|localalias|__uniq|specialized|warm|hot|unlikely|exit|startup|str|clone|kcfi|ppc_\w{1,20}|\d{1,15}|[0-9a-f]{16,40})){1,8}$/;
 
+const knownNames = new Map<string, string>();
+
 /** The function's name without what the compiler added (`.isra.0.cold`, `.constprop.3`, `.llvm.123`, `__pfx_`). */
 export function functionName(symbol: string): string {
+  let name = knownNames.get(symbol);
+  if (name !== undefined) return name;
+  name = withoutSuffixes(symbol);
+  if (knownNames.size >= maxKnown) knownNames.clear();
+  knownNames.set(symbol, name);
+  return name;
+}
+
+function withoutSuffixes(symbol: string): string {
   let name = symbol.replace(suffix, '');
   if (name.startsWith('.') && name.length > 1) name = name.slice(1); // powerpc ELFv1 entry points
   for (const prefix of ['__pfx_', '__cfi_']) if (name.startsWith(prefix)) name = name.slice(prefix.length);

@@ -582,8 +582,21 @@ function rulesFor(code: number): readonly Rule[] {
   return found;
 }
 
+/** A log that announces much announces most of it again and again. */
+const knownHeadlines = new Map<string, Readonly<Headline> | undefined>();
+const maxKnown = 1024;
+
 /** What a message announces; undefined for the great many that announce nothing. */
-export function parseHeadline(text: string): Headline | undefined {
+export function parseHeadline(text: string): Readonly<Headline> | undefined {
+  const known = knownHeadlines.get(text);
+  if (known !== undefined || knownHeadlines.has(text)) return known;
+  const headline = readHeadline(text);
+  if (knownHeadlines.size >= maxKnown) knownHeadlines.clear();
+  knownHeadlines.set(text, headline);
+  return headline;
+}
+
+function readHeadline(text: string): Headline | undefined {
   const c = text.charCodeAt(0);
   if (c === 0x20 || c === 0x09 || Number.isNaN(c)) return undefined;
   const panic = c === 0x4b /* K */ ? panicLine.exec(text) : null;

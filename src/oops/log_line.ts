@@ -23,6 +23,8 @@ export interface LogLine {
   foreign: boolean;
   /** printk said just before that messages were dropped. */
   dropped: boolean;
+  /** Whether a word stands in it that announces something, where that is known (keywords.ts). */
+  announces?: boolean;
 }
 
 const ansi = /\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[()][0-9A-B]|[=>78cDEHM])/g;
@@ -64,6 +66,41 @@ export function parseLine(raw: string, start: number, end: number, number: numbe
   return splitEmbedded(line);
 }
 
+/**
+ * A line as nearly all are, a stamp and the message; null: any other, which `parseLine` reads. For who knows that no record is
+ * open (records.ts).
+ * @param raw `bytes[start, end)` as text
+ */
+export function parsePlainLine(raw: string, start: number, end: number, number: number): LogLine | null {
+  if (raw.charCodeAt(0) !== 0x5b) return null;
+  const at = endOfPlainStamp(raw);
+  // what may be a further prefix, another stamp within the line, or a part of pstore's is for `parseLine`
+  if (at === 0 || !beginsMessage(raw, at) || raw.includes('] ', at) || raw.includes('#', at)) return null;
+  if (raw.includes('\r') || raw.includes('\x1b') || raw.startsWith('kernel: ', raw.indexOf(' ', at) + 1)) return null;
+  return {
+    text: raw.slice(at),
+    start,
+    end,
+    number,
+    timestamp: plainStamp(raw, at),
+    kernel: true,
+    foreign: false,
+    dropped: false,
+  };
+}
+
+function beginsMessage(raw: string, at: number): boolean {
+  let c = raw.charCodeAt(at);
+  if (c === 0x20) {
+    let i = at + 1;
+    while (raw.charCodeAt(i) === 0x20) i++;
+    c = raw.charCodeAt(i);
+    return c !== 0x6b && c !== 0x5b;
+  }
+  if (c >= 0x41 && c <= 0x57) return raw.charCodeAt(at + 3) !== 0x20;
+  return c === 0x58 || (c >= 0x2b && c <= 0x2f) || c === 0x5f;
+}
+
 function stripPrefixes(input: string, start: number, end: number, number: number): LogLine {
   const line: LogLine = { text: input, start, end, number, kernel: false, foreign: false, dropped: false };
   let text = input;
@@ -72,7 +109,7 @@ function stripPrefixes(input: string, start: number, end: number, number: number
     if (c === 0x5b /* [ */) {
       const plain = endOfPlainStamp(text);
       if (plain > 0) {
-        line.timestamp = Number(text.slice(1, plain - 2));
+        line.timestamp = plainStamp(text, plain);
         line.kernel = true;
         text = stripMonotonicTag(text.slice(plain), line);
         continue;
@@ -118,7 +155,7 @@ function stripPrefixes(input: string, start: number, end: number, number: number
       continue;
     }
     if (c >= 0x41 && c <= 0x57) {
-      const m = syslogDate.exec(text);
+      const m = text.charCodeAt(3) === 0x20 ? syslogDate.exec(text) : null;
       if (m === null) break;
       line.wallTime = m[1]!;
       text = stripTag(text.slice(m[0].length), line);
@@ -162,6 +199,16 @@ function endOfPlainStamp(text: string): number {
   if (text.charCodeAt(i + 7) !== 0x5d || text.charCodeAt(i + 8) !== 0x20) return 0;
   const next = text.charCodeAt(i + 9) === 0x20 ? text.charCodeAt(i + 10) : text.charCodeAt(i + 9);
   return next === 0x5b || next === 0x28 ? 0 : i + 9;
+}
+
+/** The seconds of such a stamp of six digits behind the point. */
+function plainStamp(text: string, end: number): number {
+  let microseconds = 0;
+  for (let i = 1; i < end - 2; i++) {
+    const c = text.charCodeAt(i);
+    if (c >= 0x30) microseconds = microseconds * 10 + (c - 0x30);
+  }
+  return microseconds / 1e6;
 }
 
 function isDigit(c: number): boolean {

@@ -116,7 +116,7 @@ export class MachineLog {
    */
   line(line: LogLine, before: string): void {
     const { text } = line;
-    const suspicious = words.occursIn(text);
+    const suspicious = line.announces ?? words.occursIn(text);
     const boot =
       suspicious && text.includes('Linux version') ? /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text) : null;
     if (boot !== null) {
@@ -342,14 +342,15 @@ export class MachineLog {
         return;
       }
     }
-    const nmi = /^(?:NMI backtrace for cpu \d|CPU\d{1,5}: )/.test(text);
+    const c = text.charCodeAt(0);
+    const nmi = (c === 0x4e || c === 0x43) && /^(?:NMI backtrace for cpu \d|CPU\d{1,5}: )/.test(text);
     if (nmi && this.attachCpu(line, stream)) return;
     const { current } = stream;
     if (current !== undefined && this.drafts.includes(current)) {
-      if (stream.older.length > 0)
+      if (stream.older.some((draft) => draft === current || !this.drafts.includes(draft)))
         stream.older = stream.older.filter((draft) => this.drafts.includes(draft) && draft !== current);
       if (stream.older.length > 0) {
-        const best = likeliest(line, [...stream.older, current]);
+        const best = stream.older.every((draft) => draft.ended) ? current : likeliest(line, [...stream.older, current]);
         if (best !== current) {
           best.add(line);
           return;

@@ -41,6 +41,25 @@ const serving: Partial<Record<IncidentKind, RegExp>> = {
 export function isMachinery(name: string, module: string | null, kind: IncidentKind): boolean {
   if (name === '') return true;
   if (module !== null) return module === 'bpf' && !name.startsWith('bpf_prog_');
+  let known = machinery.get(kind);
+  if (known === undefined) {
+    known = new Map();
+    machinery.set(kind, known);
+  }
+  let answer = known.get(name);
+  if (answer === undefined) {
+    answer = serves(name, kind);
+    if (known.size >= maxKnown) known.clear();
+    known.set(name, answer);
+  }
+  return answer;
+}
+
+/** The same functions stand in many traces. */
+const machinery = new Map<IncidentKind, Map<string, boolean>>();
+const maxKnown = 4096;
+
+function serves(name: string, kind: IncidentKind): boolean {
   const role = roleOf(name);
   if (isBystander(role)) return true;
   if (role === 'layer' || role === 'runner' || role === null) return serving[kind]?.test(name) === true;

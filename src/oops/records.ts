@@ -7,7 +7,7 @@
 //
 // Documentation/networking/netconsole.rst, Documentation/ABI/testing/dev-kmsg, systemd.journal-fields(7).
 import { parseExtendedHeader, recordText } from './extended_record.ts';
-import { type LogLine, parseLine } from './log_line.ts';
+import { type LogLine, parseLine, parsePlainLine } from './log_line.ts';
 
 const extendedStart =
   /(?:[\w.+~-]{1,64},)?\d{1,5},\d{1,20},\d{1,20},[-c+],(?:[^;,\n]{1,80},){0,4}ncfrag=\d{1,5}\/\d{1,5};/g;
@@ -32,6 +32,14 @@ export class RecordReader {
   /** Whether a record waits for its rest. */
   get holding(): boolean {
     return this.pending !== undefined;
+  }
+
+  /** As `read`, of a line as nearly all are; null: `read` has to see to it. */
+  readPlain(raw: string, start: number, end: number, number: number): LogLine | null {
+    if (this.pending !== undefined || raw.includes('ncfrag=')) return null;
+    const line = parsePlainLine(raw, start, end, number);
+    if (line !== null) this.afterRecord = false;
+    return line;
   }
 
   read(raw: string, start: number, end: number, number: number): LogLine[] {

@@ -81,7 +81,7 @@ export class Registers {
     ) {
       const name = m[1]!;
       if (registers.some((register) => register.name === name)) continue;
-      registers.push({ name, value: hexadecimal(m[2]!.replace(/^[0-9a-f]{4}:/, '')) });
+      registers.push({ name, value: hexadecimal(m[2]![4] === ':' ? m[2]!.slice(5) : m[2]!) });
       if (/^x\d/.test(name)) incident.architecture ??= 'arm64';
     }
     this.proven = true;

@@ -140,10 +140,12 @@ export class LogScanner {
   /** @param searched where what is searched for words ends: not before `to`, unless that is one line */
   private readWindow(bytes: Buffer, from: number, to: number, base: number, searched: number): void {
     let text: SearchedText | null | undefined;
+    /** The next word that announces something, where that is known. */
+    let next = -1;
     for (let pos = from; pos < to; ) {
       const attention = this.attention;
+      if (text === undefined) text = SearchedText.take(bytes, from, searched);
       if (attention !== 'every') {
-        if (text === undefined) text = SearchedText.take(bytes, from, searched);
         const hit = (attention === 'none' ? words : farWords).find(bytes, pos, searched, text);
         const line = hit < 0 ? to : Math.max(pos, bytes.lastIndexOf(10, hit) + 1);
         this.lineNumber += text === null || to > searched ? countLines(bytes, pos, line) : text.lines(pos, line);
@@ -151,10 +153,14 @@ export class LogScanner {
         if (attention === 'far') this.expire(this.lineNumber);
         if (hit < 0) break;
       }
-      const next = bytes.indexOf(10, pos);
+      const end = bytes.indexOf(10, pos);
+      if (next < pos && text !== null) {
+        const found = words.find(bytes, pos, searched, text);
+        next = found < 0 ? to : found;
+      }
       this.lineNumber++;
-      this.rawLine(bytes, pos, next, base + pos);
-      pos = next + 1;
+      this.rawLine(bytes, pos, end, base + pos, text === null || next < end || end > searched);
+      pos = end + 1;
     }
   }
 
@@ -174,10 +180,22 @@ export class LogScanner {
     return all.subarray(Math.max(0, all.length - lookBack));
   }
 
-  /** @param offset of the line in the input */
-  private rawLine(bytes: Buffer, from: number, to: number, offset: number): void {
+  /**
+   * @param offset of the line in the input
+   * @param announces whether a word may stand in it that announces something
+   */
+  private rawLine(bytes: Buffer, from: number, to: number, offset: number, announces = true): void {
     const end = Math.min(to, from + maxLine);
     const raw = bytes.toString('utf8', from, bytes[end - 1] === 13 ? end - 1 : end);
+    const plain = this.order.holding
+      ? null
+      : this.records.readPlain(raw, offset, offset + (to - from), this.lineNumber);
+    if (plain !== null) {
+      plain.announces = announces && words.occursIn(plain.text);
+      if (announces && raw.includes('Linux version ')) this.beforeBoot = this.before(bytes, from).toString('latin1');
+      this.line(plain);
+      return;
+    }
     if (raw.includes('Linux version ')) this.beforeBoot = this.before(bytes, from).toString('latin1');
     for (const line of this.records.read(raw, offset, offset + (to - from), this.lineNumber)) this.ordered(line);
   }

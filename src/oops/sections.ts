@@ -76,7 +76,7 @@ export class Sections {
       this.sentNmi = true;
       return true;
     }
-    const task = taskLine.exec(text) ?? oldTaskLine.exec(text);
+    const task = taskLine.exec(text) ?? (text.includes(' 0x') ? oldTaskLine.exec(text) : null);
     if (task !== null) {
       const ref = taskRef(task[1]!.trim(), task[3]);
       if (incident.kind === 'hung-task' && incident.task?.pid === ref.pid) {
@@ -91,6 +91,7 @@ export class Sections {
       return true;
     }
     if (
+      text.includes('kthread') &&
       /^(?:rcu: )?(?:RCU grace-period kthread stack dump|.{0,40}kthread starved for|.{0,40}kthread timer wakeup)/.test(
         text,
       )
@@ -99,7 +100,7 @@ export class Sections {
       addNote(incident, text);
       return true;
     }
-    if (/^(?:rcu: )?Stack dump where RCU GP kthread last ran/.test(text)) {
+    if (text.includes('Stack dump') && /^(?:rcu: )?Stack dump where RCU GP kthread last ran/.test(text)) {
       traces.expect('other-cpu');
       this.others = true;
       return true;

@@ -25,13 +25,26 @@ export function normalFrames(traces: readonly Trace[], kind: IncidentKind): stri
 
 /** The wrappers that the compiler may or may not inline around a system call count as one. */
 function normalName(frame: Frame): string {
-  return functionName(frame.symbol ?? '')
+  const name = functionName(frame.symbol ?? '');
+  if (!/sys_|S[yY]S/.test(name)) return name;
+  return name
     .replace(/^(?:__(?:x64|ia32|arm64|se|do|s390x|riscv|x32|compat)_)?(?:compat_)?(?:sys|SyS|SYSC)_(?=\w)/, 'sys_')
     .replace(/^ksys_/, 'sys_');
 }
 
+/** A bug that comes again has the same signature. */
+const known = new Map<string, string>();
+const maxKnown = 256;
+
 function hash(parts: readonly string[]): string {
-  return digest('sha256', parts.join('\n')).slice(0, 16);
+  const text = parts.join('\n');
+  let found = known.get(text);
+  if (found === undefined) {
+    found = digest('sha256', text).slice(0, 16);
+    if (known.size >= maxKnown) known.clear();
+    known.set(text, found);
+  }
+  return found;
 }
 
 /** Fills `signature` and `looseSignature`; everything else must be there. */
