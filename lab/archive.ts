@@ -129,7 +129,7 @@ export function unpack(files: readonly string[], root: string): void {
 }
 
 /** sources.list lines for a suite from the mirrors that the host's own apt uses, or $INQUEST_LAB_MIRROR (a folder with debian/ and debian-security/). */
-function sourcesOf(suite: Suite): string {
+export function sourcesOf(suite: Suite): string {
   const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
   if (!existsSync(keys))
     throw new OutOfReach('no keys of the Debian archive here; in Debian: apt-get install debian-archive-keyring');

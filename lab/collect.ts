@@ -128,7 +128,7 @@ function boot({ kernel, vmlinuz, initrd }: Fetched, folder: string, plan: BootPl
     vmlinuz,
     initrd: both,
     append: `console=ttyS0 ${plan.append}`,
-    disk,
+    disks: [{ file: disk, format: 'raw' }],
     memory: 600,
     cpus: 2,
     la57: false,

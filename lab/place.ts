@@ -3,6 +3,7 @@
 //   lab/.work/ (or $INQUEST_LAB)
 //     apt/SUITE/       a private apt: lists and downloaded packages      root/SUITE/   unpacked: compiler, tools
 //     kernels/NAME/    release, image/ (unpacked), perish.ko, initrd     runs/NAME-SCENARIO/   what is left of a crash
+//     host/SUITE/      disk images of whole Debian machines
 import { mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +21,7 @@ export const place = {
   apt: (suite: Suite) => made(join(work, 'apt', suite)),
   root: (suite: Suite) => made(join(work, 'root', suite)),
   kernel: (kernel: Kernel) => made(join(work, 'kernels', kernel.name)),
+  host: (suite: Suite) => made(join(work, 'host', suite)),
   /** Not made: a run makes its own. */
   run: (name: string) => join(work, 'runs', name),
 };

@@ -13,6 +13,8 @@ const packageOf: Record<string, string> = {
   debugfs: 'e2fsprogs',
   'qemu-system-x86_64': 'qemu-system-x86',
   'qemu-system-aarch64': 'qemu-system-arm',
+  mmdebstrap: 'mmdebstrap',
+  'qemu-img': 'qemu-utils',
   tar: 'tar',
   unshare: 'util-linux',
   xz: 'xz-utils',

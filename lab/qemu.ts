@@ -8,12 +8,18 @@ import { createInterface } from 'node:readline';
 import type { MachineKind } from './kernels.ts';
 import { programPath } from './programs.ts';
 
+export interface Disk {
+  readonly file: string;
+  readonly format: 'raw' | 'qcow2';
+}
+
 export interface Machine {
   readonly kind: MachineKind;
-  readonly vmlinuz: string;
-  readonly initrd: string;
-  readonly append: string;
-  readonly disk: string;
+  /** The kernel it boots, with its initrd and command line; without, it boots from the first disk. */
+  readonly vmlinuz?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly disks: readonly Disk[];
   /** Megabytes. */
   readonly memory: number;
   readonly cpus: number;
@@ -64,6 +70,10 @@ export class Guest {
 
   get #socket(): string {
     return join(this.#folder, 'qmp');
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
   }
 
   /** All that the console has shown. */
@@ -133,17 +143,24 @@ function qemuArguments(machine: Machine): string[] {
       '-smp',
       String(machine.cpus),
     ],
-    ...[
-      '-nographic',
-      ...(machine.reboots ? [] : ['-no-reboot']),
-      '-kernel',
-      machine.vmlinuz,
-      '-initrd',
-      machine.initrd,
-    ],
-    ...['-drive', `file=${machine.disk},if=none,id=disk,format=raw`, '-device', 'virtio-blk-pci,drive=disk'],
+    ...['-nographic', ...(machine.reboots ? [] : ['-no-reboot'])],
+    ...boot(machine),
+    ...machine.disks.flatMap(({ file, format }, i) => [
+      '-drive',
+      `file=${file},if=none,id=disk${i},format=${format},cache=unsafe`,
+      '-device',
+      `virtio-blk-pci,drive=disk${i}`,
+    ]),
     ...['-netdev', `${machine.network ?? 'user,restrict=on'},id=net`, '-device', 'virtio-net-pci,netdev=net,romfile='],
-    ...['-device', 'vmcoreinfo', ...(machine.extra ?? []), '-append', machine.append],
+    ...['-device', 'vmcoreinfo', ...(machine.extra ?? [])],
+  ];
+}
+
+function boot({ vmlinuz, initrd, append }: Machine): string[] {
+  return [
+    ...(vmlinuz === undefined ? [] : ['-kernel', vmlinuz]),
+    ...(initrd === undefined ? [] : ['-initrd', initrd]),
+    ...(append === undefined ? [] : ['-append', append]),
   ];
 }
 

@@ -122,7 +122,7 @@ async function die(plan: Plan): Promise<void> {
     vmlinuz: fetched.vmlinuz,
     initrd: fetched.initrd,
     append: commandLine(plan),
-    disk,
+    disks: [{ file: disk, format: 'raw' }],
     memory: record.memory,
     cpus: record.cpus,
     la57: plan.options.la57 ?? true,

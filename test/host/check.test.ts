@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type CheckReport, checkHost, exitStatus } from '../../src/host/check.ts';
 import type { Finding } from '../../src/host/checks/finding.ts';
 import { readCrashes } from '../../src/host/crashes.ts';
 import { Host } from '../../src/host/host.ts';
 import { bzImage, hostTree, image, readyMachine, release, type Tree } from '../support/host_tree.ts';
 
-function check(changes: Tree = {}, newer: readonly string[] = []): CheckReport {
-  return checkHost(new Host(hostTree({ ...readyMachine, ...changes }, newer)));
+function check(changes: Tree = {}, newer: readonly string[] = [], free: number | null = null): CheckReport {
+  const root = hostTree({ ...readyMachine, ...changes }, newer);
+  return checkHost(new Host(Object.assign(root, { freeSpace: () => free })));
 }
 
 function of(report: CheckReport, id: string): readonly Finding[] {
@@ -30,6 +34,8 @@ interface Broken {
   readonly what: string;
   readonly change: Tree;
   readonly newer?: readonly string[];
+  /** Bytes that are free on every disk: of the live machine alone they are known. */
+  readonly free?: number;
   readonly id: string;
   readonly state: Finding['state'];
   readonly found: RegExp;
@@ -254,6 +260,18 @@ const broken: readonly Broken[] = [
     mend: /correct/,
   },
   {
+    what: "Debian's switch set to off",
+    change: {
+      '/etc/kdump.conf': null,
+      '/etc/sysconfig/kdump': null,
+      '/etc/default/kdump-tools': 'USE_KDUMP=0\n',
+    },
+    id: 'configuration-on',
+    state: 'failed',
+    found: /switches kdump off/,
+    mend: /USE_KDUMP=1/,
+  },
+  {
     what: 'a file system that is not written to',
     change: { '/proc/self/mountinfo': '25 1 252:1 / / rw - btrfs /dev/vda1 rw\n' },
     id: 'target',
@@ -357,11 +375,172 @@ const broken: readonly Broken[] = [
     found: /grub:1, .*kdump.cfg:1/,
     mend: /leave one/,
   },
+  {
+    what: 'a configuration of the kernel that is not there',
+    change: { [`/boot/config-${release}`]: null },
+    id: 'kernel-support',
+    state: 'unknown',
+    found: /configuration of .* is not there/,
+    mend: /boot\/config/,
+  },
+  {
+    what: 'lockdown, and a kernel without kexec_file_load',
+    change: {
+      '/sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
+      [`/boot/config-${release}`]: config.replace('CONFIG_KEXEC_FILE=y\n', ''),
+    },
+    id: 'lockdown',
+    state: 'failed',
+    found: /no kexec_file_load/,
+    mend: /distribution's own kernel/,
+  },
+  {
+    what: 'no kexec allowed any more',
+    change: { '/sys/kernel/kexec_crash_loaded': '0\n', '/proc/sys/kernel/kexec_load_limit_panic': '0\n' },
+    id: 'kexec-disabled',
+    state: 'failed',
+    found: /kexec_load_limit_panic is 0/,
+    mend: /reboot/,
+  },
+  {
+    what: 'a command line that cannot be seen',
+    change: { '/proc/cmdline': null },
+    id: 'crashkernel',
+    state: 'unknown',
+    found: /not known/,
+    mend: /^$/,
+  },
+  {
+    what: 'a crashkernel= that asks for more than was there',
+    change: {
+      '/sys/kernel/kexec_crash_size': null,
+      '/proc/iomem': null,
+    },
+    id: 'reservation',
+    state: 'unknown',
+    found: /not known/,
+    mend: /^$/,
+  },
+  {
+    what: 'a disk that is too small for a dump',
+    change: {},
+    free: 100 << 20,
+    id: 'target-space',
+    state: 'failed',
+    found: /are free, a dump takes about/,
+    mend: /prune/,
+  },
+  {
+    what: 'a target over the network, and no way there',
+    change: {
+      ...kdumpConf('nfs backup:/dumps\n'),
+      '/proc/net/route': 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n',
+    },
+    id: 'target-network',
+    state: 'warning',
+    found: /no default route/,
+    mend: /ip route/,
+  },
+  {
+    what: 'no target',
+    change: {
+      ...kdumpConf('# nothing\n'),
+      '/etc/kdump.conf': null,
+      '/etc/sysconfig/kdump': null,
+      '/etc/inquest/kdump.toml': 'mini = true\n',
+    },
+    id: 'target',
+    state: 'failed',
+    found: /names no target/,
+    mend: /--target/,
+  },
+  {
+    what: 'many crashes, and nothing that takes old ones away',
+    change: Object.fromEntries(
+      Array.from({ length: 10 }, (_, i) => [`/var/crash/127.0.0.1-2026-01-${10 + i}-10:00:00/vmcore`, 'dump']),
+    ),
+    id: 'retention',
+    state: 'warning',
+    found: /10 crashes/,
+    mend: /prune --keep 10/,
+  },
+  {
+    what: 'SELinux that enforces',
+    change: { '/sys/fs/selinux/enforce': '1\n' },
+    id: 'selinux',
+    state: 'info',
+    found: /enforces/,
+    mend: /restorecon -R \/var\/crash/,
+  },
+  {
+    what: 'memory that comes and goes, and nothing that reloads',
+    change: { '/sys/devices/system/memory/auto_online_blocks': 'online\n' },
+    id: 'hotplug',
+    state: 'info',
+    found: /nothing loads it anew/,
+    mend: /setup/,
+  },
+  {
+    what: 'SysRq that is locked',
+    change: { '/proc/sys/kernel/sysrq': '0\n' },
+    id: 'sysrq',
+    state: 'info',
+    found: /sysrq is 0/,
+    mend: /kernel.sysrq=8/,
+  },
+  {
+    what: 'a warning that is a panic',
+    change: { '/proc/sys/kernel/panic_on_warn': '1\n' },
+    id: 'panic-on-warn',
+    state: 'info',
+    found: /a warning is a panic/,
+    mend: /panic_on_warn=0/,
+  },
+  {
+    what: 'lockups that are no panic',
+    change: { '/proc/sys/kernel/softlockup_panic': '0\n', '/proc/sys/kernel/hung_task_panic': '1\n' },
+    id: 'panic-on-lockup',
+    state: 'info',
+    found: /panic: kernel.hung_task_panic; goes on: kernel.softlockup_panic/,
+    mend: /set those to 1/,
+  },
+  {
+    what: 'a detector of lockups that is off',
+    change: { '/proc/sys/kernel/nmi_watchdog': '0\n' },
+    id: 'nmi-watchdog',
+    state: 'info',
+    found: /is off/,
+    mend: /nmi_watchdog=1/,
+  },
+  {
+    what: 'an NMI that does nothing',
+    change: { '/proc/sys/kernel/unknown_nmi_panic': '0\n' },
+    id: 'panic-on-nmi',
+    state: 'info',
+    found: /unknown_nmi_panic is 0/,
+    mend: /unknown_nmi_panic=1/,
+  },
+  {
+    what: 'notifiers before the capture',
+    change: { '/sys/module/kernel/parameters/crash_kexec_post_notifiers': 'Y\n' },
+    id: 'post-notifiers',
+    state: 'info',
+    found: /a notifier that hangs/,
+    mend: /crash_kexec_post_notifiers/,
+  },
+  {
+    what: 'no second way out',
+    change: line('crashkernel=256M'),
+    id: 'second-way-out',
+    state: 'info',
+    found: /no pstore, netconsole or serial console/,
+    mend: /efi-pstore/,
+  },
 ];
 
-for (const { what, change, newer, id, state, found, mend } of broken) {
+for (const { what, change, newer, free, id, state, found, mend } of broken) {
   test(`broken: ${what}`, () => {
-    const report = check(change, newer ?? []);
+    const report = check(change, newer ?? [], free ?? null);
     const hit = of(report, id).find((one) => one.state === state && found.test(one.found));
     assert.ok(hit, `no ${state} of ${id} in ${JSON.stringify(of(report, id), null, 1)}`);
     assert.match(hit.mend ?? '', mend);
@@ -373,6 +552,18 @@ for (const { what, change, newer, id, state, found, mend } of broken) {
     if (state === 'failed') assert.equal(exitStatus(report), 3);
   });
 }
+
+test('every check is broken by one of these', () => {
+  const folder = fileURLToPath(new URL('../../src/host/checks/', import.meta.url));
+  const ids = readdirSync(folder).flatMap((name) =>
+    [...readFileSync(join(folder, name), 'utf8').matchAll(/\bid: '([\w-]+)'/g)].map(([, id]) => id!),
+  );
+  assert.ok(ids.length > 25);
+  assert.deepEqual(
+    ids.filter((id) => !broken.some((one) => one.id === id)),
+    [],
+  );
+});
 
 test('an image that does not run is not called ready: what decides could not be seen', () => {
   const files = Object.fromEntries(Object.entries(readyMachine).filter(([path]) => !/^\/(proc|sys)\//.test(path)));

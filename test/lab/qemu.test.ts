@@ -22,7 +22,7 @@ function guestOf(test: TestContext, script: string): Guest {
     vmlinuz: '',
     initrd: '',
     append: '',
-    disk: '',
+    disks: [],
     memory: 800,
     cpus: 2,
     la57: true,

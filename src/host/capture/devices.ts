@@ -63,3 +63,12 @@ function firstBytes(device: string): Buffer | null {
     if (fd !== null) closeSync(fd);
   }
 }
+
+/** The same, once it is there. @param seconds to wait; null after them */
+export async function waitForDevice(wanted: string, seconds: number): Promise<string | null> {
+  for (let waited = 0; ; waited += 0.2) {
+    const found = findDevice(wanted);
+    if (found !== null || waited >= seconds) return found;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}

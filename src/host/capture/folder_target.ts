@@ -4,7 +4,7 @@ import { messageOf } from '../../base/errors.ts';
 import { targetText } from '../config/capture_config.ts';
 import type { PlannedTarget } from '../initramfs/capture_plan.ts';
 import { runChild } from './child.ts';
-import { findDevice } from './devices.ts';
+import { waitForDevice } from './devices.ts';
 import { type CrashName, type FolderTarget, sharedName, TargetError } from './open_target.ts';
 
 /**
@@ -22,7 +22,7 @@ export async function openFolder(
   const { target, fstype, path } = planned;
   const name = targetText(target);
   if (planned.device === null || fstype === null) throw new TargetError(`${name}: which device it is was not known`);
-  const device = target.kind === 'directory' ? await waitFor(planned.device, seconds) : planned.device;
+  const device = target.kind === 'directory' ? await waitForDevice(planned.device, seconds) : planned.device;
   if (device === null) throw new TargetError(`${name}: ${planned.device} is not there`);
   mkdirSync(at, { recursive: true });
   const options = target.kind === 'nfs' ? ['-o', target.options ?? 'soft,timeo=100,retrans=2'] : [];
@@ -86,12 +86,4 @@ function syncFolder(folder: string): void {
 async function unmount(at: string, seconds: number): Promise<void> {
   const { isGood, problem } = await runChild('umount', [at], { seconds });
   if (!isGood) throw new TargetError(`${at} cannot be unmounted: ${problem}`);
-}
-
-async function waitFor(device: string, seconds: number): Promise<string | null> {
-  for (let waited = 0; ; waited += 0.2) {
-    const found = findDevice(device);
-    if (found !== null || waited >= seconds) return found;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
 }

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { FormatError, messageOf } from '../../base/errors.ts';
 import { targetText } from '../config/capture_config.ts';
 import type { PlannedTarget } from '../initramfs/capture_plan.ts';
-import { findDevice } from './devices.ts';
+import { waitForDevice } from './devices.ts';
 import { type CrashName, type StreamTarget, TargetError } from './open_target.ts';
 
 const magic = 'INQUESTRAW1\n';
@@ -20,10 +20,17 @@ interface RawFile {
   isWhole: boolean;
 }
 
-/** @throws TargetError */
-export function openRaw(planned: PlannedTarget, { stamp, hostname }: CrashName): StreamTarget {
+/**
+ * @param seconds to wait for the device
+ * @throws TargetError
+ */
+export async function openRaw(
+  planned: PlannedTarget,
+  { stamp, hostname }: CrashName,
+  seconds: number,
+): Promise<StreamTarget> {
   const name = targetText(planned.target);
-  const device = planned.device === null ? null : findDevice(planned.device);
+  const device = planned.device === null ? null : await waitForDevice(planned.device, seconds);
   if (device === null) throw new TargetError(`${name}: it is not there`);
   const guarded = <T>(file: string, work: () => T): T => {
     try {

@@ -178,7 +178,7 @@ class Capture {
       case 'virtiofs':
         return openFolder(planned, this.#crash, at, seconds);
       case 'raw':
-        return openRaw(planned, this.#crash);
+        return openRaw(planned, this.#crash, seconds);
       case 'ssh':
         return openSsh(planned, this.#crash, seconds);
       case 'https':

@@ -161,6 +161,7 @@ function notifierChecks({ root, commandLine, reservation }: Host): Finding[] {
       notifiers,
       reservation.loaded ? 'info' : 'ok',
       'crash_kexec_post_notifiers is set: pstore is written before kdump, and a notifier that hangs keeps kdump from starting',
+      'take crash_kexec_post_notifiers off the command line, unless pstore is wanted first',
     ),
   ];
 }

@@ -133,6 +133,7 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   nodes.set(planPath.slice(1), { kind: 'file', bytes: Buffer.from(`${JSON.stringify(plan, null, 1)}\n`), mode: 0o600 });
   nodes.set('etc/inquest/kdump.toml', { kind: 'file', bytes: Buffer.from(writeConfig(config)), mode: 0o600 });
   nodes.set('etc/passwd', { kind: 'file', bytes: Buffer.from('root:x:0:0:root:/root:/bin/sh\n') });
+  if (plan.network !== null) addNames(root, nodes);
   for (const folder of ['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'root', 'program'])
     nodes.set(folder, { kind: 'folder' });
 
@@ -200,6 +201,19 @@ function addLibraries(
   const { paths, missing } = librariesOf(root, programs);
   for (const name of missing) warnings.push(`there is no library ${name}`);
   for (const path of paths) nodes.set(path.slice(1), { kind: 'file', bytes: root.bytes(path, 1 << 28)!, mode: 0o755 });
+}
+
+/** How names of hosts are found. What systemd-resolved listens on is not there after the panic: its own servers are. */
+function addNames(root: HostRoot, nodes: Map<string, CpioNode>): void {
+  const servers = root.text('/etc/resolv.conf');
+  const isStub = /^\s*nameserver\s+127\./m.test(servers ?? '');
+  const resolv = isStub ? (root.text('/run/systemd/resolve/resolv.conf') ?? servers) : servers;
+  for (const [name, text] of [
+    ['hosts', root.text('/etc/hosts')],
+    ['resolv.conf', resolv],
+    ['nsswitch.conf', 'hosts: files dns\n'],
+  ] as const)
+    if (text !== null) nodes.set(`etc/${name}`, { kind: 'file', bytes: Buffer.from(text) });
 }
 
 /** A module as the kernel loads it, unpacked. */
