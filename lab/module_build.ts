@@ -6,7 +6,7 @@ import { labFolder } from './place.ts';
 import { runInRoot } from './programs.ts';
 
 /** The lab's kernel modules. */
-export const modules = ['perish', 'wreck', 'gone', 'initfault', 'stray', 'worn'] as const;
+export const modules = ['perish', 'wreck', 'gone', 'initfault', 'stray', 'worn', 'ruin'] as const;
 
 /** The guest's own programs. */
 export const programs = ['picture', 'lively', 'swarm', 'bpfcrash', 'glutton'] as const;

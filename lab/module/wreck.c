@@ -219,9 +219,12 @@ static char datapage[4096] __aligned(4096) = { 0x90 };
 static void w_jmpdata(void) { void (*f)(void) = (void *)((unsigned long)datapage + READ_ONCE(zero_)); f(); }
 static void w_jmpuser(void) { void (*f)(void) = (void *)(current->mm->start_code + 0x40 + READ_ONCE(zero_)); f(); }
 static void w_badrsp(void) { asm volatile("mov $0x1000,%%rsp; push %%rax" ::: "memory"); }
-static void w_usercopy(void) { char *p = kmalloc(64, GFP_KERNEL); int r = copy_to_user((void __user *)current->mm->start_stack, p, 4000 + READ_ONCE(zero_)); pr_info("%d\n", r); }
+/* (where the compiler sees how large it is, copy_to_user() refuses and warns) */
+static vis char *wreck_buffer(void) { return kmalloc(64, GFP_KERNEL); }
+static void w_usercopy(void) { char *p = wreck_buffer(); int r = copy_to_user((void __user *)current->mm->start_stack, p, 4000 + READ_ONCE(zero_)); pr_info("%d\n", r); }
 static struct { char a[8]; char b[64]; } fort;
-static void w_fortify(void) { memset(fort.a, 1, 40 + READ_ONCE(zero_)); }
+/* past all of it: memset() is not held against the array alone (__struct_size, include/linux/fortify-string.h) */
+static void w_fortify(void) { memset(fort.a, 1, 400 + READ_ONCE(zero_)); }
 static void w_doublefree(void) { void *p = kmalloc(192, GFP_KERNEL); kfree(p); kfree(p); panic("not found"); }
 static refcount_t rc = REFCOUNT_INIT(0);
 static void w_refcount(void) { refcount_inc(&rc); }

@@ -21,6 +21,7 @@ import oom from './oom.ts';
 import pages from './pages.ts';
 import panic from './panic.ts';
 import rcustall from './rcustall.ts';
+import { ruined } from './ruin.ts';
 import rwsem from './rwsem.ts';
 import sockets from './sockets.ts';
 import softlockup from './softlockup.ts';
@@ -82,6 +83,7 @@ export const scenarios: readonly Scenario[] = [
   ...wreckWaits,
   ...strays,
   ...wornOut,
+  ...ruined,
 ];
 
 /** @throws Error naming the scenarios there are */

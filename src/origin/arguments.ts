@@ -2,7 +2,7 @@
 // frame's values, what that was.
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { type FunctionType, sizeOf, strip, type Type } from '../debuginfo/type.ts';
-import type { FrameValues, Holder, Known } from './stack_values.ts';
+import type { FrameValues, Holder, Known } from './frame_values.ts';
 import type { Value } from './value.ts';
 
 export interface Argument {

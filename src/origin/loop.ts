@@ -9,8 +9,9 @@ import { hex } from '../base/text.ts';
 import type { Backtrace } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { State } from './data_flow.ts';
+import type { FrameValues } from './frame_values.ts';
 import type { Block, FunctionCode } from './function_code.ts';
-import { type FrameValues, StackValues } from './stack_values.ts';
+import { StackValues } from './stack_values.ts';
 import type { Value } from './value.ts';
 import { nameOf, placeName } from './value_name.ts';
 

@@ -7,13 +7,15 @@
 //   mov var(%rip),%rdi       its caller loaded it from crashme_session
 import type { Instruction, MemoryOperand } from '../arch/decoder.ts';
 import { type WorkedOut, workOut } from '../arch/decoder.ts';
+import type { Registers } from '../arch/registers.ts';
 import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { hex } from '../base/text.ts';
 import type { Type } from '../debuginfo/type.ts';
 import type { Backtrace } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { type FrameValues, jumpedFrom, strayReturn } from './frame_values.ts';
 import { placeWords, symbolOf } from './place_words.ts';
-import { type FrameValues, jumpedFrom, StackValues } from './stack_values.ts';
+import { StackValues } from './stack_values.ts';
 import { type OriginStep, Trail, type TrailResult } from './trail.ts';
 import { linear } from './value.ts';
 import { memberIn, nameOf, objectType, pointedTo, typeLabel } from './value_name.ts';
@@ -55,13 +57,44 @@ export function originOf(kernel: Kernel, trace: Backtrace, entry: number, cpu: n
   );
   if (!kernel.faults.attempt('page tables', () => kernel.arch.space.isExecutable(interrupted.address), true)) {
     const caller = values.at(1);
-    return caller === null ? null : calledNowhere(kernel, caller, interrupted.address);
+    if (caller === null) return null;
+    return (
+      calledNowhere(kernel, caller, interrupted.address) ??
+      returnedNowhere(kernel, caller, registers, interrupted.address)
+    );
   }
   const own = values.at(0);
   if (own === null) return null;
   const instruction = own.where.flow.code.instructions[own.where.position]!;
   const access = badAccess(kernel, instruction, own);
-  return access === null ? fixedAddress(kernel, instruction) : faulted(own, instruction, access);
+  if (access !== null) return faulted(own, instruction, access);
+  return fixedAddress(kernel, instruction) ?? badStack(own, instruction);
+}
+
+/** An instruction that uses the stack, where the stack pointer was set to what is none. */
+function badStack(frame: FrameValues, { address, writes }: Instruction): Origin | null {
+  const { kernel } = frame;
+  const { pointer } = kernel.arch.registers.stack;
+  const value = frame.registers[pointer];
+  const held = frame.value(pointer);
+  if (value === undefined || !writes.includes(pointer) || frame.where.flow.stackOffset(held) !== null) return null;
+  const trail = new Trail({
+    kind: 'access',
+    words: `${placeWords(kernel, address)} uses the stack, and ${pointer} is ${valueWords(kernel, value)}`,
+    at: address,
+    command: `dis ${hex(address)} 1`,
+    sure: 'proved',
+  });
+  trail.follow(frame, held, value, pointer);
+  return {
+    at: address,
+    register: pointer,
+    value,
+    address: virtAddr(value),
+    touched: null,
+    ...trail.result(),
+    sentence: trail.sentence(kernel, pointer, value),
+  };
 }
 
 /** An access whose address stands in the code. */
@@ -157,6 +190,65 @@ function calledNowhere(kernel: Kernel, caller: FrameValues, target: bigint): Ori
   // a function that is there, and whose last act was a jump by a pointer; or code that went on until its memory was gone
   const between = jumpedFrom(caller, virtAddr(called));
   return between === null ? null : sentTo(between, target);
+}
+
+/**
+ * A return to an address that holds no code. Its return address was written over: by the function itself, as its code shows,
+ * or by whoever wrote to its stack.
+ * @param registers as the fault found them: the return has taken its address off the stack
+ */
+function returnedNowhere(kernel: Kernel, caller: FrameValues, registers: Registers, target: VirtAddr): Origin | null {
+  const { pointer, pushedByCall } = kernel.arch.registers.stack;
+  const top = registers[pointer];
+  if (top === undefined || pushedByCall === 0) return null;
+  const slot = virtAddr(top - BigInt(pushedByCall));
+  const called = caller.asCall().calledPointer();
+  const stray = called === null ? null : strayReturn(caller, virtAddr(called), { ...registers, [pointer]: slot });
+  const own = stray?.frame.evaluate(stray.address)?.value === target ? stray : null;
+  const who = called === null ? null : symbolOf(kernel, called);
+  const whose = `${who === null ? 'what' : `${who}(), which`} ${placeWords(kernel, caller.at)} called`;
+  const first: OriginStep = {
+    kind: 'access',
+    words: `${own === null ? `${whose}, or what that called in turn,` : placeWords(kernel, own.frame.at)} returns to ${valueWords(kernel, target)}, where no code is`,
+    at: own === null ? caller.at : own.frame.at,
+    command: `dis ${hex(own === null ? caller.at : own.frame.at)} 1`,
+    sure: own === null ? 'likely' : 'proved',
+  };
+  const trail = new Trail(first);
+  if (own !== null) trail.follow(own.frame, own.address, target, 'the return address');
+  else {
+    // the exception may have been pushed over the word that was taken off
+    const held = [slot, virtAddr(top)].find((at) => caller.word(at, 8) === target);
+    if (held === undefined) return null;
+    trail.endOnStack(kernel, held, target, held === slot ? 'proved' : 'likely');
+  }
+  return {
+    at: first.at!,
+    register: null,
+    value: target,
+    address: null,
+    touched: null,
+    ...trail.result(),
+    sentence: trail.sentence(kernel, 'the return address', target),
+  };
+}
+
+/** The function that a frame of a backtrace called; null where its call goes by a pointer that cannot be followed. */
+export function calledFunction(kernel: Kernel, trace: Backtrace, index: number, cpu: number | null): VirtAddr | null {
+  const { frames } = trace;
+  const before = frames[index - 1];
+  // where an exception came right after the call, or the return from it, the caller's registers are known
+  const interrupted =
+    before?.kind === 'interrupted'
+      ? [{ ...before, registers: before.registers ?? frames[index - 2]?.registers ?? null }]
+      : [];
+  const values = new StackValues(
+    kernel,
+    { ...trace, frames: [...interrupted, ...frames.slice(index)] },
+    { asleep: null, cpu },
+  );
+  const called = values.at(interrupted.length)?.asCall().calledPointer() ?? null;
+  return called === null || !kernel.arch.isKernelAddress(called) ? null : virtAddr(called);
 }
 
 /** The call or jump of a frame goes to an address that holds no code. */

@@ -4,9 +4,9 @@ import { virtAddr } from '../base/address.ts';
 import { hex } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { parameterOf } from './arguments.ts';
+import type { FrameValues } from './frame_values.ts';
 import { type ObjectNow, objectNow, objectWords } from './object_now.ts';
 import { memoryWords, placeWords, symbolOf } from './place_words.ts';
-import type { FrameValues } from './stack_values.ts';
 import { linear, type Value } from './value.ts';
 import { calledAt, nameOf, placeName } from './value_name.ts';
 import { valueWords } from './value_words.ts';
@@ -92,6 +92,17 @@ export class Trail {
     const words = valueWords(kernel, value);
     const told = this.tells?.(what, words) ?? `${what} is ${words}; where it came from cannot be told`;
     return this.source === null ? told : `${told}${objectWords(this.source)}`;
+  }
+
+  /**
+   * Ends at the word of the stack that the CPU took for a return address.
+   * @param address where it still is, or what was written over it along with others
+   */
+  endOnStack(kernel: Kernel, address: VirtAddr, bits: bigint, sure: StepSureness): void {
+    this.end = 'memory';
+    this.add('load', `the stack at ${hex(address)} has ${valueWords(kernel, bits)}`, null, `rd ${hex(address)}`, sure);
+    this.tells = (what, words) => `${what} was taken from the stack, where ${words} had been written over it`;
+    this.found(kernel, address, bits);
   }
 
   /**

@@ -7,7 +7,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { slabObjectAt } from '../kernel/slab_object.ts';
 import { slabType } from '../kernel/slab_types.ts';
 import { parameterOf } from './arguments.ts';
-import type { FrameValues } from './stack_values.ts';
+import type { FrameValues } from './frame_values.ts';
 import { linear, offsetFrom, type Value } from './value.ts';
 
 export interface Name {

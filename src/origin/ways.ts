@@ -2,8 +2,8 @@
 import type { VirtAddr } from '../base/address.ts';
 import { virtAddr } from '../base/address.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { FrameValues } from './frame_values.ts';
 import { placeWords } from './place_words.ts';
-import type { FrameValues } from './stack_values.ts';
 import { offsetFrom, type Value } from './value.ts';
 import { valueWords } from './value_words.ts';
 

@@ -70,11 +70,8 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
   const machine = verdict.kind === 'out-of-memory' ? part('memory', () => memoryReport(facts.kernel), null) : null;
   const memory = machine === null ? null : { ...machine, cgroup: part('cgroup', () => cgroupThatRanOut(facts), null) };
-  // where another explanation has won, the value is known to come from there
-  const origin =
-    kindTraits[verdict.kind].access && verdict.contest.winner.claim.depth === 'kind'
-      ? part('origin', () => originReport(facts), null)
-      : null;
+  const isBadAddress = kindTraits[verdict.kind].access || verdict.kind === 'double-fault';
+  const origin = isBadAddress ? part('origin', () => originReport(facts), null) : null;
   const { winner, beside, considered } = verdict.contest;
   const isStuck = kindTraits[verdict.kind].blamed === 'stuck';
   const what = [
@@ -92,7 +89,7 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
     kernel: kernelFacts(facts),
     panic: {
       ...verdict.panic,
-      message: [withOrigin(winner.claim.sentence, origin), ...beside.map(({ claim }) => claim.sentence)].join(' '),
+      message: [withOrigin(winner.claim, origin), ...beside.map(({ claim }) => claim.sentence)].join(' '),
     },
     registers: part('registers', () => registersAtFault(facts), null),
     registerNames: part('registers', () => registerNames(facts), {}),

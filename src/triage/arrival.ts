@@ -5,6 +5,8 @@
 //          | ...       |                             | 4141414141414141 |  was taken for the return address
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import type { Frame } from '../kernel/backtrace.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { calledFunction } from '../origin/origin.ts';
 import { type Facts, instructionAt } from './facts.ts';
 
 export interface Arrival {
@@ -12,8 +14,10 @@ export interface Arrival {
   readonly how: 'called' | 'returned';
   /** Where it was called from; of a return, the first frame above that is whole. Null where there is none. */
   readonly frame: Frame | null;
-  /** Whether the call there is to another, fixed function: then that one, or what it called, went wrong. */
+  /** The function that was called there, and that returned, or something that it called; null where it cannot be told. */
   readonly called: VirtAddr | null;
+  /** Whether the word is still there that a return would have taken off the stack, and is where the CPU went. */
+  readonly popped: boolean;
   /** The words on top of the stack that are the same as where the CPU went. */
   readonly copies: number;
   /** Virtual address of the top of the stack. */
@@ -41,9 +45,15 @@ export function arrivalOf(facts: Facts): Arrival | null {
   const first = virtAddr(words[0]!);
   const frames = facts.crashTrace.frames.slice(exception.index + 1);
   const isCall = arch.isKernelAddress(first) && kernel.place(first) !== null && arch.followsCall(space, first) === true;
+  const popped = poppedWord(kernel, top) === target;
+  const called = (frame: Frame | null): VirtAddr | null => (frame === null ? null : calledAt(facts, frame));
   if (isCall) {
     const frame = frames.find(({ kind, frameAddress }) => kind === 'call' && frameAddress === top) ?? null;
-    return { how: 'called', frame, called: fixedTarget(facts, first, target), copies, top, lostFrame: null };
+    const function_ = called(frame);
+    // a function is there that was called, and where the CPU is was taken off the stack
+    const isReturn = popped && function_ !== null && function_ !== target && kernel.place(function_) !== null;
+    if (!isReturn) return { how: 'called', frame, called: null, copies, top, popped, lostFrame: null };
+    return { how: 'returned', frame, called: function_, copies, top, popped, lostFrame: 0 };
   }
   const frame =
     frames.find(
@@ -51,23 +61,27 @@ export function arrivalOf(facts: Facts): Arrival | null {
         kind === 'call' && place !== null && frameAddress > top && arch.followsCall(space, address) === true,
     ) ?? null;
   const lostFrame = frame === null ? null : Number(frame.frameAddress - top);
-  return { how: 'returned', frame, called: null, copies, top, lostFrame };
+  return { how: 'returned', frame, called: called(frame), copies, top, popped, lostFrame };
 }
 
-/** Where the call before a return address goes, if that is fixed, and neither the target nor code that jumps on by a register. */
-function fixedTarget({ kernel }: Facts, returnAddress: VirtAddr, target: VirtAddr): VirtAddr | null {
-  const { decoder } = kernel.arch;
-  const place = kernel.place(returnAddress);
-  if (decoder === null || place === null) return null;
-  const start = offsetBy(returnAddress, -Math.min(place.offset, 4096));
-  const { bytes } = kernel.space.readUpTo(start, Number(returnAddress - start));
-  let called: VirtAddr | null = null;
-  for (const instruction of decoder.decode(bytes, start)) {
-    if (instruction.flow === 'call' && instruction.address + BigInt(instruction.bytes.length) === returnAddress)
-      called = instruction.target;
-  }
-  if (called === null || called === target) return null;
-  return /indirect_thunk|retpoline/.test(kernel.place(called)?.symbol.name ?? '') ? null : called;
+/**
+ * The word below the top of the stack, which a return has just taken off; null where an exception was pushed over it: the
+ * CPU aligns the stack to 16 bytes and pushes from there (Intel SDM 3A 6.14.2), so one word may be left between.
+ */
+function poppedWord({ space }: Kernel, top: VirtAddr): bigint | null {
+  if ((top & 15n) !== 8n) return null;
+  const { bytes } = space.readUpTo(offsetBy(top, -8), 8);
+  return bytes.length < 8 ? null : new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+}
+
+/** The function that a frame called; null where it cannot be told, and for what is no function's start. */
+function calledAt(facts: Facts, frame: Frame): VirtAddr | null {
+  const { kernel, crashTrace, crashedCpu } = facts;
+  const index = crashTrace.frames.indexOf(frame);
+  const find = (): VirtAddr | null => calledFunction(kernel, crashTrace, index, crashedCpu?.cpu ?? null);
+  const called = kernel.faults.attempt('what a frame called', find, null);
+  // a function may be entered behind its first mark
+  return called !== null && (kernel.place(called)?.offset ?? 16) < 16 ? called : null;
 }
 
 /** The text that a word is, where all its bytes are printable or zero; null otherwise. */

@@ -6,6 +6,7 @@ import { type Origin, originOf } from '../origin/origin.ts';
 import type { StepSureness } from '../origin/trail.ts';
 import type { Confidence, Finding, OriginReport } from './analysis.ts';
 import { evidence, present, shown, type Wanted } from './evidence.ts';
+import type { Claim } from './explanations/explanation.ts';
 import type { Facts } from './facts.ts';
 import { placeAt } from './place.ts';
 
@@ -56,10 +57,11 @@ function confidenceOf(sure: StepSureness): Confidence {
   return sure === 'proved' ? 'certain' : sure;
 }
 
-/** A sentence on a death, with where its bad value came from. */
-export function withOrigin(message: string, origin: OriginReport | null): string {
-  if (origin === null || origin.end === 'unknown') return message;
-  return `${message.replace(/\.$/, '')}: ${origin.sentence}`;
+/** The sentence of a verdict, with where its bad value came from, unless the sentence is about that memory itself. */
+export function withOrigin({ depth, sentence }: Claim, origin: OriginReport | null): string {
+  if (origin === null || origin.end === 'unknown' || (depth === 'mechanism' && origin.end === 'memory'))
+    return sentence;
+  return `${sentence.replace(/\.$/, '')}: ${origin.sentence}`;
 }
 
 /**

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { argumentsOf, howKnown } from '../../src/origin/arguments.ts';
-import { type FrameValues, stackValues } from '../../src/origin/stack_values.ts';
+import type { FrameValues } from '../../src/origin/frame_values.ts';
+import { stackValues } from '../../src/origin/stack_values.ts';
 import { CodeKernel } from '../support/code_kernel.ts';
 
 /** `s = 1010 proved r12` for each argument of a frame. */

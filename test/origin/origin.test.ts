@@ -175,6 +175,49 @@ describe('code', () => {
     assert.match(found?.steps[0]?.words ?? '', /^jumps_on\+4 jumps to 0x18/);
   });
 
+  test('a return to an address that the function had put on the stack itself', () => {
+    const { kernel } = withSession();
+    const trace = kernel.died(0xffff_0000_4141_4141n, {}, ['calls_returns_elsewhere+6', 7n, 'write+18', 2n]);
+    const { sentence, sure, end, at } = origin(kernel, trace);
+    assert.match(sentence, /^the return address was set to 0xffff000041414141 .*by returns_elsewhere\(\) itself$/);
+    assert.deepEqual([sure, end, at], ['proved', 'constant', kernel.codeAt('returns_elsewhere+11')]);
+  });
+
+  test('a return to what was written over the stack: where it lies, and how far it goes', () => {
+    const { kernel } = withSession();
+    const text = 0xffff_4141_4141_4141n;
+    const trace = kernel.died(text, {}, [text, text, 'calls_returns_elsewhere+6', 7n, 'write+18', 2n]);
+    const top = trace.frames[0]!.stackPointer;
+    const { sentence, sure, end, source } = origin(kernel, trace);
+    assert.match(
+      sentence,
+      /^the return address was taken from the stack, where 0xffff414141414141 .*had been written over it$/,
+    );
+    assert.deepEqual([sure, end], ['likely', 'memory']);
+    assert.deepEqual(source?.pattern, { start: top, end: top + 16n, text: null });
+  });
+
+  test('of a return, nothing is told where the stack does not have the address', () => {
+    const { kernel } = withSession();
+    // what is called there puts another address on the stack than the one that the CPU went to
+    const trace = kernel.died(0xffff_4141_4141_4141n, {}, [5n, 'calls_returns_elsewhere+6', 7n, 'write+18', 2n]);
+    assert.equal(originOf(kernel, trace, 0, 0), null);
+  });
+
+  test('a stack pointer that was set to what is no stack', () => {
+    const { kernel } = withSession();
+    const trace = kernel.died('loses_stack+7', {}, ['write+18', 2n]);
+    const [entry, interrupted] = trace.frames;
+    const registers = { ...interrupted!.registers, rsp: 0x1000n };
+    const frames = [
+      { ...entry!, registers },
+      { ...interrupted!, registers },
+    ];
+    const { sentence, sure, register } = origin(kernel, { frames, problem: '' });
+    assert.equal(sentence, 'rsp was set to 0x1000 by loses_stack() itself');
+    assert.deepEqual([sure, register], ['proved', 'rsp']);
+  });
+
   test('who called is not told where the pointer that was called is another one', () => {
     const { kernel, session } = withSession();
     kernel.space.words(session + 0x18n, kernel.address('find'));

@@ -208,6 +208,22 @@ export const listings = {
     c3 | ret
     c3 | ret
   `,
+  returns_elsewhere: `
+    48 b8 41 41 41 41 00 00 ff ff | movabs $0xffff000041414141,%rax
+    50 | push %rax
+    c3 | ret
+  `,
+  calls_returns_elsewhere: `
+    53 | push %rbx
+    e8 ba ff ff ff | call <returns_elsewhere>
+    5b | pop %rbx
+    c3 | ret
+  `,
+  loses_stack: `
+    48 c7 c4 00 10 00 00 | mov $0x1000,%rsp
+    50 | push %rax
+    c3 | ret
+  `,
 } as const;
 
 export type Name = keyof typeof listings;

@@ -13,7 +13,7 @@ import { strip, type Type } from '../../../debuginfo/type.ts';
 import type { Frame } from '../../../kernel/backtrace.ts';
 import { codeInfoAt, frameCode } from '../../../kernel/source_line.ts';
 import { argumentsOf, howKnown } from '../../../origin/arguments.ts';
-import type { FrameValues } from '../../../origin/stack_values.ts';
+import type { FrameValues } from '../../../origin/frame_values.ts';
 import type { CommandContext } from '../../context.ts';
 import { drawing } from '../../types/struct_value.ts';
 import { valueReading } from '../../types/value_reading.ts';
