@@ -332,12 +332,14 @@ const rules: readonly Rule[] = [
     make: (m) => ({ kind: 'locks-held', title: `${m[1]}: still has locks held in %F`, comm: m[2], pid: number(m[3]) }),
   },
   {
-    pattern: /^BUG: workqueue leaked (?:lock|atomic|RCU)[^:]{0,40}: (.{1,64}?)\/(?:0x)?([0-9a-f]{1,8})\/(\d{1,10})/,
+    // since 6.9 `kworker/0:1[123]`, before `kworker/0:1/0x00000001/123`
+    pattern:
+      /^BUG: workqueue leaked (?:lock|atomic|RCU)[^:]{0,40}: (.{1,64}?)(?:\/(?:0x)?[0-9a-f]{1,8}\/|\[)(\d{1,10})\]?\s*$/,
     make: (m) => ({
       kind: 'locks-held',
       title: 'BUG: workqueue leaked lock or atomic in %F',
       comm: m[1],
-      pid: number(m[3]),
+      pid: number(m[2]),
       traceless: true,
     }),
   },

@@ -59,7 +59,7 @@ export class Locks {
       return true;
     }
     // a work item that left its lock behind
-    const last = /^\s{0,8}last function: (\S{1,200})/.exec(text)?.[1];
+    const last = /^\s{0,8}(?:last function: |preempt=0x[0-9a-f]{1,8} .{0,60}workfn=)(\S{1,200})/.exec(text)?.[1];
     if (last === undefined) return false;
     this.taker ??= last;
     return true;

@@ -30,7 +30,7 @@ export interface LogLine {
 const ansi = /\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[()][0-9A-B]|[=>78cDEHM])/g;
 /** `[   12.345678] `, with caller `[ T123]` or cpu `@1`. Also without blank after it. */
 const kernelStamp =
-  /^\[\s{0,8}(\d{1,10}\.\d{3,9})(?:[@,](\d{1,4}))?\](?:\s?\[\s{0,8}([TC])(\d{1,10})(?:[-@/ ][^\]]{0,48})?\]|\s{0,2}\(\d{1,4}\)\[\d{1,10}:[^\]]{0,32}\]|\s{1,2}\[\d{1,3}:\s{0,16}[^\]:]{1,24}:\s{0,8}\d{1,10}\])?(?: |$)?/;
+  /^\[\s{0,8}(\d{1,10}\.(?:\d{3,9})?)(?:[@,](\d{1,4}))?\](?:\s?\[\s{0,8}([TC])(\d{1,10})(?:[-@/ ][^\]]{0,48})?\]|\s{0,2}\(\d{1,4}\)\[\d{1,10}:[^\]]{0,32}\]|\s{1,2}\[\d{1,3}:\s{0,16}[^\]:]{1,24}:\s{0,8}\d{1,10}\])?(?: |$)?/;
 const embeddedStamp = /\[ {0,6}\d{1,8}\.\d{6}\](?:\[ {0,6}[TC]\d{1,8}[^\]]{0,40}\])? /g;
 const priority = /^<(\d{1,3})>(?:1 (?=\d{4}-\d\d-\d\dT))?/;
 const isoDate =
@@ -42,6 +42,13 @@ const bracketDate =
 const timeOnly = /^(\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)(?: \||:)? {1,2}(?=\[|<)/;
 const unixTime = /^(\d{9,10}\.\d{3,9}) (?=\S{1,255} \S)/;
 const hostAndTag = /^(\S{1,255}) ([\w./@:()-]{1,64}?)(?:\[\d{1,10}\])?:(?: |$)/;
+/** A date in any language or order, the machine, the facility: `27 июл 14:08:03 box kernel: `, `+0000 UTC kern.alert kernel: `. */
+const anyDateAndTag =
+  /^(?:[^\s"'`<>()[\]:=]{1,40} {1,2}){0,4}(?:\d\d:\d\d:\d\d[.,\d]{0,12} )?(?:[^\s"'`<>()[\]:=]{1,64} ){0,3}kernel: /;
+/** Android: CPU and task behind the stamp; logcat's columns. */
+const cpuAndTask = /^c\d{1,2} {1,8}\d{1,10} /;
+const logcat =
+  /^(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) {1,8}(?:root {1,8})?\d{1,8} {1,8}\d{1,8} [VDIWEF] (KERNEL)? {0,12}: /;
 const tagOnly = /^(kernel)(?:\[\d{1,10}\])?:(?: |$)/;
 const rfc5424 = /^(\S{1,255}) (\S{1,48}) (\S{1,128}) (\S{1,32}) (?:-|\[[^\]]{0,512}\])(?: |$)/;
 const facility =
@@ -146,7 +153,7 @@ function stripPrefixes(input: string, start: number, end: number, number: number
       continue;
     }
     if (c >= 0x30 && c <= 0x39) {
-      const m = isoDate.exec(text) ?? timeOnly.exec(text) ?? unixTime.exec(text);
+      const m = isoDate.exec(text) ?? timeOnly.exec(text) ?? unixTime.exec(text) ?? logcat.exec(text);
       if (m === null) break;
       line.wallTime = m[1]!;
       text = text.slice(m[0].length);
@@ -170,6 +177,11 @@ function stripPrefixes(input: string, start: number, end: number, number: number
       text = text.slice(m[0].length);
       continue;
     }
+    const task = c === 0x63 && line.timestamp !== undefined ? cpuAndTask.exec(text) : null;
+    if (task !== null) {
+      text = text.slice(task[0].length);
+      continue;
+    }
     const f = c >= 0x61 && c <= 0x7a ? facility.exec(text) : null;
     if (f !== null) {
       line.foreign = true; // dmesg -x: a message written to /dev/kmsg by another program
@@ -183,6 +195,15 @@ function stripPrefixes(input: string, start: number, end: number, number: number
       continue;
     }
     break;
+  }
+  const tagged = line.kernel || line.foreign || !text.includes(' kernel: ') ? null : anyDateAndTag.exec(text);
+  if (tagged !== null && (line.wallTime !== undefined || /\d\d:\d\d:\d\d/.test(tagged[0]))) {
+    const rest = stripPrefixes(text.slice(tagged[0].length), start, end, number);
+    const host = / (?!kern\.)([\w.-]{1,64}) kernel: $/.exec(tagged[0])?.[1];
+    if (!rest.foreign) {
+      const wallTime = line.wallTime ?? /^.*\d\d:\d\d:\d\d[.,\d]*/.exec(tagged[0])![0];
+      return { ...rest, kernel: true, wallTime, ...(host === undefined ? null : { host }) };
+    }
   }
   line.text = text;
   return line;

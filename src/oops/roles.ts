@@ -55,7 +55,7 @@ const families: readonly (readonly [Role, string])[] = [
   [
     'report',
     `dump_stack* show_{stack,regs,trace,trace_log_lvl,stack_log_lvl,opcodes}* dump_backtrace* c_backtrace unwind* arch_stack_walk* *stack_trace_* save_{stack,trace}*
-     stack_depot* set_track* {walk,start}_stackframe get_stack_info* in_{task,irq,exception,entry}_stack* orc_find* update_stack_state get_wchan
+     stack_depot* hash_stack set_track* {walk,start}_stackframe get_stack_info* in_{task,irq,exception,entry}_stack* orc_find* update_stack_state get_wchan
      print_{report,address_description,bad_pte,usage_bug,circular_bug,deadlock_bug,bad_irq_dependency,unlock_imbalance_bug,lock_*,irq_*,memory_*,modules,tainted,worker_info,other_cpu_stall,cpu_stall*,track*,section,page_info,unreferenced,vma_*,freed_*,collision}*
      ref_tracker_* do_trap_break {v,n,nmi_,x86_native_,native_,}panic* panic_{on,smp,other,print,bad,nmi,asm,reset}_* crash_{kexec,smp,setup,save,shutdown}* machine_{kexec,crash,restart}*
      oops_{begin,end,enter,exit,may}* no_context bad_area* page_fault_oops kernelmode_fixup_or_oops bust_spinlocks die die_* arm64_notify_die arm_notify_die mm_fault_error pgtable_bad show_fault_oops
@@ -124,7 +124,7 @@ const families: readonly (readonly [Role, string])[] = [
   [
     'deferral',
     `{start_,}flush_{work,workqueue,delayed_work,scheduled_work,rcu_work,kthread_work}* flush_*_work drain_workqueue* destroy_workqueue* {pre,}alloc_workqueue* {try_to_,}grab_pending* try_to_grab_pending {mod,queue,insert,init,cancel,disable,enable,schedule,delayed,kthread_queue,kthread_mod,kthread_cancel,kthread_flush}_{delayed_,rcu_,kthread_,}work* queue_{work,delayed,rcu}* schedule_{work,delayed}* work_{busy,on_cpu}* tasklet_{kill,schedule,disable,enable,init,setup,unlock,hi_schedule}* 
-     {add,mod,del,init,try_to_del,start,shutdown}_timer* timer_{delete,shutdown,setup,init,reduce,fixup}* try_to_del_* timer_delete* detach_{timer,if_pending}* internal_add_timer* enqueue_timer* lock_timer_base* hrtimer_{init,start,cancel,try,setup,forward,active,reprogram,get}* {enqueue,remove}_hrtimer* get_timer_*base* kthread_{stop,park,unpark,flush,create,bind,queue,destroy,run,should,parkme,init}* call_rcu* call_srcu* kfree_rcu* kvfree_rcu* kfree_call_rcu* irq_work_{queue,sync}* notifier_{call_chain,chain_register,chain_unregister,to_errno}* {atomic,blocking,raw,srcu}_notifier_* call_netdevice_notifiers* static_key_{enable,disable,slow_*,count,false,inc,dec}* static_branch_* jump_label_* mmu_notifier_{reg,unreg}* insert_kthread_work* kthread_*_bind* insert_work* set_work_* clear_work_* rcu_segcblist_* rcu_cblist_* rcu_accelerate_* swork_* *_{queue,schedule}_{rcu_,delayed_,}work`,
+     sk_{reset,stop}_timer* {add,mod,del,init,try_to_del,start,shutdown}_timer* timer_{delete,shutdown,setup,init,reduce,fixup}* try_to_del_* timer_delete* detach_{timer,if_pending}* internal_add_timer* enqueue_timer* lock_timer_base* hrtimer_{init,start,cancel,try,setup,forward,active,reprogram,get}* {enqueue,remove}_hrtimer* get_timer_*base* kthread_{stop,park,unpark,flush,create,bind,queue,destroy,run,should,parkme,init}* call_rcu* call_srcu* kfree_rcu* kvfree_rcu* kfree_call_rcu* irq_work_{queue,sync}* notifier_{call_chain,chain_register,chain_unregister,to_errno}* {atomic,blocking,raw,srcu}_notifier_* call_netdevice_notifiers* static_key_{enable,disable,slow_*,count,false,inc,dec}* static_branch_* jump_label_* mmu_notifier_{reg,unreg}* insert_kthread_work* kthread_*_bind* insert_work* set_work_* clear_work_* rcu_segcblist_* rcu_cblist_* rcu_accelerate_* swork_* *_{queue,schedule}_{rcu_,delayed_,}work`,
   ],
   [
     'object',
@@ -132,7 +132,7 @@ const families: readonly (readonly [Role, string])[] = [
   ],
   [
     'packet',
-    `skb_{panic,over_panic,under_panic,put,push,pull,trim,reserve}* pskb_{put,pull,may_pull}* skb_{queue,dequeue,unlink,insert,append,peek,release,free,kfree,orphan,recv,clone_and}* {dev_,}{kfree,consume}_skb* {dev,sk}_skb_reason* napi_consume_skb* skb_checksum* skb_{copy,store}_{bits,datagram,and}* skb_datagram_iter skb_copy_datagram_* {alloc,build,netdev_alloc,napi_alloc,napi_build}_skb* kmalloc_reserve sock_{alloc_send,wmalloc,rmalloc,omalloc,kmalloc,kfree,kzfree,wfree,rfree,efree,queue_rcv}* sk_{stream_alloc,msg_alloc}* simple_copy_to_iter`,
+    `skb_{panic,over_panic,under_panic,put,push,pull,trim,reserve}* skb_frag_{ref,unref}* pskb_{put,pull,may_pull}* skb_{queue,dequeue,unlink,insert,append,peek,release,free,kfree,orphan,recv,clone_and}* {dev_,}{kfree,consume}_skb* {dev,sk}_skb_reason* napi_consume_skb* skb_checksum* skb_{copy,store}_{bits,datagram,and}* skb_datagram_iter skb_copy_datagram_* {alloc,build,netdev_alloc,napi_alloc,napi_build}_skb* kmalloc_reserve sock_{alloc_send,wmalloc,rmalloc,omalloc,kmalloc,kfree,kzfree,wfree,rfree,efree,queue_rcv}* sk_{stream_alloc,msg_alloc}* simple_copy_to_iter`,
   ],
   [
     'layer',

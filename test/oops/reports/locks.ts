@@ -418,4 +418,16 @@ export const locks: readonly Text[] = [
       'DEBUG_RWSEMS_WARN_ON((rwsem_owner(sem) != current))',
     ),
   ),
+  // since 6.9 with the task in brackets, and the function in the same message
+  ...texts('workqueue-leaked', ['6.9', '6.12'], 'locks-held', 'btrfs_x_work', (v) => [
+    'BUG: workqueue leaked atomic, lock or RCU: kworker/u8:3[45]',
+    '     preempt=0x00000000 lock=0->1 RCU=0->0 workfn=btrfs_x_work',
+    '1 lock held by kworker/u8:3/45:',
+    ` #0: ${v.data('l')} (&fs_info->x_mutex){+.+.}-{4:4}, at: ${v.symbol('btrfs_x_work')}`,
+    ...v.context({ comm: 'kworker/u8:3', pid: 45 }),
+    ...v.trace('dump_stack_lvl @work'),
+  ]),
+  ...texts('timer-of-socket', ['4.14', '5.15'], 'general-protection', 'x25_start_heartbeat', (v) =>
+    v.gpf('detach_if_pending', '__mod_timer mod_timer sk_reset_timer x25_start_heartbeat x25_create_x @socket'),
+  ),
 ];
