@@ -23,17 +23,23 @@ import { pageFrames, pageUse } from '../src/kernel/page_kind.ts';
 import { FrameSet } from '../src/save/frame_set.ts';
 import { RecordedMemory } from '../src/save/recorded_memory.ts';
 import { saveFiles } from '../src/save/save_files.ts';
+import { selectFrames } from '../src/save/selection.ts';
 import { ownedFrames } from './owned_frames.ts';
 import { lastLines } from './programs.ts';
 import { type Entry, linesOf } from './sweep.ts';
 
 export interface LevelOptions {
   readonly levels: readonly number[];
-  /** Those of the levels at which every command is run; at the others only pages are looked at. */
-  readonly commandsAt: readonly number[];
+  /** Those of the levels at which a dump is written, too. */
+  readonly savedAt: readonly number[];
+  /** Every command is run on each dump that is written. */
+  readonly commands: boolean;
   /** Runs makedumpfile; null for not at all. */
   readonly makedumpfile: string | null;
 }
+
+/** What is written of a dump to be looked at. */
+const asLzo = { format: 'kdump', compression: 'lzo', flattened: false, overwrite: true, threads: 1 } as const;
 
 /**
  * Checks what levels take of an unfiltered dump.
@@ -53,24 +59,13 @@ export function checkLevels(file: string, options: LevelOptions, told: (line: st
     const before = present(raw.dump);
     const owned = ownedFrames(raw);
     told(`${file}: ${[...owned].map(([what, frames]) => `${frames.count()} frames of ${what}`).join(', ')}`);
-    const lines = options.commandsAt.length === 0 ? [] : allLines(raw);
+    const lines = options.commands ? allLines(raw) : [];
     const expected = answersOf(raw, lines);
     for (const level of options.levels) {
       const fault = (what: string): void => {
         wrong.push(`level ${level}: ${what}`);
       };
-      const saved = join(folder, 'saved');
-      const { dropped } = saveFiles(raw, {
-        levels: [level],
-        targets: [saved],
-        format: 'kdump',
-        compression: 'lzo',
-        flattened: false,
-        overwrite: true,
-        threads: 1,
-      });
-      const kernel = openKernel(openDump([saved]));
-      const kept = present(kernel.dump);
+      const { kept, dropped } = selectFrames(raw, level);
       const missing = except(before, kept);
       for (const [what, frames] of owned) {
         const lost = common(missing, frames);
@@ -88,12 +83,19 @@ export function checkLevels(file: string, options: LevelOptions, told: (line: st
       const summed = [...dropped.values()].reduce((sum, count) => sum + count, 0);
       if (summed !== missing.count()) fault(`${missing.count()} pages are missing, and ${summed} were counted`);
       const parts = [`level ${level}: ${kept.count()} pages, without ${kindsOf(missing, words) || 'none'}`];
-      if (options.commandsAt.includes(level))
-        parts.push(compareAnswers(path, kernel, lines, expected, missing, words, fault));
-      kernel.close();
-      rmSync(saved);
-      if (options.makedumpfile !== null) {
-        parts.push(comparePages(options.makedumpfile, path, level, join(folder, 'theirs'), kept, words));
+      if (options.savedAt.includes(level)) {
+        const saved = join(folder, 'saved');
+        saveFiles(raw, { ...asLzo, levels: [level], targets: [saved] });
+        const kernel = openKernel(openDump([saved]));
+        const found = present(kernel.dump);
+        if (except(found, kept).count() + except(kept, found).count() > 0) fault('the file holds other pages');
+        if (lines.length > 0) parts.push(compareAnswers(path, kernel, lines, expected, missing, words, fault));
+        kernel.close();
+        rmSync(saved);
+        const { makedumpfile } = options;
+        if (makedumpfile !== null) {
+          parts.push(comparePages(makedumpfile, path, level, join(folder, 'theirs'), kept, words));
+        }
       }
       told(parts.join('; '));
     }
@@ -113,7 +115,7 @@ function allLines(kernel: Kernel): readonly string[] {
 }
 
 /** Lines that tell of the dump file itself, or search all that is in it and so differ wherever anything is missing; and those that take minutes. */
-const isOfTheFile = /^(search|find|frames|help|gcore|trace dump)\b|ffffffffffffffff/;
+const isOfTheFile = /^(search|find|frames|help|gcore|trace dump|refs|rd -f)\b|ffffffffffffffff/;
 
 function answer(kernel: Kernel, line: string, json = false): { readonly text: string } {
   const [name = '', ...words] = line.match(/'[^']*'|"[^"]*"|\S+/g) ?? [];
@@ -130,7 +132,9 @@ function answer(kernel: Kernel, line: string, json = false): { readonly text: st
   );
   const error = outcome.error === null ? '' : `\nerror: ${messageOf(outcome.error)}`;
   const faults = outcome.faults.map(({ message }) => `\nfault: ${message}`).join('');
-  return { text: pieces.join('').replace(/^ *DUMPFILE: .*$/m, '') + (json ? '' : error + faults) };
+  const told = pieces.join('').replace(/^ *DUMPFILE: .*$/m, '');
+  const [file = ''] = kernel.dump.info.files;
+  return { text: told.replaceAll(file, 'DUMP') + (json ? '' : error + faults) };
 }
 
 function answersOf(kernel: Kernel, lines: readonly string[]): readonly string[] {

@@ -114,24 +114,31 @@ program
   .description('what levels 0 to 31 take of unfiltered dumps; exit status 1 if it is anything that they do not name')
   .argument('<dump...>', 'raw dumps, or folders that run --raw printed')
   .option('--levels <list>', 'only these', list)
-  .option('--commands-at <list>', 'run every command at these (default: 1,2,4,8,16,31)', list)
+  .option('--saved-at <list>', 'write a dump at these (default: 1,2,4,8,16,31)', list)
+  .option('--commands', 'run every command on each dump written')
   .option('--makedumpfile <program>', 'compare with the pages that it takes')
-  .action((dumps: string[], options: { levels?: string[]; commandsAt?: string[]; makedumpfile?: string }) => {
-    for (const dump of dumps) {
-      const file = [join(dump, 'vmcore.raw'), join(dump, 'vmcore')].find((path) => existsSync(path)) ?? dump;
-      const wrong = checkLevels(
-        file,
-        {
-          levels: (options.levels ?? Array.from({ length: 32 }, (_, level) => level)).map(Number),
-          commandsAt: (options.commandsAt ?? [1, 2, 4, 8, 16, 31]).map(Number),
-          makedumpfile: options.makedumpfile ?? null,
-        },
-        (line) => process.stdout.write(`${line}\n`),
-      );
-      for (const sentence of wrong) process.stdout.write(`WRONG ${sentence}\n`);
-      if (wrong.length > 0) process.exitCode = 1;
-    }
-  });
+  .action(
+    (
+      dumps: string[],
+      options: { levels?: string[]; savedAt?: string[]; commands?: boolean; makedumpfile?: string },
+    ) => {
+      for (const dump of dumps) {
+        const file = [join(dump, 'vmcore.raw'), join(dump, 'vmcore')].find((path) => existsSync(path)) ?? dump;
+        const wrong = checkLevels(
+          file,
+          {
+            levels: (options.levels ?? Array.from({ length: 32 }, (_, level) => level)).map(Number),
+            savedAt: (options.savedAt ?? [1, 2, 4, 8, 16, 31]).map(Number),
+            commands: options.commands ?? false,
+            makedumpfile: options.makedumpfile ?? null,
+          },
+          (line) => process.stdout.write(`${line}\n`),
+        );
+        for (const sentence of wrong) process.stdout.write(`WRONG ${sentence}\n`);
+        if (wrong.length > 0) process.exitCode = 1;
+      }
+    },
+  );
 
 program
   .command('matrix')

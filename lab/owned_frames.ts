@@ -38,7 +38,11 @@ export function ownedFrames(kernel: Kernel): ReadonlyMap<string, FrameSet> {
   };
   const between = (what: string, first: string, last: string): void => {
     const [start, end] = [kernel.ownSymbol(first)?.address, kernel.ownSymbol(last)?.address];
-    if (start !== undefined && end !== undefined && end > start) range(what, start, Number(end - start));
+    if (start === undefined || end === undefined || end <= start) return;
+    // the kernel frees what nothing is shared with a hypervisor in (mem_encrypt_free_decrypted_mem())
+    const freed = kernel.ownSymbol('__start_bss_decrypted_unused')?.address;
+    const until = freed !== undefined && freed > start && freed < end ? freed : end;
+    range(what, start, Number(until - start));
   };
 
   for (const [first, last] of [

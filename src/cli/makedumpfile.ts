@@ -13,6 +13,7 @@ import { estimate } from '../save/estimate.ts';
 import { FileOutput } from '../save/output.ts';
 import { rearrange } from '../save/rearrange.ts';
 import type { SavedFiles } from '../save/save_files.ts';
+import { check, dumpLevelOf, ParameterError, type Parsed, parseWords, wholeNumber } from './makedumpfile_options.ts';
 import { openNamedKernel } from './open.ts';
 import { writeError, writeOut } from './output.ts';
 import { saveInThread } from './save_job.ts';
@@ -20,106 +21,25 @@ import { saveInThread } from './save_job.ts';
 /** Bits of --message-level. */
 const messages = { progress: 1, common: 2, error: 4, debug: 8, report: 16 } as const;
 
-/** What an option is for. */
-type Option =
-  | 'compress'
-  | 'flag'
-  /** Taken, and without effect here. */
-  | 'ignored'
-  | 'refused';
-
-interface Known {
-  readonly option: Option;
-  readonly name: string;
-  readonly hasValue: boolean;
-  /** Why it is refused. */
-  readonly why?: string;
-}
-
-const flag = (name: string): Known => ({ option: 'flag', name, hasValue: false });
-const valued = (name: string): Known => ({ option: 'flag', name, hasValue: true });
-const ignored = (name: string, hasValue: boolean): Known => ({ option: 'ignored', name, hasValue });
-const refused = (name: string, hasValue: boolean, why: string): Known => ({ option: 'refused', name, hasValue, why });
-
-const xen = "dumps of Xen's hypervisor are not read";
-const shortOptions: Readonly<Record<string, Known>> = {
-  b: ignored('b', true),
-  c: { option: 'compress', name: 'zlib', hasValue: false },
-  D: ignored('D', false),
-  d: valued('level'),
-  E: flag('elf'),
-  F: flag('flatten'),
-  f: flag('force'),
-  g: refused('g', true, 'VMCOREINFO is in the dump, or is found in its memory'),
-  h: flag('help'),
-  // VMCOREINFO and the debug kernel are not needed: what they tell is in the dump
-  i: ignored('i', true),
-  L: valued('limit'),
-  l: { option: 'compress', name: 'lzo', hasValue: false },
-  p: { option: 'compress', name: 'snappy', hasValue: false },
-  R: flag('rearrange'),
-  v: flag('version'),
-  X: refused('X', false, xen),
-  x: ignored('x', true),
-  z: { option: 'compress', name: 'zstd', hasValue: false },
-};
-
-const longOptions: Readonly<Record<string, Known>> = {
-  'check-params': flag('checkParams'),
-  config: valued('config'),
-  'cyclic-buffer': ignored('cyclic-buffer', true),
-  diskset: refused('diskset', true, 'sadump is not read'),
-  'dry-run': flag('dryRun'),
-  'dump-dmesg': flag('dmesg'),
-  eppic: refused('eppic', true, 'erase scripts are not run'),
-  help: flag('help'),
-  'mem-usage': flag('memUsage'),
-  'message-level': valued('messageLevel'),
-  'non-cyclic': ignored('non-cyclic', false),
-  'non-mmap': ignored('non-mmap', false),
-  'num-threads': valued('threads'),
-  'partial-dmesg': flag('partialDmesg'),
-  reassemble: flag('reassemble'),
-  'show-stats': flag('showStats'),
-  split: flag('split'),
-  'splitblock-size': ignored('splitblock-size', true),
-  vtop: valued('vtop'),
-  'work-dir': ignored('work-dir', true),
-  'xen-syms': refused('xen-syms', true, xen),
-  'xen-vmcoreinfo': refused('xen-vmcoreinfo', true, xen),
-  xen_phys_start: refused('xen_phys_start', true, xen),
-};
-
-/** A command line that was understood. */
-interface Parsed {
-  readonly flags: ReadonlySet<string>;
-  readonly values: ReadonlyMap<string, string>;
-  readonly compression: PageCompression;
-  readonly files: readonly string[];
-}
-
-/** The command line cannot be understood. */
-class ParameterError extends Error {}
-
 /** Runs it. @returns the exit status */
 export async function runMakedumpfile(words: readonly string[]): Promise<number> {
   let level = 7;
-  let isStream = false;
+  // then what it says goes to standard error, of wrong words too
+  const isStream = words.some((word) => /^-[a-z]*F/i.test(word) && !word.startsWith('--'));
   const say = (bit: number, text: string): void => {
     if ((level & bit) === 0) return;
     if (bit === messages.error || isStream) writeError(text);
     else writeOut(text);
   };
-  const failed = (why: string): number => {
-    say(messages.error, `${why}\n`);
+  const failed = (why: string | null): number => {
+    if (why !== null) say(messages.error, `${why}\n`);
     say(messages.common, '\nmakedumpfile Failed.\n');
     return 1;
   };
   try {
     const parsed = parseWords(words);
     const { flags, values } = parsed;
-    isStream = flags.has('flatten');
-    if (values.has('messageLevel')) level = wholeNumber('--message-level', values.get('messageLevel')!, 31);
+    if (values.has('messageLevel')) level = messageLevelOf(values.get('messageLevel')!);
     if (flags.has('showStats')) level |= messages.report;
     if (flags.has('help')) return help();
     if (flags.has('version')) return versionOf();
@@ -130,92 +50,28 @@ export async function runMakedumpfile(words: readonly string[]): Promise<number>
     return 0;
   } catch (error) {
     if (error instanceof ParameterError) {
-      if (error.message !== '') say(messages.error, `${error.message}\n`);
-      return failed("Commandline parameter is invalid.\nTry `makedumpfile --help' for more information.");
+      say(messages.common, `${error.message}\n`);
+      return failed(null);
     }
     if (error instanceof InquestError || error instanceof Error) return failed(messageOf(error));
     throw error;
   }
 }
 
-function parseWords(words: readonly string[]): Parsed {
-  const flags = new Set<string>();
-  const values = new Map<string, string>();
-  const files: string[] = [];
-  let compression: PageCompression = 'none';
-  const take = (known: Known, given: string, value: string | null): void => {
-    switch (known.option) {
-      case 'compress':
-        compression = known.name as PageCompression;
-        break;
-      case 'refused':
-        throw new ParameterError(`${given}: ${known.why}`);
-      case 'ignored':
-        break;
-      case 'flag':
-        if (value !== null) values.set(known.name, value);
-        else flags.add(known.name);
-        break;
-    }
-  };
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    const next = (glued: string | undefined): string => {
-      const value = glued ?? words[++i];
-      if (value === undefined) throw new ParameterError(`${word}: a value is missing`);
-      return value;
-    };
-    if (word === '--') {
-      files.push(...words.slice(i + 1));
-      break;
-    }
-    if (word.startsWith('--')) {
-      const [name = '', glued] = word.slice(2).split(/=(.*)/s, 2);
-      const known = Object.hasOwn(longOptions, name) ? longOptions[name] : undefined;
-      if (known === undefined) throw new ParameterError(`${word}: no such option`);
-      take(known, `--${name}`, known.hasValue ? next(glued) : null);
-    } else if (word.startsWith('-') && word !== '-') {
-      for (let j = 1; j < word.length; j++) {
-        const letter = word[j]!;
-        const known = Object.hasOwn(shortOptions, letter) ? shortOptions[letter] : undefined;
-        if (known === undefined) throw new ParameterError(`-${letter}: no such option`);
-        const rest = word.slice(j + 1);
-        take(known, `-${letter}`, known.hasValue ? next(rest === '' ? undefined : rest) : null);
-        if (known.hasValue) break;
-      }
-    } else files.push(word);
-  }
-  return { flags, values, compression, files };
-}
-
-/** Refuses what makedumpfile refuses: options that do not go together, and the wrong number of files. */
-function check({ flags, values, compression, files }: Parsed): void {
-  const has = (name: string): boolean => flags.has(name);
-  const wrong =
-    (has('flatten') && (has('split') || has('rearrange'))) ||
-    (has('elf') && (compression !== 'none' || has('split') || values.has('threads'))) ||
-    (values.has('threads') && has('split')) ||
-    (has('partialDmesg') && !has('dmesg')) ||
-    (has('dryRun') && (has('dmesg') || has('reassemble')));
-  if (wrong) throw new ParameterError('');
-  const [least, most] = has('rearrange')
-    ? [1, 1]
-    : has('memUsage')
-      ? [1, 1]
-      : has('dmesg')
-        ? [2, 2]
-        : has('split') || has('reassemble')
-          ? [3, 64]
-          : has('flatten')
-            ? [1, 1]
-            : [2, 2];
-  if (files.length < least || files.length > most) throw new ParameterError('');
-}
-
 /** Does what was asked for. @returns what is said of it */
 async function perform(parsed: Parsed, report: (text: string) => void, hasProgress: boolean): Promise<string> {
   const { flags, values, files } = parsed;
   const has = (name: string): boolean => flags.has(name);
+  for (const name of ['vmlinux', 'vmcoreinfo']) {
+    if (values.has(name) && !existsSync(values.get(name)!)) throw new Error(`${values.get(name)}: no such file`);
+  }
+  const generate = values.get('generate');
+  if (generate !== undefined) {
+    if (!has('force') && existsSync(generate)) throw new Error(`${generate}: is there already`);
+    const { vmcoreinfoOf } = await import('../save/vmcoreinfo_file.ts');
+    writeFileSync(generate, vmcoreinfoOf(values.get('vmlinux')!), { mode: 0o600 });
+    return `The vmcoreinfo is saved to ${generate}.`;
+  }
   if (has('rearrange')) {
     rearrangeTo(files[0]!, has('force'));
     return savedTo(files);
@@ -242,7 +98,9 @@ async function perform(parsed: Parsed, report: (text: string) => void, hasProgre
       kind: 'save',
       erase: { redact: false, rules: values.get('config') ?? null },
       files: sources,
+      vmcoreinfo: values.get('vmcoreinfo') ?? null,
       options: {
+        leavesMap: has('leavesMap'),
         format: has('elf') ? 'elf' : 'kdump',
         compression: has('reassemble') ? await compressionOf(sources) : parsed.compression,
         levels: (values.get('level') ?? '0').split(',').map((word) => dumpLevelOf(word)),
@@ -262,6 +120,12 @@ async function perform(parsed: Parsed, report: (text: string) => void, hasProgre
   return has('flatten') ? savedTo(['STDOUT']) : savedTo(targets);
 }
 
+/** @throws ParameterError */
+function messageLevelOf(word: string): number {
+  if (!/^\d+$/.test(word) || Number(word) > 31) throw new ParameterError(`Message_level(${word}) is invalid.`);
+  return Number(word);
+}
+
 function savedTo(files: readonly string[]): string {
   if (files.length === 1) return `The dumpfile is saved to ${files[0]}.`;
   return `The dumpfiles are saved to ${files.slice(0, -1).join(', ')}, and ${files.at(-1)}.`;
@@ -275,17 +139,6 @@ async function compressionOf(files: readonly string[]): Promise<PageCompression>
   } finally {
     dump.close();
   }
-}
-
-function dumpLevelOf(word: string): number {
-  if (!/^\d+$/.test(word) || Number(word) > 31) throw new Error(`Dump_level(${word}) is invalid.`);
-  return Number(word);
-}
-
-function wholeNumber(option: string, word: string, most: number): number {
-  if (!/^(\d+|0x[0-9a-f]+)$/i.test(word) || Number(word) > most)
-    throw new ParameterError(`${option} ${word}: no such number`);
-  return Number(word);
 }
 
 function rearrangeTo(target: string, overwrite: boolean): void {
@@ -328,7 +181,7 @@ function statistics({ ram, pages, dropped, zero, maxPfn, written }: SavedFiles):
   const of = (...kinds: Parameters<typeof dropped.get>[0][]): number =>
     kinds.reduce((sum, kind) => sum + (dropped.get(kind) ?? 0), 0);
   const excluded = zero + [...dropped.values()].reduce((sum, count) => sum + count, 0);
-  const rows = [
+  const rows: readonly (readonly [string, number])[] = [
     ['Original pages  : ', pages],
     ['  Excluded pages   : ', excluded],
     ['    Pages filled with zero  : ', zero],
@@ -338,8 +191,9 @@ function statistics({ ram, pages, dropped, zero, maxPfn, written }: SavedFiles):
     ['    Free pages              : ', of('free')],
     ['    Hwpoison pages          : ', of('poisoned')],
     ['    Offline pages           : ', of('offline', 'unaccepted')],
+    ...(dropped.has('memory map') ? [['    Unused vmemmap pages    : ', of('memory map')] as const] : []),
     ['  Remaining pages  : ', pages - excluded],
-  ] as const;
+  ];
   return [
     '',
     ...rows.map(([title, count]) => `${title}${hex16(count)}`),
@@ -400,8 +254,11 @@ function help(): number {
   --dump-dmesg [--partial-dmesg] VMCORE LOGFILE
   --mem-usage VMCORE
 
+  -g VMCOREINFO -x VMLINUX                                     a file of VMCOREINFO; -i reads it, if a dump has none
+
+  -e: without unused parts of the memory map
   --num-threads N, -L SIZE, --dry-run, --show-stats, --message-level N, --check-params, --vtop ADDRESS, -v, -h
-  -b, -D, -i, -x, --cyclic-buffer, --non-mmap, --splitblock-size, --work-dir: taken, and not needed
+  -b, -D, -x, --cyclic-buffer, --non-mmap, --splitblock-size, --work-dir: taken, and not needed
   ${Object.entries(dumpLevel)
     .map(([name, bit]) => `${bit} ${name}`)
     .join(', ')}: bits of LEVEL

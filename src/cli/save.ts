@@ -19,6 +19,7 @@ export interface SaveArguments {
   readonly threads?: string;
   readonly limit?: string;
   readonly force?: boolean;
+  readonly excludeUnusedMap?: boolean;
   readonly mini?: boolean;
   readonly redact?: boolean;
   readonly erase?: string;
@@ -64,6 +65,7 @@ function optionsOf(target: string, given: SaveArguments): SaveFilesOptions {
     flattened: given.flat ?? false,
     overwrite: given.force ?? false,
     resume: given.resume ?? false,
+    leavesMap: given.excludeUnusedMap ?? false,
     ...(given.threads === undefined ? {} : { threads: wholeNumber('--threads', given.threads) }),
     ...(given.limit === undefined ? {} : { limit: sizeOf(given.limit) }),
   };

@@ -18,6 +18,7 @@ export function addSaveCommands(program: Command, setStatus: (status: number) =>
       "what to leave out, as makedumpfile's -d; of several, the next if the target is full",
     )
     .option('--drop <kinds>', 'the same in words: zero, cache, private-cache, user, free')
+    .option('-e, --exclude-unused-map', 'without the parts of the memory map that tell of no page in the dump')
     .option('--mini', 'a few MiB: only the pages that the report, bt, ps, log, mod, kmem -i, runq, timer and lock read')
     .option('--erase <file>', "overwrite what a file tells, in makedumpfile.conf's language")
     .option('--redact', 'without keys, arguments and environments, and copies of them')

@@ -15,6 +15,8 @@ export type SaveJob =
       readonly files: readonly string[];
       readonly options: SaveFilesOptions;
       readonly erase?: EraseRequest;
+      /** A file of VMCOREINFO, for a dump that has none and does not hold it in its memory; null for none. */
+      readonly vmcoreinfo?: string | null;
     }
   | {
       readonly kind: 'salvage';

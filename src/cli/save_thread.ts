@@ -4,6 +4,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { isBug } from '../base/bug.ts';
 import { assertNever, messageOf, UsageError } from '../base/errors.ts';
 import { CancellableWork, Cancelled } from '../base/work.ts';
+import { findVmcoreinfo } from '../dump/vmcoreinfo_search.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { openKernel } from '../kernel/open_kernel.ts';
 import { type SaveFilesOptions, saveFiles } from '../save/save_files.ts';
 import { openNamedDump, openNamedKernel } from './open.ts';
 import type { EraseRequest, FromSaveThread, SaveJob, SaveThreadData } from './save_job.ts';
@@ -21,7 +24,7 @@ const work = new CancellableWork(new Int32Array(cancel), (done, total) => {
 async function perform(job: SaveJob): Promise<unknown> {
   switch (job.kind) {
     case 'save': {
-      const kernel = openNamedKernel(job.files);
+      const kernel = job.vmcoreinfo == null ? openNamedKernel(job.files) : openWithInfo(job.files, job.vmcoreinfo);
       const erase = await eraserOf(job.erase);
       return kernel.work.during(work, () => saveFiles(kernel, { ...job.options, erase }));
     }
@@ -41,6 +44,15 @@ async function perform(job: SaveJob): Promise<unknown> {
     default:
       return assertNever(job);
   }
+}
+
+/** The kernel in a dump, which a file of VMCOREINFO describes where the dump itself does not. */
+function openWithInfo(files: readonly string[], path: string): Kernel {
+  const dump = openNamedDump(files);
+  const { notes } = dump;
+  const isTold = notes.vmcoreinfo !== null || findVmcoreinfo(dump.memory) !== null;
+  const vmcoreinfo = isTold ? notes.vmcoreinfo : readFileSync(path, 'latin1');
+  return openKernel({ ...dump, notes: { ...notes, vmcoreinfo } });
 }
 
 async function eraserOf(request: EraseRequest | undefined): Promise<SaveFilesOptions['erase'] | null> {

@@ -144,6 +144,8 @@ export interface DumpInfo {
   readonly compression: PageCompression;
   /** makedumpfile's dump level (-d), 0 to 31; null where the format does not say. */
   readonly level: number | null;
+  /** Whether parts of the memory map were left out that tell of no page in the dump; false where the format does not say. */
+  readonly lacksMap: boolean;
   /** ELF machine name as uname has it: `x86_64`, `aarch64`. */
   readonly machine: string;
   /** From the kdump header's utsname; null for ELF, and where the writer left it empty (QEMU). */

@@ -34,6 +34,7 @@ export function openElfCore(sources: readonly ByteSource[]): Omit<Dump, 'descrip
     version: null,
     compression: 'none',
     level: null,
+    lacksMap: false,
     machine: header.machine,
     utsname: null,
     headerTime: null,

@@ -57,6 +57,7 @@ export function openKdump(sources: readonly ByteSource[], damaged = false): Omit
     version: header.version,
     compression,
     level: header.level,
+    lacksMap: (header.status & kdumpFlags.lacksMap) !== 0,
     machine,
     utsname: header.utsname.release === '' ? null : header.utsname,
     headerTime: header.time === 0 ? null : header.time,

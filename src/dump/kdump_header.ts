@@ -11,8 +11,8 @@ import { type ByteSource, readUpTo } from './byte_source.ts';
 
 export const kdumpSignatures: readonly string[] = ['KDUMP   ', 'DISKDUMP'];
 
-/** Bits of the header's `status`; the low ones are those of a page descriptor's flags too. */
-export const kdumpFlags = { zlib: 1, lzo: 2, snappy: 4, incomplete: 8, zstd: 0x20 } as const;
+/** Bits of the header's `status` (`lacksMap`: DUMP_DH_EXCLUDED_VMEMMAP); the low ones are those of a page descriptor's flags too. */
+export const kdumpFlags = { zlib: 1, lzo: 2, snappy: 4, incomplete: 8, lacksMap: 0x10, zstd: 0x20 } as const;
 
 /** Bytes at a file offset; size 0 where there are none. */
 export interface FileRange {

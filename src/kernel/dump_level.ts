@@ -30,7 +30,7 @@ export function takenByLevel(use: PageUse, level: number): boolean {
   }
 }
 
-/** Why a page is left out: the kinds that summaries tell apart. */
+/** Why a page is left out: the kinds that summaries tell apart. `memory map`: what of it tells of no page that is kept. */
 export type DropKind = (typeof dropKinds)[number];
 
 export const dropKinds = [
@@ -42,6 +42,7 @@ export const dropKinds = [
   'offline',
   'unaccepted',
   'poisoned',
+  'memory map',
 ] as const;
 
 /** The kind under which a page is left out, if it is. */

@@ -34,6 +34,8 @@ export interface MachineFacts {
   /** Where VMCOREINFO's text is in the notes; null where it is not. */
   readonly vmcoreinfo: { readonly offset: number; readonly size: number } | null;
   readonly eraseInfo: string | null;
+  /** Parts of the memory map were left out. */
+  readonly lacksMap: boolean;
 }
 
 /** Pages that follow one another in the set of those kept, compressed. */
@@ -270,7 +272,8 @@ export class KdumpWriter {
       for (const [i, field] of fields.entries()) bytes.write(utsname[field].slice(0, 64), 12 + 65 * i, 'latin1');
     }
     bytes.writeBigInt64LE(BigInt(facts.time), 408);
-    bytes.writeUInt32LE(this.status | flagsOf[this.compression], statusAt);
+    const map = facts.lacksMap ? kdumpFlags.lacksMap : 0;
+    bytes.writeUInt32LE(this.status | map | flagsOf[this.compression], statusAt);
     bytes.writeInt32LE(facts.pageSize, 428);
     bytes.writeInt32LE(subBlocks, 432);
     bytes.writeUInt32LE(this.bitmapBlocks, 436);

@@ -26,6 +26,8 @@ export interface SaveOptions {
   readonly compression: PageCompression;
   /** What is left out: bits of `dumpLevel`. */
   readonly level: number;
+  /** Leaves out the parts of the memory map that tell of no page that is kept. */
+  readonly leavesMap?: boolean;
   /** By default as many as the machine has processors. */
   readonly threads?: number;
   /** Files to divide a kdump-compressed dump into. */
@@ -70,10 +72,11 @@ export interface SaveResult {
  */
 export function saveDump(kernel: Kernel, open: (part: number) => Output, options: SaveOptions): SaveResult {
   const { mini = null } = options;
-  const selection = mini === null ? selectFrames(kernel, options.level) : onlyFrames(kernel, mini.frames);
+  const selection =
+    mini === null ? selectFrames(kernel, options.level, options.leavesMap) : onlyFrames(kernel, mini.frames);
   const pages = [...selection.dropped.values()].reduce((sum, count) => sum + count, selection.kept.count());
   const erasure = options.erase?.(kernel, selection.kept) ?? null;
-  const whole = machineFacts(kernel, options.level);
+  const whole = machineFacts(kernel, options.level, options.leavesMap);
   const marked = mini === null ? whole : withMiniNote(whole, mini.note);
   const facts = erasure === null ? marked : withErasure(marked, erasure);
   checkRoom(facts, selection, options);
@@ -328,10 +331,11 @@ function withMiniNote(facts: MachineFacts, note: MiniNote): MachineFacts {
 }
 
 /** What is written of the machine, from the dump and the kernel in it. */
-export function machineFacts(kernel: Kernel, level: number): MachineFacts {
+export function machineFacts(kernel: Kernel, level: number, leavesMap = false): MachineFacts {
   const { dump, faults, vmcoreinfo } = kernel;
   const utsname = faults.attempt('utsname', () => readUtsname(kernel), null);
-  return factsOf(dump, vmcoreinfo, level, utsname);
+  const facts = factsOf(dump, vmcoreinfo, level, utsname);
+  return { ...facts, lacksMap: facts.lacksMap || leavesMap };
 }
 
 /** What is written of the machine, from the dump alone. @param vmcoreinfo from the dump's note, or found in its memory */
@@ -360,6 +364,7 @@ export function factsOf(
     notes: raw,
     vmcoreinfo: vmcoreinfoIn(raw),
     eraseInfo: notes.eraseInfo,
+    lacksMap: info.lacksMap,
   };
 }
 

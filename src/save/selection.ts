@@ -7,6 +7,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { pageFrames, pageUse } from '../kernel/page_kind.ts';
 import { FrameSet } from './frame_set.ts';
 import { readable } from './recorded_memory.ts';
+import { memoryMapFrames } from './unused_map.ts';
 
 export interface Selection {
   /** Frames of RAM that the source describes. */
@@ -42,9 +43,10 @@ export function onlyFrames({ dump: { memory } }: Kernel, frames: FrameSet): Sele
 /**
  * Chooses the frames to keep. Frames that must not be read (offline, not accepted, broken) are never kept.
  * @param level as makedumpfile's -d: bits of `dumpLevel`
+ * @param leavesMap leaves out the parts of the memory map that tell of no page that is kept
  * @throws FormatError where the level needs the kernel's `struct page`s and they cannot be understood; Cancelled
  */
-export function selectFrames(kernel: Kernel, level: number): Selection {
+export function selectFrames(kernel: Kernel, level: number, leavesMap = false): Selection {
   const { memory } = kernel.dump;
   const { maxPfn } = memory;
   const ram = ramFrames(memory);
@@ -80,6 +82,15 @@ export function selectFrames(kernel: Kernel, level: number): Selection {
     if (count === 0) continue;
     const kind = dropKind(pageUse(word))!;
     dropped.set(kind, (dropped.get(kind) ?? 0) + count);
+  }
+  if (leavesMap) {
+    const { unused } = memoryMapFrames(kernel, kept);
+    let count = 0;
+    for (const run of unused.runs()) {
+      count += kept.count(run.first, run.first + run.count);
+      kept.set(run.first, run.count, false);
+    }
+    if (count > 0) dropped.set('memory map', count);
   }
   return { ram, kept, dropped };
 }

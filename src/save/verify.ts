@@ -16,6 +16,8 @@ import { type PageKind, pageFrames, pageUse } from '../kernel/page_kind.ts';
 import { readLog } from '../kernel/printk.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { checkContainer } from './container_check.ts';
+import { FrameSet } from './frame_set.ts';
+import { memoryMapFrames } from './unused_map.ts';
 
 /**
  * - `whole`: everything that should be there is
@@ -177,6 +179,7 @@ function filterOf(kernel: Kernel, corrupt: readonly Pfn[]): Filter | null {
   const words = new Uint16Array(atOnce);
   // what a mini dump has and lacks says nothing of its level
   const level = notes.mini === null ? info.level : null;
+  const map = info.lacksMap ? memoryMapFrames(kernel, new FrameSet(memory.maxPfn)).unused : null;
   for (const { start, end } of memory.ramRanges()) {
     const last = Math.min(memory.maxPfn, Math.ceil(end / memory.pageSize));
     for (let first = Math.floor(start / memory.pageSize); first < last; first += atOnce) {
@@ -192,7 +195,7 @@ function filterOf(kernel: Kernel, corrupt: readonly Pfn[]): Filter | null {
             if (isTaken && !takenByLevel(use, 0)) kept.add(use.kind);
             break;
           case 'excluded':
-            if (level !== null && !isTaken) missing.add(use.kind);
+            if (level !== null && !isTaken && map?.has(first + i) !== true) missing.add(use.kind);
             break;
           case 'truncated':
             losses.add(use.kind);

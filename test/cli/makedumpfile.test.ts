@@ -8,6 +8,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { pfn } from '../../src/base/address.ts';
 import { openDump } from '../../src/dump/open.ts';
 import { smallDump } from '../robustness/small_kernel.ts';
+import { BtfWriter } from '../support/btf_writer.ts';
+import { ElfWriter } from '../support/elf_writer.ts';
 import { inquest } from './run.ts';
 
 function folderWithDump(test: TestContext): { vmcore: string; at: (name: string) => string } {
@@ -35,10 +37,19 @@ describe('inquest makedumpfile', () => {
     ]) {
       const { status, stdout, stderr } = await makedumpfile(...words);
       assert.equal(status, 1, words.join(' '));
-      assert.match(stderr, /Commandline parameter is invalid\./);
+      // a stream has standard output
+      assert.match(words.includes('-F') ? stderr : stdout, /Commandline parameter is invalid\./);
       assert.ok([stdout, stderr].some((text) => text.endsWith('\nmakedumpfile Failed.\n')));
     }
-    assert.match((await makedumpfile('-d', '32', vmcore, at('x'))).stderr, /^Dump_level\(32\) is invalid\.\n/);
+    assert.match((await makedumpfile('-d', '32', vmcore, at('x'))).stdout, /^Dump_level\(32\) is invalid\.\n/);
+    assert.match(
+      (await makedumpfile('--message-level', '32', vmcore, at('x'))).stdout,
+      /^Message_level\(32\) is invalid\.\n/,
+    );
+    for (const option of ['-x', '-i']) {
+      const { status, stderr } = await makedumpfile(option, at('nosuch'), vmcore, at('x'));
+      assert.deepEqual([status, /nosuch: no such file/.test(stderr)], [1, true]);
+    }
     assert.equal((await makedumpfile('--check-params', '-l', '--message-level', '7', '-d', '31', 'a', 'b')).status, 0);
     assert.ok(!existsSync(at('x')));
   });
@@ -98,4 +109,52 @@ describe('inquest makedumpfile', () => {
     assert.match(stdout, /^Write bytes {5}: \d+$/m);
     assert.ok(!existsSync(at('x')));
   });
+
+  it('writes VMCOREINFO of a kernel, which describes a dump that has lost its own', async (t) => {
+    const { at } = folderWithDump(t);
+    const banner = 0xffff_ffff_8200_0000n;
+    writeFileSync(
+      at('vmlinux'),
+      new ElfWriter('executable')
+        .section('.rodata', {
+          loaded: true,
+          address: banner,
+          bytes: Buffer.from('Linux version 6.12.0-synthetic (gcc)\n\0'),
+        })
+        .section('.BTF', { bytes: kernelTypes() })
+        .symbol('linux_banner', '.rodata', banner)
+        .symbol('init_uts_ns', '.rodata', banner + 64n)
+        .bytes(),
+    );
+    const written = await makedumpfile('-g', at('info'), '-x', at('vmlinux'));
+    assert.deepEqual(
+      [written.status, written.stdout],
+      [0, `\nThe vmcoreinfo is saved to ${at('info')}.\n\nmakedumpfile Completed.\n`],
+    );
+    const text = readFileSync(at('info'), 'utf8');
+    for (const line of [
+      'OSRELEASE=6.12.0-synthetic',
+      'PAGESIZE=4096',
+      `SYMBOL(init_uts_ns)=${(banner + 64n).toString(16)}`,
+      'SIZE(list_head)=16',
+      'OFFSET(list_head.prev)=8',
+      'NUMBER(PG_lru)=5',
+      'NUMBER(PG_head_mask)=64',
+    ])
+      assert.ok(text.split('\n').includes(line), line);
+    assert.equal((await makedumpfile('-g', at('info'), '-x', at('vmlinux'))).status, 1, 'it is there');
+    assert.equal((await makedumpfile('-g', at('other'))).status, 1, 'of no vmlinux');
+    assert.equal((await makedumpfile('-g', at('other'), '-x', at('vmcore'))).status, 1, 'of no vmlinux');
+  });
 });
+
+function kernelTypes(): Uint8Array {
+  const btf = new BtfWriter();
+  const list = btf.pointer(btf.next + 1);
+  btf.struct('list_head', 16, [
+    ['next', list, 0],
+    ['prev', list, 64],
+  ]);
+  btf.enum('pageflags', { PG_lru: 5, PG_head: 6 });
+  return btf.bytes();
+}

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { pfn } from '../../src/base/address.ts';
+import { pfn, virtAddr } from '../../src/base/address.ts';
 import { FormatError, MemoryFault, UsageError } from '../../src/base/errors.ts';
 import { Cancelled, type Work } from '../../src/base/work.ts';
 import type { Dump, PageCompression } from '../../src/dump/dump.ts';
@@ -376,5 +376,21 @@ describe('the frames that a level keeps', () => {
     for (let frame = 64; frame < 128; frame++) map.present(frame);
     map.kernel.space.exclude(vmemmap + 4096n);
     assert.ok(selectFrames(map.kernel, 31).kept.has(70));
+  });
+  it('take the parts of the memory map with them that tell of them alone, where that is wanted', () => {
+    // 64 struct pages in each page of the map
+    const map = new MemoryMap(pageShapes['6.12']!).freeBlock(576, 6).freeBlock(640, 5).page(532, 'kernel');
+    const { kernel } = map;
+    for (let frame = 512; frame < 704; frame++) map.present(frame);
+    const holder = (n: number) =>
+      Math.floor(kernel.space.translate(virtAddr(vmemmap + BigInt(n) * 4096n)) / kernel.dump.memory.pageSize);
+    const { kept, dropped } = selectFrames(kernel, 16, true);
+    assert.deepEqual(
+      [8, 9, 10].map((n) => kept.has(holder(n))),
+      [true, false, true],
+      'of frames 640 to 703 half are kept',
+    );
+    assert.ok(dropped.get('memory map')! >= 1);
+    assert.ok(selectFrames(kernel, 16).kept.has(holder(9)));
   });
 });

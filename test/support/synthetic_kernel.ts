@@ -173,6 +173,7 @@ export function syntheticDump(
       version: 6,
       compression: 'zlib',
       level: 31,
+      lacksMap: false,
       machine: 'x86_64',
       utsname: null,
       headerTime: null,

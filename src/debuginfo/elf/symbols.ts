@@ -100,13 +100,14 @@ export class ElfSymbols {
 
   /** Value of the first symbol of that name, found without an index of all: for a few names. Null if there is none. */
   value(name: string): bigint | null {
-    const wanted = Buffer.from(`\0${name}\0`, 'latin1');
+    // linkers let a name share the end of a longer one
+    const wanted = Buffer.from(`${name}\0`, 'latin1');
     const offsets = new Set<number>();
     const step = 1 << 20;
     for (let at = 0; at < this.strings.size; at += step) {
       const piece = Buffer.from(this.strings.readUpTo(at, step + wanted.length));
       for (let found = piece.indexOf(wanted); found >= 0; found = piece.indexOf(wanted, found + 1))
-        offsets.add(at + found + 1);
+        offsets.add(at + found);
     }
     if (offsets.size === 0) return null;
     for (let index = 1; index < this.count; index++) {
