@@ -2,7 +2,7 @@
 // touch the host's apt, and uses the host's mirror and keys.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Suite } from './kernels.ts';
+import type { MachineKind, Suite } from './kernels.ts';
 import { place, say } from './place.ts';
 import { needPrograms, OutOfReach, runProgram } from './programs.ts';
 
@@ -11,6 +11,9 @@ const pockets: Record<Suite, readonly string[]> = {
   bookworm: ['bookworm', 'bookworm-updates', 'bookworm-security'],
   sid: ['sid'],
 };
+
+/** What Debian calls a machine. */
+const debianMachine: Record<MachineKind, string> = { x86_64: 'amd64', aarch64: 'arm64' };
 
 export class Archive {
   readonly suite: Suite;
@@ -71,8 +74,15 @@ export class Archive {
     return runProgram('apt-cache', ['pkgnames', prefix], { env: this.#env }).toString().split('\n').filter(Boolean);
   }
 
-  /** Downloads packages (`name` or `name:arch`) alone, without what they depend on. Gives the files' paths. */
-  download(packages: readonly string[]): string[] {
+  /** The packages that a package says it depends on, alternatives and all. */
+  dependencies(name: string): string[] {
+    const text = runProgram('apt-cache', ['depends', name], { env: this.#env }).toString();
+    return [...text.matchAll(/^[ |]*Depends: <?([^\s:>]+)/gm)].map((match) => match[1] ?? '');
+  }
+
+  /** Downloads packages for a kind of machine alone, without what they depend on. Gives the files' paths. */
+  download(names: readonly string[], machine: MachineKind = 'x86_64'): string[] {
+    const packages = names.map((name) => `${name}:${debianMachine[machine]}`);
     const folder = join(this.#folder, 'debs');
     const uris = runProgram('apt-get', ['download', '--print-uris', ...packages], { env: this.#env }).toString();
     const files = [...uris.matchAll(/^'[^']*' (\S+)/gm)].map((match) => match[1] ?? '');
@@ -84,24 +94,28 @@ export class Archive {
     return files.map((file) => join(folder, file));
   }
 
-  /** Downloads packages and all that they depend on. Gives the files' paths. */
-  downloadWithDependencies(packages: readonly string[]): string[] {
-    const command = ['install', '--yes', '--download-only', ...packages];
+  /** Downloads packages for a kind of machine and all that they depend on. Gives the paths of those files that are for it. */
+  downloadWithDependencies(packages: readonly string[], machine: MachineKind = 'x86_64'): string[] {
+    // As that machine's own apt would: some packages that all need cannot be there for two kinds of machine at once.
+    const own = ['-o', `APT::Architecture=${debianMachine[machine]}`];
+    const command = ['install', ...own, '--yes', '--download-only', ...packages];
     const uris = runProgram('apt-get', ['--print-uris', ...command], { env: this.#env }).toString();
     const missing = [...uris.matchAll(/^'[^']*' (\S+)/gm)];
     if (missing.length > 0) {
       say(`downloading ${missing.length} packages of ${this.suite}`);
       runProgram('apt-get', command, { env: this.#env });
     }
-    const plan = runProgram('apt-get', ['install', '--yes', '--simulate', ...packages], { env: this.#env }).toString();
-    const names = new Set(
-      [...plan.matchAll(/^Inst (\S+) \((\S+)/gm)].map(
-        ([, name, version]) => `${name}_${version?.replaceAll(':', '%3a')}_`,
-      ),
+    const plan = runProgram('apt-get', ['install', ...own, '--yes', '--simulate', ...packages], {
+      env: this.#env,
+    }).toString();
+    const planned = new Set(
+      [...plan.matchAll(/^Inst ([^\s:]+)\S* \((\S+).*\[(\w+)\]\)/gm)]
+        .filter(([, , , kind]) => kind === 'all' || kind === debianMachine[machine])
+        .map(([, name, version, kind]) => `${name}_${version?.replaceAll(':', '%3a')}_${kind}.deb`),
     );
     const folder = join(this.#folder, 'cache', 'archives');
     return readdirSync(folder)
-      .filter((file) => file.endsWith('.deb') && names.has(file.replace(/[^_]*\.deb$/, '')))
+      .filter((file) => planned.has(file))
       .map((file) => join(folder, file));
   }
 }

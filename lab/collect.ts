@@ -131,7 +131,7 @@ function boot({ kernel, vmlinuz, initrd }: Fetched, folder: string, plan: BootPl
     disks: [{ file: disk, format: 'raw' }],
     memory: 600,
     cpus: 2,
-    la57: false,
+    cpu: 'max,la57=off',
     console: join(folder, 'console.log'),
     ...(plan.network === undefined ? {} : { network: plan.network }),
     ...(plan.extra === undefined ? {} : { extra: plan.extra }),

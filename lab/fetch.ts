@@ -5,7 +5,7 @@ import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } fro
 import { join } from 'node:path';
 import { Archive, unpack } from './archive.ts';
 import { packInitrds } from './initrd.ts';
-import { guestSuite, type Kernel, newestRelease } from './kernels.ts';
+import { guestSuite, type Kernel, type MachineKind, newestRelease } from './kernels.ts';
 import { buildModules, buildPrograms } from './module_build.ts';
 import { labFolder, place, say } from './place.ts';
 import { OutOfReach } from './programs.ts';
@@ -38,6 +38,12 @@ const builders = [
   'diffutils',
 ];
 
+/** What compiles for another kind of machine than the host's. */
+const crossBuilders: Record<MachineKind, readonly string[]> = {
+  x86_64: [],
+  aarch64: ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'],
+};
+
 /** A kernel that is ready to boot. */
 export interface Fetched {
   readonly kernel: Kernel;
@@ -69,33 +75,31 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
     if (release === undefined)
       throw new OutOfReach(`the archive of ${kernel.suite} has no kernel ${kernel.name} any more`);
     if (release !== had) rmSync(image, { recursive: true, force: true });
-    const suffix = kernel.machine === 'aarch64' ? ':arm64' : '';
     // Linux 7 of Debian splits what was one package into linux-binary, linux-modules and linux-image.
     const parts = ['linux-binary', 'linux-modules']
       .map((part) => `${part}-${release}`)
       .filter((name) => archive.names(name).includes(name));
     const names = [`linux-image-${release}`, ...parts, ...(options.debug ? [`linux-image-${release}-dbg`] : [])];
-    unpack(archive.download(names.map((name) => name + suffix)), image);
+    unpack(archive.download(names, kernel.machine), image);
     writeFileSync(releaseFile, release);
     if (!ready || release !== had) {
       const vmlinuz = kernelImage(image);
       cpSync(vmlinuz, join(folder, 'vmlinuz'));
       const root = place.root(kernel.suite);
-      if (kernel.machine === 'x86_64') {
-        // The program pahole, which writes the module's BTF, was in the package dwarves before Debian 12.
-        const pahole = archive.names('pahole').includes('pahole') ? 'pahole' : 'dwarves';
-        unpack(archive.downloadWithDependencies([...builders, pahole, `linux-headers-${release}`]), root);
-        const guest = place.root(guestSuite);
-        unpack(new Archive(guestSuite).downloadWithDependencies([...tools]), guest);
-        say(`building the modules for ${release}`);
-        buildPrograms(root, folder);
-        buildModules(root, release, readFileSync(vmlinuz), folder);
-        packInitrds(folder, guest);
-      } else {
-        const foreign = join(folder, 'root');
-        unpack(archive.download(['busybox-static:arm64']), foreign);
-        packInitrds(folder, foreign);
-      }
+      // The program pahole, which writes the module's BTF, was in the package dwarves before Debian 12.
+      const pahole = archive.names('pahole').includes('pahole') ? 'pahole' : 'dwarves';
+      // The headers ask for a compiler of the kernel's own machine; only what they need of the kernel is taken, and
+      // the programs in it are the host's.
+      const headers = `linux-headers-${release}`;
+      const host = archive.dependencies(headers).filter((name) => /^linux-(headers|kbuild)-/.test(name));
+      unpack(archive.downloadWithDependencies([...builders, ...crossBuilders[kernel.machine], pahole, ...host]), root);
+      unpack(archive.download([headers], kernel.machine), root);
+      const guest = place.root(guestSuite, kernel.machine);
+      unpack(new Archive(guestSuite).downloadWithDependencies(tools, kernel.machine), guest);
+      say(`building the modules for ${release}`);
+      buildPrograms(root, kernel.machine, folder);
+      buildModules(root, kernel.machine, release, readFileSync(vmlinuz), folder);
+      packInitrds(folder, guest);
       writeFileSync(recipeFile, recipe);
     }
   }
@@ -110,7 +114,7 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
 
 /** Stands for all that the lab puts into a guest: another one, and the guest must be packed again. */
 function recipeOf(): string {
-  const hash = createHash('sha256').update([...tools, ...builders].join());
+  const hash = createHash('sha256').update([...tools, ...builders, ...crossBuilders.aarch64].join());
   for (const file of globSync(['guest/*', 'module/*'], { cwd: labFolder }).sort()) {
     hash.update(`${file}\0`).update(readFileSync(join(labFolder, file)));
   }

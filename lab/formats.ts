@@ -26,6 +26,11 @@ export const formats: readonly Format[] = [
     about: 'kdump-compressed in three files',
     capture: (level) => `makedumpfile --split -c -d ${level} /proc/vmcore /lab/vmcore /lab/vmcore.2 /lab/vmcore.3\n`,
   },
+  {
+    name: 'whole',
+    about: '/proc/vmcore as the capture kernel has it, unfiltered, without makedumpfile',
+    capture: () => 'cp /proc/vmcore /lab/vmcore\n',
+  },
   { name: 'qemu-elf', about: "ELF core written by QEMU's dump-guest-memory", qemu: 'elf' },
   { name: 'qemu-kdump', about: "kdump-zlib written by QEMU's dump-guest-memory", qemu: 'kdump-zlib' },
 ];

@@ -3,13 +3,14 @@
 //
 //   initrd.gz    init, busybox, distribution's programs, the lab's own, modules of both
 //     boot/vmlinuz, boot/capture -> capture.gz    init, busybox, makedumpfile, modules
-import { existsSync, globSync, lstatSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { cpio, type Node } from './cpio.ts';
+import { librariesOf, realInside } from './libraries.ts';
 import { modules, programs } from './module_build.ts';
 import { labFolder } from './place.ts';
-import { runInRoot, runProgram } from './programs.ts';
+import { runProgram } from './programs.ts';
 
 /** Modules that both kernels load (qemu_fw_cfg tells QEMU where VMCOREINFO is, for the dumps that QEMU writes), and those that only lie ready for a scenario. Their dependencies come along. */
 const loaded = [
@@ -65,24 +66,9 @@ function programIn(root: string, name: string): string | undefined {
 /** Programs of an unpacked Debian root with the libraries they need; those that are not in it are left out. */
 function addPrograms(nodes: Map<string, Node>, root: string, names: readonly string[]): void {
   const paths = names.map((name) => programIn(root, name)).filter((path) => path !== undefined);
-  if (paths.length === 0) return; // arm64: busybox alone
   const inside = paths.map((path) => path.slice(root.length));
-  for (const path of inside) addFile(nodes, path.slice(1), realpathSync(join(root, path)), true);
-  const needs = runInRoot(root, `ldd ${inside.join(' ')} 2>/dev/null || true`).toString();
-  for (const [library] of needs.matchAll(/\/[^\s:]+\.so[^\s:]*(?= \()/g)) {
-    // The initrd has no merged /usr: a library lies where the loader looks for it.
-    addFile(nodes, library.slice(1), realInside(root, library), true);
-  }
-}
-
-/** Follows symbolic links as they are inside `root`. */
-function realInside(root: string, path: string): string {
-  let at = join(realpathSync(join(root, dirname(path))), basename(path));
-  for (let i = 0; i < 8 && lstatSync(at).isSymbolicLink(); i++) {
-    const target = readlinkSync(at);
-    at = target.startsWith('/') ? join(root, target) : join(dirname(at), target);
-  }
-  return at;
+  for (const path of inside) addFile(nodes, path.slice(1), realInside(root, path), true);
+  for (const [library, file] of librariesOf(root, inside)) addFile(nodes, library.slice(1), file, true);
 }
 
 /** Kernel modules, and the orders in which to insert them, each after what it needs: boot.order, and NAME.order of those that lie ready. */

@@ -61,19 +61,16 @@ program
   .addOption(new Option('--format <format>', 'the form of the dump').choices(formats.map((format) => format.name)))
   .option('--level <n>', "makedumpfile's dump level", number)
   .option('--raw', 'also keep the unfiltered /proc/vmcore')
-  .addOption(new Option('--la57 <state>', '5-level page tables').choices(['on', 'off']))
+  .option('--cpu <model>', "QEMU's -cpu (max,la57=off: 4-level page tables; cortex-a72: no pointer authentication)")
   .option('--cpus <n>', 'CPUs of the guest', number)
   .option('--memory <n>', 'memory of the guest in megabytes', number)
   .action(
     async (
       kernel: string,
       scenario: string,
-      options: { format?: string; level?: number; raw?: boolean; la57?: string; cpus?: number; memory?: number },
+      options: { format?: string; level?: number; raw?: boolean; cpu?: string; cpus?: number; memory?: number },
     ) => {
-      const { la57, ...rest } = options;
-      process.stdout.write(
-        `${await run(kernel, scenario, la57 === undefined ? rest : { ...rest, la57: la57 === 'on' })}\n`,
-      );
+      process.stdout.write(`${await run(kernel, scenario, options)}\n`);
     },
   );
 

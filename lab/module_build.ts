@@ -1,7 +1,8 @@
 // Compiles the lab's kernel module and its guest programs, with the compiler of the kernel's own suite.
 import { chmodSync, cpSync, existsSync, globSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { vmlinuxOf } from './bzimage.ts';
+import { btfBearer } from './kernel_image.ts';
+import type { MachineKind } from './kernels.ts';
 import { labFolder } from './place.ts';
 import { runInRoot } from './programs.ts';
 
@@ -11,14 +12,18 @@ export const modules = ['perish', 'wreck', 'gone', 'initfault', 'stray', 'worn',
 /** The guest's own programs. */
 export const programs = ['picture', 'lively', 'swarm', 'bpfcrash', 'glutton'] as const;
 
+/** What the names of a machine's compiler and linker begin with. */
+const crossPrefix: Record<MachineKind, string> = { x86_64: '', aarch64: 'aarch64-linux-gnu-' };
+
 /**
  * Builds the modules into `folder`, with BTF, against the headers unpacked in `root`.
- * @param image the kernel's bzImage: its BTF is what the module's refers to
+ * @param image the kernel as it is booted: its BTF is what the module's refers to
  */
-export function buildModules(root: string, release: string, image: Buffer, folder: string): void {
+export function buildModules(root: string, machine: MachineKind, release: string, image: Buffer, folder: string): void {
   prepare(root);
   const headers = `usr/src/linux-headers-${release}`;
-  writeFileSync(join(root, headers, 'vmlinux'), vmlinuxOf(image));
+  // Whoever reads it (pahole, resolve_btfids) takes BTF alone as well as an ELF file that has some.
+  writeFileSync(join(root, headers, 'vmlinux'), btfBearer(image));
   // Before Linux 7 Debian leaves this tool out of its packages; a module without BTF id sets does not need it.
   for (const folder of globSync('usr/lib/linux-kbuild-*/tools/bpf', { cwd: root }).concat(
     globSync('usr/lib/linux-kbuild-*/tools', { cwd: root }).map((path) => join(path, 'bpf')),
@@ -33,17 +38,20 @@ export function buildModules(root: string, release: string, image: Buffer, folde
   rmSync(source, { recursive: true, force: true });
   mkdirSync(source, { recursive: true });
   cpSync(join(labFolder, 'module'), source, { recursive: true });
-  runInRoot(root, `make -C /${headers} M=/build/perish modules`);
+  runInRoot(root, `make -C /${headers} M=/build/perish CROSS_COMPILE=${crossPrefix[machine]} modules`);
   for (const name of modules) cpSync(join(source, `${name}.ko`), join(folder, `${name}.ko`));
 }
 
 /** Builds the guest's programs, static, into `folder`. */
-export function buildPrograms(root: string, folder: string): void {
+export function buildPrograms(root: string, machine: MachineKind, folder: string): void {
   prepare(root);
   mkdirSync(join(root, 'build'), { recursive: true });
   for (const name of programs) {
     cpSync(join(labFolder, 'guest', `${name}.c`), join(root, 'build', `${name}.c`));
-    runInRoot(root, `gcc -O1 -static -D_GNU_SOURCE -pthread -o /build/${name} /build/${name}.c -lrt`);
+    runInRoot(
+      root,
+      `${crossPrefix[machine]}gcc -O1 -static -D_GNU_SOURCE -pthread -o /build/${name} /build/${name}.c -lrt`,
+    );
     cpSync(join(root, 'build', name), join(folder, name));
   }
 }

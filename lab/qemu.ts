@@ -23,8 +23,8 @@ export interface Machine {
   /** Megabytes. */
   readonly memory: number;
   readonly cpus: number;
-  /** 5-level page tables, which QEMU's `max` CPU has unless told otherwise. */
-  readonly la57: boolean;
+  /** QEMU's -cpu. */
+  readonly cpu: string;
   /** Where the console's output is kept. */
   readonly console: string;
   /** Further arguments of QEMU. */
@@ -131,10 +131,9 @@ export class Guest {
 }
 
 function qemuArguments(machine: Machine): string[] {
-  const cpu =
-    machine.kind === 'aarch64' ? ['-M', 'virt', '-cpu', 'cortex-a72'] : ['-cpu', machine.la57 ? 'max' : 'max,la57=off'];
   return [
-    ...cpu,
+    ...(machine.kind === 'aarch64' ? ['-M', 'virt,gic-version=3'] : []),
+    ...['-cpu', machine.cpu],
     ...[
       '-accel',
       process.env.INQUEST_LAB_ACCEL ?? 'tcg,thread=multi',

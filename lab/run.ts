@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fetched, fetchKernel } from './fetch.ts';
 import { type Format, formatNamed } from './formats.ts';
-import { type Kernel, kernelNamed } from './kernels.ts';
+import { type Kernel, kernelNamed, type MachineKind } from './kernels.ts';
 import { place, say } from './place.ts';
 import { lastLines, needPrograms, runProgram } from './programs.ts';
 import { Guest } from './qemu.ts';
@@ -19,7 +19,8 @@ export interface RunOptions {
   readonly level?: number;
   /** Also keep /proc/vmcore as it is, unfiltered, as vmcore.raw. */
   readonly raw?: boolean;
-  readonly la57?: boolean;
+  /** QEMU's -cpu. */
+  readonly cpu?: string;
   readonly cpus?: number;
   /** Megabytes. */
   readonly memory?: number;
@@ -44,8 +45,8 @@ export async function run(kernelName: string, scenarioName: string, options: Run
   const kernel = kernelNamed(kernelName);
   needPrograms(`qemu-system-${kernel.machine}`, 'mkfs.ext4', 'debugfs', 'unshare', 'xz');
   const scenario = scenarioNamed(scenarioName);
-  const format = formatNamed(options.format ?? (kernel.machine === 'aarch64' ? 'qemu-kdump' : 'zlib'));
-  const problem = misfit(kernel, scenario, format);
+  const format = formatNamed(options.format ?? usualFormat[kernel.machine]);
+  const problem = misfit(kernel, scenario);
   if (problem !== undefined) throw new Error(`${kernel.name} ${scenario.name}: ${problem}`);
   const fetched = fetchKernel(kernel);
   const plan: Plan = {
@@ -77,14 +78,20 @@ export async function run(kernelName: string, scenarioName: string, options: Run
   return plan.folder;
 }
 
-/** Why a kernel cannot die this way, or not be captured in this form; undefined when it can. */
-export function misfit(kernel: Kernel, scenario: Scenario, format?: Format): string | undefined {
+/** Why a kernel cannot die this way; undefined when it can. */
+export function misfit(kernel: Kernel, scenario: Scenario): string | undefined {
   if (kernel.realTime && scenario.spins) return 'spinlocks of PREEMPT_RT sleep, they do not lock a CPU up';
-  if (kernel.machine !== 'aarch64') return undefined;
-  if (scenario.module) return "the lab's module is built for x86_64 only";
-  if (format?.capture !== undefined) return "under emulation arm64 has no kexec: only QEMU's own formats (qemu-...)";
+  if (scenario.machine !== undefined && scenario.machine !== kernel.machine) return `only ${scenario.machine} dies so`;
   return undefined;
 }
+
+/** All that QEMU can do: 5-level page tables; on arm64 52-bit addresses, pointer authentication (computed the quick way), branch targets. */
+const usualCpu: Record<MachineKind, string> = { x86_64: 'max', aarch64: 'max,pauth-impdef=on' };
+
+// makedumpfile 1.7.8 knows no kernel of 52-bit addresses with pages of 4 KiB, as Debian's are since 6.12.
+const usualFormat: Record<MachineKind, string> = { x86_64: 'zlib', aarch64: 'qemu-kdump' };
+
+const consoleOf: Record<MachineKind, string> = { x86_64: 'ttyS0', aarch64: 'ttyAMA0' };
 
 interface Plan {
   readonly fetched: Fetched;
@@ -125,7 +132,7 @@ async function die(plan: Plan): Promise<void> {
     disks: [{ file: disk, format: 'raw' }],
     memory: record.memory,
     cpus: record.cpus,
-    la57: plan.options.la57 ?? true,
+    cpu: plan.options.cpu ?? usualCpu[fetched.kernel.machine],
     console: join(folder, 'console.log'),
   });
   const ended = (why: string) => `${basename(folder)}: ${why}; the console ended with\n${lastLines(guest.text, 15)}`;
@@ -155,7 +162,7 @@ export function runName(kernel: Kernel, scenario: Scenario, options: RunOptions)
     options.format,
     options.level === undefined ? undefined : `d${options.level}`,
     options.raw ? 'raw' : undefined,
-    options.la57 === false ? 'la57off' : undefined,
+    options.cpu?.replace(/[^\w.-]+/g, '-'),
     options.cpus === undefined ? undefined : `${options.cpus}cpus`,
     options.memory === undefined ? undefined : `${options.memory}M`,
   ];
@@ -173,7 +180,7 @@ async function watch(guest: Guest, { scenario, format, folder }: Plan): Promise<
     await guest.qmp(scenario.host);
   }
   // A kernel may go straight to the capture kernel, without a word on the console: then its log has it.
-  const signs = new RegExp(`${scenario.dying.source}|^LAB CAPTURED`, 'm');
+  const signs = new RegExp(`${scenario.dying.source}|^LAB CAPTURED`, `${scenario.dying.flags}m`);
   if (!(await guest.shows(signs, scenario.patience ?? 180))) throw new Error(`no ${scenario.dying} on the console`);
   if (format.qemu !== undefined) {
     if (!(await guest.shows(/end Kernel panic/, 60))) throw new Error('the guest did not halt');
@@ -194,13 +201,13 @@ async function watch(guest: Guest, { scenario, format, folder }: Plan): Promise<
 }
 
 function commandLine({ fetched, scenario, format }: Plan): string {
-  const console = fetched.kernel.machine === 'aarch64' ? 'ttyAMA0' : 'ttyS0';
+  const console = consoleOf[fetched.kernel.machine];
   const crash = format.capture === undefined ? 'panic=0' : 'crashkernel=256M panic=10';
   return [`console=${console}`, crash, scenario.append].filter(Boolean).join(' ');
 }
 
 /** The guest's disk: an ext4 file system with what this run wants, and room for what comes back. */
-function makeDisk({ folder, scenario, format, record, options }: Plan): string {
+function makeDisk({ fetched, folder, scenario, format, record, options }: Plan): string {
   const disk = join(folder, 'disk.img');
   const files = mkdtempSync(join(folder, 'files-'));
   const sysctl = Object.entries(scenario.sysctl ?? {}).map(([name, value]) => `${name}=${value}\n`);
@@ -208,7 +215,10 @@ function makeDisk({ folder, scenario, format, record, options }: Plan): string {
   writeFileSync(join(files, 'setup.sh'), scenario.setup ?? '');
   writeFileSync(join(files, 'provoke.sh'), scenario.provoke);
   if (format.capture !== undefined) {
-    writeFileSync(join(files, 'kexec.args'), 'console=ttyS0 irqpoll nr_cpus=1 reset_devices');
+    writeFileSync(
+      join(files, 'kexec.args'),
+      `console=${consoleOf[fetched.kernel.machine]} irqpoll nr_cpus=1 reset_devices`,
+    );
     const dmesg = 'makedumpfile --dump-dmesg /proc/vmcore /lab/vmcore-dmesg.txt\n';
     writeFileSync(
       join(files, 'capture.sh'),

@@ -1,4 +1,5 @@
 // What a scenario is: one file in scenarios/ each, and one line in scenarios/index.ts.
+import type { MachineKind } from './kernels.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -14,8 +15,8 @@ export interface Scenario {
   readonly append?: string;
   /** What the host does once the guest said LAB READY and two seconds passed. */
   readonly host?: 'inject-nmi';
-  /** It needs one of the lab's kernel modules (which there are for x86_64 only). */
-  readonly module?: boolean;
+  /** The only kind of machine that can die so. */
+  readonly machine?: MachineKind;
   /** It needs spinlocks that spin: those of PREEMPT_RT sleep. */
   readonly spins?: boolean;
   /** Megabytes of guest memory, where the usual amount is too little or takes too long to fill. */
@@ -53,7 +54,7 @@ export function byModule(
   verdict: Scenario['verdict'],
   more: Partial<Scenario> = {},
 ): Scenario {
-  return { name, about, dying, verdict, module: true, provoke: provokeInChild(name), ...more };
+  return { name, about, dying, verdict, provoke: provokeInChild(name), ...more };
 }
 
 /** A scenario that writes a way to die to /proc/wreck (module/wreck.c); its name has `wreck-` before that. */
@@ -65,7 +66,7 @@ export function byWreck(
   more: Partial<Scenario> = {},
 ): Scenario {
   const provoke = `busybox sh -c 'echo ${way} > /proc/wreck' &\n`;
-  return { name: `wreck-${way}`, about, dying, verdict, module: true, setup: loadWreck, provoke, ...more };
+  return { name: `wreck-${way}`, about, dying, verdict, setup: loadWreck, provoke, ...more };
 }
 
 /** Lines of setup for who writes to /proc/wreck. */

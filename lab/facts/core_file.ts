@@ -16,11 +16,12 @@ export const coreFile: Fact = {
   commands: [`gcore -o ${file} ${pid}`, `bt ${pid}`],
   compare(world, [, trace = ''], tally) {
     try {
-      // without gdb nothing can be said, and of a dump without the task there is none
-      if (programPath('gdb') === undefined) return;
+      // without a gdb that knows the machine nothing can be said, and of a dump without the task there is none
+      const gdb = programPath('gdb-multiarch') ?? (world.machine === 'x86_64' ? programPath('gdb') : undefined);
+      if (gdb === undefined) return;
       const looks = ['info threads', 'info registers', 'info proc mappings'].flatMap((look) => ['-ex', look]);
       const text = existsSync(file)
-        ? spawnSync('gdb', ['-nx', '-batch', ...looks, '-c', file], { encoding: 'utf8' }).stdout
+        ? spawnSync(gdb, ['-nx', '-batch', ...looks, '-c', file], { encoding: 'utf8' }).stdout
         : '';
       compareCore(world, text, trace, tally);
     } finally {
@@ -45,6 +46,10 @@ export function compareCore(world: World, text: string, trace: string, tally: Ta
     ['rsp', 'RSP'],
     ['rbx', 'RBX'],
     ['r12', 'R12'],
+    ['pc', 'PC'],
+    ['sp', 'SP'],
+    ['x19', 'X19'],
+    ['x29', 'X29'],
   ] as const) {
     // the registers with which it entered the kernel stand at the end of its trace
     const told = [...trace.matchAll(new RegExp(`\\b${label}: ([0-9a-f]{16})`, 'g'))].at(-1)?.[1];

@@ -55,7 +55,7 @@ export class HostMachine {
       disks,
       memory: memory ?? 2048,
       cpus: 2,
-      la57: false,
+      cpu: 'max,la57=off',
       network: 'user',
       reboots: true,
       console: join(folder, `${name}.console`),

@@ -210,15 +210,35 @@ static vis void wreck_canary(void) { char b[16]; wreck_smash(b, 32 + READ_ONCE(z
 static void w_canary(void) { wreck_canary(); }
 static vis void wreck_retaddr(void) { unsigned long *p = __builtin_frame_address(0); int i; for (i = 1; i < 6; i++) WRITE_ONCE(p[i], 0xffff414141414141UL); }
 static vis void wreck_victim(int n) { volatile unsigned long b[4]; int i; for (i = 0; i < n; i++) b[i] = 0x4141414141414141UL + READ_ONCE(zero_); b[n & 3] = 0; }
-static void w_smash(void) { unsigned long *f = NULL; asm volatile("lea (%%rsp),%0" : "=r"(f)); wreck_retaddr(); pr_info("%p\n", f); wreck_victim(1); }
+/* What no C says: a bad return, a bad stack pointer, instructions that trap. */
+#ifdef CONFIG_ARM64
+#define READ_SP "mov %0, sp"
+#define JUMP_PUSHED "movz x0, #0x4141\n\tmovk x0, #0x4141, lsl #16\n\tmovk x0, #0x4141, lsl #48\n\tmov x30, x0\n\tbr x0"
+#define RETURN_BAD "movz x30, #0x4141\n\tmovk x30, #0x4141, lsl #16\n\tmovk x30, #0xffff, lsl #48\n\tret"
+#define LOSE_STACK "mov x0, #0x1000\n\tmov sp, x0\n\tstr x0, [sp, #-16]!"
+#define INVALID_A "udf #0"
+#define INVALID_B "udf #1"
+#define BREAKPOINT "brk #0x1234"
+#define CLOBBERED "x0", "x30", "memory"
+#else
+#define READ_SP "lea (%%rsp),%0"
+#define JUMP_PUSHED "movabs $0x4141414141414141,%%rax; push %%rax; jmp *%%rax"
+#define RETURN_BAD "movabs $0xffff000041414141,%%rax; push %%rax; ret; int3"
+#define LOSE_STACK "mov $0x1000,%%rsp; push %%rax"
+#define INVALID_A "ud2"
+#define INVALID_B "ud1 %%eax,%%eax"
+#define BREAKPOINT "int3"
+#define CLOBBERED "rax", "memory"
+#endif
+static void w_smash(void) { unsigned long *f = NULL; asm volatile(READ_SP : "=r"(f)); wreck_retaddr(); pr_info("%p\n", f); wreck_victim(1); }
 static void w_retaddr(void) { unsigned long *r = (unsigned long *)__builtin_frame_address(0); (void)r; 
-	asm volatile("movabs $0x4141414141414141,%%rax; push %%rax; jmp *%%rax" ::: "rax", "memory"); }
-static void w_ret2(void) { asm volatile("movabs $0xffff000041414141,%%rax; push %%rax; ret; int3" ::: "rax", "memory"); }
+	asm volatile(JUMP_PUSHED ::: CLOBBERED); }
+static void w_ret2(void) { asm volatile(RETURN_BAD ::: CLOBBERED); }
 static void w_jmp0(void) { void (*f)(void) = (void *)READ_ONCE(zero_); f(); }
 static char datapage[4096] __aligned(4096) = { 0x90 };
 static void w_jmpdata(void) { void (*f)(void) = (void *)((unsigned long)datapage + READ_ONCE(zero_)); f(); }
 static void w_jmpuser(void) { void (*f)(void) = (void *)(current->mm->start_code + 0x40 + READ_ONCE(zero_)); f(); }
-static void w_badrsp(void) { asm volatile("mov $0x1000,%%rsp; push %%rax" ::: "memory"); }
+static void w_badrsp(void) { asm volatile(LOSE_STACK ::: CLOBBERED); }
 /* (where the compiler sees how large it is, copy_to_user() refuses and warns) */
 static vis char *wreck_buffer(void) { return kmalloc(64, GFP_KERNEL); }
 static void w_usercopy(void) { char *p = wreck_buffer(); int r = copy_to_user((void __user *)current->mm->start_stack, p, 4000 + READ_ONCE(zero_)); pr_info("%d\n", r); }
@@ -236,9 +256,9 @@ static void w_wq(void) { INIT_WORK(&wk, (void *)0x1234567); schedule_work(&wk); 
 static void w_userptr(void) { pr_info("%x\n", *(volatile int *)current->mm->start_stack); }
 static void w_textwrite(void) { *(volatile char *)&panic = 0x90; }
 static void w_atomicmutex(void) { local_irq_disable(); mutex_lock(&m1); }
-static void w_invalidop(void) { asm volatile("ud2"); }
-static void w_ud1(void) { asm volatile("ud1 %eax,%eax"); }
-static void w_int3(void) { asm volatile("int3"); }
+static void w_invalidop(void) { asm volatile(INVALID_A ::: "memory"); }
+static void w_ud1(void) { asm volatile(INVALID_B ::: "memory"); }
+static void w_int3(void) { asm volatile(BREAKPOINT ::: "memory"); }
 static void w_lockup2(void) { mutex_lock(&m1); preempt_disable(); for (;;) cpu_relax(); }
 int rusty(void) asm("_RNvNtNtCs4fqI2P2rA04_5wreck4sync3arc10drop_inner");
 int vis rusty(void) { return wreck_top(&wreck_h); }

@@ -10,5 +10,6 @@ export default byModule(
   {
     sysctl: { 'kernel.unknown_nmi_panic': 1, 'kernel.softlockup_panic': 0 },
     host: 'inject-nmi',
+    machine: 'x86_64',
   },
 );

@@ -3,6 +3,6 @@ import { byModule } from '../scenario.ts';
 export default byModule(
   'irqfault',
   'reads through a NULL pointer in a hard interrupt',
-  /BUG: kernel NULL pointer dereference/,
+  /kernel NULL pointer dereference/,
   { kind: 'null-pointer', at: 'perish_sum' },
 );

@@ -6,6 +6,7 @@ export default {
   sysctl: { 'kernel.unknown_nmi_panic': 1 },
   provoke: '',
   host: 'inject-nmi',
+  machine: 'x86_64',
   dying: /NMI: Not continuing/,
   verdict: { kind: 'nmi' },
 } satisfies Scenario;

@@ -1,8 +1,6 @@
 import { byModule } from '../scenario.ts';
 
-export default byModule(
-  'null',
-  'reads through a NULL pointer, two calls deep',
-  /BUG: kernel NULL pointer dereference/,
-  { kind: 'null-pointer', at: 'perish_sum' },
-);
+export default byModule('null', 'reads through a NULL pointer, two calls deep', /kernel NULL pointer dereference/, {
+  kind: 'null-pointer',
+  at: 'perish_sum',
+});

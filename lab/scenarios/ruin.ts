@@ -14,7 +14,7 @@ function ruin(
 ): Scenario {
   const setup = 'insmod /lib/modules/ruin.ko\n';
   const provoke = `busybox sh -c 'echo ${way} > /proc/ruin' &\n`;
-  return { name: `ruin-${way}`, about, dying, verdict, module: true, setup, provoke, ...more };
+  return { name: `ruin-${way}`, about, dying, verdict, setup, provoke, ...more };
 }
 
 export const ruined: readonly Scenario[] = [

@@ -3,6 +3,6 @@ import { byModule } from '../scenario.ts';
 export default byModule(
   'timer',
   'reads through a NULL pointer in the softirq of a timer',
-  /BUG: kernel NULL pointer dereference/,
+  /kernel NULL pointer dereference/,
   { kind: 'null-pointer', at: 'perish_sum' },
 );

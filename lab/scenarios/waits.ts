@@ -20,7 +20,6 @@ sleep 1
 echo c > /proc/sysrq-trigger
 `,
   sysctl: { 'kernel.hung_task_timeout_secs': 0 },
-  module: true,
   dying: /sysrq triggered crash/,
   verdict: { kind: 'sysrq' },
 } satisfies Scenario;

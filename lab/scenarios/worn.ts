@@ -21,7 +21,7 @@ function worn(
 ): Scenario {
   const { after = '', ...rest } = more;
   const provoke = `busybox sh -c 'echo ${way} > /proc/worn' &\n${after}`;
-  return { name: `worn-${way}`, about, dying, verdict, module: true, setup: loadWorn, provoke, ...rest };
+  return { name: `worn-${way}`, about, dying, verdict, setup: loadWorn, provoke, ...rest };
 }
 
 /** A scenario of the guest's program that takes memory. */
@@ -225,7 +225,7 @@ export const wornOut: readonly Scenario[] = [
   {
     name: 'disk-silent',
     about: 'a disk answers no request any more',
-    module: true,
+
     provoke: 'echo swallow > /proc/perish; busybox dd if=/dev/perish0 of=/dev/null bs=4k count=1 &\n',
     sysctl: hungTaskPanics,
     dying: hung,

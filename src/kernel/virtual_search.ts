@@ -7,7 +7,7 @@
 //
 // Strings may lie across pages that only follow one another in virtual memory, so they are looked for there again.
 import type { AddressSpace } from '../arch/address_space.ts';
-import { offsetBy, type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from '../base/address.ts';
+import { offsetBy, type PhysAddr, pfn, type VirtAddr, virtAddr } from '../base/address.ts';
 import { MemoryFault } from '../base/errors.ts';
 import { Matcher, type SearchPattern, searchMemory } from '../dump/search.ts';
 import type { Kernel } from './kernel.ts';
@@ -75,7 +75,7 @@ export function* searchKernel(
     .sort((a, b) => (a.start < b.start ? -1 : 1));
   const image = parts.has('image') ? imageRange(kernel) : null;
   const ofImage = image === null ? null : within(image);
-  const base = kernel.space.linearAddress(physAddr(0));
+  const base = directMapBase(kernel);
   const all = base === null ? null : { start: base, end: base + BigInt(memory.maxPfn * memory.pageSize) };
   const direct = all === null || !parts.has('direct-map') ? null : within(all);
   if (direct === null || base === null) {
@@ -95,6 +95,18 @@ export function* searchKernel(
   if (ofImage === null) return;
   if (isWhole) yield* mappedHits(kernel, kept, ofImage);
   else yield* searchRange(kernel, kernel.space, pattern, ofImage);
+}
+
+/**
+ * What is added to a physical address for its place in the direct map, which may begin at an address that is not physical
+ * memory's first (arm64); null where no memory is known to be in it.
+ */
+function directMapBase({ dump, space }: Kernel): VirtAddr | null {
+  for (const { start } of dump.memory.ramRanges()) {
+    const address = space.linearAddress(start);
+    if (address !== null) return offsetBy(address, -start);
+  }
+  return null;
 }
 
 /** Hits by page frame: offset in the page, which. */

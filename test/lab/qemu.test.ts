@@ -25,7 +25,7 @@ function guestOf(test: TestContext, script: string): Guest {
     disks: [],
     memory: 800,
     cpus: 2,
-    la57: true,
+    cpu: 'max',
     console: join(folder, 'console.log'),
   });
 }

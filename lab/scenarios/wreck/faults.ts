@@ -2,7 +2,7 @@
 import { byWreck, type Scenario } from '../../scenario.ts';
 
 const nullInDeref = { kind: 'null-pointer', at: 'wreck_deref', says: /NULL/ } as const;
-const oops = /BUG: kernel NULL pointer/;
+const oops = /kernel NULL pointer/;
 const trace = 'mkdir -p /trace; mount -t tracefs tracefs /trace';
 const child = "busybox sh -c 'echo null > /proc/wreck' &\n";
 
@@ -28,21 +28,30 @@ export const faults: readonly Scenario[] = [
   {
     name: 'init-fault',
     about: "a module's first function reads through a NULL pointer",
-    module: true,
     provoke: 'insmod /lib/modules/initfault.ko\n',
     dying: oops,
     verdict: { kind: 'null-pointer', says: /NULL.*\[initfault\]/ },
   },
-  byWreck('userptr', "reads a process's memory without saying so (SMAP)", /unable to handle page fault/, {
-    kind: 'bad-page-fault',
-    at: 'w_userptr',
-    says: /SMAP|user/,
-  }),
-  byWreck('textwrite', "writes into the kernel's own code, which is read-only", /unable to handle page fault/, {
-    kind: 'bad-page-fault',
-    at: 'w_textwrite',
-    says: [/read-only|write-protected/, /panic/],
-  }),
+  byWreck(
+    'userptr',
+    "reads a process's memory without saying so (SMAP)",
+    /unable to handle (?:page fault|kernel paging)/i,
+    {
+      kind: 'bad-page-fault',
+      at: 'w_userptr',
+      says: /SMAP|user/,
+    },
+  ),
+  byWreck(
+    'textwrite',
+    "writes into the kernel's own code, which is read-only",
+    /unable to handle (?:page fault|kernel paging)/i,
+    {
+      kind: 'bad-page-fault',
+      at: 'w_textwrite',
+      says: [/read-only|write-protected/, /panic/],
+    },
+  ),
   byWreck('twocpu', 'two CPUs fault at the same time', /Oops/, {
     kind: ['null-pointer', 'bad-page-fault'],
     at: ['wreck_deref', 'oopser'],

@@ -1,7 +1,7 @@
 // The CPU where there is no code, and stacks that were overwritten.
 import { byWreck, type Scenario } from '../../scenario.ts';
 
-const fault = /general protection fault|unable to handle page fault|BUG: |Oops/;
+const fault = /general protection fault|unable to handle|BUG: |Oops/i;
 const bad = ['general-protection', 'bad-page-fault'] as const;
 
 export const jumps: readonly Scenario[] = [
@@ -41,7 +41,7 @@ export const jumps: readonly Scenario[] = [
     at: ['w_jmpuser', 'wreck_write', 'wreck_write.cold'],
     says: /SMEP/,
   }),
-  byWreck('badrsp', 'loads a stack pointer that is none, and pushes', /double fault/, {
+  byWreck('badrsp', 'loads a stack pointer that is none, and pushes', /double fault|Insufficient stack space/, {
     kind: 'double-fault',
     at: 'w_badrsp',
     sentence: /stack pointer.*0x1000/,

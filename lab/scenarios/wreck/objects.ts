@@ -1,7 +1,7 @@
 // Objects that the kernel keeps for others, and what is left in them: works, callbacks, timers, caches, lists.
 import { byWreck, type Scenario } from '../../scenario.ts';
 
-const fault = /BUG: |Oops|general protection/;
+const fault = /BUG: |Oops|general protection|Unable to handle/;
 
 export const objects: readonly Scenario[] = [
   byWreck('doublefree', 'frees an object twice', /kernel BUG at|not found|free/, {
@@ -71,7 +71,6 @@ export const objects: readonly Scenario[] = [
   {
     name: 'unload-timer',
     about: 'a module goes and leaves a timer behind',
-    module: true,
     provoke: 'insmod /lib/modules/gone.ko how=0; sleep 1; rmmod gone; sleep 5\n',
     dying: fault,
     verdict: {
@@ -84,7 +83,6 @@ export const objects: readonly Scenario[] = [
   {
     name: 'unload-thread',
     about: 'a module goes and leaves a thread behind',
-    module: true,
     provoke: 'insmod /lib/modules/gone.ko how=1; sleep 1; rmmod gone; sleep 5\n',
     dying: fault,
     verdict: {
