@@ -13,6 +13,7 @@ import { hex } from '../base/text.ts';
 import type { Type } from '../debuginfo/type.ts';
 import type { Backtrace } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { flippedBit } from './flipped_bit.ts';
 import { type FrameValues, jumpedFrom, strayReturn } from './frame_values.ts';
 import { placeWords, symbolOf } from './place_words.ts';
 import { StackValues } from './stack_values.ts';
@@ -165,7 +166,7 @@ function faulted(frame: FrameValues, instruction: Instruction, access: BadAccess
   const began = moved ? (from.evaluate(frame.value(register))?.value ?? null) : value;
   trail.follow(from, frame.value(register), began, register);
   const of = operand.index !== null && register === operand.index ? `the index ${register}` : register;
-  return {
+  return withFlippedBit(kernel, {
     at: instruction.address,
     register,
     value,
@@ -173,6 +174,21 @@ function faulted(frame: FrameValues, instruction: Instruction, access: BadAccess
     touched,
     ...trail.result(),
     sentence: trail.sentence(kernel, of, began ?? value),
+  });
+}
+
+/** Says so where the bad pointer would be a good one but for one bit. */
+function withFlippedBit(kernel: Kernel, origin: Origin): Origin {
+  const flipped = flippedBit(kernel, origin.value);
+  if (flipped === null) return origin;
+  const words = `but for bit ${flipped.bit} it would point to ${flipped.what} at ${hex(flipped.address)}, which is allocated`;
+  return {
+    ...origin,
+    sentence: `${origin.sentence}; ${words}, as if memory that fails or a stray write had turned one bit over`,
+    steps: [
+      ...origin.steps,
+      { kind: 'object', words, at: null, command: `kmem ${hex(flipped.address)}`, sure: 'likely' },
+    ],
   };
 }
 
