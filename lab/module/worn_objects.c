@@ -56,22 +56,26 @@ static far u64 worn_walk(struct worn_node *node)
 	return sum;
 }
 
-/* A page goes back, and the nodes of a list come to lie in it; then the device, which was not told, writes a packet. */
+/* Pages go back, and the nodes of a list come to lie in one; then the device, which was not told, writes a packet. */
 void worn_dma(void)
 {
-	struct page *page = alloc_page(GFP_KERNEL);
-	u8 *buffer = page_address(page);
-	struct worn_node *list = NULL;
-	int i, behind = 0;
+	struct worn_node *list = new_node(NULL, 0);
+	u8 *buffers[64], *hit = NULL;
+	int i, k, behind = 0;
 
-	__free_page(page);
-	for (i = 0; i < 200000 && behind < 100; i++) {
+	for (k = 0; k < ARRAY_SIZE(buffers); k++)
+		buffers[k] = (u8 *)__get_free_page(GFP_KERNEL);
+	for (k = 0; k < ARRAY_SIZE(buffers); k++)
+		free_page((unsigned long)buffers[k]);
+	for (i = 1; i < 200000 && behind < 100; i++) {
 		list = new_node(list, i);
-		if (behind || ((unsigned long)list & PAGE_MASK) == (unsigned long)buffer)
-			behind++;
+		for (k = 0; !hit && k < ARRAY_SIZE(buffers); k++)
+			if (((unsigned long)list & PAGE_MASK) == (unsigned long)buffers[k])
+				hit = buffers[k];
+		behind += !!hit;
 	}
-	for (i = 0; i < PAGE_SIZE; i++)
-		buffer[i] = i % 64 < 14 ? 0x52 : i % 64 < 34 ? 0x45 : 'A' + i % 26;
+	for (i = 0; hit && i < PAGE_SIZE; i++)
+		hit[i] = i % 64 < 14 ? 0x52 : i % 64 < 34 ? 0x45 : 'A' + i % 26;
 	worn_sink += worn_walk(list);
 }
 
