@@ -7,10 +7,10 @@ import { parameterOf } from './arguments.ts';
 import type { FrameValues } from './frame_values.ts';
 import { type ObjectNow, objectNow, objectWords } from './object_now.ts';
 import { memoryWords, placeWords, symbolOf } from './place_words.ts';
-import { linear, type Value } from './value.ts';
-import { calledAt, nameOf, placeName } from './value_name.ts';
+import { linear, offsetFrom, type Value } from './value.ts';
+import { calledAt, memberIn, nameOf, placeName, pointedTo, typeLabel } from './value_name.ts';
 import { valueWords } from './value_words.ts';
-import { candidates, candidateWords, judge, walk } from './ways.ts';
+import { candidates, candidateWords, dependsOn, judge, type Meeting, walk } from './ways.ts';
 
 /** - `proved`: follows from the code and memory; `likely`: memory may have changed since; `possible`: one of several */
 export type StepSureness = 'proved' | 'likely' | 'possible';
@@ -411,12 +411,7 @@ export class Trail {
   }
 
   /** Several ways meet: those that cannot have given the value are left out. */
-  private oneOf(
-    frame: FrameValues,
-    value: Extract<Value, { kind: 'merge' | 'choice' }>,
-    bits: bigint | null,
-    what: string,
-  ): void {
+  private oneOf(frame: FrameValues, value: Meeting, bits: bigint | null, what: string): void {
     const { kernel } = frame;
     const all = candidates(frame, value);
     const judged = all.map((candidate) => ({
@@ -426,16 +421,9 @@ export class Trail {
     const left = judged.filter(({ verdict }) => verdict !== 'impossible');
     const fitting = left.filter(({ verdict }) => verdict === 'fits');
     const chosen = left.length === 1 ? left[0]! : fitting.length === 1 ? fitting[0]! : null;
-    if (chosen !== null) {
-      if (judged.length > 1) {
-        const sure = left.length === 1 ? 'proved' : 'likely';
-        const words = `${what} may come along ${judged.length} ways in ${frame.name}(); ${left.length === 1 ? 'the others cannot have given' : 'of these one has'} ${valueWords(kernel, bits ?? 0n)}`;
-        this.add('one-of', words, frame.at, `dis -r ${hex(frame.at)}`, sure);
-      }
-      this.follow(frame, chosen.candidate, bits, what);
-      return;
-    }
-    const walked = bits === null ? null : walk(frame, value, all, bits);
+    // what a loop loaded by the pointer of the round before: that pointer is not what it holds now
+    const earlier = chosen?.candidate.kind === 'load' && dependsOn(chosen.candidate, value) ? chosen.candidate : null;
+    const walked = bits === null || (chosen !== null && earlier === null) ? null : walk(frame, value, all, bits);
     if (walked !== null) {
       const start = nameOf(frame, walked.start)?.text ?? 'the first entry';
       const along = `after ${walked.entries + 1} ${walked.entries === 0 ? 'entry' : 'entries'} of a list that began at ${start}`;
@@ -452,6 +440,16 @@ export class Trail {
       this.found(kernel, walked.address, bits);
       return;
     }
+    if (chosen !== null) {
+      if (judged.length > 1) {
+        const sure = left.length === 1 ? 'proved' : 'likely';
+        const words = `${what} may come along ${judged.length} ways in ${frame.name}(); ${left.length === 1 ? 'the others cannot have given' : 'of these one has'} ${valueWords(kernel, bits ?? 0n)}`;
+        this.add('one-of', words, frame.at, `dis -r ${hex(frame.at)}`, sure);
+      }
+      if (earlier === null) this.follow(frame, chosen.candidate, bits, what);
+      else this.earlierRound(frame, value, earlier, all, what);
+      return;
+    }
     this.end = 'several';
     const names = [
       ...new Set(left.map(({ candidate }) => nameOf(frame, candidate)?.text ?? candidateWords(kernel, candidate))),
@@ -466,6 +464,33 @@ export class Trail {
       'possible',
     );
     this.tells ??= (register, words) => `${register} is ${words}, and was one of: ${list}${more}`;
+  }
+
+  /** What a loop loaded through the pointer of the round before, which is not known any more. */
+  private earlierRound(
+    frame: FrameValues,
+    value: Meeting,
+    load: Extract<Value, { kind: 'load' }>,
+    all: readonly Value[],
+    what: string,
+  ): void {
+    const from = offsetFrom(load.address);
+    const of = all.filter((one) => one !== load).map((one) => nameOf(frame, one));
+    const type = of.map((name) => pointedTo(name?.type ?? null)).find((one) => one !== null) ?? null;
+    const member = type === null || from?.base !== value ? null : memberIn(type, Number(from.offset), load.width);
+    const where =
+      member === null
+        ? 'what the round before of its loop pointed to'
+        : `${member.path} of the ${typeLabel(type!)} before it`;
+    this.end = 'memory';
+    this.add(
+      'load',
+      `${placeWords(frame.kernel, load.at)} loaded ${what} from ${where}; the pointer to that is gone`,
+      load.at,
+      `dis ${hex(load.at)} 1`,
+      'likely',
+    );
+    this.tells ??= (register, words) => `${register} was loaded from ${where}, and that is ${words}`;
   }
 
   private add(

@@ -64,6 +64,30 @@ export function judge(frame: FrameValues, value: Value, bits: bigint): 'fits' | 
   return known.sure === 'proved' ? 'impossible' : 'open';
 }
 
+/** Whether a value is computed from another, through loads and sums. */
+export function dependsOn(value: Value, other: Value): boolean {
+  if (value === other) return true;
+  switch (value.kind) {
+    case 'load':
+      return dependsOn(value.address, other);
+    case 'sum':
+      return value.terms.some((term) => dependsOn(term.value, other));
+    case 'extended':
+      return dependsOn(value.of, other);
+    case 'combined':
+      return dependsOn(value.left, other) || dependsOn(value.right, other);
+    case 'choice':
+      return dependsOn(value.one, other) || dependsOn(value.other, other);
+    case 'merge':
+    case 'constant':
+    case 'entry':
+    case 'slot':
+    case 'left':
+    case 'unknown':
+      return false;
+  }
+}
+
 /** A pointer that a loop goes along: where it began, and where a value stood that was found. */
 export interface Walked {
   /** What the loop began with. */

@@ -255,6 +255,19 @@ describe('code', () => {
     assert.equal(origin(kernel, trace).sure, 'possible');
   });
 
+  test('a loop that cannot be at its start: by what the round before pointed to, never by what it points to now', () => {
+    const { kernel, session } = withSession();
+    kernel.space.words(session, session);
+    const registers = { rdi: 0x4847_4645_4443_4241n, rbx: session };
+    const trace = kernel.died('walk+0', registers, ['keeps_start+16', 1n, 'write+18', 2n]);
+    const { sentence, sure } = origin(kernel, trace);
+    assert.equal(
+      sentence,
+      'rdi was loaded from dev of the struct session before it, and that is 0x4847464544434241 (the text "ABCDEFGH")',
+    );
+    assert.equal(sure, 'likely');
+  });
+
   test('an instruction that was half done: what it began with', () => {
     const { kernel, session } = withSession();
     kernel.space.words(session + 0x10n, 0x5000n);

@@ -224,6 +224,15 @@ export const listings = {
     50 | push %rax
     c3 | ret
   `,
+  keeps_start: `
+    53 | push %rbx
+    48 8b 1d b8 f8 ff 00 | mov 0xfff8b8(%rip),%rbx # ffffffff82000000 <session>
+    48 89 df | mov %rbx,%rdi
+    e8 f0 fb ff ff | call <walk>
+    48 89 d8 | mov %rbx,%rax
+    5b | pop %rbx
+    c3 | ret
+  `,
 } as const;
 
 export type Name = keyof typeof listings;
