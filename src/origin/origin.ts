@@ -267,6 +267,30 @@ export function calledFunction(kernel: Kernel, trace: Backtrace, index: number, 
   return called === null || !kernel.arch.isKernelAddress(called) ? null : virtAddr(called);
 }
 
+/**
+ * What a frame of a backtrace passed to a function that it called by its name, in a register; null where that is not known.
+ * @param callee the function's name: a call of another tells nothing of its arguments
+ */
+export function passedArgument(
+  kernel: Kernel,
+  trace: Backtrace,
+  index: number,
+  callee: string,
+  register: string,
+  cpu: number | null,
+): bigint | null {
+  const { frames } = trace;
+  const at = frames.findLastIndex(({ kind }, i) => i < index && kind === 'interrupted');
+  const interrupted = frames[at];
+  if (interrupted === undefined) return null;
+  const registers = interrupted.registers ?? frames[at - 1]?.registers ?? null;
+  const part = { ...trace, frames: [{ ...interrupted, registers }, ...frames.slice(at + 1)] };
+  const frame = new StackValues(kernel, part, { asleep: null, cpu }).at(index - at);
+  const called = frame?.calledPointer() ?? null;
+  if (frame === null || called === null || kernel.place(virtAddr(called))?.symbol.name !== callee) return null;
+  return frame.evaluate(frame.value(register))?.value ?? null;
+}
+
 /** The call or jump of a frame goes to an address that holds no code. */
 function sentTo(frame: FrameValues, target: bigint): Origin | null {
   const { kernel } = frame;

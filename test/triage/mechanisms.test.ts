@@ -48,9 +48,113 @@ describe('where the CPU went to no code', () => {
     assert.match(panic.message, /its stack was overwritten, or it jumped there/);
   });
 
+  test('a return address that the function had put there itself: the word below the stack has it, and another was called', () => {
+    const dying = DyingKernel.make();
+    const distance = Number(dying.codeAt('leaf') - dying.codeAt('frob+0x50[widget]'));
+    const imm = Buffer.from(Int32Array.of(distance).buffer).toString('hex');
+    dying.code('frob[widget]', '90 eb 48'); // nop; jmp 0x4b
+    dying.code('frob+0x4b[widget]', `e8 ${imm}`); // call leaf
+    // ss lies where the return took its address from
+    const items = [...oops, exception('asm_exc_page_fault', text, { ss: text }), ...write];
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), items);
+    const { panic } = reachVerdict(dying.facts);
+    assert.match(
+      panic.message,
+      /^The CPU returned to address 0xffff414141414141, .*: the return address of leaf, which frob\+0x50 \[widget\] called, was overwritten/,
+    );
+    assert.deepEqual([panic.confidence, panic.rip?.symbol], ['likely', 'leaf']);
+  });
+
   test('with one, it was a call, whatever the address looks like', () => {
     const { panic } = death([...oops, exception('asm_exc_page_fault', text), ...write]);
     assert.match(panic.message, /^Bad function pointer: jumped to address 0xffff414141414141, .*, called in frob/);
+  });
+});
+
+describe('memory that is allocated and given back', () => {
+  const types = `
+    struct atomic_long { long counter; };
+    struct kmem_cache_order_objects { unsigned int x; };
+    struct kmem_cache_node { u64 nr_partial; struct atomic_long nr_slabs; struct atomic_long total_objects; };
+    struct kmem_cache {
+      struct kmem_cache_order_objects oo; unsigned int size; unsigned int object_size; unsigned int offset; u64 flags;
+      const char *name; struct list_head list; struct kmem_cache_node *node[4];
+    };`;
+  const wild = 0x8243_6044_2ca0_a3ben;
+
+  function asked(instruction: string, register: 'cache' | 'none') {
+    const dying = DyingKernel.make({ types });
+    const list = dying.allocate('struct list_head', 'slab_caches');
+    const cache = dying.allocate('struct kmem_cache');
+    const name = dying.reserve(32);
+    dying.space.write(name, Buffer.from('ticket\0'));
+    dying.set(cache, 'name', name);
+    dying.link(list.address, cache.member('list').address);
+    dying.code(instruction, '48 8b 02'); // mov (%rdx),%rax
+    const registers = { rdx: wild, rdi: register === 'cache' ? cache.address : 0n };
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
+      ...oops,
+      exception('asm_exc_general_protection', instruction, registers),
+      ...write,
+    ]);
+    return reachVerdict(dying.facts).panic;
+  }
+
+  test('a free list that leads nowhere: the cache is named, and who asked is not to blame', () => {
+    const panic = asked('kmem_cache_alloc_noprof+0x10', 'cache');
+    assert.match(
+      panic.message,
+      /^The free list of the slab cache ticket is corrupt: kmem_cache_alloc_noprof\+0x10 came to 0x824360442ca0a3be/,
+    );
+    assert.equal(panic.confidence, 'likely');
+  });
+
+  test('without the cache, or in another function, it is a bad pointer and no more', () => {
+    assert.match(asked('kmem_cache_alloc_noprof+0x10', 'none').message, /^Bad pointer: tried to read/);
+    assert.match(asked('frob+0x10[widget]', 'cache').message, /^Bad pointer: tried to read/);
+  });
+
+  test('what kfree() was given, where a check in it fails', () => {
+    const log = [
+      'kernel BUG at mm/slub.c:550!',
+      'Oops: invalid opcode: 0000 [#1] SMP NOPTI',
+      'CPU: 1 UID: 0 PID: 7 Comm: sh Not tainted 6.12.0 #1',
+      'RIP: 0010:kfree+0x10/0x100',
+      'Call Trace:',
+      ' <TASK>',
+      ' frob+0x50/0x100 [widget]',
+      ' </TASK>',
+    ];
+    const dying = DyingKernel.make({ log });
+    const table = dying.allocate('unsigned long', 'widget_table');
+    const bug = exception('asm_exc_invalid_op', 'kfree+0x10');
+    const distance = Number(dying.codeAt('kfree') - dying.codeAt('frob+0x50[widget]'));
+    const imm = (value: number): string => Buffer.from(Int32Array.of(value).buffer).toString('hex');
+    const address = Buffer.from(BigUint64Array.of(table.address).buffer).toString('hex');
+    dying.code('frob[widget]', `48 bf ${address} 90 eb 3e`); // movabs $widget_table,%rdi; nop; jmp 0x4b
+    dying.code('frob+0x4b[widget]', `e8 ${imm(distance)} 0f 0b`); // call kfree; ud2
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [...oops, bug, ...write]);
+    assert.match(
+      reachVerdict(dying.facts).panic.message,
+      /^Memory was given back that could not be: kfree\(\) was given 0x[0-9a-f]+ \(the variable widget_table\) \(kernel BUG at mm\/slub\.c:550!\) in frob/,
+    );
+  });
+});
+
+describe('a stack that ended', () => {
+  test('one large frame is told, and no recursion', () => {
+    const { panic } = death([
+      'machine_kexec',
+      'panic',
+      'handle_stack_overflow',
+      exception('asm_exc_page_fault', 'leaf+0x10'),
+      'frob[widget]',
+      { words: new Array<bigint>(700).fill(0n) },
+      'vfs_write',
+      'do_syscall_64',
+      user,
+    ]);
+    assert.match(panic.message, /overflowed.*: the frame of frob alone takes 5600 bytes of it/);
   });
 });
 

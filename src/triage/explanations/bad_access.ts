@@ -40,7 +40,12 @@ function accessWords({ facts }: Scene, about: Case): string {
   const by = access.registers.length === 0 ? '' : ` (${registerText(access)})`;
   const via = isElsewhere(about) ? ` through ${shortPlace(instruction!)}` : '';
   const address = `0x${hex(access.address)}`;
-  if (kind === 'null-pointer') return `NULL pointer: tried to ${did} address ${address}${by}${via}`;
+  if (kind === 'null-pointer') {
+    // a little below zero, and a member's distance beyond it
+    const isError = access.registers.some(({ value }) => value >= 0xffff_ffff_ffff_f001n);
+    const what = isError ? 'An error code was used as a pointer' : 'NULL pointer';
+    return `${what}: tried to ${did} address ${address}${by}${via}`;
+  }
   const denial = denialOf(facts, access.address);
   if (denial !== null) return `Forbidden access: tried to ${did} address ${address}${by}, ${denial},${via}`;
   return `Bad pointer: tried to ${did} address ${address}${by}, ${access.looksLike},${via}`;

@@ -1,6 +1,8 @@
 // A check of the kernel's own failed: BUG(), WARN(), lists, freed memory, sleeping where one must not.
 import { assertNever } from '../../base/errors.ts';
 import type { ReportKind } from '../../oops/kinds.ts';
+import type { Facts } from '../facts.ts';
+import { givenBackWords, isGivenBack } from '../given_back.ts';
 import { type Case, phrases, type Scene, withoutStop } from '../scene.ts';
 import { accessFindings } from './bad_access.ts';
 import { ofKind } from './explanation.ts';
@@ -24,14 +26,25 @@ function checkWords(scene: Scene, about: Case): string {
     case 'use-after-free':
       return `Memory was used after it was freed${where}${noticed}${runBy}${detail === null ? '' : `: ${detail}`}.`;
     case 'BUG':
-      return `A check in the kernel failed (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
+      return `${isGivenBack(about) ? givenBack(scene) : 'A check in the kernel failed'} (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
     case 'list-corruption':
       return `A linked list is corrupt${detail === null ? '' : ` (${detail})`}: noticed${where}${runBy}.`;
     case 'WARN':
-      return `A warning was made fatal by panic_on_warn${where}${detail === null ? '' : `: ${detail}`}${runBy}.`;
+      return `${isGivenBack(about) ? `${givenBack(scene)}: a warning` : 'A warning'} was made fatal by panic_on_warn${detail === null ? sourceLine(scene.facts) : ''}${where}${noticed}${detail === null ? '' : `: ${detail}`}${runBy}.`;
     case 'atomic-sleep':
       return `Code that must not sleep did so${where}${runBy}.`;
     default:
       return assertNever(kind);
   }
+}
+
+function givenBack({ facts }: Scene): string {
+  const given = givenBackWords(facts);
+  return `Memory was given back that could not be${given === null ? ': it was free already, or no allocation gave it' : `: ${given}`}`;
+}
+
+/** ` (kernel/rcu/tree.c:3141)`: where a warning without words is in the source; empty where the log does not say. */
+function sourceLine({ death }: Facts): string {
+  const line = /[\w./-]+\.[chS]:\d+/.exec(death?.message ?? '')?.[0];
+  return line === undefined ? '' : ` (${line})`;
 }

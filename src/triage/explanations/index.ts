@@ -4,6 +4,7 @@ import { badCallback } from './bad_callback.ts';
 import { badJump } from './bad_jump.ts';
 import { cgroupOutOfMemory } from './cgroup_out_of_memory.ts';
 import { confinedOutOfMemory } from './confined_out_of_memory.ts';
+import { corruptFreeList } from './corrupt_free_list.ts';
 import type { Explanation } from './explanation.ts';
 import { failedCheck } from './failed_check.ts';
 import { hungTask } from './hung_task.ts';
@@ -25,6 +26,7 @@ export const explanations: readonly Explanation[] = [
   badAccess,
   badJump,
   badCallback,
+  corruptFreeList,
   smashedStack,
   unloadedCode,
   failedCheck,

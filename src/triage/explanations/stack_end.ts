@@ -5,8 +5,11 @@ import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { said } from '../rules/said.ts';
-import { phrases, type Scene } from '../scene.ts';
+import { phrases } from '../scene.ts';
 import { ofKind } from './explanation.ts';
+
+/** The largest kernel stack of any machine, in bytes. */
+const maxStack = 256 * 1024;
 
 /** Times that a function is on one stack before it is taken to call itself. */
 const recursive = 8;
@@ -17,7 +20,7 @@ export const stackOverflow = ofKind({
   kinds: ['stack-overflow'],
   sentence: (scene, about) => {
     const { who, onCpu, where } = phrases(scene, about);
-    return `The kernel stack of ${who ?? 'a task'}${onCpu} overflowed${where}: ${depthWords(scene)}.`;
+    return `The kernel stack of ${who ?? 'a task'}${onCpu} overflowed${where}: ${depthWords(scene.facts)}.`;
   },
   findings: (scene) => depthFindings(scene.facts),
 });
@@ -31,7 +34,12 @@ export const doubleFault = ofKind({
     const pointer = badStackPointer(scene.facts);
     if (pointer !== null)
       return `The stack pointer was 0x${hex(pointer)}, which is no stack${where}${runBy}: no exception could be delivered there (double fault).`;
-    return `An exception could not be delivered (double fault)${where}${runBy}: often a stack overflow or a broken stack pointer.`;
+    const large = largestFrame(scene.facts);
+    const why =
+      large === null
+        ? 'often a stack overflow or a broken stack pointer'
+        : `the frame of ${large.name} alone takes ${large.size} bytes of the stack`;
+    return `An exception could not be delivered (double fault)${where}${runBy}: ${why}.`;
   },
   findings: (scene) => depthFindings(scene.facts),
 });
@@ -55,11 +63,32 @@ function mostFrequent(facts: Facts): { readonly name: string; readonly times: nu
   return { name, times: most, frames: names.length };
 }
 
+/** Bytes from which on one frame is said to be too large. */
+const largeFrame = 4096;
+
+/** The largest frame on the crashed stack, if it is a large one: from where it left off to where its caller's begins. */
+function largestFrame({ crashTrace: { frames } }: Facts): { readonly name: string; readonly size: number } | null {
+  let largest: { name: string; size: number } | null = null;
+  for (const [i, frame] of frames.entries()) {
+    const next = frames[i + 1];
+    if (next === undefined || frame.kind === 'entry' || next.kind !== 'call' || !frame.reliable || !next.reliable)
+      continue;
+    if (frame.stack !== next.stack && frame.kind !== 'interrupted') continue;
+    const size = Number(next.frameAddress - frame.stackPointer);
+    // beyond that they are two stacks
+    if (size < largeFrame || size > maxStack || size <= (largest?.size ?? 0)) continue;
+    largest = { name: frameName(frame), size };
+  }
+  return largest;
+}
+
 /** What the frames say: who calls itself, or that nobody does. */
-function depthWords({ facts }: Scene): string {
+function depthWords(facts: Facts): string {
   const { name, times, frames } = mostFrequent(facts);
+  const large = largestFrame(facts);
   if (times >= recursive)
     return `${name} calls itself, or what it calls does: ${times} of the stack's ${frames} frames are its`;
+  if (large !== null) return `the frame of ${large.name} alone takes ${large.size} bytes of it`;
   if (frames > 1)
     return `no function is on it again and again, so its ${frames} frames take too much of it, or it was deep before`;
   return 'recursion without end, or too much on the stack';
