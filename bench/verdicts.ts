@@ -8,6 +8,7 @@ import { noDebugOptions } from '../src/cli/debug_options.ts';
 import { openContext } from '../src/cli/open.ts';
 import { sessionCommands } from '../src/cli/session/entries.ts';
 import { isDump } from '../src/dump/open.ts';
+import { fatalIncident } from '../src/oops/death.ts';
 import { functionName } from '../src/oops/frames.ts';
 import type { Incident } from '../src/oops/incident.ts';
 import { reportKind } from '../src/oops/kinds.ts';
@@ -136,7 +137,7 @@ function against({ panic }: Analysis, told: Incident): string[] {
 function deathIn(text: Uint8Array): Incident | null {
   const scanner = new LogScanner();
   const incidents = [...scanner.push(text), ...scanner.end()];
-  return incidents.findLast(({ fatal }) => fatal) ?? incidents.at(-1) ?? null;
+  return fatalIncident(incidents) ?? incidents.at(-1) ?? null;
 }
 
 function textsBeside(path: string): [string, Uint8Array][] {

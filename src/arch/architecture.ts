@@ -21,6 +21,8 @@ export interface Machine {
   readonly registers: RegisterSet;
   /** @throws FormatError where the kernel's page tables cannot be found */
   open(dump: Dump, vmcoreinfo: Vmcoreinfo): Architecture;
+  /** The machine over memory that is known by virtual address alone, without page tables. */
+  over(space: KernelSpace): Architecture;
 }
 
 /** The architecture of one dead kernel. */

@@ -2,23 +2,25 @@
 import { writeFileSync } from 'node:fs';
 import { assertNever, FormatError } from '../base/errors.ts';
 import { type ReportFormat, renderReport } from '../report/render.ts';
-import { analyse } from '../triage/analyse.ts';
+import { analyse, analyseLog } from '../triage/analyse.ts';
+import type { Analysis } from '../triage/analysis.ts';
 import type { DebugOptions } from './debug_options.ts';
 import { inputKind } from './input_kind.ts';
 import { isTerminal } from './is_terminal.ts';
+import { textOfDeath } from './log_report.ts';
 import { openContext } from './open.ts';
 import { writeOut } from './output.ts';
 import { withProgress } from './progress.ts';
 
 /**
- * The files to report on: of a folder, the dump in it. Where it is a log, that is reported on here and now.
+ * The files to report on: of a folder, the dump in it. A log is analysed here and now.
  * @returns the exit status where nothing is left to do
  * @throws FormatError that says what to do where it is packed, or a folder with several dumps or none
  */
 async function meant(
   files: readonly string[],
   { format, debug }: { readonly format: ReportFormat; readonly debug: DebugOptions },
-): Promise<readonly string[] | number> {
+): Promise<readonly string[] | Analysis | number> {
   const [file, ...more] = files;
   if (file === undefined || more.length > 0) return files;
   const found = inputKind(file);
@@ -26,6 +28,9 @@ async function meant(
     case 'dump':
       return files;
     case 'log': {
+      const text = textOfDeath(file);
+      if (text !== null) return analyseLog(text, file);
+      // nobody died: what else the log tells of
       const { runOops } = await import('./oops.ts');
       const status = await runOops(file, { titles: false, json: format === 'json', debug });
       // whoever asks for a report and gets none has named the wrong file
@@ -48,13 +53,19 @@ async function meant(
   }
 }
 
+function isFiles(named: readonly string[] | Analysis): named is readonly string[] {
+  return Array.isArray(named);
+}
+
 export async function runReport(
   files: readonly string[],
   options: { format: ReportFormat; output: string | null; why: boolean; brief: boolean; debug: DebugOptions },
 ): Promise<number> {
   const named = await meant(files, options);
   if (typeof named === 'number') return named;
-  const analysis = await withProgress('reading the dump', () => analyse(openContext(named, options.debug)));
+  const analysis = isFiles(named)
+    ? await withProgress('reading the dump', () => analyse(openContext(named, options.debug)))
+    : named;
   const toTerminal = options.output === null && isTerminal(1);
   const terminal = {
     colour: toTerminal && process.env['NO_COLOR'] === undefined,

@@ -1,6 +1,7 @@
 // `inquest same A B`: whether two dumps or logs tell of the same death, and by what.
 import { FormatError } from '../base/errors.ts';
 import { escapeLine } from '../base/text.ts';
+import { fatalIncident } from '../oops/death.ts';
 import type { Incident } from '../oops/incident.ts';
 import { reportKind } from '../oops/kinds.ts';
 import { LogScanner } from '../oops/scanner.ts';
@@ -44,7 +45,7 @@ function deathOf(source: string): Incident {
   const incidents: Incident[] = [];
   for (const chunk of readSource(source)) incidents.push(...scanner.push(chunk));
   incidents.push(...scanner.end());
-  const death = incidents.findLast(({ fatal }) => fatal) ?? incidents.at(-1);
+  const death = fatalIncident(incidents) ?? incidents.at(-1);
   if (death === undefined) throw new FormatError(source, 'no incident in this log');
   return death;
 }

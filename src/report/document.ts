@@ -93,7 +93,10 @@ function summary(analysis: Analysis): Block[] {
       .join(', '),
   );
   row('Sure', `${panic.confidence}: ${panic.because}`);
-  row('Task', panic.pid === null ? null : `${panic.comm} (pid ${panic.pid}) on CPU ${panic.cpu}`);
+  row(
+    'Task',
+    panic.pid === null ? null : `${panic.comm} (pid ${panic.pid})${panic.cpu === null ? '' : ` on CPU ${panic.cpu}`}`,
+  );
   row(
     'Blamed',
     panic.culprit === null ? null : `${panic.culprit.comm} (pid ${panic.culprit.pid}) on CPU ${panic.culprit.cpu}`,
@@ -102,16 +105,20 @@ function summary(analysis: Analysis): Block[] {
   row('Address', panic.faultAddress === null ? null : bareAddress(panic.faultAddress));
   row('Panic', panic.reason);
   row('Load', kernel.loadAverage?.map((n) => n.toFixed(2)).join(', ') ?? null);
-  row(
-    'Size',
-    [`${kernel.cpus} CPUs`, kernel.memory === null ? null : `${size(kernel.memory)} memory`, `${kernel.tasks} tasks`]
-      .filter((part) => part !== null)
-      .join(', '),
-  );
+  if (kernel.tasks > 0)
+    row(
+      'Size',
+      [`${kernel.cpus} CPUs`, kernel.memory === null ? null : `${size(kernel.memory)} memory`, `${kernel.tasks} tasks`]
+        .filter((part) => part !== null)
+        .join(', '),
+    );
   if (kernel.taint !== null)
     row('Taint', kernel.taint.length === 0 ? 'none' : kernel.taint.map((t) => `${t.letter} (${t.meaning})`).join(', '));
   row('Signature', panic.signature);
-  row('Dump', `${dump.files.join(', ')}: ${dump.description}${dump.complete ? '' : ', INCOMPLETE'}`);
+  row(
+    dump.format === 'log' ? 'Log' : 'Dump',
+    `${dump.files.join(', ')}: ${dump.description}${dump.complete ? '' : ', INCOMPLETE'}`,
+  );
   return [
     { kind: 'verdict', text: panic.message },
     { kind: 'facts', rows },

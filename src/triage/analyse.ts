@@ -14,6 +14,7 @@ import type { Task } from '../kernel/task.ts';
 import { crashTime, readClocks } from '../kernel/timekeeping.ts';
 import { readUtsname } from '../kernel/utsname.ts';
 import { totalRamPages } from '../kernel/vmstat.ts';
+import { laterIncidents } from '../oops/death.ts';
 import { explain, explanationOf } from '../oops/explain.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import type { Analysis, BacktraceFrame, Finding, InvolvedTask, Place } from './analysis.ts';
@@ -22,6 +23,7 @@ import { blamedStack } from './blamed_stack.ts';
 import { cgroupThatRanOut } from './cgroup_memory.ts';
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
+import { logFacts } from './log_facts.ts';
 import { memoryName } from './memory_name.ts';
 import { memoryReport } from './memory_report.ts';
 import { nextSteps } from './next_steps.ts';
@@ -38,6 +40,8 @@ import { blockedTasks } from './waiting.ts';
 
 /** Lines of the log that the report shows before the fatal incident, and in all. */
 const linesBefore = 8;
+/** Lines of a log without a dump that are shown behind the report of the death. */
+const linesAfter = 3;
 const maxLogLines = 200;
 /** Tasks whose stacks the report shows. */
 const maxTasks = 12;
@@ -52,15 +56,22 @@ export function analyse(context: CommandContext): Analysis {
   const { work } = context.kernel;
   const { value, faults, dropped } = context.kernel.faults.collect(() =>
     // its parts have half as much as a command each
-    work.within(work.part('report', 2), () => collect(context)),
+    work.within(work.part('report', 2), () => collect(new Facts(context))),
   );
   // what was found by search is known once everything has been asked for
   const notes = [...value.kernel.notes, ...context.kernel.symbols.notes];
   return { ...value, kernel: { ...value.kernel, notes }, faults, droppedFaults: dropped };
 }
 
-function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFaults'> {
-  const facts = new Facts(context);
+/** Analyses a log without a dump: as far as it goes. @param file its name */
+export function analyseLog(text: Uint8Array, file: string): Analysis {
+  const facts = logFacts(text, file);
+  // that there is no memory is no fault of the log's
+  const { value } = facts.kernel.faults.collect(() => collect(facts));
+  return { ...value, faults: [], droppedFaults: 0 };
+}
+
+function collect(facts: Facts): Omit<Analysis, 'faults' | 'droppedFaults'> {
   const { faults, work } = facts.kernel;
   // what one part of the report meets costs that part
   const part = <T, F>(what: string, make: () => T, without: F): T | F =>
@@ -92,15 +103,19 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
       message: [withOrigin(winner.claim, origin), ...beside.map(({ claim }) => claim.sentence)].join(' '),
     },
     registers: part('registers', () => registersAtFault(facts), null),
-    registerNames: part('registers', () => registerNames(facts), {}),
+    registerNames: facts.told === null ? part('registers', () => registerNames(facts), {}) : {},
     blamedStack: part('blamed stack', () => blamedStack(facts, verdict), { of: null, frames: [] }),
-    backtrace: part('backtrace', () => facts.crashTrace.frames.map((frame) => frameData(facts, frame)), []),
+    backtrace:
+      facts.told === null
+        ? part('backtrace', () => facts.crashTrace.frames.map((frame) => frameData(facts, frame)), [])
+        : [],
     stack: part('stack', () => stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed), null),
     source: part('source', () => sourceOf(facts, verdict), null),
     origin,
     code: part('code', () => codeAround(facts, verdict), null),
     findings,
-    next: nextSteps(verdict.kind, findings, origin),
+    // there is nothing that commands could ask
+    next: facts.told === null ? nextSteps(verdict.kind, findings, origin) : [],
     considered: considered.map(({ explanation: { name, recognises }, claim }) => ({
       name,
       recognises,
@@ -125,13 +140,9 @@ function collect(context: CommandContext): Omit<Analysis, 'faults' | 'droppedFau
       signature: incident.signature,
     })),
     log: lastWords(facts),
-    modules: part(
-      'modules',
-      () => facts.kernel.modules.map(({ name, size, taints: letters }) => ({ name, size, taints: letters })),
-      [],
-    ),
+    modules: part('modules', () => modulesOf(facts), []),
     explanation: { meaning, causes, next },
-    settings: part('settings', () => readSettings(facts.kernel, sysctls), []),
+    settings: facts.told === null ? part('settings', () => readSettings(facts.kernel, sysctls), []) : [],
     disagreements: verdict.disagreements,
   };
 }
@@ -141,9 +152,19 @@ function saysItself(kind: ReportKind): boolean {
   return kind === 'out-of-memory' || kind === 'sysrq';
 }
 
-function dumpFacts({ kernel }: Facts): Analysis['dump'] {
+function dumpFacts({ kernel, told }: Facts): Analysis['dump'] {
   const { files, format, description, compression, level, complete, fileSize, pages, warnings } = kernel.dump.info;
-  return { files, format, description, compression, level, complete, fileSize, pages: { ...pages }, warnings };
+  return {
+    files,
+    format: told === null ? format : 'log',
+    description,
+    compression,
+    level,
+    complete,
+    fileSize,
+    pages: { ...pages },
+    warnings,
+  };
 }
 
 function kernelFacts(facts: Facts): Analysis['kernel'] {
@@ -159,23 +180,20 @@ function kernelFacts(facts: Facts): Analysis['kernel'] {
   const hardware =
     death?.hardware ?? facts.log.find(({ text }) => /^DMI: (?!SMBIOS|Memory slots)/.test(text))?.text.slice(5) ?? null;
   return {
-    release: uts?.release ?? kernel.vmcoreinfo.release,
+    release: uts?.release ?? kernel.vmcoreinfo.release ?? death?.kernelRelease ?? null,
     version: uts?.version ?? null,
-    arch: kernel.arch.name,
+    arch: kernel.dump.info.machine,
     nodename: uts?.nodename ?? null,
     crashTime: time === null ? null : new Date(time * 1000).toISOString().replace('.000Z', 'Z'),
-    uptimeSeconds: faults.attempt('uptime', () => uptimeSeconds(facts), null),
+    uptimeSeconds:
+      facts.told === null ? faults.attempt('uptime', () => uptimeSeconds(facts), null) : (death?.timestamp ?? null),
     loadAverage: faults.attempt('load average', () => [...loadAverages(kernel)], null),
     cpus: kernel.cpus.running.length,
     memory: faults.attempt('memory size', () => totalRamPages(kernel) * kernel.dump.memory.pageSize, null),
     tasks: kernel.tasks.all.length,
     hardware,
     commandLine,
-    taint: faults.attempt(
-      'taint',
-      () => taints(kernel).flags.map(({ letter, meaning }) => ({ letter, meaning })),
-      null,
-    ),
+    taint: taintOf(facts)?.flags.map(({ letter, meaning }) => ({ letter, meaning })) ?? null,
     notes: [
       ...(kernel.vmcoreinfoFromMemory
         ? ['VMCOREINFO was in no note of the dump; it was found by searching memory.']
@@ -183,6 +201,18 @@ function kernelFacts(facts: Facts): Analysis['kernel'] {
       ...kernel.arch.notes,
     ],
   };
+}
+
+/** What taints the kernel, as far as the dump or the log tells. */
+function taintOf({ kernel, told, death }: Facts): { readonly flags: Analysis['kernel']['taint'] & {} } | null {
+  if (told !== null) return death?.taint ?? null;
+  return kernel.faults.attempt('taint', () => taints(kernel), null);
+}
+
+function modulesOf({ kernel, told, death }: Facts): Analysis['modules'] {
+  if (told === null) return kernel.modules.map(({ name, size, taints: letters }) => ({ name, size, taints: letters }));
+  // + and - tell that it was loading or unloading
+  return (death?.modules ?? []).map(({ name, flags }) => ({ name, size: null, taints: flags.replace(/[+-]/g, '') }));
 }
 
 /** Since boot: the clock at the last tick, or the last line of the log if that is later. */
@@ -195,7 +225,11 @@ function registersAtFault(facts: Facts): Analysis['registers'] {
   const registers = facts.exception?.registers;
   if (registers === undefined) return null;
   const shown: Record<string, string> = {};
-  for (const [name, value] of Object.entries(registers)) shown[name] = addressText(value ?? 0n);
+  const { name: counter } = facts.kernel.arch.registers.programCounter;
+  for (const [name, value] of Object.entries(registers)) {
+    // of a log, it stands for a function that has a name
+    if (facts.told === null || name !== counter) shown[name] = addressText(value ?? 0n);
+  }
   return shown;
 }
 
@@ -324,7 +358,13 @@ function lastWords(facts: Facts): Analysis['log'] {
     const at = timestamp >= 0 ? timestamp : headline;
     if (at >= 0) from = Math.max(0, at - linesBefore);
   }
-  const lines = logLines.slice(from);
+  // a console goes on with the kernel that came after
+  const end =
+    facts.told === null || death === null
+      ? logLines.length
+      : Math.max(death.span.endLine, ...laterIncidents(facts.incidents, death).map(({ span }) => span.endLine)) +
+        linesAfter;
+  const lines = logLines.slice(from, end);
   // of a very long report, its start and its end
   const shown =
     lines.length <= maxLogLines

@@ -292,7 +292,8 @@ export interface Analysis {
   }[];
   /** The log's last words: from some lines before the fatal incident to its end. */
   readonly log: { readonly lines: readonly string[]; readonly omitted: number };
-  readonly modules: readonly { readonly name: string; readonly size: number; readonly taints: string }[];
+  /** `size` is null where only the log tells of them. */
+  readonly modules: readonly { readonly name: string; readonly size: number | null; readonly taints: string }[];
   /** What to look at next, the most telling first. */
   readonly next: readonly NextStep[];
   /** What this kind of death means in general. */

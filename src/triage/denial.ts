@@ -19,7 +19,13 @@ export function denialOf(facts: Facts, address: bigint): string | null {
   if (/\(SMEP\?\)/.test(text)) return 'code of a process, which SMEP keeps the kernel from running';
   const code = /error_code\(0x([0-9a-f]{1,8})\)/.exec(text)?.[1];
   const isUser = arch.isUserAddress(address);
-  const name = isUser || !arch.isKernelAddress(address) ? null : objectName(kernel, virtAddr(address));
+  // a log alone does not tell whose memory it is
+  const name =
+    facts.told !== null
+      ? 'memory'
+      : isUser || !arch.isKernelAddress(address)
+        ? null
+        : objectName(kernel, virtAddr(address));
   if (/NX-protected page/.test(text)) return `${name}, which is not executable (NX)`;
   if (code === undefined) return null;
   const bits = Number.parseInt(code, 16);

@@ -6,15 +6,11 @@
 //   #9 panic                             the first death: what follows it is older
 //   #10 frob
 import { type Frame, frameName } from '../kernel/backtrace.ts';
-import { functionName } from '../oops/frames.ts';
-
-/** Functions that run only when the kernel dies. */
-const dying =
-  /^(v?panic|nmi_panic|panic_smp_self_stop|nmi_panic_self_stop|oops_(begin|end|enter|exit)|die|die_addr|__die(_body|_header)?|page_fault_oops|no_context|kernelmode_fixup_or_oops|die_kernel_fault|crash_kexec|__crash_kexec)$/;
+import { isDyingFunction } from '../oops/death.ts';
 
 /** Whether a frame is of a kernel that dies. */
 export function isDying(frame: Frame): boolean {
-  return frame.reliable && dying.test(functionName(frameName(frame)));
+  return frame.reliable && isDyingFunction(frameName(frame));
 }
 
 /** Whether a frame is an exception or interrupt that came to kernel code. */

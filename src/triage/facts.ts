@@ -4,7 +4,8 @@ import type { Registers } from '../arch/registers.ts';
 import type { VirtAddr } from '../base/address.ts';
 import type { Command, Gathered, View } from '../commands/command.ts';
 import type { CommandContext } from '../commands/context.ts';
-import type { Params } from '../commands/params.ts';
+import { type Params, parseParams } from '../commands/params.ts';
+import { log, logLine } from '../commands/system/log.ts';
 import type { SymbolPlace } from '../debuginfo/symbol.ts';
 import { type Backtrace, backtracer, type Frame } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -45,7 +46,19 @@ export interface CommandAnswer {
   readonly view: View<Params>;
 }
 
+/** What a log tells of one death, where it is all that there is. */
+export interface ToldByLog {
+  readonly records: readonly LogRecord[];
+  readonly incidents: readonly Incident[];
+  /** Null: it tells of none. */
+  readonly death: Incident | null;
+  /** What the CPU, or the task, was doing, as the log prints it. */
+  readonly trace: Backtrace;
+}
+
 export class Facts {
+  /** Null where there is a dump. */
+  readonly told: ToldByLog | null;
   readonly context: CommandContext;
   readonly kernel: Kernel;
   readonly log: readonly LogRecord[];
@@ -63,12 +76,24 @@ export class Facts {
   private readonly cpuTraces = new Map<number, Backtrace>();
   private readonly answers = new Map<string, () => CommandAnswer | null>();
 
-  constructor(context: CommandContext) {
+  /** @param told where there is nothing but a log: the context's kernel is made of it */
+  constructor(context: CommandContext, told: ToldByLog | null = null) {
     this.context = context;
+    this.told = told;
     this.kernel = context.kernel;
     const { faults, work } = this.kernel;
-    this.log = faults.attempt('log', () => work.within(work.part('log'), () => readLog(this.kernel)), []);
+    this.log =
+      told?.records ??
+      faults.attempt('log', () => work.within(work.part('log'), () => readLog(this.kernel)), [] as LogRecord[]);
     ({ lines: this.logLines, before: this.linesBefore } = this.lastLines());
+    if (told !== null) {
+      this.incidents = told.incidents;
+      this.death = told.death;
+      this.crashedCpu = null;
+      this.crashed = null;
+      this.laterDeaths = [];
+      return;
+    }
     this.incidents = logIncidents(this.kernel, this.log);
     this.crashedCpu = faults.attempt('panicking CPU', () => crashedCpu(this.kernel), null);
     this.crashed = faults.attempt('panicking task', () => crashedTask(this.kernel), null);
@@ -87,8 +112,8 @@ export class Facts {
         for (let at = 0; at >= 0; at = text.indexOf('\n', at) + 1 || -1) before++;
         continue;
       }
-      const stamp = logTimestamp(timestampNs ?? 0n);
-      const own = text.split('\n', maxLogLines).map((line) => `${stamp} ${line}`);
+      const stamp = timestampNs === null && this.told !== null ? '' : `${logTimestamp(timestampNs ?? 0n)} `;
+      const own = text.split('\n', maxLogLines).map((line) => `${stamp}${line}`);
       lines.push(own);
       many += own.length;
     }
@@ -97,6 +122,8 @@ export class Facts {
 
   /** What a command said: run once, however many findings show it; each is told of its faults. */
   answer(line: string, run: () => CommandAnswer | null): CommandAnswer | null {
+    // of a log alone, nothing else can be asked
+    if (this.told !== null) return line === 'log' ? logAnswer(this.context, this.log) : null;
     let answer = this.answers.get(line);
     if (answer === undefined) {
       answer = this.kernel.faults.memo(run);
@@ -112,6 +139,7 @@ export class Facts {
 
   /** The backtrace of what the panicking CPU ran. */
   get crashTrace(): Backtrace {
+    if (this.told !== null) return this.told.trace;
     return this.crashedCpu === null ? none : this.cpuTrace(this.crashedCpu.cpu);
   }
 
@@ -149,6 +177,7 @@ export class Facts {
 
   /** The backtrace of what a CPU ran, whether its task can be read or not. */
   cpuTrace(cpu: number): Backtrace {
+    if (this.told !== null) return this.told.trace;
     const { kernel } = this;
     const task = kernel.tasks.active(cpu);
     if (task !== null) return this.trace(task);
@@ -193,6 +222,14 @@ export class Facts {
     const wait = this.waiting(task);
     return wait?.kind === 'lock' ? wait.lock : null;
   }
+}
+
+/** A log's messages as the command gives a dump's. */
+function logAnswer(context: CommandContext, records: readonly LogRecord[]): CommandAnswer {
+  const command = log as unknown as Command;
+  const items = records.map(logLine);
+  const gathered = { head: { bootTime: null, callerWidth: 0 }, items, tail: null };
+  return { command, gathered, view: { options: parseParams(command.params, [], context), ...context.style } };
 }
 
 /**

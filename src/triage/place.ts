@@ -10,7 +10,7 @@ import type { Facts } from './facts.ts';
 export function placeAt(facts: Facts, address: VirtAddr): Place {
   const place = facts.kernel.place(address);
   return {
-    address: addressText(address),
+    address: addressIn(facts, address, place !== null),
     symbol: place?.symbol.name ?? null,
     offset: place?.offset ?? null,
     module: place?.symbol.module ?? null,
@@ -27,6 +27,11 @@ export function framePlace(facts: Facts, frame: Frame): Place {
   };
 }
 
+/** An address as it is shown; null for one that stands for a function of a log. */
+function addressIn({ told }: Facts, address: VirtAddr, isNamed: boolean): string | null {
+  return told !== null && isNamed ? null : addressText(address);
+}
+
 /** The log's guilty function, found among the symbols. */
 export function guiltyPlace(facts: Facts, guilty: GuiltyFrame): Place {
   const symbol =
@@ -34,7 +39,10 @@ export function guiltyPlace(facts: Facts, guilty: GuiltyFrame): Place {
     facts.kernel.symbols.find(guilty.symbol);
   const { offset } = guilty;
   return {
-    address: symbol === null || symbol === undefined ? null : addressText(symbol.address + BigInt(offset ?? 0)),
+    address:
+      symbol === null || symbol === undefined || facts.told !== null
+        ? null
+        : addressText(symbol.address + BigInt(offset ?? 0)),
     symbol: guilty.symbol,
     offset,
     module: guilty.module,

@@ -52,7 +52,9 @@ export class Scene {
     this.jump = faults.attempt('jump', () => badJump(facts), null);
     this.told = facts.death === null ? null : reportKind(facts.death);
     const touched = this.access === null ? this.jump : this.access.address;
-    this.onStack = faults.attempt('kind of death', () => kindFromStack(facts, touched), null);
+    // the stack of a log is no second witness
+    this.onStack =
+      facts.told !== null ? null : faults.attempt('kind of death', () => kindFromStack(facts, touched), null);
     this.kind = this.told !== null && this.told !== 'unknown' ? this.told : (this.onStack ?? this.told ?? 'unknown');
   }
 

@@ -30,13 +30,13 @@ export function reachVerdict(facts: Facts): Verdict {
     );
   }
   disagreements.push(...about.disagreements);
-  if (death !== null) {
+  if (death !== null && facts.told === null) {
     const { faults } = facts.kernel;
     disagreements.push(...faults.attempt('frames', () => frameDisagreements(facts.kernel, death), []));
   }
 
   const source =
-    death !== null && facts.crashTrace.frames.length > 0
+    death !== null && facts.told === null && facts.crashTrace.frames.length > 0
       ? 'log and memory'
       : death !== null
         ? 'log'
@@ -76,7 +76,7 @@ export function reachVerdict(facts: Facts): Verdict {
 
 /** `[6.12.0] BUG: ... in frob [widget] (c6359b1ea0e812d0)` */
 function subjectLine({ kernel, death }: Facts, title: string, blamed: Place | null): string {
-  const release = kernel.vmcoreinfo.release;
+  const release = kernel.vmcoreinfo.release ?? death?.kernelRelease ?? null;
   const module = blamed?.module == null ? '' : ` [${blamed.module}]`;
   const signature = death === null ? '' : ` (${death.signature})`;
   return `${release === null ? '' : `[${release}] `}${title}${module}${signature}`;

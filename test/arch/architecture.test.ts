@@ -156,7 +156,7 @@ class Tiny implements Architecture {
   }
 }
 
-const tiny: Machine = { name: 'tiny', registers, open: () => new Tiny(kernel.space) };
+const tiny: Machine = { name: 'tiny', registers, open: () => new Tiny(kernel.space), over: (space) => new Tiny(space) };
 
 const text = 0x40_0000n;
 

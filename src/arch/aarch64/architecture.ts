@@ -1,5 +1,5 @@
 // arm64, with pages of 4, 16 and 64 KiB.
-import { offsetBy, type PhysAddr, type VirtAddr } from '../../base/address.ts';
+import { offsetBy, type PhysAddr, physAddr, type VirtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { Dump } from '../../dump/dump.ts';
 import { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
@@ -30,6 +30,15 @@ export const aarch64: Machine = {
     const layout = arm64LayoutFromVmcoreinfo(vmcoreinfo, dump.memory.pageSize);
     return new Arm64Architecture(new Arm64KernelSpace(dump.memory, layout), layout, vmcoreinfo);
   },
+  over: (space: KernelSpace) =>
+    new Arm64Architecture(space, {
+      paging: { pageShift: 12, vaBits: 48, lpa2: false },
+      kernelStart: 0xffff_0000_0000_0000n,
+      pageTableRoot: physAddr(0),
+      imageOffset: 0n,
+      stext: null,
+      linearMap: null,
+    }),
 };
 
 export class Arm64Architecture implements Architecture {

@@ -1,5 +1,5 @@
 // x86_64, of Intel and AMD, with 4 or 5 levels of page tables.
-import { offsetBy, type PhysAddr, type VirtAddr } from '../../base/address.ts';
+import { offsetBy, type PhysAddr, physAddr, type VirtAddr } from '../../base/address.ts';
 import { FormatError } from '../../base/errors.ts';
 import type { Dump } from '../../dump/dump.ts';
 import { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
@@ -35,6 +35,17 @@ export const x86_64: Machine = {
     }
     return new X86Architecture(new X86KernelSpace(dump.memory, layout), layout, vmcoreinfo);
   },
+  over: (space: KernelSpace) =>
+    new X86Architecture(space, {
+      levels: 5,
+      encryptionMask: 0n,
+      pageTableRoot: physAddr(0),
+      physBase: 0,
+      imageSize: 0,
+      kaslrOffset: null,
+      stext: null,
+      note: null,
+    }),
 };
 
 export class X86Architecture implements Architecture {

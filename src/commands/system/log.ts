@@ -109,16 +109,21 @@ function* records(
     return null;
   }
   for (const record of readLog(kernel)) {
-    const { timestampNs } = record;
-    yield {
-      ...record,
-      kind: 'record',
-      text: options.rust ? demangleRust(record.text) : record.text,
-      timestampNs: timestampNs === null ? null : String(timestampNs),
-      seconds: timestampNs === null ? null : Number(timestampNs / 1000n) / 1e6,
-    };
+    const line = logLine(record);
+    yield options.rust ? { ...line, text: demangleRust(line.text) } : line;
   }
   return null;
+}
+
+/** A record as the command gives it. */
+export function logLine(record: LogRecord): LogLine {
+  const { timestampNs } = record;
+  return {
+    ...record,
+    kind: 'record',
+    timestampNs: timestampNs === null ? null : String(timestampNs),
+    seconds: timestampNs === null ? null : Number(timestampNs / 1000n) / 1e6,
+  };
 }
 
 /** As wide as the largest pid with its letter: 6 columns up to 99999. */
