@@ -177,6 +177,7 @@ function noDump(memory: Dump['memory'], file: string, size: number, machine: str
     utsname: null,
     headerTime: null,
     pages: { total: 0, present: 0, lost: 0 },
+    lacksMap: false,
     complete: true,
     warnings: [],
   };
