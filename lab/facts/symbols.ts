@@ -12,6 +12,7 @@ export const symbols: Fact = {
     );
     for (const { address, name, module } of world.picture.symbols) {
       // Generated at run time, in tables of their own.
+      if (module !== undefined && name.startsWith('$')) continue; // marks of where code and data begin
       if (module === 'bpf' || module?.startsWith('__builtin__')) continue;
       if (listed.has(`${address.toString(16)} ${visible(name)}`)) tally.same();
       else

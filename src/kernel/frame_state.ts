@@ -18,9 +18,14 @@ export function frameStates(kernel: Kernel, { frames }: Backtrace, task: Task | 
   let registers: Registers = task === null ? {} : switchedRegisters(kernel, task);
   for (const [i, frame] of frames.entries()) {
     const before = frames[i - 1];
+    let calleeCfa: bigint | null = null;
     if (frame.kind === 'interrupted') registers = frame.registers ?? before?.registers ?? {};
-    else if (i > 0) registers = callerOf(kernel, before!, state(kernel, before!, states[i - 1]!, frame));
-    registers = { ...registers, ...ownRegisters(kernel, frame) };
+    else if (i > 0) {
+      const callee = state(kernel, before!, states[i - 1]!, frame);
+      registers = callerOf(kernel, before!, callee);
+      if (before!.kind !== 'entry') calleeCfa = callee.cfa;
+    }
+    registers = { ...registers, ...ownRegisters(kernel, frame, i === 0 ? frame.stackPointer : calleeCfa) };
     states.push(registers);
   }
   // from the outside in: a frame is given its caller's
@@ -75,14 +80,18 @@ function callerByTables(kernel: Kernel, at: VirtAddr, { registers, cfa }: FrameS
   }
 }
 
-/** What the unwinding itself tells of a frame: where it is, and its stack pointer. */
-function ownRegisters(kernel: Kernel, frame: Frame): Registers {
+/**
+ * What the unwinding itself tells of a frame: where it is, and its stack pointer.
+ * @param stackPointer where frame records tell no stack pointer: the canonical frame address of what it called, which is
+ *   the stack pointer before that call (DWARF 5, 6.4.1); null where nobody knows
+ */
+function ownRegisters(kernel: Kernel, frame: Frame, stackPointer: bigint | null): Registers {
   const { programCounter } = kernel.arch.registers;
   const where = { [programCounter.name]: frame.address };
   if (frame.kind === 'interrupted') return where; // all its registers were saved
   if (backtracer(kernel).unwinder.frameAddressOf === 'return-address') return { ...where, rsp: frame.stackPointer };
-  // the frame record is the lowest part of a frame, as GCC makes them; where it is not, rules do not ask for sp
-  return { ...where, x29: frame.frameAddress, sp: frame.frameAddress };
+  // a record lies above what a call hands over on the stack, and above arrays of a size that is not constant
+  return { ...where, x29: frame.frameAddress, sp: stackPointer ?? frame.frameAddress };
 }
 
 /** Members of `struct inactive_task_frame` (arch/x86/include/asm/switch_to.h) and the registers in them. */

@@ -66,12 +66,20 @@ function symbolsOf(kernel: Kernel, module: Module): KernelSymbol[] {
     const value = reader.u64();
     const size = Number(reader.u64() & 0xffff_ffffn);
     const text = latin1(strings, name, name + maxName);
-    if (text === '') continue;
+    if (text === '' || isMappingSymbol(text)) continue;
     const letter = String.fromCharCode(typetab?.[i] ?? info);
     const type = exported.has(value) ? letter.toUpperCase() : letter.toLowerCase();
     symbols.push({ name: text, address: virtAddr(value), type, size, module: module.name });
   }
   return symbols;
+}
+
+/**
+ * Marks of where code and data begin (`$x`, `$d`), for disassemblers: they name nothing, and where one lies with a symbol's
+ * address the kernel tells the other (include/linux/module_symbol.h, since c05780ef3c19, 6.6).
+ */
+function isMappingSymbol(name: string): boolean {
+  return /^\$[a-z](\.|$)/.test(name);
 }
 
 /** Addresses that a module exports: its `struct kernel_symbol`s (include/linux/export.h). */

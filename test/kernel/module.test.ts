@@ -146,6 +146,7 @@ test("a module's symbols are those of /proc/kallsyms, exported ones with a capit
   const { kernel, modules } = kernelWith(newTypes, ['crashme']);
   giveSymbols(kernel, modules[0]!, [
     ['crashme_write', 0xffff_ffff_c000_0010n, 't'],
+    ['$d', 0xffff_ffff_c000_8000n, 'r'], // a mark for disassemblers, on arm64
     ['crashme_table', 0xffff_ffff_c000_8000n, 'r'],
   ]);
   const exports = kernel.allocate('struct kernel_symbol');

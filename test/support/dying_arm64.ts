@@ -41,7 +41,7 @@ export class DyingArm64 extends DyingKernel {
           u64 sdei_ttbr1; u64 pmr; u64 stackframe[2]; u64 lockdep_hardirqs; u64 exit_rcu;
         };
         ${types}`,
-      thread: `struct cpu_context { u64 x19[10]; unsigned long fp; unsigned long sp; unsigned long pc; };
+      thread: `struct cpu_context { unsigned long x19, x20, x21, x22, x23, x24, x25, x26, x27, x28; unsigned long fp; unsigned long sp; unsigned long pc; };
         struct thread_struct { struct cpu_context cpu_context; };`,
     });
     return kernel as DyingArm64;
