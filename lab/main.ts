@@ -13,6 +13,7 @@ import { place, say } from './place.ts';
 import { OutOfReach } from './programs.ts';
 import { run } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
+import { checkSecrets } from './secrets.ts';
 import { sweep } from './sweep.ts';
 
 const program = new Command('lab')
@@ -136,6 +137,18 @@ program
       }
     },
   );
+
+program
+  .command('secrets')
+  .description('what save --redact leaves of the keys in a run of the scenario secrets; exit status 1 if anything')
+  .argument('<run>', 'a folder that run printed, or its name')
+  .option('--program <file>', "inquest's entry point (default: src/cli/main.ts)")
+  .action((name: string, { program }: { program?: string }) => {
+    const { lines, wrong } = checkSecrets(join(existsSync(name) ? name : place.run(name), 'vmcore'), program);
+    for (const line of lines) process.stdout.write(`${line}\n`);
+    for (const sentence of wrong) process.stdout.write(`WRONG ${sentence}\n`);
+    if (wrong.length > 0) process.exitCode = 1;
+  });
 
 program
   .command('matrix')

@@ -10,7 +10,7 @@ import { runInRoot } from './programs.ts';
 export const modules = ['perish', 'wreck', 'gone', 'initfault', 'stray', 'worn', 'ruin'] as const;
 
 /** The guest's own programs. */
-export const programs = ['picture', 'lively', 'swarm', 'bpfcrash', 'glutton'] as const;
+export const programs = ['picture', 'lively', 'swarm', 'bpfcrash', 'glutton', 'secrets'] as const;
 
 /** What the names of a machine's compiler and linker begin with. */
 const crossPrefix: Record<MachineKind, string> = { x86_64: '', aarch64: 'aarch64-linux-gnu-' };

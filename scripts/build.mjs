@@ -105,6 +105,8 @@ function chunkNames() {
     return [
       ['main', reach(context, [programs.inquest])],
       ['dump', reach(context, ['src/dump/open.ts'])],
+      // what the threads of a save run: each loads its own copy
+      ['pack', reach(context, ['src/save/save_worker.ts'])],
       ['kernel', reach(context, ['src/cli/open.ts'])],
       ['shell', reach(context, ['src/cli/crash.ts'])],
       ...common.map((name) => [name, reach(context, [commandFile(name)])]),

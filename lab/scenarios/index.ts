@@ -23,6 +23,7 @@ import panic from './panic.ts';
 import rcustall from './rcustall.ts';
 import { ruined } from './ruin.ts';
 import rwsem from './rwsem.ts';
+import secrets from './secrets.ts';
 import sockets from './sockets.ts';
 import softlockup from './softlockup.ts';
 import spinlock from './spinlock.ts';
@@ -70,6 +71,7 @@ export const scenarios: readonly Scenario[] = [
   waits,
   oom,
   leak,
+  secrets,
   sockets,
   namespaces,
   cgroups,

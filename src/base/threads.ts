@@ -4,6 +4,7 @@
 //   tasks --> | thread | thread | ... | --> results, in the order of the tasks
 //             each has a port of its own; a word of shared memory counts what was answered
 import { existsSync } from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads';
 import type { Work } from './work.ts';
 
@@ -29,6 +30,19 @@ const tasksEach = 2;
 const lookEvery = 50;
 /** Milliseconds without any answer after which the threads are given up. */
 const patience = 120_000;
+
+/** Bytes of free memory that are left to others: in a capture kernel there is little. */
+const reserve = 64e6;
+
+/**
+ * How many threads there may be: one for each processor, as far as memory is free. What is not enough for two is done
+ * without threads of its own.
+ * @param each bytes that one takes
+ */
+export function affordableThreads(each: number): number {
+  const available = process.availableMemory?.() ?? freemem();
+  return Math.max(1, Math.min(availableParallelism(), Math.floor((available - reserve) / each)));
+}
 
 /**
  * Has tasks done by threads and gives their results in the order of the tasks. A few more tasks are taken than results

@@ -45,7 +45,7 @@ export interface SaveThreadData {
 }
 
 export type FromSaveThread =
-  | { readonly kind: 'progress'; readonly done: number; readonly total: number }
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number; readonly stepBytes: number | null }
   /** Something that the user should know. */
   | { readonly kind: 'told'; readonly sentence: string }
   | { readonly kind: 'done'; readonly result: unknown }
@@ -70,7 +70,7 @@ export function saveInThread<Job extends SaveJob>(job: Job, shown: ProgressShown
     worker.on('message', (message: FromSaveThread) => {
       switch (message.kind) {
         case 'progress':
-          progress.show(message.done, message.total);
+          progress.show(message);
           break;
         case 'told':
           writeError(`inquest: ${escapeTerminal(message.sentence)}\n`);
@@ -106,13 +106,15 @@ class Progress {
     this.how = how;
   }
 
-  show(done: number, total: number): void {
+  show({ done, total, stepBytes }: Extract<FromSaveThread, { readonly kind: 'progress' }>): void {
     const part = total === 0 ? 1 : done / total;
     const percent = Math.floor(part * 100);
     if (percent === this.last) return;
     this.last = percent;
     const seconds = (performance.now() - this.started) / 1000;
-    const left = part === 0 ? '' : `, ${Math.ceil(seconds / part - seconds)} s left`;
+    // of the dead machine's memory, what was left out among it
+    const rate = stepBytes === null ? '' : `, ${Math.round((done * stepBytes) / 1e6 / seconds)} MB/s`;
+    const left = part === 0 ? rate : `${rate}, ${Math.ceil(seconds / part - seconds)} s left`;
     if (this.how === 'percent') writeError(`${percent}%${left}\n`);
     else if (this.how === 'terminal' && isTerminal(2) && seconds > 0.5) {
       writeError(`\r\x1b[Kinquest: saving, ${percent}%${left}`);

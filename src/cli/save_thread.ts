@@ -15,9 +15,11 @@ const { job, cancel } = workerData as SaveThreadData;
 const say = (message: FromSaveThread): void => parentPort!.postMessage(message);
 
 let last = -1;
+/** Bytes of one step of progress, where it goes through memory page by page; else null. */
+let stepBytes: number | null = null;
 const work = new CancellableWork(new Int32Array(cancel), (done, total) => {
   const percent = total === null ? 0 : Math.floor((100 * done) / total);
-  if (percent !== last && total !== null) say({ kind: 'progress', done, total });
+  if (percent !== last && total !== null) say({ kind: 'progress', done, total, stepBytes });
   last = percent;
 });
 
@@ -26,6 +28,7 @@ async function perform(job: SaveJob): Promise<unknown> {
     case 'save': {
       const kernel = job.vmcoreinfo == null ? openNamedKernel(job.files) : openWithInfo(job.files, job.vmcoreinfo);
       const erase = await eraserOf(job.erase);
+      stepBytes = kernel.dump.memory.pageSize;
       return kernel.work.during(work, () => saveFiles(kernel, { ...job.options, erase }));
     }
     case 'mini': {
@@ -34,6 +37,7 @@ async function perform(job: SaveJob): Promise<unknown> {
       const erase = await eraserOf(job.erase);
       return dump.memory.work.during(work, () => {
         const { kernel, mini } = miniPages(dump);
+        stepBytes = dump.memory.pageSize;
         return saveFiles(kernel, { ...job.options, mini, erase });
       });
     }

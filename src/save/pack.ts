@@ -26,7 +26,7 @@ export interface PackThreadData {
 }
 
 /** Kept pages packed at a time. */
-const pagesAtOnce = 512;
+const pagesAtOnce = 128;
 
 /** The work on the frames [from, to) in pieces. */
 export function* packTasks(kept: FrameSet, from: number, to: number): Generator<PackTask> {

@@ -1,10 +1,9 @@
 // Writes a dump anew: filtered, in another format, compressed in another way, in one file or several.
 //
 //   kernel --> which frames are kept --> threads: read, compress --> writer --> output
-import { availableParallelism } from 'node:os';
 import { type PhysAddr, pfn, physAddr } from '../base/address.ts';
 import { UsageError } from '../base/errors.ts';
-import { inThreads, threadProgram } from '../base/threads.ts';
+import { affordableThreads, inThreads, threadProgram } from '../base/threads.ts';
 import type { Dump, MiniNote, PageCompression, PhysicalMemory } from '../dump/dump.ts';
 import { noteBytes, notesIn } from '../dump/elf_notes.ts';
 import { miniNoteOwner, miniNoteText, miniNoteType } from '../dump/mini_note.ts';
@@ -20,6 +19,9 @@ import { type Output, OutputError } from './output.ts';
 import { isZero, Packer, type PackTask, type PackThreadData, packTasks, scanKept } from './pack.ts';
 import { mostMapped, onlyFrames, type Selection, selectFrames } from './selection.ts';
 
+/** Bytes that a thread which packs takes, measured. */
+const threadBytes = 24e6;
+
 export interface SaveOptions {
   readonly format: 'kdump' | 'elf';
   /** Of the pages of a kdump-compressed dump. */
@@ -28,7 +30,7 @@ export interface SaveOptions {
   readonly level: number;
   /** Leaves out the parts of the memory map that tell of no page that is kept. */
   readonly leavesMap?: boolean;
-  /** By default as many as the machine has processors. */
+  /** By default as many as the machine has processors, and memory for. */
   readonly threads?: number;
   /** Files to divide a kdump-compressed dump into. */
   readonly parts?: number;
@@ -183,7 +185,7 @@ function packedPages(
   kept: FrameSet,
   { from, to }: Part,
   erase: Erasure['ranges'] | null,
-  { compression, level, mini = null, threads = availableParallelism() }: SaveOptions,
+  { compression, level, mini = null, threads = affordableThreads(threadBytes) }: SaveOptions,
   given: PackTask[],
 ): Iterable<PackedPages> {
   const data = {
