@@ -98,7 +98,7 @@ const families: readonly (readonly [Role, string])[] = [
   ],
   [
     'reference',
-    `refcount_* kref_* {arch_,raw_,instrument_,}atomic* {arch_,raw_,}{test,set,clear,change}_bit* {arch_,raw_,}test_and_{set,clear,change}_bit* {variable,constant}_test_bit test_bit_* instrument_* {arch_,}{try_,}cmpxchg* xchg* percpu_ref_* {sock,dst,dev,fib,neigh,css,module}_{hold,put,get} sock_{hold,put} dev_{hold,put} dst_{hold,release}* dput dget* get_{device,net,task_struct,page*} put_{device,net,task_struct,pid,cred*} of_node_{get,put} try_get_page* try_grab_* css_{get,put,tryget}* mmgrab mmdrop*`,
+    `refcount_* kref_* {arch_,raw_,instrument_,}atomic* {arch_,raw_,}{test,set,clear,change}_bit* {arch_,raw_,}test_and_{set,clear,change}_bit* {variable,constant}_test_bit test_bit_* instrument_* {arch_,}{try_,}cmpxchg* xchg* percpu_ref_* {sock,dst,dev,fib,neigh,css,module}_{hold,put,get} sock_{hold,put} dev_{hold,put} dst_{hold,release}* dput dget* file_ref_* get_file fput fput_{close,close_sync} get_{device,net,task_struct,page*} put_{device,net,task_struct,pid,cred*} of_node_{get,put} try_get_page* try_grab_* css_{get,put,tryget}* mmgrab mmdrop*`,
   ],
   [
     'memory',

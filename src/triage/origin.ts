@@ -57,10 +57,13 @@ function confidenceOf(sure: StepSureness): Confidence {
   return sure === 'proved' ? 'certain' : sure;
 }
 
-/** The sentence of a verdict, with where its bad value came from, unless the sentence is about that memory itself. */
+/**
+ * The sentence of a verdict, with where its bad value came from. One that tells how it came about has said what the memory
+ * held: to that, only a constant or what a function returned adds something.
+ */
 export function withOrigin({ depth, sentence }: Claim, origin: OriginReport | null): string {
-  if (origin === null || origin.end === 'unknown' || (depth === 'mechanism' && origin.end === 'memory'))
-    return sentence;
+  if (origin === null || origin.end === 'unknown') return sentence;
+  if (depth === 'mechanism' && origin.end !== 'constant' && origin.end !== 'returned') return sentence;
   return `${sentence.replace(/\.$/, '')}: ${origin.sentence}`;
 }
 

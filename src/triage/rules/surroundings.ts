@@ -6,9 +6,16 @@ import { evidence, logEvidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import type { Case } from '../scene.ts';
 import { corruptLists } from './corrupt_lists.ts';
+import { corruptPages } from './corrupt_pages.ts';
 
 export function surroundingFindings(facts: Facts, about: Case): Finding[] {
-  return [...blamedModule(facts, about), ...overflow(facts, about), ...corruptLists(facts), ...earlierTrouble(facts)];
+  return [
+    ...blamedModule(facts, about),
+    ...overflow(facts, about),
+    ...corruptLists(facts),
+    ...corruptPages(facts),
+    ...earlierTrouble(facts),
+  ];
 }
 
 /** Code of a module that taints the kernel: whom to ask. */
