@@ -9,7 +9,7 @@ import { type Command, toJson } from '../commands/command.ts';
 import type { CommandEntry } from '../commands/command_files.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { errorData, type Outcome, runCommand, type Sink } from '../commands/run.ts';
-import { interpretUnknown } from '../commands/session/fallback.ts';
+import { gdbCommand, interpretUnknown } from '../commands/session/fallback.ts';
 import { foreachOver } from '../commands/session/foreach.ts';
 import { helpOn } from '../commands/session/help.ts';
 import { usageText } from '../commands/usage.ts';
@@ -258,8 +258,8 @@ export class ShellSession {
     if (reserved.includes(name) || this.entries.has(name)) return { name, args };
     // *mutex.owner ADDRESS
     if (name.startsWith('*') && name.length > 1) return { name: '*', args: [name.slice(1), ...args] };
-    // what is done by hand with gdb here is done by p
-    if (name === 'gdb' && /^(p|print)$/.test(args[0] ?? '')) return { name: 'p', args: args.slice(1) };
+    const ofGdb = name === 'gdb' ? gdbCommand(args) : null;
+    if (ofGdb !== null) return ofGdb;
     return interpretUnknown(this.context, words) ?? { name, args };
   }
 
@@ -368,7 +368,7 @@ class FileSink implements Sink {
 
 /** Commands of crash(8) that are not here, and why. */
 const notHere: Readonly<Record<string, string>> = {
-  gdb: 'there is no gdb in it; "gdb print EXPRESSION" is "p EXPRESSION"',
+  gdb: 'there is no gdb in it; of its commands print, output, ptype, whatis and x are taken',
   map: 'it is for dumps of virsh, which inquest does not read',
   test: "it is for crash's own developers",
   s390dbf: 'it is for s390x, whose dumps inquest does not read',

@@ -91,7 +91,10 @@ export const dis = defineStream({
 function collectDis(context: CommandContext, options: Options<typeof params>): DisAnswer {
   if (options.bugBytes) {
     const [bytes, ...more] = options.words;
-    if (more.length > 0) throw new UsageError('');
+    // no kernel has such bytes any more: with an address the option means nothing
+    if (more.length > 0) return collectDis(context, { ...options, bugBytes: false, words: more });
+    const isCount = bytes !== undefined && /^\d+$/.test(bytes);
+    if (bytes !== undefined && !isCount) return collectDis(context, { ...options, bugBytes: false, words: [bytes] });
     return only({ kind: 'bug-bytes', bytes: bytes === undefined ? 0 : countArgument(bytes) });
   }
   const { kernel } = context;

@@ -73,7 +73,7 @@ function roundSize(value: bigint): string {
     ['KB', 10n],
   ] as const) {
     const size = value >> shift;
-    if (size > 0n && size << shift === value && value >> 63n === 0n) return `(${size}${unit})`;
+    if (size > 0n && size << shift === value) return `(${size}${unit})`;
   }
   return '';
 }

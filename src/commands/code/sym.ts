@@ -81,8 +81,13 @@ export interface SymTail {
 
 function* entries(context: CommandContext, options: Options<typeof params>): Generator<SymItem, SymTail> {
   const { symbols } = context.kernel;
-  if (options.all || options.search !== null) {
-    const found = options.search === null || options.all ? symbols.all() : symbols.search(options.search);
+  if (options.all) {
+    for (const symbol of symbols.all()) if (symbol.module === null) yield { kind: 'symbol', ...symbolEntry(symbol) };
+    yield* moduleItems(context, null);
+    return { empty: false, missing: 0 };
+  }
+  if (options.search !== null) {
+    const found = symbols.search(options.search);
     let empty = true;
     for (const symbol of found) {
       empty = false;

@@ -89,7 +89,7 @@ const params = {
   dentry: valued('d', 'dentry', values.address, 'a dentry: its inode, super_block, type and path', {
     excludes: ['p', 'n', 'c', 'R'],
   }),
-  pagesOf: valued('p', 'inode', values.address, "an inode's pages in the page cache", { excludes: ['n', 'c', 'R'] }),
+  pagesOf: valued('p', 'inode', values.address, "an inode's pages in the page cache", { excludes: ['n', 'R'] }),
   nodesOf: valued('n', 'inode', values.address, "how many of an inode's cached pages each memory node has", {
     excludes: ['c', 'R'],
   }),

@@ -57,7 +57,8 @@ export function entryText({ value, present, physical, flags, swap, swapFile }: E
       `${word.padStart(width)}  ${area.padEnd(columns)}  ${String(swap.offset).padStart(6)}\n`
     );
   }
-  if (physical === null) return `${word}  (no mapping)\n`;
+  if (physical === null)
+    return `${center('PTE', width)}  ${center('PHYSICAL', 8)}  FLAGS\n${word.padStart(width)}  ${center('0', 8)}  (no mapping)\n`;
   const at = hex(physical);
   const digits = Math.max(8, at.length);
   return (

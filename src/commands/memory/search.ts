@@ -26,8 +26,14 @@ export interface SearchItem {
   readonly text: string | null;
   /** Which of the values or strings that were asked for. */
   readonly which: number;
+  /** What the value was called, where it was not given as a number: a symbol, a sum. */
+  readonly name: string | null;
   /** With -x: the words around it. */
-  readonly context: readonly WordRow[] | null;
+  readonly context: {
+    readonly before: readonly WordRow[];
+    readonly word: readonly WordRow[];
+    readonly after: readonly WordRow[];
+  } | null;
   /** With -t and -T: whose stack it is on. With -U: whose memory it is in. */
   readonly task: TaskLabel | null;
   /** The first of its task's. */
@@ -127,7 +133,8 @@ function collectSearch(context: CommandContext, options: SearchOptions): Answer<
     for (const [space, task, hits] of places(context, options, pattern)) {
       let first = task !== null;
       for (const hit of hits) {
-        yield { ...found(kernel, space, hit, size, options.context), task, first };
+        const name = size === null ? null : named(options.wanted[hit.which] ?? '');
+        yield { ...found(kernel, space, hit, size, options.context), name, task, first };
         first = false;
       }
     }
@@ -145,6 +152,11 @@ function patternOf(context: CommandContext, options: SearchOptions): SearchPatte
   const tooLarge = found.find((value) => value >> BigInt(size * 8) !== 0n);
   if (tooLarge !== undefined) throw new UsageError(`${hex(tooLarge)} has more than ${size * 8} bits`);
   return { kind: 'words', size, values: found, ignore: options.mask ?? 0n };
+}
+
+/** A word that is no number; a sum without its parentheses. */
+function named(word: string): string | null {
+  return parseHex(word) === null ? word.replace(/^\((.*)\)$/s, '$1') : null;
 }
 
 type Hit = { readonly address: VirtAddr; readonly which: number };
@@ -235,7 +247,7 @@ function found(
   { address, which }: Hit,
   size: WordSize | null,
   around: number | null,
-): Omit<SearchItem, 'task' | 'first'> {
+): Omit<SearchItem, 'task' | 'first' | 'name'> {
   if (size === null) {
     const { bytes } = space.readUpTo(address, textLength);
     const text = Buffer.from(bytes)
@@ -254,18 +266,24 @@ function found(
       ? null
       : kernel.faults.attempt(
           'search',
-          () => readWords(space, offsetBy(address, -around * bytes), around * 2 + 1, size).rows,
+          () => ({
+            before: readWords(space, offsetBy(address, -around * bytes), around, size).rows,
+            word: readWords(space, address, 1, size).rows,
+            after: readWords(space, offsetBy(address, bytes), around, size).rows,
+          }),
           null,
         );
   return { address, value, text: null, which, context };
 }
 
 function itemText(item: SearchItem, _view: unknown, { size }: SearchHead, index: number): string {
-  const { address, value, text, context, task, first } = item;
+  const { address, value, text, context, task, first, name } = item;
   const header = first && task !== null ? `${index > 0 ? '\n' : ''}${taskHeader(task)}\n` : '';
   if (context !== null && size !== null) {
-    return `${header}${wordRowsText(context, { size, show: 'hex', ascii: false })}\n`;
+    const around = (rows: readonly WordRow[]): string => wordRowsText(rows, { size, show: 'hex', ascii: true });
+    const word = wordRowsText(context.word, { size, show: 'hex', ascii: false });
+    return `${header}${around(context.before)}${word}${around(context.after)}\n`;
   }
   const shown = text ?? (value === null ? '' : `${hex(value).padStart((size ?? 64) / 4, '0')} `);
-  return `${header}${hex(address)}: ${shown}\n`;
+  return `${header}${hex(address)}: ${shown}${name === null ? '' : `(${escapeTerminal(name)})`}\n`;
 }

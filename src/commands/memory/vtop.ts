@@ -122,7 +122,7 @@ function ofKernel(kernel: Kernel, address: VirtAddr): Translation {
   return {
     ...common(kernel, walk, address, physical),
     space: 'kernel',
-    top: tableStart === null ? null : space.linearAddress(tableStart),
+    top: tableStart === null ? null : kernelTable(kernel, tableStart),
     vma: null,
   };
 }
@@ -205,6 +205,19 @@ function translationText(one: Translation, physicalDigits: number): string {
   if (vma !== null) lines.push('\n', vmaHeader, vmaText(vma));
   if (page !== null) lines.push('\n', pageRowsHeader(physicalDigits), pageRowText(page, physicalDigits));
   return lines.join('');
+}
+
+/** Where the kernel's top table is: as init_mm names it, which is in the image, else in the map of all memory. */
+function kernelTable(kernel: Kernel, table: PhysAddr): VirtAddr | null {
+  const image = kernel.faults.attempt(
+    'init_mm',
+    () => {
+      const named = kernel.optionalVariable('init_mm')?.member('pgd').pointer() ?? null;
+      return named !== null && kernel.space.translate(named) === table ? named : null;
+    },
+    null,
+  );
+  return image ?? kernel.space.linearAddress(table);
 }
 
 function tablesText(entries: readonly PageTableEntry[], top: VirtAddr | null): string {

@@ -83,8 +83,8 @@ const params = {
   used: flag('u', 'lines in use alone', { excludes: others('u') }),
   gates: flag('d', "x86's interrupt descriptor table: where the CPU goes for each vector", { excludes: others('d') }),
   bottom: flag('b', 'softirqs and, where some wait, tasklets', { excludes: others('b') }),
-  affinity: flag('a', 'the CPUs that each line in use may be sent to', { excludes: others('a') }),
-  statistics: flag('s', 'how often each line in use came, by CPU', { excludes: others('s') }),
+  affinity: flag('a', 'the CPUs that each line in use may be sent to', { excludes: ['u', 'd', 'b'] }),
+  statistics: flag('s', 'how often each line in use came, by CPU', { excludes: ['u', 'd', 'b'] }),
   cpus: valued('c', 'cpus', values.cpus, 'with -s: of these CPUs alone'),
   numbers: rest('index', { kind: 'number', parse: (word) => lineNumber(word) }, 'numbers of lines'),
 };

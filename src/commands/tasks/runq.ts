@@ -69,9 +69,6 @@ export interface RunqHead {
   readonly rootGroup: VirtAddr | null;
 }
 
-const forms = { timestamps: 't', lag: 'T', times: 'm', groups: 'g', queued: 'd' } as const;
-const others = (letter: string): readonly string[] => Object.values(forms).filter((one) => one !== letter);
-
 export const runq = defineStream({
   name: 'runq',
   help: {
@@ -86,11 +83,11 @@ any. A number in brackets is a task's priority in the kernel: 120 for nice 0.`,
     ],
   },
   params: {
-    timestamps: flag('t', "each queue's clock, and when its current task came to run", { excludes: others('t') }),
-    lag: flag('T', "how far each queue's clock is behind the most recent", { excludes: others('T') }),
-    times: flag('m', 'how long each current task has been running', { excludes: others('m') }),
-    groups: flag('g', 'by task groups, the current task among them', { excludes: others('g') }),
-    queued: flag('d', 'the tasks that say they are queued, whatever the queues say', { excludes: others('d') }),
+    timestamps: flag('t', "each queue's clock, and when its current task came to run"),
+    lag: flag('T', "how far each queue's clock is behind the most recent"),
+    times: flag('m', 'how long each current task has been running'),
+    groups: flag('g', 'by task groups, the current task among them'),
+    queued: flag('d', 'the tasks that say they are queued, whatever the queues say'),
     cpus: valued('c', 'cpus', values.cpus, 'of these CPUs alone'),
   },
   items: 'queues',

@@ -63,7 +63,7 @@ the pending ones of the thread and of its process, with the siginfo of each that
       case 'names':
         return signalNames.map((name, i) => `[${i + 1}]`.padStart(4).concat(` ${name}\n`)).join('');
       case 'set':
-        return `${data.signals.map((signal) => shortName(signal)).join(' ')}\n`;
+        return `${data.signals.length === 0 ? '(none)' : wrapped(data.signals.map(shortName))}\n`;
       case 'tasks':
         return data.tasks.map((one) => (options.group ? groupText(one) : taskText(one))).join('\n');
     }
@@ -95,6 +95,19 @@ function parseSet(word: string): bigint {
   const set = parseHex(word);
   if (set === null) throw new UsageError(`not a set of signals: ${escapeLine(word)}`);
   return set;
+}
+
+/** Words in lines of less than 80 characters. */
+function wrapped(words: readonly string[]): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of words) {
+    if (line.length + 1 + word.length >= 80) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join('\n');
 }
 
 /** The signals of a set: bit n - 1 for signal n. */

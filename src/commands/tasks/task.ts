@@ -6,6 +6,7 @@ import { escapeTerminal } from '../../base/text.ts';
 import { type CValue, readValue, type ValueReading } from '../../debuginfo/c_value.ts';
 import { type ValueData, valueData } from '../../debuginfo/c_value_data.ts';
 import { memberText, type ValueStyle, valueText } from '../../debuginfo/c_value_text.ts';
+import type { KernelObject } from '../../debuginfo/object.ts';
 import { findMember, type Type } from '../../debuginfo/type.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { Task } from '../../kernel/task.ts';
@@ -89,7 +90,7 @@ function* reports(
     yield {
       task: taskLabel(task),
       structs: members.length > 0 ? [] : structsOf(kernel, task, reading),
-      members: members.map((path) => memberOf(kernel, task, path, reading)),
+      members: members.flatMap((path) => membersOf(kernel, task, path, reading)),
     };
   }
   return null;
@@ -123,16 +124,20 @@ function structsOf(kernel: Kernel, task: Task, reading: ValueReading): TaskStruc
   });
 }
 
-function memberOf(kernel: Kernel, task: Task, path: string, reading: ValueReading): TaskMember {
-  const object = taskObjects(kernel, task).find(({ type }) => findMember(type, path) !== null);
-  const lost = (problem: string): TaskMember => ({ path, value: null, problem, [drawing]: null });
-  if (object === undefined) return lost(`invalid data structure member reference: ${path}`);
+/** A member of each struct that has one of this name: `flags` are in both. */
+function membersOf(kernel: Kernel, task: Task, path: string, reading: ValueReading): TaskMember[] {
+  const objects = taskObjects(kernel, task).filter(({ type }) => findMember(type, path) !== null);
+  if (objects.length > 0) return objects.map((object) => memberOf(kernel, object, path, reading));
+  return [{ path, value: null, problem: `invalid data structure member reference: ${path}`, [drawing]: null }];
+}
+
+function memberOf(kernel: Kernel, object: KernelObject, path: string, reading: ValueReading): TaskMember {
   try {
     const value = readValue(object.member(path), reading);
     return { path, value: valueData(value), problem: null, [drawing]: { holder: object.type, value } };
   } catch (error) {
     kernel.faults.record(path, error);
-    return lost(messageOf(error));
+    return { path, value: null, problem: messageOf(error), [drawing]: null };
   }
 }
 

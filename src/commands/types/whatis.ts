@@ -8,7 +8,8 @@ import { type CompoundType, sizeOf, strip, type Type } from '../../debuginfo/typ
 import { type Answer, defineStream } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, rest, valued, values } from '../params.ts';
-import { drawing } from './struct_value.ts';
+import { type StructSpec, structSpec } from './struct_spec.ts';
+import { definitionText, drawing, type MemberData, membersData } from './struct_value.ts';
 
 export type WhatisItem =
   /** A type with its definition. */
@@ -23,6 +24,13 @@ export type WhatisItem =
   | { readonly kind: 'symbol'; readonly name: string; readonly declaration: string }
   /** A macro, as it was defined. */
   | { readonly kind: 'macro'; readonly name: string; readonly text: string }
+  /** Members of a type, with their offsets. */
+  | {
+      readonly kind: 'members';
+      readonly type: string;
+      readonly members: readonly MemberData[];
+      readonly [drawing]: StructSpec;
+    }
   /** A type that a search found. */
   | { readonly kind: 'found'; readonly name: string; readonly size: number };
 
@@ -63,6 +71,8 @@ export const whatis = defineStream({
       switch (item.kind) {
         case 'type':
           return `${escapeTerminal(definition(item[drawing], options.offsets ? { radix: 10 } : null))}\n`;
+        case 'members':
+          return definitionText(item[drawing], null, 10);
         case 'symbol':
           return `${escapeTerminal(item.declaration)};\n`;
         case 'macro':
@@ -85,12 +95,18 @@ function* meanings(context: CommandContext, options: Options<typeof params>): Ge
   return null;
 }
 
-function meaning({ kernel }: CommandContext, name: string): WhatisItem {
+function meaning(context: CommandContext, name: string): WhatisItem {
+  const { kernel } = context;
   const type = kernel.types.find(name);
   if (type !== null && type.kind !== 'incomplete') {
     return { kind: 'type', name: typeText(type), size: sizeOf(type), [drawing]: type };
   }
   const symbol = kernel.symbols.find(name);
+  const dot = name.lastIndexOf('.');
+  if (symbol === null && dot > 0) {
+    const spec = structSpec(context, name, 'any');
+    return { kind: 'members', type: typeText(spec.type), members: membersData(spec), [drawing]: spec };
+  }
   const declared = kernel.declaredType(name) ?? kernel.functionType(name);
   if (declared !== null) return { kind: 'symbol', name, declaration: declare(declared, name) };
   const macro = symbol === null ? kernel.macro(name) : null;

@@ -1,5 +1,5 @@
 // kmem ADDRESS: what an address is: symbol, task and stack, slab object, free block, area of vmalloc(), page.
-import { type Pfn, physAddr, type VirtAddr } from '../../../base/address.ts';
+import { type Pfn, physAddr, type VirtAddr, virtAddr } from '../../../base/address.ts';
 import { UsageError } from '../../../base/errors.ts';
 import { escapeTerminal, hex } from '../../../base/text.ts';
 import { formatPlace } from '../../../debuginfo/symbol_table.ts';
@@ -10,7 +10,16 @@ import { type CommandContext, parseHex } from '../../context.ts';
 import { type ContextTask, contextTask, contextTaskText } from '../../task_context.ts';
 import { pageRowsHeader, pageRowText } from '../page_rows.ts';
 import { type PageItem, pageItem, physicalDigits } from './pages.ts';
-import { type CacheItem, cacheItem, cacheText, type SlabItem, slabItem, slabItemText, slabsHeader } from './slabs.ts';
+import {
+  type CacheItem,
+  cacheItem,
+  cacheText,
+  type SlabItem,
+  slabItem,
+  slabItemText,
+  slabOfPage,
+  slabsHeader,
+} from './slabs.ts';
 import { type VmallocItem, vmallocHeader, vmallocItem, vmallocText } from './vmalloc.ts';
 
 export interface AddressItem {
@@ -81,6 +90,13 @@ function itemOf(context: CommandContext, address: bigint, physical: boolean, fou
   const { kernel } = context;
   const { symbol, slab, vmalloc } = found;
   const task = found.task?.task ?? found.stack?.task ?? null;
+  const page = found.pageStruct === null ? null : slabOfPage(kernel, virtAddr(address));
+  const inSlab =
+    slab !== null
+      ? { ...slab.object, only: slab.object.address }
+      : page !== null
+        ? { cache: page.cache, slab: page.slab, only: null }
+        : null;
   const frame: Pfn | null = found.pageStruct ?? found.page?.pfn ?? null;
   return {
     kind: 'address',
@@ -96,11 +112,11 @@ function itemOf(context: CommandContext, address: bigint, physical: boolean, fou
           },
     task: task === null ? null : contextTask(context, task),
     slab:
-      slab === null
+      inSlab === null
         ? null
         : {
-            cache: cacheItem(kernel, slab.object.cache),
-            slab: slabItem(kernel, slab.object.cache, slab.object.slab, slab.object.address),
+            cache: cacheItem(kernel, inSlab.cache),
+            slab: slabItem(kernel, inSlab.cache, inSlab.slab, inSlab.only),
           },
     vmalloc: vmalloc === null ? null : vmallocItem(kernel, vmalloc),
     page: frame === null || memoryModel(kernel) === null ? null : pageItem(kernel, frame),

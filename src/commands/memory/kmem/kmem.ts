@@ -5,7 +5,7 @@ import { escapeTerminal } from '../../../base/text.ts';
 import { identify } from '../../../kernel/identify.ts';
 import { addressArgument } from '../../address.ts';
 import { type Answer, defineStream, noItems } from '../../command.ts';
-import { type CommandContext, parseHex } from '../../context.ts';
+import { type CommandContext, parseCpus, parseHex } from '../../context.ts';
 import { absent, attached, flag, type Options, rest, valued, values } from '../../params.ts';
 import { type AddressesHead, addressesText, collectAddresses } from './address.ts';
 import {
@@ -27,7 +27,14 @@ import {
 } from './free.ts';
 import { collectNodes, type NodesHead, nodesText } from './nodes.ts';
 import { collectPages, type PageItem, type PagesHead, pageItemText, pagesHeader } from './pages.ts';
-import { type CacheItem, collectSlabs, type SlabItem, type SlabsHead, slabItemText } from './slabs.ts';
+import {
+  type CacheItem,
+  collectSlabs,
+  type IgnoredItem,
+  type SlabItem,
+  type SlabsHead,
+  slabItemText,
+} from './slabs.ts';
 import {
   collectFlags,
   collectHuge,
@@ -55,7 +62,7 @@ export type KmemHead =
   | UseHead
   | VmallocHead
   | ZonesHead;
-export type KmemItem = CacheItem | SlabItem | FreeZoneItem | FreeListItem | PageItem | VmallocItem;
+export type KmemItem = CacheItem | SlabItem | IgnoredItem | FreeZoneItem | FreeListItem | PageItem | VmallocItem;
 export type KmemTail = FreeTail | null;
 
 const views = { group: 'views' };
@@ -84,7 +91,7 @@ const params = {
   objects: attached(
     'S',
     'cpus',
-    'and every slab of CPUs and nodes with its objects; =cpus: only those of CPUs',
+    'and every slab of CPUs and nodes with its objects; =cpus: of these CPUs alone',
     slabGroup,
   ),
   roots: flag('r', 'slab caches by their root cache, each with those of memory cgroups', slabGroup),
@@ -215,11 +222,10 @@ function chosenView(options: KmemOptions): (typeof viewNames)[number] | null {
 
 function slabView(context: CommandContext, options: KmemOptions): Answer<KmemHead, KmemItem, KmemTail> {
   const { objects, words } = options;
-  if (objects !== null && !['', 'cpu', 'cpus'].includes(objects)) throw new UsageError('');
   const names = words[0] === 'list';
   return collectSlabs(context, {
     show: names ? 'names' : objects === null ? 'caches' : 'lists',
-    cpusOnly: objects !== null && objects !== '',
+    cpus: objects === null || objects === '' ? null : parseCpus(context, objects),
     wanted: names ? [] : words,
     ignored: options.ignored?.split(',') ?? [],
   });
@@ -279,6 +285,7 @@ function itemText(item: KmemItem, _view: unknown, head: KmemHead, index: number)
   switch (item.kind) {
     case 'cache':
     case 'slab':
+    case 'ignored':
       return head.kind === 'slabs' ? slabItemText(item, head, index) : '';
     case 'free zone':
     case 'free list':

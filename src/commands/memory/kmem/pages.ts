@@ -1,5 +1,5 @@
 // kmem -p, -m: the struct page of every page frame, or chosen members of it.
-import { type Pfn, pfn, type VirtAddr } from '../../../base/address.ts';
+import { offsetBy, type Pfn, pfn, type VirtAddr } from '../../../base/address.ts';
 import { UsageError } from '../../../base/errors.ts';
 import { escapeTerminal, hex, hex16 } from '../../../base/text.ts';
 import { findMember, sizeOf, strip, type Type } from '../../../debuginfo/type.ts';
@@ -16,13 +16,13 @@ export interface PagesHead {
   /** Hexadecimal digits of the highest physical address. */
   readonly physicalDigits: number;
   /** Members that are shown in place of the usual words (-m). */
-  readonly members: readonly string[] | null;
+  readonly members: readonly { readonly name: string; readonly bytes: number }[] | null;
 }
 
 export interface PageItem extends NamedPageRow {
   readonly kind: 'page';
-  /** With -m: the members' values, in the order of the head; null for one that cannot be read. */
-  readonly values: readonly (bigint | null)[] | null;
+  /** With -m: the members' values, in the order of the head, those of structs as words; null for one that cannot be read. */
+  readonly values: readonly (readonly bigint[] | null)[] | null;
 }
 
 /** Hexadecimal digits of the highest physical address. */
@@ -40,7 +40,7 @@ export function collectPages(
   members: readonly string[] | null,
 ): Answer<PagesHead, PageItem, null> {
   const readers = members === null ? null : members.map((path) => memberReader(kernel, path));
-  const head: PagesHead = { kind: 'pages', physicalDigits: physicalDigits(kernel), members };
+  const head: PagesHead = { kind: 'pages', physicalDigits: physicalDigits(kernel), members: readers };
   const names = new Map<bigint, readonly string[]>();
   const item = (row: PageRow): PageItem => {
     // most pages have the same few flags
@@ -49,7 +49,7 @@ export function collectPages(
       flagNames = pageFlagNames(kernel, row.flags);
       if (names.size < 4096) names.set(row.flags, flagNames);
     }
-    return { kind: 'page', ...row, flagNames, values: readers?.map((read) => read(row.page)) ?? null };
+    return { kind: 'page', ...row, flagNames, values: readers?.map(({ read }) => read(row.page)) ?? null };
   };
   function* items(): Generator<PageItem, null> {
     if (frames === null) for (const row of pageRows(kernel, pfn(0), pfn(kernel.dump.memory.maxPfn))) yield item(row);
@@ -75,21 +75,31 @@ export function pageItem(kernel: Kernel, frame: Pfn): PageItem | null {
   return row === null ? null : { kind: 'page', ...row, flagNames: pageFlagNames(kernel, row.flags), values: null };
 }
 
-/** Reads a member of a `struct page` as a number; of a struct, its first word. */
-function memberReader(kernel: Kernel, path: string): (page: VirtAddr) => bigint | null {
+interface MemberReader {
+  readonly name: string;
+  /** Of the member or, of a struct, of each of its words. */
+  readonly bytes: number;
+  readonly read: (page: VirtAddr) => readonly bigint[] | null;
+}
+
+/** Reads a member of a `struct page` as a number; of a struct, as its words. */
+function memberReader(kernel: Kernel, path: string): MemberReader {
   const type = kernel.type('struct page');
   const place = findMember(type, path);
   if (place === null) throw new UsageError(`struct page has no member ${escapeTerminal(path)}`);
+  const size = sizeOf(place.type);
   const scalar = firstScalar(place.type);
-  return (page) =>
-    kernel.faults.attempt(
-      'member of a page',
-      () => {
-        const object = kernel.object(type, page).member(path);
-        return scalar ? BigInt.asUintN(sizeOf(place.type) * 8, object.bigint()) : kernel.space.u64(object.address);
-      },
-      null,
-    );
+  const words = Math.min(Math.floor(size / 8), 8);
+  const read = (page: VirtAddr): readonly bigint[] => {
+    const object = kernel.object(type, page).member(path);
+    if (scalar) return [BigInt.asUintN(size * 8, object.bigint())];
+    return Array.from({ length: words }, (_, i) => kernel.space.u64(offsetBy(object.address, i * 8)));
+  };
+  return {
+    name: path,
+    bytes: scalar || words === 0 ? size : 8,
+    read: (page) => kernel.faults.attempt('member of a page', () => read(page), null),
+  };
 }
 
 function firstScalar(type: Type): boolean {
@@ -99,11 +109,14 @@ function firstScalar(type: Type): boolean {
 
 export function pagesHeader({ physicalDigits: digits, members }: PagesHead): string {
   if (members === null) return pageRowsHeader(digits);
-  return `${center('PAGE', 16)}  ${members.map((name) => center(escapeTerminal(name), 16)).join('  ')}\n`;
+  return `${center('PAGE', 16)}  ${members.map(({ name }) => escapeTerminal(name)).join('  ')}\n`;
 }
 
 export function pageItemText(item: PageItem, head: PagesHead): string {
   if (item.values === null) return pageRowText(item, head.physicalDigits);
-  const words = item.values.map((value) => (value === null ? '?' : hex(value)).padStart(16));
-  return `${hex16(item.page)}  ${words.join('  ')}\n`;
+  const words = item.values.map((value, i) => {
+    const digits = (head.members?.[i]?.bytes ?? 8) * 2;
+    return value === null ? '?' : value.map((word) => hex(word).padStart(digits, '0')).join(',');
+  });
+  return `${hex16(item.page)}  ${words.map((word) => `${word}  `).join('')}\n`;
 }

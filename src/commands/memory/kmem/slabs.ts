@@ -1,8 +1,9 @@
 // kmem -s, -S, -r: slab caches, and what is in their slabs.
-import type { VirtAddr } from '../../../base/address.ts';
+import { physAddr, type VirtAddr, virtAddr } from '../../../base/address.ts';
 import { NotFoundError, UsageError } from '../../../base/errors.ts';
 import { escapeLine, escapeTerminal, hex16 } from '../../../base/text.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
+import { memoryModel } from '../../../kernel/memory_model.ts';
 import { nodeOfFrame } from '../../../kernel/mmzone.ts';
 import { type SlabCache, slabCaches } from '../../../kernel/slab_cache.ts';
 import { cacheHolders, cacheUse, type ObjectState, slabObjectAt, slabObjects } from '../../../kernel/slab_object.ts';
@@ -14,6 +15,13 @@ export interface SlabsHead {
   readonly kind: 'slabs';
   /** - `caches`: a line each   - `names`: only where and what   - `lists`: with CPUs' and nodes' slabs */
   readonly show: 'caches' | 'names' | 'lists';
+}
+
+/** A slab cache that was to be left out. */
+export interface IgnoredItem {
+  readonly kind: 'ignored';
+  readonly cache: VirtAddr;
+  readonly name: string | null;
 }
 
 /** A slab cache. */
@@ -95,8 +103,8 @@ export interface SlabItem extends SlabData {
 
 export interface SlabOptions {
   readonly show: SlabsHead['show'];
-  /** Only what CPUs have. */
-  readonly cpusOnly: boolean;
+  /** The CPUs of which slabs are listed; null for all. */
+  readonly cpus: readonly number[] | null;
   /** Names or addresses: of caches, or of anything in a slab. */
   readonly wanted: readonly string[];
   /** Names of caches that are left out. */
@@ -106,19 +114,23 @@ export interface SlabOptions {
 /** @throws UsageError for a name that no cache has */
 export function collectSlabs(
   context: CommandContext,
-  { show, cpusOnly, wanted, ignored }: SlabOptions,
-): Answer<SlabsHead, CacheItem | SlabItem, null> {
+  { show, cpus, wanted, ignored }: SlabOptions,
+): Answer<SlabsHead, CacheItem | SlabItem | IgnoredItem, null> {
   const { kernel } = context;
-  const caches = slabCaches(kernel).filter(({ name }) => name === null || !ignored.includes(name));
-  const chosen = wanted.map((word) => choose(context, word, caches));
-  function* items(): Generator<CacheItem | SlabItem, null> {
-    if (wanted.length === 0) {
-      for (const cache of caches) yield cacheItem(kernel, cache, show, cpusOnly);
-      return null;
-    }
-    for (const { cache, object } of chosen) {
-      yield cacheItem(kernel, cache, object === null ? show : 'caches', cpusOnly);
-      if (object !== null) yield slabItem(kernel, cache, object.slab, show === 'lists' ? null : object.address);
+  const caches = slabCaches(kernel);
+  const chosen: readonly Chosen[] =
+    wanted.length === 0
+      ? caches.map((cache) => ({ cache, found: null }))
+      : wanted.map((word) => choose(context, word, caches));
+  function* items(): Generator<CacheItem | SlabItem | IgnoredItem, null> {
+    for (const { cache, found } of chosen) {
+      const { name } = cache;
+      if (name !== null && ignored.includes(name)) {
+        yield { kind: 'ignored', cache: cache.address, name };
+        continue;
+      }
+      yield cacheItem(kernel, cache, found === null ? show : 'caches', cpus);
+      if (found !== null) yield slabItem(kernel, cache, found.slab, show === 'lists' ? null : found.object);
     }
     return null;
   }
@@ -127,21 +139,34 @@ export function collectSlabs(
 
 interface Chosen {
   readonly cache: SlabCache;
-  /** The object that an address lies in; null where a cache was named. */
-  readonly object: { readonly slab: Slab; readonly address: VirtAddr } | null;
+  /** The slab and, unless its page was named, the object that an address lies in; null where a cache was named. */
+  readonly found: { readonly slab: Slab; readonly object: VirtAddr | null } | null;
 }
 
 function choose({ kernel }: CommandContext, word: string, caches: readonly SlabCache[]): Chosen {
   const byName = caches.find(({ name }) => name === word);
-  if (byName !== undefined) return { cache: byName, object: null };
+  if (byName !== undefined) return { cache: byName, found: null };
   const address = parseHex(word);
   if (address === null) throw new UsageError(`invalid slab cache name: ${escapeTerminal(word)}`);
   const byAddress = caches.find((cache) => cache.address === address);
-  if (byAddress !== undefined) return { cache: byAddress, object: null };
+  if (byAddress !== undefined) return { cache: byAddress, found: null };
+  const page = slabOfPage(kernel, virtAddr(address));
+  if (page !== null) return { cache: page.cache, found: { slab: page.slab, object: null } };
   const place = slabObjectAt(kernel, address);
   if (place === null) throw new NotFoundError('slab', `at ${word}`, 'the address is in none');
   const { cache, slab } = place.object;
-  return { cache, object: { slab, address: place.object.address } };
+  return { cache, found: { slab, object: place.object.address } };
+}
+
+/** The slab that the page of a `struct page` belongs to; null for other addresses and pages. */
+export function slabOfPage(
+  kernel: Kernel,
+  address: VirtAddr,
+): { readonly cache: SlabCache; readonly slab: Slab } | null {
+  const frame = kernel.arch.isKernelAddress(address) ? (memoryModel(kernel)?.pfnOf(address) ?? null) : null;
+  if (frame === null) return null;
+  const memory = kernel.space.linearAddress(physAddr(frame * kernel.dump.memory.pageSize));
+  return memory === null ? null : (slabObjectAt(kernel, memory)?.object ?? null);
 }
 
 /** A cache's line, with its lists where they are asked for. */
@@ -149,7 +174,7 @@ export function cacheItem(
   kernel: Kernel,
   cache: SlabCache,
   show: SlabsHead['show'] = 'caches',
-  cpusOnly = false,
+  only: readonly number[] | null = null,
 ): CacheItem {
   const { address, name, objectSize, size, objects, slabs, order } = cache;
   const use =
@@ -164,13 +189,16 @@ export function cacheItem(
     total: objects,
     slabs,
     slabSize: 2 ** order * kernel.dump.memory.pageSize,
-    lists: show === 'lists' ? listsOf(kernel, cache, cpusOnly) : null,
+    lists: show === 'lists' ? listsOf(kernel, cache, only) : null,
   };
 }
 
-function listsOf(kernel: Kernel, cache: SlabCache, cpusOnly: boolean): CacheLists {
+function listsOf(kernel: Kernel, cache: SlabCache, only: readonly number[] | null): CacheLists {
   const reader = slub(kernel);
-  const { cpus, sheaves } = cacheHolders(kernel, cache);
+  const holders = cacheHolders(kernel, cache);
+  const wanted = (cpu: number | null): boolean => only === null || cpu === null || only.includes(cpu);
+  const cpus = holders.cpus.filter(({ cpu }) => wanted(cpu));
+  const sheaves = holders.sheaves.filter(({ cpu }) => wanted(cpu));
   return {
     cpus: cpus.map(({ cpu, address, active, partial }) => ({
       cpu,
@@ -179,21 +207,18 @@ function listsOf(kernel: Kernel, cache: SlabCache, cpusOnly: boolean): CacheList
       partial: partial.map((slab) => slabData(kernel, cache, slab, true)),
     })),
     sheaves,
-    nodes: cpusOnly
-      ? []
-      : cache.nodes.map((node) => ({
-          node: node.id,
-          address: node.address,
-          slabs: node.slabs,
-          partialCount: node.partial,
-          onCpus: cpus.filter(({ active }) => active !== null && nodeOfFrame(kernel, active.slab.pfn) === node.id)
-            .length,
-          partial: kernel.faults.attempt(
-            'slabs of a node',
-            () => [...reader.partial(node)].map((slab) => slabData(kernel, cache, slab, false)),
-            [],
-          ),
-        })),
+    nodes: cache.nodes.map((node) => ({
+      node: node.id,
+      address: node.address,
+      slabs: node.slabs,
+      partialCount: node.partial,
+      onCpus: cpus.filter(({ active }) => active !== null && nodeOfFrame(kernel, active.slab.pfn) === node.id).length,
+      partial: kernel.faults.attempt(
+        'slabs of a node',
+        () => [...reader.partial(node)].map((slab) => slabData(kernel, cache, slab, false)),
+        [],
+      ),
+    })),
   };
 }
 
@@ -225,14 +250,18 @@ export function slabItem(kernel: Kernel, cache: SlabCache, slab: Slab, only: Vir
 export const slabsHeader = 'CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME\n';
 const slabHeader = '  SLAB              MEMORY            NODE  TOTAL  ALLOCATED  FREE\n';
 
-export function slabItemText(item: CacheItem | SlabItem, { show }: SlabsHead, index: number): string {
+export function slabItemText(item: CacheItem | SlabItem | IgnoredItem, { show }: SlabsHead, index: number): string {
   if (item.kind === 'slab') return slabHeader + slabText(item);
+  if (item.kind === 'ignored') {
+    const line = `${hex16(item.cache)} [IGNORED]${' '.repeat(36)}${cacheName(item)}\n`;
+    return index === 0 && show !== 'names' ? slabsHeader + line : line;
+  }
   if (show === 'names') return `${hex16(item.cache)} ${cacheName(item)}\n`;
   const header = index === 0 || show === 'lists' ? slabsHeader : '';
   return header + cacheText(item) + (item.lists === null ? '' : listsText(item.lists));
 }
 
-function cacheName({ name }: CacheItem): string {
+function cacheName({ name }: { readonly name: string | null }): string {
   return name === null ? '(unknown)' : escapeLine(name);
 }
 

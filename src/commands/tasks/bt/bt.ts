@@ -7,6 +7,7 @@ import type { FrameState } from '../../../debuginfo/debug_info.ts';
 import { type Backtrace, backtracer, type Frame } from '../../../kernel/backtrace.ts';
 import { frameStates } from '../../../kernel/frame_state.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
+import { taskStack } from '../../../kernel/sched.ts';
 import { frameCode, hasLines, sourceLine } from '../../../kernel/source_line.ts';
 import type { Task } from '../../../kernel/task.ts';
 import type { FrameValues } from '../../../origin/frame_values.ts';
@@ -139,7 +140,7 @@ const params = {
   overflows: flag('v', 'check all stacks for an overflow', raw),
   sizes: absent('D', 'frame sizes are not kept'),
   vectors: absent('A', 'vector registers are in dumps of s390x only'),
-  oldMethod: absent('o', 'there is one way to make backtraces'),
+  oldMethod: flag('o', ''),
   oldMethodFromNowOn: absent('O', 'there is one way to make backtraces'),
   tasks: rest('pid|task', values.task),
 };
@@ -233,6 +234,17 @@ function* traces(context: CommandContext, options: BtOptions): Generator<BtItem,
     if (options.reference !== null && !mentions(context, target, options.reference)) continue;
     const content = stackContent(context, options, target);
     const { stackPointer, instruction } = options;
+    // a task that ran may have been on a stack of its CPU
+    const own = stackPointer === null || target.active ? null : taskStack(context.kernel, target);
+    if (
+      stackPointer !== null &&
+      own !== null &&
+      (stackPointer < own.start || stackPointer >= offsetBy(own.start, own.size))
+    ) {
+      throw new UsageError(
+        `-S ${hex16(stackPointer)} is not on the stack of this task: ${hex16(own.start)} to ${hex16(offsetBy(own.start, own.size))}`,
+      );
+    }
     const backtrace = (): Backtrace => {
       const whole = tracer.of(target);
       if (stackPointer === null && instruction === null) return whole;
