@@ -15,6 +15,8 @@ export interface ContextTask {
   readonly state: TaskState;
   readonly active: boolean;
   readonly panicked: boolean;
+  /** Tasks of this pid: more than one for pid 0, of which each CPU has its own. */
+  readonly ofPid: number;
 }
 
 export function contextTask(context: CommandContext, task: Task): ContextTask {
@@ -27,6 +29,7 @@ export function contextTask(context: CommandContext, task: Task): ContextTask {
     cpu: task.cpu,
     state: task.state,
     active: task.active,
+    ofPid: task.idle ? context.tasks.all.filter(({ idle }) => idle).length : 1,
     panicked: crashedTask(kernel, context.tasks)?.task.address === task.address,
   };
 }
@@ -54,9 +57,10 @@ const stateNames: Readonly<Record<TaskState, string>> = {
 
 export function contextTaskText(task: ContextTask): string {
   const mark = task.panicked ? '(PANIC)' : task.active ? '(ACTIVE)' : '';
+  const others = task.ofPid > 1 ? `  (1 of ${task.ofPid})` : '';
   const info = task.threadInfo === null ? '' : `  [THREAD_INFO: ${hex16(task.threadInfo)}]`;
   return (
-    `    PID: ${task.pid}\nCOMMAND: "${escapeLine(task.command)}"\n   TASK: ${hex16(task.task)}${info}\n` +
+    `    PID: ${task.pid}\nCOMMAND: "${escapeLine(task.command)}"\n   TASK: ${hex16(task.task)}${others}${info}\n` +
     `    CPU: ${task.cpu}\n  STATE: ${stateNames[task.state]} ${mark}\n`
   );
 }

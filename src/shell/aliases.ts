@@ -26,7 +26,7 @@ export interface Alias {
   readonly name: string;
   /** What stands for it. */
   readonly words: string;
-  readonly origin: 'builtin' | 'user';
+  readonly origin: 'builtin' | 'runtime';
 }
 
 export class Aliases {
@@ -45,7 +45,7 @@ export class Aliases {
   /** @param words empty to forget it */
   define(name: string, words: string): void {
     if (words === '') this.known.delete(name);
-    else this.known.set(name, { name, words, origin: 'user' });
+    else this.known.set(name, { name, words, origin: 'runtime' });
   }
 
   /** A line's words with an alias at their start replaced; an alias may name another, but not itself. */
@@ -74,22 +74,24 @@ forgets it. Aliases last as long as the session: put them into .crashrc in the h
       examples: [['alias blocked foreach UN bt', 'blocked, from now on']],
     },
     params: { words: text('name words', 'word') },
-    collect(_context, { words }): { readonly aliases: readonly Alias[] } {
+    collect(_context, { words }): { readonly aliases: readonly Alias[]; readonly deleted: string | null } {
       const [name, ...rest] = words;
-      if (name === undefined) return { aliases: aliases.all() };
+      if (name === undefined) return { aliases: aliases.all(), deleted: null };
       if (rest.length === 0) {
         const found = aliases.find(name);
         if (found === null) throw new UsageError(`no such alias: ${escapeLine(name)}`);
-        return { aliases: [found] };
+        return { aliases: [found], deleted: null };
       }
       if (commands.has(name)) throw new UsageError(`${escapeLine(name)} is a command`);
       aliases.define(name, rest.join(' ').trim());
       const made = aliases.find(name);
-      return { aliases: made === null ? [] : [made] };
+      return { aliases: made === null ? [] : [made], deleted: made === null ? name : null };
     },
-    render: ({ aliases: shown }) =>
+    render: ({ aliases: shown, deleted }) =>
       shown.length === 0
-        ? ''
+        ? deleted === null
+          ? ''
+          : `alias deleted: ${escapeLine(deleted)}\n`
         : `ORIGIN   ALIAS    COMMAND\n${shown
             .map(
               ({ origin, name, words }) => `${origin.padEnd(8)} ${escapeLine(name).padEnd(8)} ${escapeLine(words)} \n`,

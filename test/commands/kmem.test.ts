@@ -92,9 +92,10 @@ NODE 0 FULL:
 `,
     );
   });
-  test('-S=cpus leaves the nodes out, -I a cache, list shows where each is', () => {
-    assert.doesNotMatch(kmemOf('-S=cpus dentry').text, /KMEM_CACHE_NODE/);
-    assert.equal(kmemOf('-s -I dentry,filp').text, '');
+  test('-S=cpus leaves other CPUs out, -I a cache, list shows where each is', () => {
+    assert.match(kmemOf('-S=0 dentry').text, /^CPU 0 SLAB/m);
+    assert.throws(() => kmemOf('-S=77 dentry'), UsageError);
+    assert.match(kmemOf('-s -I dentry,filp').text, new RegExp(`\n${hex(cache.address)} \\[IGNORED\\] +dentry\n$`));
     assert.equal(kmemOf('-s list').text, `${hex(cache.address)} dentry\n`);
   });
   test('an address shows its slab and its object alone', () => {

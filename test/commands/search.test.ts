@@ -63,8 +63,9 @@ describe('search', () => {
     assert.deepEqual(
       found(kernel, '-s words -l 2000 -x 1 feed').filter((l) => l !== ''),
       [
-        `${(at + 0x18n).toString(16)}:  0000000000000002 000000000000feed `,
-        `${(at + 0x28n).toString(16)}:  0000000000000003 `,
+        `${(at + 0x18n).toString(16)}:  0000000000000002                    ........`,
+        `${(at + 0x20n).toString(16)}:  000000000000feed `,
+        `${(at + 0x28n).toString(16)}:  0000000000000003                    ........`,
       ],
     );
   });

@@ -61,7 +61,8 @@ describe('entries of page tables', () => {
     assert.deepEqual(lines(kernel.run(pte, '8000000001000067 0 5f0200')), [
       '      PTE         PHYSICAL  FLAGS',
       '8000000001000067   1000000  (PRESENT|RW|USER|ACCESSED|DIRTY|NX)',
-      '0  (no mapping)',
+      'PTE  PHYSICAL  FLAGS',
+      '  0     0      (no mapping)',
       ' PTE      SWAP    OFFSET',
       '5f0200  (type 0)  1125899906830462',
     ]);

@@ -47,7 +47,7 @@ export type PagePlace =
 /** What `vm` lists of a task, one after the other. */
 export type VmItem =
   | ({ readonly kind: 'task'; readonly task: TaskLabel } & MmData)
-  | ({ readonly kind: 'vma' } & VmaData)
+  | ({ readonly kind: 'vma' /** The first of its task's. */; readonly isFirst: boolean } & VmaData)
   | { readonly kind: 'page'; readonly virtual: VirtAddr; readonly place: PagePlace; readonly isFirst: boolean }
   | { readonly kind: 'struct'; readonly value: StructValue }
   /** -P: the task has no such VMA. */
@@ -146,9 +146,9 @@ function* taskItems(context: CommandContext, task: Task, options: VmOptions): Ge
       continue;
     }
     if (options.pagesOf !== null && area.address !== options.pagesOf) continue;
-    isFound = true;
     const vma = vmaData(kernel, area);
-    yield { kind: 'vma', ...vma };
+    yield { kind: 'vma', isFirst: !isFound, ...vma };
+    isFound = true;
     if (!options.pages && options.pagesOf === null) continue;
     yield* pageItems(kernel, mm, area, vma.file);
   }
@@ -266,8 +266,8 @@ function* references(
     }
     if (!isVma && pages.length === 0) continue;
     if (!isShown) yield whole;
+    yield { kind: 'vma', isFirst: !isShown, ...vma };
     isShown = true;
-    yield { kind: 'vma', ...vma };
     yield* pages;
   }
 }
@@ -277,7 +277,7 @@ function itemText(item: VmItem, options: VmOptions, radix: 10 | 16, { physicalDi
     case 'task':
       return taskText(item, options);
     case 'vma':
-      return (isListOfPages(options) ? vmaHeader : '') + vmaText(item);
+      return (isListOfPages(options) || (options.reference !== null && item.isFirst) ? vmaHeader : '') + vmaText(item);
     case 'page':
       return (item.isFirst ? pageHeader(physicalDigits) : '') + pageText(item.virtual, item.place, physicalDigits);
     case 'struct':
@@ -290,8 +290,8 @@ function itemText(item: VmItem, options: VmOptions, radix: 10 | 16, { physicalDi
 }
 
 /** Whether pages stand between the VMAs, so that each has a header of its own. */
-function isListOfPages({ pages, pagesOf, reference }: VmOptions): boolean {
-  return pages || pagesOf !== null || reference !== null;
+function isListOfPages({ pages, pagesOf }: VmOptions): boolean {
+  return pages || pagesOf !== null;
 }
 
 function taskText(item: VmItem & { readonly kind: 'task' }, options: VmOptions): string {
@@ -300,7 +300,7 @@ function taskText(item: VmItem & { readonly kind: 'task' }, options: VmOptions):
   if (options.mmStruct || options.vmaStructs || options.pagesOf !== null) return header;
   const size = (kib: number | null, width: number) => center(kib === null ? '?' : `${kib}k`, width);
   const columns = [center(hex(mm), 16), center(hex(pgd), 16), size(rss, 6), size(totalVm, 8)];
-  const vmas = mm === 0n || isListOfPages(options) ? '' : vmaHeader;
+  const vmas = mm === 0n || isListOfPages(options) || options.reference !== null ? '' : vmaHeader;
   return `${header}       MM               PGD          RSS    TOTAL_VM\n${columns.join('  ')}\n${vmas}`;
 }
 

@@ -3,7 +3,7 @@ import { FormatError, InquestError, messageOf, UsageError } from '../../base/err
 import { escapeLine } from '../../base/text.ts';
 import type { Task, TaskState } from '../../kernel/task.ts';
 import { type Answer, asOne, type Command, call, defineStream, drawn, type Gathered } from '../command.ts';
-import { type CommandContext, type TaskLabel, taskLabel } from '../context.ts';
+import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
 import { type Params, parseParams, text } from '../params.ts';
 import { tasksByWord } from '../task_words.ts';
 
@@ -38,6 +38,9 @@ export interface ForeachTail {
   readonly failed: number;
 }
 
+/** Commands that do not say which task they tell of. */
+const unnamed: ReadonlySet<string> = new Set(['set', 'vtop']);
+
 const states: readonly TaskState[] = ['RU', 'IN', 'UN', 'ST', 'ZO', 'TR', 'SW', 'DE', 'WA', 'PA', 'ID', 'NE'];
 
 /** The `foreach` command over these commands. */
@@ -68,11 +71,15 @@ Commands that can be run: those whose arguments are tasks. The options behind a 
     collect: (context, { words }) => collectForeach(context, commands, words),
     failed: (_head: ForeachHead, { failed }: ForeachTail) => failed > 0,
     text: {
-      item({ command, [gathered]: data }, view, head, index) {
+      item({ task, command, [gathered]: data }, view, head, index) {
         const { command: one, options } = head[invocations][command]!;
         // why there is nothing is a fault: it goes where no reader takes it for output
         const body = data === null ? '' : drawn(one, data, { ...view, options });
-        return body === '' ? '' : `${index > 0 ? '\n' : ''}${body}`;
+        if (body === '') return '';
+        // of `ps` one table, as far as nothing stands between its lines
+        if (one.name === 'ps' && index > 0) return body.replace(/^ +PID +PPID .*\n/, '');
+        const header = unnamed.has(one.name) ? `${taskHeader(task)}\n` : '';
+        return `${index > 0 ? '\n' : ''}${header}${body}`;
       },
     },
   });

@@ -66,8 +66,10 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
     const [cpu] = parseCpus(context, /^\d+$/.test(spec) ? spec : '');
     const task = context.tasks.active(cpu!);
     if (task === null) throw new UsageError(`the task that CPU ${cpu} was running is not known`);
+    const before = context.task;
     context.task = task;
-    return { kind: 'task', task: contextTask(context, context.task), silent: true };
+    // crash(8) shows a context only where it is another one
+    return { kind: 'task', task: contextTask(context, task), silent: before.address === task.address };
   }
   if (active !== null) {
     context.declareActive(active);
@@ -82,7 +84,12 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
     const [name, value] = first === 'hex' || first === 'dec' ? ['radix', first] : [first, second];
     if (context.variables.has(name)) {
       if (value !== null) change(context, name, value);
-      return { kind: 'variables', variables: context.variables.shown(name) };
+      const shown = context.variables.shown(name);
+      // crash(8) calls it so, except in the list of all
+      return {
+        kind: 'variables',
+        variables: shown.map((one) => (name === 'radix' ? { ...one, name: 'output radix' } : one)),
+      };
     }
     if (second !== null) throw new UsageError(`no such variable: ${escapeLine(first)}`);
     context.task = context.taskByWord(first);
