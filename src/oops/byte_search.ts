@@ -1,5 +1,5 @@
-// What looks at every byte of a log: newlines counted, and places found where one of many words may stand, sixteen bytes at a
-// time. JavaScript has no such instructions, WebAssembly has; the module is small enough to be written out here.
+// What looks at every byte of a log: newlines counted, plain text told from other, and places found where one of many words
+// may stand, sixteen bytes at a time. JavaScript has no such instructions, WebAssembly has; the module is small enough to be written out here.
 //
 // Of each word four bytes are compared ("key"). Each key belongs to one of eight groups, a bit each. For each of the four
 // bytes a table of sixteen tells the groups that a byte with such a low nibble may belong to, another one those with such a
@@ -30,6 +30,8 @@ const load128 = (offset: number): number[] => simd(0x00, 0, ...unsigned(offset))
 const splat = (byte: number): number[] => simd(0x0c, ...new Array<number>(16).fill(byte));
 const swizzle = simd(0x0e);
 const equal = simd(0x23);
+const lessSigned = simd(0x25);
+const or128 = simd(0x50);
 const notEqual = simd(0x24);
 const and128 = simd(0x4e);
 const bitmask = simd(0x64);
@@ -108,6 +110,26 @@ function linesBody(): number[] {
   ];
 }
 
+/** `special(from, to)`: not 0 if a byte in [from, to) is no printable ASCII, or is `"` or `\`. */
+function specialBody(): number[] {
+  const [at, to, bytes] = [0, 1, 2];
+  const special = [
+    ...[...get(at), ...load128(0), ...set(bytes)],
+    // bytes above 127 are negative
+    ...[...get(bytes), ...splat(0x20), ...lessSigned],
+    ...[0x7f, 0x22, 0x5c].flatMap((byte) => [...get(bytes), ...splat(byte), ...equal, ...or128]),
+    ...bitmask,
+  ];
+  return [
+    ...loop,
+    ...[...get(to), ...get(at), subtract, ...int(16), atLeast, ...when],
+    ...[...special, ...when, ...int(1), giveBack, endBlock],
+    ...[...get(at), ...int(16), add, ...set(at), ...again(1), endBlock],
+    endBlock,
+    ...[...special, ...int(1), ...get(to), ...get(at), subtract, shiftLeft, ...int(1), subtract, and],
+  ];
+}
+
 function assembled(): Uint8Array<ArrayBuffer> {
   const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
   const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
@@ -116,6 +138,23 @@ function assembled(): Uint8Array<ArrayBuffer> {
     return [...unsigned(all.length), ...all];
   };
   const name = (text: string): number[] => [...unsigned(text.length), ...Buffer.from(text)];
+  const exports = [
+    [...name('memory'), 2, 0],
+    [...name('find'), 0, 0],
+    [...name('lines'), 0, 1],
+    [...name('special'), 0, 2],
+  ];
+  const bodies = [
+    body(
+      [
+        [2, i32],
+        [9, v128],
+      ],
+      findBody(),
+    ),
+    body([[1, i32]], linesBody()),
+    body([[1, v128]], specialBody()),
+  ];
   const pages = Math.ceil((textAt + searchWindow + readAhead) / 65536);
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
@@ -126,29 +165,10 @@ function assembled(): Uint8Array<ArrayBuffer> {
         [0x60, 2, i32, i32, 1, i32],
       ]),
     ),
-    ...section(3, vector([[0], [1]])),
+    ...section(3, vector([[0], [1], [1]])),
     ...section(5, vector([[0, ...unsigned(pages)]])),
-    ...section(
-      7,
-      vector([
-        [...name('memory'), 2, 0],
-        [...name('find'), 0, 0],
-        [...name('lines'), 0, 1],
-      ]),
-    ),
-    ...section(
-      10,
-      vector([
-        body(
-          [
-            [2, i32],
-            [9, v128],
-          ],
-          findBody(),
-        ),
-        body([[1, i32]], linesBody()),
-      ]),
-    ),
+    ...section(7, vector(exports)),
+    ...section(10, vector(bodies)),
   ]);
 }
 
@@ -156,6 +176,7 @@ interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly find: (tables: number, from: number, to: number) => number;
   readonly lines: (from: number, to: number) => number;
+  readonly special: (from: number, to: number) => number;
 }
 
 /** The part of the WebAssembly interface used here: TypeScript has it among a browser's types only. */
@@ -257,6 +278,24 @@ function ones(bits: number): number {
   return count;
 }
 
+/** The memory of the module: another one when it has grown. */
+let view: Uint8Array = new Uint8Array(0);
+
+function memoryOf(module: Exports): Uint8Array {
+  if (view.buffer !== module.memory.buffer) view = new Uint8Array(module.memory.buffer);
+  return view;
+}
+
+/** Whether `bytes[from,]` is printable ASCII without `"` and `\`: what stands for itself in a log and in JSON. */
+export function isPlainText(bytes: Uint8Array, from: number): boolean {
+  const module = exported();
+  const length = bytes.length - from;
+  if (module === null || length > searchWindow)
+    return bytes.subarray(from).every((byte) => byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c);
+  memoryOf(module).set(from === 0 ? bytes : bytes.subarray(from), textAt);
+  return module.special(textAt, textAt + length) === 0;
+}
+
 /** A piece of text in the module's memory. Only the one that was taken last may be asked. */
 export class SearchedText {
   private readonly module: Exports;
@@ -271,7 +310,7 @@ export class SearchedText {
   static take(bytes: Uint8Array, from: number, to: number): SearchedText | null {
     const module = exported();
     if (module === null) return null;
-    const memory = new Uint8Array(module.memory.buffer);
+    const memory = memoryOf(module);
     memory.set(bytes.subarray(from, to), textAt);
     memory.fill(0, textAt + to - from, textAt + to - from + readAhead);
     return new SearchedText(module, textAt - from);

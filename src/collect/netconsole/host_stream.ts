@@ -4,6 +4,7 @@
 //
 //     packets --> fragments --> sequence --> pieces of lines --> sink
 //                 (whole bodies) (order, gaps)
+import { isPlainText } from '../../oops/byte_search.ts';
 import { type ExtendedHeader, parseExtendedHeader, recordFields, recordText } from '../../oops/extended_record.ts';
 
 /** One message of a kernel. */
@@ -28,6 +29,8 @@ export interface HostSink {
   /** Another boot begins: what came before is complete. */
   boot(release: string | null, microseconds: number | null): void;
   record(record: NetRecord): void;
+  /** A record that is one line of plain text (`isPlainText`): what stands in `packet` behind the header. Nearly all are. */
+  plain(head: ExtendedHeader, packet: Buffer): void;
   /** Sequence numbers that did not come, both inclusive: lost, or of messages that the console's log level holds back. */
   missing(from: number, to: number): void;
 }
@@ -58,6 +61,8 @@ const maxFragmented = 64;
 const maxBody = 64 * 1024;
 /** A clock that goes back by more: another boot. */
 const bootGap = 5_000_000;
+/** Headers are mostly shorter, in bytes. */
+const usualHeader = 160;
 /** Of how many of the last records it is known which came, and when they were printed. */
 const memory = 1024;
 /** Pieces of lines that wait for their rest, by caller. */
@@ -133,12 +138,38 @@ export class HostStream {
   packet(bytes: Buffer, now: number): void {
     this.counts.packets++;
     this.counts.bytes += bytes.length;
+    const start = bytes.toString('latin1', 0, usualHeader);
+    const first = parseExtendedHeader(start);
+    if (first !== null && this.isNext(first) && isPlainText(bytes, first.bodyAt)) {
+      this.came(first);
+      this.counts.records++;
+      this.sink.plain(first, bytes);
+      return;
+    }
     // a digit of the priority, or of the release; a body may hold anything
-    const text = bytes.toString('latin1');
-    const head = parseExtendedHeader(text);
+    const text = bytes.length <= usualHeader ? start : bytes.toString('latin1');
+    const head = first ?? parseExtendedHeader(text);
     if (head === null) this.plainText(bytes, now);
     else if (head.fragment !== null) this.fragment(head, bytes.subarray(head.bodyAt), now);
     else this.sequenced(head, text.slice(head.bodyAt), 0, now);
+  }
+
+  /** Whether a whole record is the one that comes next, with nothing that waits for it. */
+  private isNext(head: ExtendedHeader): boolean {
+    return (
+      head.sequence === this.next &&
+      head.flag === '-' &&
+      head.fragment === null &&
+      this.held.size === 0 &&
+      this.pieces.size === 0 &&
+      !this.isBoot(head)
+    );
+  }
+
+  private came({ sequence, microseconds }: ExtendedHeader): void {
+    this.next = sequence + 1;
+    this.recent[sequence % memory] = microseconds;
+    if (microseconds > this.lastMicroseconds) this.lastMicroseconds = microseconds;
   }
 
   /** Time has passed: what has waited long enough is given up. */
@@ -295,9 +326,7 @@ export class HostStream {
   // ---- pieces of lines
 
   private give(head: ExtendedHeader, body: string, missingBytes: number, now: number): void {
-    this.next = head.sequence + 1;
-    this.recent[head.sequence % memory] = head.microseconds;
-    if (head.microseconds > this.lastMicroseconds) this.lastMicroseconds = head.microseconds;
+    this.came(head);
     const key = head.caller ?? '';
     if (this.pieces.size > 0) {
       const piece = this.pieces.get(key);

@@ -12,13 +12,29 @@ export class PendingLines {
 
   add(text: string): void {
     // UTF-8 takes three bytes a UTF-16 unit at most
-    const needed = this.length + text.length * 3;
-    if (needed > this.buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
-      this.buffer.copy(larger, 0, 0, this.length);
-      this.buffer = larger;
-    }
+    this.makeRoom(text.length * 3);
     this.length += this.buffer.write(text, this.length);
+  }
+
+  /** @param before ASCII, as `after` @param from where in `bytes` that begins which stands between them */
+  addBytes(before: string, bytes: Buffer, from: number, after: string): void {
+    const needed = before.length + (bytes.length - from) + after.length;
+    this.makeRoom(needed);
+    const { buffer } = this;
+    let at = this.length;
+    at += buffer.write(before, at, 'latin1');
+    at += bytes.copy(buffer, at, from);
+    if (after === '\n') buffer[at] = 10;
+    else buffer.write(after, at, 'latin1');
+    this.length += needed;
+  }
+
+  private makeRoom(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
   }
 
   /** Valid until more is added. */
@@ -34,6 +50,11 @@ export class PendingLines {
 
 const unsafe = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
 
+/** `[   12.345678][  T123] `, as on a console. */
+export function consoleStamp(microseconds: number, caller: string | null): string {
+  return `[${String(Math.floor(microseconds / 1e6)).padStart(5)}.${String(microseconds % 1e6).padStart(6, '0')}]${caller === null ? '' : `[${caller.padStart(6)}]`} `;
+}
+
 /**
  * The lines of a record, each with its stamp, as on a console. Control characters stay escaped as the kernel sent them, so
  * that a log can be looked at in a terminal.
@@ -43,10 +64,7 @@ export function consoleLines({
   caller,
   text,
 }: Pick<NetRecord, 'microseconds' | 'caller' | 'text'>): string {
-  const stamp =
-    microseconds === null
-      ? ''
-      : `[${String(Math.floor(microseconds / 1e6)).padStart(5)}.${String(microseconds % 1e6).padStart(6, '0')}]${caller === null ? '' : `[${caller.padStart(6)}]`} `;
+  const stamp = microseconds === null ? '' : consoleStamp(microseconds, caller);
   const safe = unsafe.test(text) ? escaped(text) : text;
   if (!safe.includes('\n')) return `${stamp}${safe}\n`;
   return safe
@@ -62,11 +80,21 @@ export function missingLine(from: number, to: number, microseconds: number): str
   return `${stamp} ** ${count} netconsole ${count === 1 ? 'message' : 'messages'} missing: ${from === to ? from : `${from}-${to}`} **\n`;
 }
 
+/** What stands before a record's text in JSON. */
+export function jsonStart({
+  sequence,
+  microseconds,
+  level,
+  caller,
+}: Pick<NetRecord, 'sequence' | 'microseconds' | 'level' | 'caller'>): string {
+  return `{"seq":${sequence},"us":${microseconds},"level":${level},"caller":${caller === null ? null : `"${caller}"`},"text":`;
+}
+
 /** @param received in ms since 1970 */
 export function jsonLine(record: NetRecord, received: number): string {
-  const { sequence, microseconds, level, caller, release, text, fields, missingBytes } = record;
+  const { release, text, fields, missingBytes } = record;
   // put together by hand: text alone needs escaping, and there are many of these
-  let line = `{"seq":${sequence},"us":${microseconds},"level":${level},"caller":${caller === null ? null : `"${caller}"`},"text":${JSON.stringify(text)},"received":${received}`;
+  let line = `${jsonStart(record)}${JSON.stringify(text)},"received":${received}`;
   if (release !== null) line += `,"release":${JSON.stringify(release)}`;
   if (fields.length > 0) line += `,"fields":${JSON.stringify(Object.fromEntries(fields))}`;
   if (missingBytes > 0) line += `,"missingBytes":${missingBytes}`;

@@ -4,11 +4,12 @@
 //                                                      \-> LogScanner --> incidents, when they are complete or all is quiet
 import type { BlockList } from 'node:net';
 import { join } from 'node:path';
+import type { ExtendedHeader } from '../../oops/extended_record.ts';
 import type { Incident } from '../../oops/incident.ts';
 import { LogScanner } from '../../oops/scanner.ts';
 import { BootFiles, type FileLimits, type LastRecord } from './boot_files.ts';
 import { type HostCounts, type HostSink, HostStream, type NetRecord, printedAt } from './host_stream.ts';
-import { consoleLines, jsonLine, missingJson, missingLine, PendingLines } from './lines.ts';
+import { consoleLines, consoleStamp, jsonLine, jsonStart, missingJson, missingLine, PendingLines } from './lines.ts';
 import { readTestMessage, type TestMessage } from './test_message.ts';
 
 export interface ReceiverLimits extends FileLimits {
@@ -55,15 +56,20 @@ export interface ReceiverCounts extends HostCounts {
   unwritten: number;
 }
 
-/** What has been received is written after so many ms, ... */
-const writeAfter = 60;
+/**
+ * What has been received is written after so many ms: at once where few machines send, and where many do in larger pieces,
+ * since writing is what costs most.
+ */
+const writeAfter = 15;
+const writeManyAfter = 70;
+const fewMachines = 50;
 /** ... for so many ms at once, so that sockets are not left alone for long. */
 const writesFor = 3;
 /**
  * What waits for the disk, of all machines together, in bytes: more is written before another packet is read, so that the
  * kernel drops what is too much, and counts it.
  */
-const maxWaiting = 6 << 20;
+const maxWaiting = 12 << 20;
 /** What waits for a disk that is full, a machine, in bytes. */
 const maxUnwritten = 4 << 20;
 /** ... and of all of them. */
@@ -138,11 +144,29 @@ class Host implements HostSink {
   record(record: NetRecord): void {
     this.add(consoleLines(record), jsonLine(record, this.receiver.wall));
     if (record.microseconds !== null) this.microseconds = record.microseconds;
-    const test = readTestMessage(record.text);
-    if (test !== null && this.receiver.now - this.lastTest >= 1000) {
-      this.lastTest = this.receiver.now;
-      this.receiver.events.tested(this.address, test);
-    }
+    this.answer(record.text);
+  }
+
+  plain(head: ExtendedHeader, packet: Buffer): void {
+    const { sequence, microseconds, caller, release, priority, bodyAt } = head;
+    const before = this.waitingBytes;
+    if (this.waitingRecords++ === 0) this.receiver.dirty(this);
+    this.log.addBytes(consoleStamp(microseconds, caller), packet, bodyAt, '\n');
+    const start = jsonStart({ sequence, microseconds, level: priority & 7, caller });
+    const end =
+      release === null ? this.receiver.jsonEnd : `","received":${this.receiver.wall},"release":"${release}"}\n`;
+    this.records.addBytes(`${start}"`, packet, bodyAt, end);
+    this.receiver.waiting += this.waitingBytes - before;
+    this.microseconds = microseconds;
+    if (packet[bodyAt] === 0x69 /* i */) this.answer(packet.toString('latin1', bodyAt));
+  }
+
+  /** A machine may ask whether it is heard. */
+  private answer(text: string): void {
+    const test = readTestMessage(text);
+    if (test === null || this.receiver.now - this.lastTest < 1000) return;
+    this.lastTest = this.receiver.now;
+    this.receiver.events.tested(this.address, test);
   }
 
   missing(from: number, to: number): void {
@@ -190,9 +214,12 @@ export class Receiver {
   waiting = 0;
   /** The wall clock, in ms since 1970, as of the last packet or tick. */
   wall = 0;
+  /** What stands behind a plain record's text in JSON. */
+  jsonEnd = '';
   private readonly options: ReceiverOptions;
   readonly events: ReceiverEvents;
-  private readonly hosts = new Map<string, Host>();
+  private readonly hosts: Host[] = [];
+  private readonly byAddress = new Map<string, Map<number, Host>>();
   private readonly refused = new Set<string>();
   /** Machines with something to write, in the order in which it came. */
   private readonly queue: Host[] = [];
@@ -216,10 +243,8 @@ export class Receiver {
    * @param wall in ms since 1970
    */
   packet(bytes: Buffer, address: string, port: number, now: number, wall: number): void {
-    this.now = now;
-    this.wall = wall;
-    const key = `${address} ${port}`;
-    const host = this.hosts.get(key) ?? this.newHost(key, address, port, bytes);
+    this.setTime(now, wall);
+    const host = this.byAddress.get(address)?.get(port) ?? this.newHost(address, port, bytes);
     if (host === null) {
       this.counts.refused++;
       return;
@@ -238,14 +263,21 @@ export class Receiver {
     if (this.waiting > maxWaiting) this.writeAll();
   }
 
+  private setTime(now: number, wall: number): void {
+    this.now = now;
+    if (wall === this.wall) return;
+    this.wall = wall;
+    this.jsonEnd = `","received":${wall}}\n`;
+  }
+
   /** To be called every few ms: writes what has waited, gives up what does not come, closes reports that are over. */
   tick(now: number, wall: number): void {
-    this.now = now;
-    this.wall = wall;
+    this.setTime(now, wall);
     if (this.incomplete.length > 0) this.completeStreams();
     const until = performance.now() + writesFor;
+    const after = this.queue.length > fewMachines ? writeManyAfter : writeAfter;
     let written = 0;
-    while (written < this.queue.length && now - this.queue[written]!.dirtySince >= writeAfter) {
+    while (written < this.queue.length && now - this.queue[written]!.dirtySince >= after) {
       this.write(this.queue[written++]!);
       if (performance.now() >= until) break;
     }
@@ -253,7 +285,7 @@ export class Receiver {
     if (now < this.nextRound) return;
     this.nextRound = now + 100;
     if (this.retry.length > 0) this.queue.push(...this.retry.splice(0));
-    for (const host of this.hosts.values()) {
+    for (const host of this.hosts) {
       if (host.unsettled && now - host.lastLine >= quiet) this.settle(host);
       if (now - host.lastSeen >= idle && host.files.isOpen && host.waitingRecords === 0) host.files.close();
     }
@@ -261,7 +293,7 @@ export class Receiver {
 
   /** Nothing more comes: everything is written. */
   end(): void {
-    for (const host of this.hosts.values()) {
+    for (const host of this.hosts) {
       host.stream.end();
       this.write(host);
       this.settle(host);
@@ -271,8 +303,8 @@ export class Receiver {
 
   /** Counts of all machines together. */
   sum(): ReceiverCounts {
-    const sum = { ...this.counts, hosts: this.hosts.size };
-    for (const { stream } of this.hosts.values())
+    const sum = { ...this.counts, hosts: this.hosts.length };
+    for (const { stream } of this.hosts)
       for (const name of Object.keys(stream.counts) as (keyof HostCounts)[]) sum[name] += stream.counts[name];
     return sum;
   }
@@ -339,14 +371,15 @@ export class Receiver {
   }
 
   private closeSilent(): void {
-    for (const host of this.hosts.values()) if (host.waitingRecords === 0) host.files.close();
+    for (const host of this.hosts) if (host.waitingRecords === 0) host.files.close();
   }
 
-  private newHost(key: string, address: string, port: number, packet: Buffer): Host | null {
+  private newHost(address: string, port: number, packet: Buffer): Host | null {
+    const key = `${address} ${port}`;
     if (this.refused.has(key)) return null;
     const { allowed, directory, limits } = this.options;
     const family = address.includes(':') ? 'ipv6' : 'ipv4';
-    if (this.hosts.size >= limits.sources || (allowed !== null && !allowed.check(address, family))) {
+    if (this.hosts.length >= limits.sources || (allowed !== null && !allowed.check(address, family))) {
       if (this.refused.size < maxRefused) this.refused.add(key);
       return null;
     }
@@ -365,7 +398,10 @@ export class Receiver {
       this.events.trouble(`${join(directory, name)}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
     }
     host.refilled = this.now;
-    this.hosts.set(key, host);
+    this.hosts.push(host);
+    const same = this.byAddress.get(address);
+    if (same === undefined) this.byAddress.set(address, new Map([[port, host]]));
+    else same.set(port, host);
     return host;
   }
 

@@ -14,12 +14,15 @@ interface Heard {
 function listening(): Heard {
   const lines: string[] = [];
   const records: NetRecord[] = [];
+  const take = (record: NetRecord): void => {
+    records.push(record);
+    lines.push(record.text);
+  };
   const stream = new HostStream({
     boot: (release) => lines.push(`boot ${release ?? ''}`.trim()),
-    record: (record) => {
-      records.push(record);
-      lines.push(record.text);
-    },
+    record: take,
+    plain: ({ priority, bodyAt, ...head }, packet) =>
+      take({ ...head, level: priority & 7, text: packet.toString('latin1', bodyAt), fields: [], missingBytes: 0 }),
     missing: (from, to) => lines.push(`missing ${from}-${to}`),
   });
   return { lines, records, stream };
