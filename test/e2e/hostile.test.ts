@@ -7,21 +7,26 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Dice } from '../robustness/mutate.ts';
+import { HonestFacts } from '../support/honest_facts.ts';
 import { hostileCases } from '../support/hostile_cases.ts';
 import { HostileDump } from '../support/hostile_dump.ts';
 import { withinLimits } from '../support/hostile_jobs.ts';
 import { makeHostile } from '../support/hostile_seeds.ts';
+import { damageStructures, structureKinds } from '../support/hostile_structures.ts';
+import { structuresIn, structuresOf } from '../support/kernel_structures.ts';
 
 const sample = fileURLToPath(new URL('../../samples/vmcore', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'inquest-hostile-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const path = join(folder, 'vmcore');
 
-function make(change: (dump: HostileDump) => void): void {
+/** @returns the frames that were changed */
+function make(change: (dump: HostileDump) => void): ReadonlySet<number> {
   const dump = new HostileDump(sample);
   change(dump);
   dump.save(path);
   dump.close();
+  return dump.changedFrames();
 }
 
 test('a dump that nothing was changed in says what the sample says', async () => {
@@ -49,7 +54,29 @@ test('modules that claim half a million symbols each are listed', async () => {
 
 for (const seed of [1001, 1002]) {
   test(`seed ${seed}`, async () => {
-    make((dump) => makeHostile(dump, new Dice(seed)));
+    make((dump) => void makeHostile(dump, new Dice(seed)));
     for (const job of ['report', 'ps', 'mod']) await withinLimits(path, job);
   });
 }
+
+test('structures that loop, alias, fan out or lie cost themselves, and the facts of others are told', async (t) => {
+  const honest = new HonestFacts(sample);
+  const sound = new HostileDump(sample);
+  const structures = structuresIn(sound, structuresOf(sound.kernel), honest.frames());
+  sound.close();
+  let compared = 0;
+  // of each kind one; other seeds, and all jobs: hostile.slow.ts
+  for (const [i, kind] of structureKinds.entries()) {
+    await t.test(kind, async () => {
+      let what = '';
+      const changed = make((dump) => {
+        what = damageStructures(dump, structures, new Dice(1003 + i), [kind]);
+      });
+      assert.doesNotMatch(what, /cannot be done/);
+      const facts = await honest.compare(path, changed, ['report', 'ps', 'mod']);
+      assert.deepEqual(facts.missing, [], what);
+      compared += facts.compared;
+    });
+  }
+  assert.ok(compared > 8, `${compared}`);
+});

@@ -195,6 +195,16 @@ export class HostileDump {
     closeSync(file);
   }
 
+  /** The frame that a virtual address of the kernel is in. @throws MemoryFault */
+  frame(address: bigint): number {
+    return this.frameOf(address);
+  }
+
+  /** Frames of the sound dump that are no longer what they were. */
+  changedFrames(): ReadonlySet<number> {
+    return new Set(this.changed.keys());
+  }
+
   close(): void {
     this.kernel.close();
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { inquest } from '../cli/run.ts';
 
 export const jobs: Readonly<Record<string, (dump: string) => readonly string[]>> = {
-  report: (dump) => ['report', dump],
+  report: (dump) => ['report', '--json', dump],
   info: (dump) => ['info', dump],
   oops: (dump) => ['oops', dump],
   log: (dump) => ['log', dump],
