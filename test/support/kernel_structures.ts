@@ -80,9 +80,12 @@ class Finder {
   private readonly planned: { readonly name: string; readonly address: bigint; readonly type: CompoundType }[] = [];
   private readonly seen = new Set<string>();
   private readonly ofType = new Map<string, number>();
+  /** Code and constants: structures are elsewhere, and what points here points to what only looks like one. */
+  private readonly image: { readonly start: bigint; readonly end: bigint };
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
+    this.image = { start: kernel.address('_stext'), end: kernel.address('__end_rodata') };
   }
 
   variable(name: string, object: KernelObject | null): void {
@@ -182,7 +185,8 @@ class Finder {
 
   private word(address: bigint): bigint | null {
     const { arch, faults, space } = this.kernel;
-    if (!arch.isKernelAddress(virtAddr(address))) return null;
+    const isImage = address >= this.image.start && address < this.image.end;
+    if (isImage || !arch.isKernelAddress(virtAddr(address))) return null;
     return faults.attempt('structures', () => space.u64(virtAddr(address)), null);
   }
 }

@@ -206,7 +206,7 @@ function addLibraries(
 /** How names of hosts are found. What systemd-resolved listens on is not there after the panic: its own servers are. */
 function addNames(root: HostRoot, nodes: Map<string, CpioNode>): void {
   const servers = root.text('/etc/resolv.conf');
-  const isStub = /^\s*nameserver\s+127\./m.test(servers ?? '');
+  const isStub = /^[ \t]*nameserver[ \t]+127\./m.test(servers ?? '');
   const resolv = isStub ? (root.text('/run/systemd/resolve/resolv.conf') ?? servers) : servers;
   for (const [name, text] of [
     ['hosts', root.text('/etc/hosts')],
