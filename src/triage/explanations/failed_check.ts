@@ -45,6 +45,6 @@ function givenBack({ facts }: Scene): string {
 
 /** ` (kernel/rcu/tree.c:3141)`: where a warning without words is in the source; empty where the log does not say. */
 function sourceLine({ death }: Facts): string {
-  const line = /[\w./-]+\.[chS]:\d+/.exec(death?.message ?? '')?.[0];
+  const line = /(?<![\w./-])[\w./-]+\.[chS]:\d+/.exec(death?.message ?? '')?.[0];
   return line === undefined ? '' : ` (${line})`;
 }
