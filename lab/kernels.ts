@@ -4,7 +4,8 @@
 export type MachineKind = 'x86_64' | 'aarch64';
 
 /** A Debian release: where the kernel's packages come from, and the compiler and tools that fit it. */
-export type Suite = 'bullseye' | 'bookworm' | 'sid';
+export const suites = ['bullseye', 'bookworm', 'sid'] as const;
+export type Suite = (typeof suites)[number];
 
 export interface Kernel {
   /** What the command line calls it. */

@@ -6,7 +6,9 @@ import { check, checkPeers, renderChecked, renderPeers } from './check.ts';
 import { type CollectResult, machineCheck, netconsole, pstore, stores } from './collect.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
-import { kernelNamed, kernels } from './kernels.ts';
+import { failures, provoke } from './host/fail.ts';
+import { prove } from './host/prove.ts';
+import { kernelNamed, kernels, type Suite, suites } from './kernels.ts';
 import { checkLevels } from './levels.ts';
 import { kernelNames, matrix, small, usual } from './matrix.ts';
 import { place, say } from './place.ts';
@@ -212,6 +214,42 @@ program
     if (store === undefined) throw new Error(`no store ${name}; there are ${stores.join(', ')}`);
     tell(await pstore(kernel, { store, ...options }));
   });
+
+const host = program
+  .command('host')
+  .description(
+    "whole machines of Debian (systemd, grub, the archive's kernel), on which inquest's package is all that is added",
+  );
+
+host
+  .command('prove')
+  .description(
+    'set up as a user would, crash, and look what arrived at every kind of target; exit status 1 if anything lacks',
+  )
+  .argument('<suite>', 'bookworm, sid')
+  .option('--beside', 'beside an installed kdump-tools')
+  .action(async (name: string, options: { beside?: boolean }) => {
+    const { wrong } = await prove(suiteNamed(name), { beside: options.beside ?? false });
+    tellWrong(wrong);
+  });
+
+host
+  .command('provoke')
+  .description('failures, after the proof: each must end in a saved log, a clear message and the configured action')
+  .argument('<suite>', 'bookworm, sid')
+  .argument('[failure...]', failures.map(({ name }) => name).join(', '))
+  .action(async (name: string, chosen: string[]) => tellWrong(await provoke(suiteNamed(name), chosen)));
+
+function suiteNamed(name: string): Suite {
+  const found = suites.find((suite) => suite === name);
+  if (found === undefined) throw new Error(`no suite ${name}; there are ${suites.join(', ')}`);
+  return found;
+}
+
+function tellWrong(wrong: readonly string[]): void {
+  for (const sentence of wrong) process.stdout.write(`wrong: ${sentence}\n`);
+  if (wrong.length > 0) process.exitCode = 1;
+}
 
 function tell({ lines, wrong, incidents }: CollectResult): void {
   process.stdout.write(`${lines} lines as on the console; ${incidents.join('; ') || 'no incident'}\n`);

@@ -62,7 +62,7 @@ export class HostMachine {
       extra: [
         ...['-chardev', `socket,id=agent,path=${path},server=on,wait=off`],
         ...['-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=agent,name=lab'],
-        ...['-device', 'virtio-rng-pci'],
+        ...['-device', 'virtio-rng-pci', '-vga', 'none'],
         ...(extra ?? []),
       ],
     });

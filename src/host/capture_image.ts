@@ -3,12 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FormatError, InquestError, NotFoundError } from '../base/errors.ts';
+import { escapeLine } from '../base/text.ts';
 import { commandLineWords } from './command_line.ts';
 import type { CaptureConfig } from './config/capture_config.ts';
 import type { Host } from './host.ts';
 import { type BuiltInitramfs, buildInitramfs, findProgram } from './initramfs/build.ts';
 import { captureFolder } from './kdump_services.ts';
-import { kernelImage } from './kernel_build.ts';
+import { imageRelease, kernelImage } from './kernel_build.ts';
 
 /** `manifest.json` beside the image: what it was built from. */
 export interface CaptureManifest {
@@ -36,19 +37,20 @@ export interface Rebuilt {
  */
 export function rebuildCapture(host: Host, config: CaptureConfig, folder: string | null, force: boolean): Rebuilt {
   const into = folder ?? host.root.placeToWrite(captureFolder);
-  const image = host.release === null ? null : kernelImage(host.root, host.release);
-  if (image === null) throw new NotFoundError('kernel', `vmlinuz of ${host.release ?? 'any release'}`);
+  const kernel = host.release === null ? null : kernelImage(host.root, host.release);
+  if (kernel === null) throw new NotFoundError('kernel', `vmlinuz of ${host.release ?? 'any release'}`);
   const built: BuiltInitramfs = buildInitramfs(host, config);
   const before = readManifest(into);
+  if (!force && before?.recipe === built.recipe) return { manifest: before, folder: into, isNew: false };
+  const image = built.image();
   const manifest: CaptureManifest = {
     release: host.release!,
     recipe: built.recipe,
     modules: built.modules,
     programs: built.programs,
     warnings: built.warnings,
-    size: built.bytes.length,
+    size: image.length,
   };
-  if (!force && before?.recipe === built.recipe) return { manifest: before, folder: into, isNew: false };
   mkdirSync(into, { recursive: true, mode: 0o700 });
   const write = (name: string, put: (path: string) => void): void => {
     const path = join(into, name);
@@ -57,8 +59,8 @@ export function rebuildCapture(host: Host, config: CaptureConfig, folder: string
   };
   // what is loaded goes by these names: they change one after the other, the manifest last
   rmSync(join(into, 'manifest.json'), { force: true });
-  write('vmlinuz', (path) => copyFileSync(host.root.place(image)!, path));
-  write('initramfs.img', (path) => writeFileSync(path, built.bytes, { mode: 0o600 }));
+  write('vmlinuz', (path) => copyFileSync(host.root.place(kernel)!, path));
+  write('initramfs.img', (path) => writeFileSync(path, image, { mode: 0o600 }));
   write('manifest.json', (path) => writeFileSync(path, `${JSON.stringify(manifest, null, 1)}\n`));
   return { manifest, folder: into, isNew: true };
 }
@@ -125,7 +127,7 @@ export class LoadError extends InquestError {
 /**
  * Loads the capture kernel by kexec(8): by kexec_file_load where the kernel is locked down, or takes it; else by the older call.
  * @returns how it was loaded
- * @throws NotFoundError without kexec; FormatError where nothing is built; LoadError
+ * @throws NotFoundError without kexec; FormatError where nothing is built, or kernel and initramfs are of two releases; LoadError
  */
 export function loadCapture(host: Host, config: CaptureConfig): string {
   const { root } = host;
@@ -135,6 +137,13 @@ export function loadCapture(host: Host, config: CaptureConfig): string {
   const initramfs = `${captureFolder}/initramfs.img`;
   if (!root.exists(kernel) || !root.exists(initramfs))
     throw new FormatError(captureFolder, 'no capture kernel is built: inquest kdump rebuild');
+  const built = readManifest(root.place(captureFolder)!)?.release ?? null;
+  const says = imageRelease(root, kernel);
+  if (built !== null && says !== null && built !== says)
+    throw new FormatError(
+      kernel,
+      `is ${escapeLine(says)}, and the initramfs beside it has modules of ${escapeLine(built)}, which it would not load: inquest kdump rebuild`,
+    );
   const line = captureCommandLine(host.commandLine ?? '', config.append);
   const locked = /\[(integrity|confidentiality)\]/.test(root.word('/sys/kernel/security/lockdown') ?? '');
   const problems: string[] = [];

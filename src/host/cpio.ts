@@ -1,7 +1,7 @@
 // Archives in the "newc" format, as initramfs images are made of (Documentation/driver-api/early-userspace/buffer-format.rst):
 // several may follow each other, the first ones uncompressed, the last one compressed.
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { FormatError } from '../base/errors.ts';
+import { unpack } from './unpack.ts';
 
 /** An entry of an archive that is written. */
 export type CpioNode =
@@ -66,7 +66,7 @@ const mostUnpacked = 2 ** 31 - 1;
 
 /**
  * Lists an initramfs image.
- * @throws FormatError where it is cut, damaged, or packed in a way that is not known here (xz, lz4, lzo, bzip2)
+ * @throws FormatError where it is cut, damaged, or packed in a way that is not known here (lzo, lzma, bzip2)
  */
 export function listImage(image: Buffer): ImageContent {
   const paths: string[] = [];
@@ -76,7 +76,7 @@ export function listImage(image: Buffer): ImageContent {
     while (at < image.length && image[at] === 0) at++;
     if (at >= image.length) break;
     if (image.toString('latin1', at, at + 5) !== '07070') {
-      const inner = listImage(unpack(image.subarray(at)));
+      const inner = listImage(unpack(image.subarray(at), 'initramfs', mostUnpacked));
       return { paths: [...paths, ...inner.paths], unpacked: unpacked + inner.unpacked };
     }
     for (;;) {
@@ -104,23 +104,4 @@ export function listImage(image: Buffer): ImageContent {
 
 function align(offset: number): number {
   return (offset + 3) & ~3;
-}
-
-function unpack(packed: Buffer): Buffer {
-  try {
-    if (packed.readUInt16BE(0) === 0x1f8b) return gunzipSync(packed, { maxOutputLength: mostUnpacked });
-    if (packed.readUInt32LE(0) === 0xfd2fb528 && typeof zstdDecompressSync === 'function')
-      return zstdDecompressSync(packed, { maxOutputLength: mostUnpacked });
-  } catch (error) {
-    throw new FormatError('initramfs', `cannot be unpacked (${(error as Error).message})`);
-  }
-  const magic = packed.toString('hex', 0, 4);
-  const known: Readonly<Record<string, string>> = {
-    fd377a58: 'xz',
-    '02214c18': 'lz4',
-    '04224d18': 'lz4',
-    '894c5a4f': 'lzo',
-    '5d000080': 'lzma',
-  };
-  throw new FormatError('initramfs', `packed with ${known[magic] ?? `something unknown (${magic})`}`);
 }

@@ -23,7 +23,8 @@ test('the same nodes give the same bytes, in whatever order they were added', ()
 
 test('a cut, damaged or otherwise packed image is told, and never loops', () => {
   const whole = writeCpio(files('lib/a.ko', 'init'));
-  assert.throws(() => listImage(Buffer.from('fd377a585a000000', 'hex')), /packed with xz/);
+  assert.throws(() => listImage(Buffer.from('894c5a4f5a000000', 'hex')), /packed with lzo/);
+  assert.throws(() => listImage(Buffer.from('fd377a585a000000', 'hex')), /cannot be unpacked/);
   fc.assert(
     fc.property(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 }), (at, byte) => {
       const bad = Buffer.from(whole);

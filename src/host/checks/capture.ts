@@ -1,5 +1,7 @@
 // Checks of the capture kernel: that one is loaded, of the right release, and has what the targets need.
+import { readManifest } from '../capture_image.ts';
 import type { Host } from '../host.ts';
+import { captureFolder } from '../kdump_services.ts';
 import { imageRelease, kernelImage } from '../kernel_build.ts';
 import { moduleName } from '../modules.ts';
 import { neededSize } from '../size.ts';
@@ -130,6 +132,17 @@ function releaseChecks(host: Host): Finding[] {
   }
   const path = root.canonical(active.kernel) ?? active.kernel;
   const says = imageRelease(root, active.kernel) ?? /vmlinuz-(.+)$/.exec(path)?.[1] ?? null;
+  // its modules are those of the release that its initramfs was built for, whichever runs
+  const built = active.family === 'inquest' ? (readManifest(root.place(captureFolder) ?? '')?.release ?? null) : null;
+  if (says !== null && built !== null && says !== built)
+    return [
+      finding(
+        { ...release, decides: true },
+        'failed',
+        `the capture kernel is ${says}, and the modules of its initramfs are of ${built}`,
+        howToRebuild(host),
+      ),
+    ];
   if (says === null) return [finding(release, 'info', `the release of ${path} is not known`)];
   if (says === running) return [finding(release, 'ok', `the capture kernel is ${says}, as the running one`)];
   return [finding(release, 'warning', `the capture kernel is ${says}, the running one ${running}`, howToRebuild(host))];

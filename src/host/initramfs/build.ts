@@ -1,9 +1,8 @@
 // Builds the capture initramfs out of the machine's own parts: the modules that its targets need, busybox or the machine's
 // own tools, and this program in a squashfs. The same input gives the same bytes.
 import { createHash } from 'node:crypto';
-import { constants, gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
+import { constants, gzipSync } from 'node:zlib';
 import { FormatError, NotFoundError } from '../../base/errors.ts';
-import { xzUnpacker } from '../../debuginfo/elf/unpack_xz.ts';
 import type { CaptureConfig } from '../config/capture_config.ts';
 import { writeConfig } from '../config/inquest_config.ts';
 import { type CpioNode, writeCpio } from '../cpio.ts';
@@ -11,6 +10,7 @@ import type { Host } from '../host.ts';
 import { ModuleTree } from '../modules.ts';
 import { HostRoot } from '../root.ts';
 import { targetStack } from '../target_stack.ts';
+import { unpack } from '../unpack.ts';
 import { type CapturePlan, capturePlan, planPath } from './capture_plan.ts';
 import { initScript } from './init_script.ts';
 import { librariesOf } from './libraries.ts';
@@ -18,7 +18,8 @@ import { type Program, programFiles } from './program_files.ts';
 import { writeSquashfs } from './squashfs.ts';
 
 export interface BuiltInitramfs {
-  readonly bytes: Buffer;
+  /** Packs it, which takes most of the time: the recipe tells before whether it must be. */
+  readonly image: () => Buffer;
   readonly plan: CapturePlan;
   readonly modules: readonly string[];
   readonly programs: readonly string[];
@@ -138,9 +139,8 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
     nodes.set(folder, { kind: 'folder' });
 
   const recipe = recipeOf(nodes, program);
-  nodes.set('program.squashfs', { kind: 'file', bytes: writeSquashfs(program.files) });
   return {
-    bytes: pack(writeCpio(nodes)),
+    image: () => pack(nodes, writeSquashfs(program.files)),
     plan,
     modules: order,
     programs: programs.map(([, path]) => path),
@@ -158,9 +158,10 @@ function recipeOf(nodes: ReadonlyMap<string, CpioNode>, program: Program): strin
   return hash.digest('hex');
 }
 
-/** The squashfs, which is most of it, is packed already: the kernel unpacks the rest quickly. */
-function pack(archive: Buffer): Buffer {
-  return gzipSync(archive, { level: constants.Z_BEST_SPEED });
+/** The squashfs, which is most of it, is packed already: it lies in an archive of its own, before the compressed one. */
+function pack(nodes: ReadonlyMap<string, CpioNode>, squashfs: Buffer): Buffer {
+  const program = writeCpio(new Map([['program.squashfs', { kind: 'file', bytes: squashfs }]]));
+  return Buffer.concat([program, gzipSync(writeCpio(nodes), { level: constants.Z_BEST_SPEED })]);
 }
 
 /** Busybox under the names of its applets; else the machine's own programs. @returns programs to copy: where to, from where */
@@ -220,21 +221,5 @@ function addNames(root: HostRoot, nodes: Map<string, CpioNode>): void {
 function moduleBytes(root: HostRoot, path: string): Buffer {
   const bytes = root.bytes(path, 1 << 28);
   if (bytes === null) throw new FormatError(path, 'cannot be read');
-  try {
-    if (path.endsWith('.gz')) return gunzipSync(bytes);
-    if (path.endsWith('.zst')) return zstdDecompressSync(bytes);
-    if (path.endsWith('.xz')) return unxz(bytes);
-  } catch (error) {
-    throw new FormatError(path, `cannot be unpacked (${(error as Error).message})`);
-  }
-  return bytes;
-}
-
-function unxz(bytes: Buffer): Buffer {
-  const parts: Buffer[] = [];
-  const take = (part: Uint8Array): void => void parts.push(Buffer.from(part)); // a view, valid until the next one
-  const unpacker = xzUnpacker();
-  unpacker.push(bytes, take);
-  unpacker.end(take);
-  return Buffer.concat(parts);
+  return /\.ko$/.test(path) ? bytes : unpack(bytes, path, 1 << 30);
 }

@@ -17,12 +17,13 @@ const type = { folder: 1, file: 2, link: 3 } as const;
 /** As the superblock names them; zlib where this Node lacks zstd. */
 const compressor = typeof zstdCompressSync === 'function' ? { id: 6, compress: zstd } : { id: 1, compress: deflate };
 
+/** Level 15 makes it a tenth smaller, in 40 times the time: it is built while machines boot. */
 function zstd(bytes: Uint8Array): Buffer {
-  return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 15 } });
+  return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 3 } });
 }
 
 function deflate(bytes: Uint8Array): Buffer {
-  return deflateSync(bytes, { level: 9 });
+  return deflateSync(bytes, { level: 6 });
 }
 
 interface Folder {

@@ -63,7 +63,7 @@ test('it has the modules of the target in an order in which they load, and the s
   ] as const) {
     assert.ok(built.modules.indexOf(need) < built.modules.indexOf(name), `${need} before ${name}`);
   }
-  const { paths } = listImage(built.bytes);
+  const { paths } = listImage(built.image());
   for (const path of [
     'init',
     'bin/busybox',
@@ -78,7 +78,7 @@ test('it has the modules of the target in an order in which they load, and the s
     "the libraries of Node's file come along",
   );
   const again = buildInitramfs(new Host(hostTree(tree)), config, { ...program, node: process.execPath });
-  assert.ok(built.bytes.equals(again.bytes));
+  assert.ok(built.image().equals(again.image()));
 });
 
 test('another module, setting or program is another recipe', () => {
@@ -94,6 +94,11 @@ test('another module, setting or program is another recipe', () => {
   );
 });
 
+/** What lies behind the archive with the program. */
+function compressedPart(image: Buffer): Buffer {
+  return gunzipSync(image.subarray(image.indexOf(Buffer.from([0x1f, 0x8b, 8]), image.indexOf('TRAILER!!!'))));
+}
+
 test('compressed modules are unpacked; a damaged one is an error that names it', () => {
   const packed = {
     ...tree,
@@ -105,10 +110,10 @@ test('compressed modules are unpacked; a damaged one is an error that names it',
   };
   const place = `/lib/modules/${release}/kernel/ext4.ko.gz`;
   const whole = buildInitramfs(new Host(hostTree({ ...packed, [place]: gzipSync('\x7fELF ext4') })), config, program);
-  assert.ok(gunzipSync(whole.bytes).includes('\x7fELF ext4'));
+  assert.ok(compressedPart(whole.image()).includes('\x7fELF ext4'));
   assert.throws(
     () => buildInitramfs(new Host(hostTree({ ...packed, [place]: 'no gzip' })), config, program),
-    /ext4\.ko\.gz: cannot be unpacked/,
+    /ext4\.ko\.gz: packed with something unknown/,
   );
 });
 
