@@ -14,6 +14,8 @@ test('a kernel and an initramfs of two releases are not loaded together, and che
     '/usr/sbin/kexec': '#!/bin/sh\n',
     '/etc/inquest/kdump.toml': '[[target]]\ntype = "directory"\n',
     '/etc/kdump.conf': null,
+    '/etc/sysconfig/kdump': null,
+    '/etc/systemd/system/multi-user.target.wants/kdump.service': null,
     [`${capture}/vmlinuz`]: bzImage('5.4.0-other'),
     [`${capture}/initramfs.img`]: 'modules',
     [`${capture}/manifest.json`]: JSON.stringify({ release, recipe: 'x' }),
