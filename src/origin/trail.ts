@@ -101,7 +101,7 @@ export class Trail {
   endOnStack(kernel: Kernel, address: VirtAddr, bits: bigint, sure: StepSureness): void {
     this.end = 'memory';
     this.add('load', `the stack at ${hex(address)} has ${valueWords(kernel, bits)}`, null, `rd ${hex(address)}`, sure);
-    this.tells = (what, words) => `${what} was taken from the stack, where ${words} had been written over it`;
+    this.tells = (what, words) => `${what} was taken from the stack at ${hex(address)}, and that is ${words}`;
     this.found(kernel, address, bits);
   }
 

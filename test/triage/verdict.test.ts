@@ -384,6 +384,37 @@ test('a soft lockup names the spinlock that the CPU waits for', () => {
   );
 });
 
+test('a soft lockup names what other CPUs spin on at the same time', () => {
+  for (const [theirs, told] of [
+    [
+      'widget_other',
+      /it spins on the lock widget_lock, while CPU 0, running peer \(pid 8\), spins on the lock widget_other: .*different orders.*\.$/,
+    ],
+    ['widget_lock', /it spins on the lock widget_lock, while CPU 0, running peer \(pid 8\), spins on it, too\.$/],
+  ] as const) {
+    const dying = DyingKernel.make();
+    const lock = dying.allocate('unsigned int', 'widget_lock');
+    const other = dying.allocate('unsigned int', 'widget_other');
+    for (const { address } of [lock, other]) dying.space.words(address, 1n);
+    const spins = (entry: string, address: bigint): readonly StackItem[] => [
+      exception(entry, 'native_queued_spin_lock_slowpath+0x10', { rdi: address }),
+      '_raw_spin_lock',
+      ...write,
+    ];
+    dying.runs(0, dying.task({ pid: 8, comm: 'peer' }), [
+      'crash_nmi_callback',
+      'exc_nmi',
+      ...spins('end_repeat_nmi', theirs === 'widget_lock' ? lock.address : other.address),
+    ]);
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
+      ...panic,
+      'watchdog_timer_fn',
+      ...spins('asm_sysvec_apic_timer_interrupt', lock.address),
+    ]);
+    assert.match(verdict(dying).panic.message, told);
+  }
+});
+
 test('code that no symbol covers is blamed by its address, not its caller', () => {
   const dying = death({ stack: [...oops, 'exc_page_fault', fault(0xffff_ffff_8101_0010n), ...write] });
   assert.match(verdict(dying).panic.message, / in unnamed code at ffffffff81010010, run by sh/);

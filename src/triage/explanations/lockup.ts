@@ -4,10 +4,11 @@ import { hex, hex16 } from '../../base/text.ts';
 import type { ReportKind } from '../../oops/kinds.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
 import { shortPlace } from '../place.ts';
 import { said } from '../rules/said.ts';
 import { type Case, phrases, type Scene, withoutStop } from '../scene.ts';
-import { spinLock } from '../spin.ts';
+import { type SpinLock, spinLock } from '../spin.ts';
 import { stuckCpu, subjectFrames } from '../subject.ts';
 import { label, secondsSaid } from '../words.ts';
 import { ofKind } from './explanation.ts';
@@ -46,7 +47,38 @@ function lockupWords(scene: Scene, about: Case): string {
 /** The lock that a stuck CPU spins on, in words. */
 function spinWords({ facts }: Scene, { kind, subject }: Case): string | null {
   const lock = spinLock(facts, subjectFrames(facts, kind, subject));
-  return lock === null ? null : `it spins on the lock ${lock.symbol ?? `at 0x${hex(lock.address)}`}`;
+  return lock === null
+    ? null
+    : `it spins on the lock ${lockName(lock)}${otherSpinners(facts, lock, stuckCpu(facts, kind, subject))}`;
+}
+
+function lockName({ symbol, address }: SpinLock): string {
+  return symbol ?? `at 0x${hex(address)}`;
+}
+
+/** Other CPUs that are told, of those that spin as well. */
+const maxSpinners = 3;
+
+/** Which other CPUs spin: on the same lock, or on others, so that each may hold what another wants. */
+function otherSpinners(facts: Facts, lock: SpinLock, cpu: number | null): string {
+  const spinning = facts.kernel.cpus.running.flatMap((other) => {
+    const theirs = other === cpu ? null : spinLock(facts, facts.cpuTrace(other).frames);
+    return theirs === null ? [] : [{ cpu: other, lock: theirs }];
+  });
+  if (spinning.length === 0) return '';
+  const elsewhere = spinning.filter((other) => other.lock.address !== lock.address);
+  const told = (elsewhere.length > 0 ? elsewhere : spinning).slice(0, maxSpinners);
+  const words = told.map((other) => {
+    const task = facts.kernel.tasks.active(other.cpu);
+    const on = other.lock.address === lock.address ? 'it, too' : `the lock ${lockName(other.lock)}`;
+    return `CPU ${other.cpu}${task === null ? '' : `, running ${label(task)},`} spins on ${on}`;
+  });
+  const more = spinning.length > told.length ? `, and ${spinning.length - told.length} more CPUs spin` : '';
+  const meaning =
+    elsewhere.length > 0
+      ? ': they may have taken the locks in different orders, each holding what the other wants'
+      : '';
+  return `, while ${words.join(' and ')}${more}${meaning}`;
 }
 
 function lockupFindings({ facts }: Scene, { kind, subject, blamed }: Case): Finding[] {
