@@ -7,6 +7,7 @@ import type { AddressSpace } from './address_space.ts';
 import type { CoreFileFormat } from './core_file.ts';
 import type { Decoder, Instruction } from './decoder.ts';
 import type { Effect } from './effects.ts';
+import type { FaultSyndrome, MemoryGuards } from './fault_syndrome.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from './kernel_space.ts';
 import type { KernelView } from './kernel_view.ts';
 import type { OrcLookup } from './orc_entry.ts';
@@ -69,6 +70,9 @@ export interface Architecture {
   thunkRegister(symbol: string, offset: number): string | null;
   /** Whether the code before an address is a call; null where that cannot be read. */
   followsCall(space: AddressSpace, address: VirtAddr): boolean | null;
+  /** What the CPU said of an exception, out of lines of the log in which this machine's kernels print that; null where they do not. */
+  faultSyndrome(lines: string): FaultSyndrome | null;
+  readonly guards: MemoryGuards;
   /** Name of the instruction (`ud2`, `brk`) if the code is one that BUG() and WARN() are made of; null otherwise. */
   trapName(code: Uint8Array): string | null;
 }

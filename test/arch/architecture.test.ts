@@ -154,6 +154,10 @@ class Tiny implements Architecture {
   trapName(): null {
     return null;
   }
+  readonly guards = { userCode: 'UC', userData: 'UD', noExecute: 'NE' };
+  faultSyndrome(): null {
+    return null;
+  }
 }
 
 const tiny: Machine = { name: 'tiny', registers, open: () => new Tiny(kernel.space), over: (space) => new Tiny(space) };

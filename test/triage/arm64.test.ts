@@ -117,3 +117,35 @@ describe('the report of an arm64 kernel', () => {
     }
   });
 });
+
+describe("what arm64's CPU said of the fault", () => {
+  const told = (esr: string, address: bigint, code = '202041f9') => {
+    const log = [
+      `Unable to handle kernel paging request at virtual address ${address.toString(16)}`,
+      'Mem abort info:',
+      `  ESR = 0x${esr}`,
+      `Internal error: Oops: ${esr} [#1] SMP`,
+      'Call trace:',
+      ' frob+0x10/0x20 [widget]',
+      ' vfs_write+0x50/0x80',
+      'Kernel panic - not syncing: Oops: Fatal exception',
+    ];
+    const dying = death(
+      [...abort, exception('el1h_64_sync', 'frob+0x10[widget]', { x1: address - 0x240n }), ...write],
+      log,
+    );
+    dying.code('frob+0x10[widget]', code); // ldr x0, [x1, #576]
+    return analyse(dying.context);
+  };
+  test("a process's memory, which the kernel may not touch just so", () => {
+    const { panic, findings } = told('000000009600000f', 0xffff_f000_1240n);
+    assert.match(panic.message, /memory of a process, which PAN keeps the kernel from/);
+    assert.ok(findings.some(({ title }) => title.includes('level 3 permission fault, read')));
+  });
+  test('memory whose tag is another', () => {
+    assert.match(
+      told('0000000096000011', 0xf5ff_0000_0100_1240n).panic.message,
+      /another tag than the pointer \(MTE\)/,
+    );
+  });
+});

@@ -1,10 +1,12 @@
 // arm64, with pages of 4, 16 and 64 KiB.
+
 import { offsetBy, type PhysAddr, physAddr, type VirtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { Dump } from '../../dump/dump.ts';
 import { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
 import type { AddressSpace } from '../address_space.ts';
 import type { Architecture, BacktraceManner, Machine, MemoryRegion } from '../architecture.ts';
+import type { FaultSyndrome } from '../fault_syndrome.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from '../kernel_space.ts';
 import type { KernelView } from '../kernel_view.ts';
 import type { EntryMeaning, PageTableLevel, SwapSlot } from '../page_walk.ts';
@@ -16,6 +18,7 @@ import { Arm64KernelSpace, type Arm64Layout, Arm64UserSpace, arm64LayoutFromVmco
 import { describeEntry, swapSlots } from './paging.ts';
 import { findRegions } from './regions.ts';
 import { arm64CoreFile, arm64RegisterSet } from './registers.ts';
+import { arm64Guards, syndromeOf } from './syndrome.ts';
 import { Arm64Unwinder } from './unwinder.ts';
 
 /** Bytes of every instruction. */
@@ -48,6 +51,7 @@ export class Arm64Architecture implements Architecture {
   readonly effects = arm64Effects;
   readonly backtraces: BacktraceManner = { interruptedFrames: true, userFrames: true };
   readonly coreFile = arm64CoreFile;
+  readonly guards = arm64Guards;
   readonly notes: readonly string[] = [];
   readonly symbolSearch = null;
   readonly space: KernelSpace;
@@ -113,6 +117,10 @@ export class Arm64Architecture implements Architecture {
       if (error instanceof MemoryFault) return null;
       throw error;
     }
+  }
+
+  faultSyndrome(lines: string): FaultSyndrome | null {
+    return syndromeOf(lines);
   }
 
   trapName(code: Uint8Array): string | null {

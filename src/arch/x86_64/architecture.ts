@@ -1,10 +1,12 @@
 // x86_64, of Intel and AMD, with 4 or 5 levels of page tables.
+
 import { offsetBy, type PhysAddr, physAddr, type VirtAddr } from '../../base/address.ts';
 import { FormatError } from '../../base/errors.ts';
 import type { Dump } from '../../dump/dump.ts';
 import { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
 import type { AddressSpace } from '../address_space.ts';
 import type { Architecture, BacktraceManner, Machine, MemoryRegion, UnwindTables } from '../architecture.ts';
+import type { FaultSyndrome } from '../fault_syndrome.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from '../kernel_space.ts';
 import type { KernelView } from '../kernel_view.ts';
 import type { EntryMeaning, PageTableLevel, SwapSlot } from '../page_walk.ts';
@@ -14,6 +16,7 @@ import { x86Decoder } from './decoder.ts';
 import { x86Effects } from './effects.ts';
 import { layoutFromVmcoreinfo, X86KernelSpace, type X86Layout, X86UserSpace } from './kernel_space.ts';
 import { locateX86Kernel } from './locate_kernel.ts';
+import { pageFaultOf, x86Guards } from './page_fault.ts';
 import { describeEntry } from './paging.ts';
 import { findRegions } from './regions.ts';
 import { x86CoreFile, x86RegisterSet } from './registers.ts';
@@ -56,6 +59,7 @@ export class X86Architecture implements Architecture {
   readonly backtraces: BacktraceManner = { interruptedFrames: false, userFrames: false };
   readonly coreFile = x86CoreFile;
   readonly space: KernelSpace;
+  readonly guards = x86Guards;
   readonly notes: readonly string[];
   readonly symbolSearch: Architecture['symbolSearch'];
   private readonly layout: X86Layout;
@@ -126,6 +130,10 @@ export class X86Architecture implements Architecture {
    * decode_bug() of arch/x86/kernel/traps.c: ud2; since 6.18 also udb, and ud1 for warnings that print (a prefix 67
    * before it). Where ud1 is used for UBSAN it is the same kind of check.
    */
+  faultSyndrome(lines: string): FaultSyndrome | null {
+    return pageFaultOf(lines);
+  }
+
   trapName(code: Uint8Array): string | null {
     const at = code[0] === 0x67 ? 1 : 0;
     if (code[at] === 0xd6 && at === 0) return 'udb';

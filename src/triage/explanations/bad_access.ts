@@ -1,8 +1,9 @@
 // Memory was touched that is not there: the instruction, the register that held the address, what that looks like.
 import { bareAddress, hex } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
-import { denialOf } from '../denial.ts';
-import { evidence, present } from '../evidence.ts';
+import { denialOf, syndromeOfDeath } from '../denial.ts';
+import { evidence, logEvidence, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
 import { looksLike, registerText } from '../fault.ts';
 import { shortPlace } from '../place.ts';
 import { type Case, isElsewhere, phrases, type Scene } from '../scene.ts';
@@ -54,7 +55,7 @@ function accessWords({ facts }: Scene, about: Case): string {
 /** What the faulting instruction did, and poison in its registers. */
 export function accessFindings({ facts }: Scene, { access, instruction }: Case): Finding[] {
   if (instruction === null || facts.exception === null) return [];
-  const findings: Finding[] = [];
+  const findings: Finding[] = syndromeFindings(facts);
   if (access !== null) {
     const { operand } = access;
     const verb = operand.access === 'read' ? 'reads' : operand.access === 'write' ? 'writes' : 'reads and writes';
@@ -95,4 +96,18 @@ export function accessFindings({ facts }: Scene, { access, instruction }: Case):
     });
   }
   return findings;
+}
+
+/** What the CPU itself said, where it is more than that no page is there. */
+function syndromeFindings(facts: Facts): Finding[] {
+  const syndrome = syndromeOfDeath(facts);
+  if (syndrome === null || syndrome.reason === 'not-mapped') return [];
+  return [
+    {
+      title: `The CPU told the kernel: ${syndrome.words}`,
+      explanation: '',
+      confidence: 'certain',
+      evidence: present(logEvidence(facts, syndrome.line, 'As the kernel printed it.')),
+    },
+  ];
 }
