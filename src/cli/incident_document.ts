@@ -2,7 +2,7 @@
 import { count } from '../base/text.ts';
 import type { MergedIncident, Told } from '../collect/incident/merge.ts';
 import { explain } from '../oops/explain.ts';
-import type { Block } from '../report/document.ts';
+import type { Block } from '../report/block.ts';
 
 export function incidentDocument(incident: MergedIncident): Block[] {
   const { title, facts, contradictions, sources, hardware, timeline, fatal, time, host, release, signature } = incident;

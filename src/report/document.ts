@@ -2,44 +2,11 @@
 // (text.ts, markdown.ts, html.ts); JSON is the analysis itself.
 import { bareAddress } from '../base/text.ts';
 import { type ShownOutput, shownLines } from '../commands/shown.ts';
-import type {
-  Analysis,
-  BadPointer,
-  CgroupReport,
-  InvolvedTask,
-  OriginReport,
-  Place,
-  SourceOfFault,
-} from '../triage/analysis.ts';
-
-export interface TimelineRow {
-  /** On the line, in seconds; null: it has no place. */
-  readonly seconds: number | null;
-  /** The time as it is shown. */
-  readonly label: string;
-  readonly text: string;
-  readonly weight: 'death' | 'trouble' | 'note';
-  /** Who says so. */
-  readonly note: string;
-}
-
-export type Block =
-  /** The one sentence that matters. */
-  | { readonly kind: 'verdict'; readonly text: string }
-  | { readonly kind: 'heading'; readonly text: string }
-  | { readonly kind: 'subheading'; readonly text: string; readonly note: string }
-  | { readonly kind: 'paragraph'; readonly text: string }
-  | { readonly kind: 'facts'; readonly rows: readonly (readonly [label: string, value: string])[] }
-  | { readonly kind: 'list'; readonly items: readonly string[] }
-  /** Output of a command (or lines of the log, where `command` says how to see them); `marked` lines stand out. */
-  | {
-      readonly kind: 'output';
-      readonly command: string;
-      readonly lines: readonly { readonly text: string; readonly marked: boolean }[];
-    }
-  /** What happened when, in order. */
-  | { readonly kind: 'timeline'; readonly entries: readonly TimelineRow[] }
-  | { readonly kind: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
+import type { Analysis, BadPointer, InvolvedTask, OriginReport, Place, SourceOfFault } from '../triage/analysis.ts';
+import type { Block } from './block.ts';
+import { memoryBlocks } from './memory.ts';
+import { saidOnce } from './said_once.ts';
+import { size } from './units.ts';
 
 /** What of an analysis is shown. */
 export interface ReportView {
@@ -55,19 +22,19 @@ export const wholeReport: ReportView = { why: false, brief: false, verdictLast: 
 
 /** The whole report. Text of the dump is in it as it was: renderers escape it. */
 export function reportDocument(analysis: Analysis, { why, verdictLast }: ReportView): Block[] {
-  return [
+  const blocks = [
     ...summary(analysis),
     ...(why ? considered(analysis) : []),
     ...crashedCpu(analysis),
     ...findings(analysis),
     ...involvedTasks(analysis),
-    ...memory(analysis),
+    ...memoryBlocks(analysis),
     ...explanation(analysis),
     ...log(analysis),
     ...surroundings(analysis),
     ...missing(analysis),
-    ...(verdictLast ? lastly(analysis) : []),
   ];
+  return [...saidOnce(blocks), ...(verdictLast ? lastly(analysis) : [])];
 }
 
 function summary(analysis: Analysis): Block[] {
@@ -228,19 +195,10 @@ function findings(analysis: Analysis): Block[] {
     blocks.push({ kind: 'subheading', text: finding.title, note: finding.confidence });
     if (finding.explanation !== '') blocks.push({ kind: 'paragraph', text: finding.explanation });
     for (const evidence of finding.evidence) {
-      if (isShownAbove(analysis, evidence)) {
-        blocks.push({ kind: 'paragraph', text: `${evidence.why} (${evidence.command}, above)` });
-        continue;
-      }
       blocks.push({ kind: 'paragraph', text: evidence.why }, outputOf(evidence));
     }
   }
   return blocks;
-}
-
-/** Whether evidence is a part of the stack that the report begins with. */
-function isShownAbove({ stack }: Analysis, { command }: ShownOutput): boolean {
-  return stack !== null && /^bt -s$/.test(stack.command) && /^bt( \| (head|tail) -\d+)?$/.test(command);
 }
 
 function involvedTasks(analysis: Analysis): Block[] {
@@ -265,95 +223,6 @@ function lockText({ waitsFor }: InvolvedTask): string | null {
   const name = symbol === null ? bareAddress(address) : `${symbol} (${bareAddress(address)})`;
   const holder = owner === null ? '' : `: ${owner.comm} (pid ${owner.pid})`;
   return `Waits for the ${kind} ${name}, held ${held}${holder}; ${waiters === 1 ? 'nobody else waits' : `${waiters} tasks wait`}.`;
-}
-
-function memory({ memory }: Analysis): Block[] {
-  if (memory === null) return [];
-  const share = (bytes: number): string => `${((bytes / Math.max(1, memory.total)) * 100).toFixed(1)}%`;
-  const blocks: Block[] = [
-    ...cgroupMemory(memory.cgroup),
-    { kind: 'heading', text: memory.cgroup === null ? 'Where memory went' : 'Where memory of the machine went' },
-    {
-      kind: 'table',
-      head: ['Use', 'Size', 'Share'],
-      rows: memory.uses.map((use) => [use.name, size(use.bytes), share(use.bytes)]),
-    },
-  ];
-  if (memory.zones.length > 0) {
-    blocks.push({ kind: 'subheading', text: 'Zones', note: 'kmem -f' });
-    blocks.push({
-      kind: 'table',
-      head: ['Node', 'Zone', 'Size', 'Free', 'Least kept', 'Largest free piece'],
-      rows: memory.zones.map((z) => [
-        String(z.node),
-        z.name,
-        size(z.managed),
-        size(z.free),
-        size(z.min),
-        z.largest === null ? 'none' : size(z.largest),
-      ]),
-    });
-  }
-  if (memory.tasks.length > 0) {
-    blocks.push({ kind: 'subheading', text: 'Largest processes', note: 'ps -G' });
-    blocks.push({
-      kind: 'table',
-      head: ['PID', 'Command', 'Resident', 'Share'],
-      rows: memory.tasks.map((t) => [String(t.pid), t.comm, size(t.rss), share(t.rss)]),
-    });
-  }
-  if (memory.tmpfs.length > 0) {
-    blocks.push({ kind: 'subheading', text: 'Files in tmpfs', note: '' });
-    blocks.push({
-      kind: 'table',
-      head: ['Mounted on', 'Used', 'Limit'],
-      rows: memory.tmpfs.map((t) => [
-        t.mountedOn === '' ? '(internal)' : t.mountedOn,
-        size(t.used),
-        t.limit === 0 ? 'none' : size(t.limit),
-      ]),
-    });
-  }
-  if (memory.slabs.length > 0) {
-    blocks.push({ kind: 'subheading', text: 'Largest slab caches', note: '' });
-    blocks.push({
-      kind: 'table',
-      head: ['Cache', 'Size', 'Objects'],
-      rows: memory.slabs.map((s) => [s.name, size(s.bytes), String(s.objects)]),
-    });
-  }
-  return blocks;
-}
-
-/** The group that ran out, before what the whole machine used. */
-function cgroupMemory(group: CgroupReport | null): Block[] {
-  if (group === null) return [];
-  const { path, usage, limit, uses, tasks } = group;
-  const whole = Math.max(1, usage ?? 0);
-  const share = (bytes: number): string => (usage === null ? '' : `${((bytes / whole) * 100).toFixed(1)}%`);
-  const blocks: Block[] = [
-    { kind: 'heading', text: `Where memory of the cgroup ${path} went` },
-    {
-      kind: 'paragraph',
-      text: `It uses ${usage === null ? 'an unknown amount' : size(usage)} of ${limit === null ? 'an unknown limit' : size(limit)}.`,
-    },
-  ];
-  if (uses.length > 0)
-    blocks.push({
-      kind: 'table',
-      head: ['Use', 'Size', 'Share'],
-      rows: uses.map((use) => [use.name, size(use.bytes), share(use.bytes)]),
-    });
-  if (tasks.length > 0)
-    blocks.push(
-      { kind: 'subheading', text: 'Its processes', note: '' },
-      {
-        kind: 'table',
-        head: ['PID', 'Command', 'Resident'],
-        rows: tasks.map((t) => [String(t.pid), t.comm, size(t.rss)]),
-      },
-    );
-  return blocks;
 }
 
 function explanation({ panic, explanation, next }: Analysis): Block[] {
@@ -471,18 +340,6 @@ function outputOf(shown: ShownOutput): Block {
 
 function plain(lines: readonly string[]): { text: string; marked: boolean }[] {
   return lines.map((text) => ({ text, marked: false }));
-}
-
-/** Bytes for people. */
-export function size(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return unit === 0 ? `${bytes} bytes` : `${value.toFixed(1)} ${units[unit]}`;
 }
 
 /** Seconds as `3 days, 04:05:06` or `00:00:26`. */

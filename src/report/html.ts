@@ -1,6 +1,6 @@
 // The report as one HTML page that needs nothing else: no script, no font, no image from anywhere.
 import { escapeHtml, escapeLogLine } from '../base/text.ts';
-import type { Block, TimelineRow } from './document.ts';
+import type { Block, TimelineRow } from './block.ts';
 
 const style = `
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #f4f5f7; --line: #d8dce1; --accent: #b3261e; --mark: #fde7e5; }

@@ -1,6 +1,6 @@
 // The report as Markdown, for a ticket or a pull request.
 import { escapeLine, escapeLogLine } from '../base/text.ts';
-import type { Block } from './document.ts';
+import type { Block } from './block.ts';
 
 export function renderMarkdown(blocks: readonly Block[]): string {
   const out: string[] = [];

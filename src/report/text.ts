@@ -1,7 +1,7 @@
 // The report for a terminal. Colours only when asked for.
 import { styleText } from 'node:util';
 import { escapeLine, escapeLogLine } from '../base/text.ts';
-import type { Block } from './document.ts';
+import type { Block } from './block.ts';
 
 type Style = 'bold' | 'red' | 'dim' | 'cyan';
 

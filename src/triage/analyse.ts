@@ -23,6 +23,7 @@ import { blamedStack } from './blamed_stack.ts';
 import { cgroupThatRanOut } from './cgroup_memory.ts';
 import { shown } from './evidence.ts';
 import { Facts } from './facts.ts';
+import { looksLike, notCanonical } from './fault.ts';
 import { logFacts } from './log_facts.ts';
 import { memoryName } from './memory_name.ts';
 import { memoryReport } from './memory_report.ts';
@@ -86,7 +87,7 @@ function collect(facts: Facts): Omit<Analysis, 'faults' | 'droppedFaults'> {
   const { winner, beside, considered } = verdict.contest;
   const isStuck = kindTraits[verdict.kind].blamed === 'stuck';
   const what = [
-    ...found(() => winner.claim.findings()),
+    ...found(() => winner.claim.findings(origin)),
     ...(isStuck ? found(() => loopFindings(facts, verdict.subject)) : []),
   ];
   const findings = [
@@ -248,10 +249,10 @@ function registerNames({ kernel, exception }: Facts): Record<string, string> {
 /** The lowest value that is taken for a pointer. */
 const minPointer = 4096n;
 
-/** Neither an address of any kind, nor a pattern that means something. */
+/** Neither an address of any kind, nor a pattern or a text that means something. */
 function isNumber(arch: Architecture, value: bigint): boolean {
   if (arch.isKernelAddress(value)) return value >= 0xffff_ffff_ffff_f001n;
-  return arch.isUserAddress(value) && textOf(value) === null;
+  return textOf(value) === null && (arch.isUserAddress(value) || looksLike(arch, value) === notCanonical);
 }
 
 function frameData(facts: Facts, frame: Frame): BacktraceFrame {

@@ -25,6 +25,8 @@ const poisons: readonly (readonly [mask: bigint, value: bigint, meaning: string]
   [0xffff_ffff_ffff_0000n, 0xdead_beef_dead_0000n, 'the pattern deadbeef'],
 ];
 
+export const notCanonical = 'no address at all (not canonical): a corrupt pointer, or one used after it was freed';
+
 /** What an address looks like, for people. */
 export function looksLike(arch: Architecture, address: bigint): string {
   if (address < 4096n) return 'a NULL pointer';
@@ -32,8 +34,7 @@ export function looksLike(arch: Architecture, address: bigint): string {
     return `an error code used as a pointer (-${0x1_0000_0000_0000_0000n - address})`;
   for (const [mask, value, meaning] of poisons) if ((address & mask) === value) return meaning;
   if (arch.isUserAddress(address)) return 'an address of user space';
-  if (!arch.isKernelAddress(address))
-    return 'no address at all (not canonical): a corrupt pointer, or one used after it was freed';
+  if (!arch.isKernelAddress(address)) return notCanonical;
   return 'an address that is not mapped';
 }
 

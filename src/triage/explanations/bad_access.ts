@@ -1,6 +1,6 @@
 // Memory was touched that is not there: the instruction, the register that held the address, what that looks like.
 import { bareAddress, hex } from '../../base/text.ts';
-import type { Finding } from '../analysis.ts';
+import type { Finding, OriginReport } from '../analysis.ts';
 import { denialOf, syndromeOfDeath } from '../denial.ts';
 import { evidence, logEvidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
@@ -53,11 +53,16 @@ function accessWords({ facts }: Scene, about: Case): string {
 }
 
 /** What the faulting instruction did, and poison in its registers. */
-export function accessFindings({ facts }: Scene, { access, instruction }: Case): Finding[] {
+export function accessFindings(
+  { facts }: Scene,
+  { access, instruction }: Case,
+  origin: OriginReport | null = null,
+): Finding[] {
   if (instruction === null || facts.exception === null) return [];
   const findings: Finding[] = syndromeFindings(facts);
   if (access !== null) {
     const { operand } = access;
+    const isAnswered = origin !== null && origin.end !== 'unknown';
     const verb = operand.access === 'read' ? 'reads' : operand.access === 'write' ? 'writes' : 'reads and writes';
     const offset = operand.displacement;
     const member =
@@ -69,7 +74,7 @@ export function accessFindings({ facts }: Scene, { access, instruction }: Case):
       explanation:
         access.registers.length === 0
           ? ''
-          : `Its address is made of registers: ${registerText(access)}${member}. Whoever set that register is the next question.`,
+          : `Its address is made of registers: ${registerText(access)}${member}.${isAnswered ? '' : ' Whoever set that register is the next question.'}`,
       confidence: 'certain',
       evidence: present(
         evidence(

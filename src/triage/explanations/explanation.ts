@@ -1,6 +1,6 @@
 // What an explanation of a death is: one file each in this folder, and a line in index.ts.
 import type { ReportKind } from '../../oops/kinds.ts';
-import type { Confidence, Finding } from '../analysis.ts';
+import type { Confidence, Finding, OriginReport } from '../analysis.ts';
 import type { Case, Scene } from '../scene.ts';
 import { agree } from '../traits.ts';
 
@@ -35,8 +35,8 @@ export interface Claim {
   readonly about: Case;
   /** As the verdict; of claims `beside`, a sentence that follows it. */
   readonly sentence: string;
-  /** Asked of the verdict, and of claims that follow it. */
-  readonly findings: () => readonly Finding[];
+  /** Asked of the verdict, and of claims that follow it. @param origin where the bad value came from, if that is known */
+  readonly findings: (origin?: OriginReport | null) => readonly Finding[];
 }
 
 /** What log and stack say for a kind of death; null where neither says it. */
@@ -75,7 +75,7 @@ export function ofKind(given: {
   /** What must hold besides; null: it does not. What speaks for it, in words. */
   readonly when?: (scene: Scene) => readonly string[] | null;
   readonly sentence: (scene: Scene, about: Case) => string;
-  readonly findings?: (scene: Scene, about: Case) => readonly Finding[];
+  readonly findings?: (scene: Scene, about: Case, origin: OriginReport | null) => readonly Finding[];
   /** Where log and stack say it, and yet it is not proven: why not. */
   readonly doubt?: (scene: Scene) => string | null;
 }): Explanation {
@@ -97,7 +97,7 @@ export function ofKind(given: {
         depth: 'kind',
         about,
         sentence: given.sentence(scene, about),
-        findings: () => given.findings?.(scene, about) ?? [],
+        findings: (origin = null) => given.findings?.(scene, about, origin) ?? [],
       };
     },
   };

@@ -15,8 +15,8 @@ export const failedCheck = ofKind({
   kinds: ['use-after-free', 'BUG', 'list-corruption', 'WARN', 'atomic-sleep'] satisfies readonly Check[],
   sentence: checkWords,
   // freed memory may have been found by the CPU, too
-  findings: (scene, about) =>
-    accessFindings(scene, about.kind === 'use-after-free' ? about : { ...about, access: null }),
+  findings: (scene, about, origin) =>
+    accessFindings(scene, about.kind === 'use-after-free' ? about : { ...about, access: null }, origin),
 });
 
 function checkWords(scene: Scene, about: Case): string {
