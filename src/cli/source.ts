@@ -2,6 +2,8 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { FormatError } from '../base/errors.ts';
+import { packingOf } from '../debuginfo/elf/packing.ts';
+import { unpackPieces } from '../debuginfo/elf/unpack.ts';
 import { isDump } from '../dump/open.ts';
 
 const chunkSize = 1024 * 1024;
@@ -11,7 +13,18 @@ export function isDumpSource(source: string): boolean {
   if (source === '-') return false;
   if (!existsSync(source)) throw new FormatError(source, 'no such file');
   if (statSync(source).isDirectory()) throw new FormatError(source, 'is a directory: name a dump or a log in it');
-  return isDump(source);
+  // what is packed is a log, or has to be unpacked
+  return !isPacked(source) && isDump(source);
+}
+
+function isPacked(source: string): boolean {
+  const fd = openSync(source, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const start = new Uint8Array(16);
+    return fstatSync(fd).isFile() && readSync(fd, start, 0, start.length, 0) > 0 && packingOf(start) !== null;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /**
@@ -22,8 +35,34 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
-/** The bytes of a text source, in pieces. The view is valid until the next one. @throws FormatError if it cannot be read */
+/**
+ * The bytes of a text source, in pieces, unpacked if it is packed (gzip, zstd, xz). The view is valid until the next one.
+ * @throws FormatError if it cannot be read
+ */
 export function* readSource(source: string): Generator<Uint8Array> {
+  const pieces = readPieces(source);
+  const start = pieces.next();
+  if (start.done === true) return;
+  const packing = packingOf(start.value);
+  const all = (function* (): Generator<Uint8Array> {
+    yield start.value;
+    yield* pieces;
+  })();
+  if (packing === null) yield* all;
+  else yield* unpackedText(unpackPieces(packing, source, all), source);
+}
+
+/** @throws FormatError if it is no text: a dump */
+function* unpackedText(pieces: Iterable<Uint8Array>, source: string): Generator<Uint8Array> {
+  let isFirst = true;
+  for (const piece of pieces) {
+    if (isFirst && piece.subarray(0, 64).includes(0)) throw new FormatError(source, 'holds no text: unpack it first');
+    isFirst = false;
+    yield piece;
+  }
+}
+
+function* readPieces(source: string): Generator<Uint8Array> {
   // without waiting for somebody to write to a named pipe
   const fd = source === '-' ? 0 : openSync(source, constants.O_RDONLY | constants.O_NONBLOCK);
   const buffer = new Uint8Array(chunkSize);

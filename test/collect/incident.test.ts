@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { bootsOf } from '../../src/collect/incident/boots.ts';
 import { type MergedIncident, mergeWitnesses } from '../../src/collect/incident/merge.ts';
@@ -195,4 +196,34 @@ test('damaged files of a folder are said or read, never fatal', () => {
     ),
     { numRuns: 40 },
   );
+});
+
+test('logs and exports that were packed when they were rotated are read, and what a cut one has', () => {
+  const text = Buffer.from(console(messages(50)));
+  const entries = messages(50)
+    .map(
+      ([seconds, message]) =>
+        `__CURSOR=s=1\n_BOOT_ID=0123456789abcdef0123456789abcdef\n_TRANSPORT=kernel\nSYSLOG_IDENTIFIER=kernel\n_SOURCE_MONOTONIC_TIMESTAMP=${Math.round(seconds * 1e6)}\nMESSAGE=${message}\n\n`,
+    )
+    .join('');
+  // what deflate cannot pack stands behind the death
+  const noise = Array.from({ length: 4000 }, (_, n) => `[   60.${String(n).padStart(6, '0')}] ${Math.sin(n)}\n`).join(
+    '',
+  );
+  const long = gzipSync(Buffer.concat([text, Buffer.from(noise)]));
+  for (const [name, file, problems] of [
+    ['messages.1.gz', gzipSync(text), 0],
+    ['console.log.zst', zstdCompressSync(text), 0],
+    ['journal.export.gz', gzipSync(Buffer.from(entries)), 0],
+    ['cut.gz', long.subarray(0, long.length - 1000), 1],
+  ] as const)
+    inFolder({ [name]: file, 'console.txt': text }, (folder) => {
+      const merged = mergeFolder(folder);
+      assert.equal(merged.incidents.length, 1, name);
+      assert.equal(merged.incidents[0]!.sources.length, 2, name);
+      assert.equal(merged.problems.length, problems, merged.problems.join());
+    });
+  inFolder({ 'core.gz': gzipSync(Buffer.alloc(4096)) }, (folder) => {
+    assert.match(mergeFolder(folder).problems.join(), /core\.gz: holds no text/);
+  });
 });

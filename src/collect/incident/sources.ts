@@ -2,6 +2,8 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FormatError, InquestError } from '../../base/errors.ts';
+import { packingOf } from '../../debuginfo/elf/packing.ts';
+import { unpackPieces } from '../../debuginfo/elf/unpack.ts';
 import { isDump } from '../../dump/open.ts';
 import { gatherDeaths } from '../pstore/deaths.ts';
 import { isPstoreName } from '../pstore/files.ts';
@@ -40,7 +42,7 @@ export function readSources(paths: readonly string[], readDump: (path: string) =
     const unread: string[] = [];
     for (const file of isFolder ? filesBelow(path, problems) : [path]) {
       try {
-        witnesses.push(...readOne(file, readDump));
+        witnesses.push(...readOne(file, readDump, unread));
       } catch (error) {
         if (!(error instanceof InquestError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
         if (!isFolder) throw error;
@@ -76,24 +78,69 @@ function filesBelow(folder: string, problems: string[], depth = 0): string[] {
   return files;
 }
 
-function readOne(path: string, readDump: (path: string) => Witness[]): Witness[] {
+/** @param problems what is wrong with a file of which something could be read */
+function readOne(path: string, readDump: (path: string) => Witness[], problems: string[]): Witness[] {
   if (statSync(path).isDirectory() || isPstoreName(basename(path))) return pstoreWitnesses(readPstore(path), path);
-  if (isDump(path)) return readDump(path);
   const fd = openSync(path, 'r');
   try {
     const { size } = fstatSync(fd);
     const head = Buffer.alloc(Math.min(size, 65536));
     readSync(fd, head, 0, head.length, 0);
-    const isExport = isJournalExport(head);
-    if (isExport || isJournalJson(head)) return journalWitnesses(fd, Math.min(size, maxJournal), path, isExport);
+    const packing = packingOf(head);
+    if (packing !== null) return packedWitnesses(unpackPieces(packing, path, piecesOf(fd, 0)), path, problems);
+    if (isDump(path)) return readDump(path);
+    if (isJournal(head)) return journalWitnesses(bytesOf(piecesOf(fd, 0), maxJournal), path);
     if (head.includes(0)) return pstoreWitnesses(readPstore(path), path);
-    return logWitnesses(fd, size, path);
+    return logWitnesses(piecesOf(fd, Math.max(0, size - maxLog)), path);
   } finally {
     closeSync(fd);
   }
 }
 
-function logWitnesses(fd: number, size: number, path: string): Witness[] {
+/** A rotated log or an export that was packed. What comes of one that is cut is read. */
+function packedWitnesses(pieces: Iterator<Uint8Array>, path: string, problems: string[]): Witness[] {
+  const start = pieces.next();
+  const first = start.done === true ? new Uint8Array(0) : start.value;
+  const readable = function* (): Generator<Uint8Array> {
+    yield first;
+    try {
+      for (let next = pieces.next(); next.done !== true; next = pieces.next()) yield next.value;
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      problems.push(error.message);
+    }
+  };
+  if (isJournal(first)) return journalWitnesses(bytesOf(readable(), maxJournal), path);
+  if (first.includes(0)) throw new FormatError(path, 'holds no text: unpack it first');
+  return logWitnesses(readable(), path);
+}
+
+function* piecesOf(fd: number, from: number): Generator<Uint8Array> {
+  for (let at = from; ; ) {
+    const piece = Buffer.alloc(chunk);
+    const n = readSync(fd, piece, 0, chunk, at);
+    if (n === 0) return;
+    yield piece.subarray(0, n);
+    at += n;
+  }
+}
+
+function bytesOf(pieces: Iterable<Uint8Array>, most: number): Buffer {
+  const all: Uint8Array[] = [];
+  let length = 0;
+  for (const piece of pieces) {
+    all.push(piece);
+    length += piece.length;
+    if (length >= most) break;
+  }
+  return Buffer.concat(all).subarray(0, most);
+}
+
+function isJournal(head: Uint8Array): boolean {
+  return isJournalExport(head) || isJournalJson(head);
+}
+
+function logWitnesses(pieces: Iterable<Uint8Array>, path: string): Witness[] {
   const received = receivedBoot(path);
   const log = new BootLog({
     source: path,
@@ -101,13 +148,8 @@ function logWitnesses(fd: number, size: number, path: string): Witness[] {
     host: received === null ? null : basename(dirname(path)),
     bootTime: received,
   });
-  const buffer = Buffer.alloc(chunk);
-  for (let at = Math.max(0, size - maxLog); ; ) {
-    const n = readSync(fd, buffer, 0, chunk, at);
-    if (n === 0) return log.end();
-    log.push(buffer.subarray(0, n));
-    at += n;
-  }
+  for (const piece of pieces) log.push(piece);
+  return log.end();
 }
 
 /** When the boot of a file of `inquest listen` began, by the receiver's clock, in ms since 1970; null: it is no such file. */
@@ -132,15 +174,8 @@ function receivedBoot(path: string): number | null {
   }
 }
 
-function journalWitnesses(fd: number, size: number, path: string, isExport: boolean): Witness[] {
-  const bytes = Buffer.alloc(size);
-  let length = 0;
-  while (length < size) {
-    const n = readSync(fd, bytes, length, size - length, length);
-    if (n === 0) break;
-    length += n;
-  }
-  return [...journalBoots(bytes.subarray(0, length), isExport)].flatMap(([bootId, lines]) =>
+function journalWitnesses(bytes: Buffer, path: string): Witness[] {
+  return [...journalBoots(bytes, isJournalExport(bytes))].flatMap(([bootId, lines]) =>
     bootsOf(`${lines.join('\n')}\n`, {
       source: `${path} (boot ${bootId.slice(0, 8)})`,
       kind: 'log',

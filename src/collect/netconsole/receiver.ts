@@ -57,12 +57,11 @@ export interface ReceiverCounts extends HostCounts {
 }
 
 /**
- * What has been received is written after so many ms: at once where few machines send, and where many do in larger pieces,
- * since writing is what costs most.
+ * What has been received is written after so many ms for each machine that waits, and after so many at most: at once where few
+ * machines send, in larger pieces where many do, since writing is what costs most.
  */
-const writeAfter = 15;
-const writeManyAfter = 70;
-const fewMachines = 50;
+const writeAfterEach = 1;
+const writeAfter = 70;
 /** ... for so many ms at once, so that sockets are not left alone for long. */
 const writesFor = 3;
 /**
@@ -275,7 +274,7 @@ export class Receiver {
     this.setTime(now, wall);
     if (this.incomplete.length > 0) this.completeStreams();
     const until = performance.now() + writesFor;
-    const after = this.queue.length > fewMachines ? writeManyAfter : writeAfter;
+    const after = Math.min(writeAfter, (this.queue.length - 1) * writeAfterEach);
     let written = 0;
     while (written < this.queue.length && now - this.queue[written]!.dirtySince >= after) {
       this.write(this.queue[written++]!);

@@ -21,7 +21,7 @@ export function unpackStream(
   emit: Emit,
   limit: number,
 ): number {
-  const unpacker = packing === 'xz' ? xzUnpacker() : new NodeUnpacker(packing);
+  const unpacker = unpackerOf(packing);
   let total = 0;
   const counted: Emit = (bytes) => {
     total += bytes.length;
@@ -37,6 +37,44 @@ export function unpackStream(
   }
   return total;
 }
+
+function unpackerOf(packing: Packing): Unpacker {
+  return packing === 'xz' ? xzUnpacker() : new NodeUnpacker(packing);
+}
+
+/**
+ * As `unpackStream`, for who takes the bytes one piece after the other. What could be unpacked of a damaged stream comes before
+ * the error.
+ */
+export function* unpackPieces(
+  packing: Packing,
+  what: string,
+  pieces: Iterable<Uint8Array>,
+): Generator<Uint8Array, void, undefined> {
+  const unpacker = unpackerOf(packing);
+  let out: Uint8Array[] = [];
+  const take: Emit = (bytes) => out.push(bytes);
+  const given = function* (step: () => void): Generator<Uint8Array> {
+    let problem: unknown = null;
+    try {
+      step();
+    } catch (error) {
+      problem = error;
+    }
+    const ready = out;
+    out = [];
+    yield* ready;
+    if (problem instanceof FormatError) throw problem;
+    if (problem !== null) throw new FormatError(what, `cannot be unpacked (${packing}): ${messageOf(problem)}`);
+  };
+  // small pieces: a few bytes may unpack to many
+  for (const piece of pieces)
+    for (let at = 0; at < piece.length; at += pieceSize)
+      yield* given(() => unpacker.push(piece.subarray(at, at + pieceSize), take));
+  yield* given(() => unpacker.end(take));
+}
+
+const pieceSize = 16 * 1024;
 
 /** What Node's streams of zlib and zstd have inside, in Node 12 and later (lib/zlib.js, src/node_zlib.cc). */
 interface NativeHandle {
