@@ -14,6 +14,7 @@ import { type CaptureConfig, targetText } from '../host/config/capture_config.ts
 import { configPath } from '../host/config/inquest_config.ts';
 import { type CrashTest, crashTestResult, readCrashTest, testRecordPath } from '../host/crash_test.ts';
 import { readCrashes } from '../host/crashes.ts';
+import { type DryRun, dryRun } from '../host/dry_run.ts';
 import { Host } from '../host/host.ts';
 import { HostRoot } from '../host/root.ts';
 import { actionText, perform } from '../host/setup/actions.ts';
@@ -149,15 +150,25 @@ function testResult(host: Host, test: CrashTest, bootId: string | null): number 
   return passed ? 0 : 1;
 }
 
-/** Everything that a crash goes through, but the crash: checks, and an initramfs built anew. @returns as `check` */
+/**
+ * Everything that a crash goes through, but the crash: checks, an initramfs built anew, and where there is QEMU, that
+ * initramfs booted with the memory that is reserved. @returns as `check`
+ */
 export function runDryTest(): number {
   const host = new Host(new HostRoot());
   const config = configOf(host);
   const folder = '/run/inquest-kdump-test';
+  let tried: DryRun | null;
   try {
     rebuild(host, config, folder, true);
+    tried = dryRun(host, folder, host.reservation.size || 256 << 20, config.append);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+  if (tried === null) writeOut('no QEMU is there: the capture initramfs was built, and not booted\n');
+  else {
+    writeOut(`in QEMU the capture kernel ${tried.isGood ? 'does what it should' : 'FAILED'}\n`);
+    for (const line of tried.lines) writeOut(`  ${escapeLine(line)}\n`);
   }
   const report = checkHost(host);
   for (const { state, id, found, mend } of report.findings) {
@@ -166,5 +177,5 @@ export function runDryTest(): number {
         `${state === 'failed' ? 'FAILED ' : 'WARNING'} ${id}: ${escapeLine(found)}${mend === null ? '' : `\n        mend: ${escapeLine(mend)}`}\n`,
       );
   }
-  return report.state === 'ready' ? 0 : 3;
+  return report.state === 'ready' && tried?.isGood !== false ? 0 : 3;
 }

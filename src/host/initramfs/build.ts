@@ -12,6 +12,7 @@ import { HostRoot } from '../root.ts';
 import { targetStack } from '../target_stack.ts';
 import { unpack } from '../unpack.ts';
 import { type CapturePlan, capturePlan, planPath } from './capture_plan.ts';
+import { firmwareFiles } from './firmware.ts';
 import { initScript } from './init_script.ts';
 import { librariesOf } from './libraries.ts';
 import { type Program, programFiles } from './program_files.ts';
@@ -97,6 +98,7 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   for (const name of order) {
     const bytes = moduleBytes(root, `${tree.folder}/${tree.file(name)!}`);
     nodes.set(`lib/modules/${name}.ko`, { kind: 'file', bytes });
+    for (const [path, file] of firmwareFiles(root, release, bytes)) nodes.set(path, { kind: 'file', bytes: file });
   }
   nodes.set('lib/modules/order', { kind: 'file', bytes: Buffer.from(order.map((name) => `${name}\n`).join('')) });
 

@@ -12,6 +12,9 @@ export const captureStatus = {
   failed: 10,
 } as const;
 
+/** On the command line: nothing is saved, and what would save is tried. */
+export const dryWord = 'inquest.dry';
+
 /**
  * The script. Any other exit status than `captureStatus` means that the program did not run to its end.
  * @param folder name of the folder for what the script saves by itself, below each target's path
@@ -39,6 +42,15 @@ for module in $(cat /lib/modules/order); do
 done
 mkdir -p /run/inquest /mnt
 status=127
+if grep -qw ${dryWord} /proc/cmdline; then
+  if mount -t squashfs -o ro,loop /program.squashfs /program && /program/${programPaths.node} /program/${programPaths.main} --version >/run/dry 2>&1; then
+    say "dry: done, the program runs ($(cat /run/dry)); $(grep MemAvailable /proc/meminfo) of $(grep MemTotal /proc/meminfo)"
+  else
+    say "dry: FAILED: $(cat /run/dry)"
+  fi
+  poweroff -f
+  sleep 60
+fi
 if mount -t squashfs -o ro,loop /program.squashfs /program; then
   timeout -s KILL ${whole} /program/${programPaths.node} --max-semi-space-size=1 --max-old-space-size=32 /program/${programPaths.main} kdump capture ${planPath} </dev/null >/dev/console 2>&1
   status=$?

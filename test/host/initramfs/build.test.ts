@@ -81,6 +81,23 @@ test('it has the modules of the target in an order in which they load, and the s
   assert.ok(built.image().equals(again.image()));
 });
 
+test('firmware that a module names comes along where the machine has it, and nothing from elsewhere', () => {
+  const asks =
+    'license=GPL\0firmware=nic/one.bin\0firmware=nic/two.bin\0firmware=../../etc/shadow\0firmware=none.bin\0';
+  const root = hostTree({
+    ...tree,
+    [`/lib/modules/${release}/kernel/ext4.ko`]: `\x7fELF ext4\0${asks}`,
+    '/lib/firmware/nic/one.bin': 'ONE',
+    '/lib/firmware/nic/two.bin.zst': 'TWO',
+    '/etc/shadow': 'secret',
+  });
+  const { paths } = listImage(buildInitramfs(new Host(root), config, program).image());
+  assert.deepEqual(
+    paths.filter((path) => /firmware\/.*\.|shadow/.test(path)),
+    ['lib/firmware/nic/one.bin', 'lib/firmware/nic/two.bin.zst'],
+  );
+});
+
 test('another module, setting or program is another recipe', () => {
   const recipe = (changes: Tree, changed: Partial<CaptureConfig> = {}, by = program): string =>
     buildInitramfs(new Host(hostTree({ ...tree, ...changes })), { ...config, ...changed }, by).recipe;
