@@ -7,6 +7,7 @@ import { type CollectResult, machineCheck, netconsole, pstore, stores } from './
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
 import { failures, provoke } from './host/fail.ts';
+import { checkPackages } from './host/package.ts';
 import { prove } from './host/prove.ts';
 import { kernelNamed, kernels, type Suite, suites } from './kernels.ts';
 import { checkLevels } from './levels.ts';
@@ -239,6 +240,12 @@ host
   .argument('<suite>', 'bookworm, sid')
   .argument('[failure...]', failures.map(({ name }) => name).join(', '))
   .action(async (name: string, chosen: string[]) => tellWrong(await provoke(suiteNamed(name), chosen)));
+
+host
+  .command('package')
+  .description("inquest's packages in a clean root: installed, used, removed; the arm64 one started under emulation")
+  .argument('<suite>', 'bookworm, sid')
+  .action((name: string) => tellWrong(checkPackages(suiteNamed(name))));
 
 function suiteNamed(name: string): Suite {
   const found = suites.find((suite) => suite === name);

@@ -52,9 +52,8 @@ export async function baseImage(suite: Suite): Promise<string> {
   const folder = place.host(suite);
   const base = join(folder, 'base.qcow2');
   if (existsSync(base)) return base;
-  needPrograms('mmdebstrap', 'mkfs.ext4', 'qemu-img', 'qemu-system-x86_64', 'tar');
-  const tar = join(folder, 'root.tar');
-  if (!existsSync(tar)) fetchRoot(suite, tar);
+  needPrograms('mkfs.ext4', 'qemu-img', 'qemu-system-x86_64', 'tar');
+  const tar = rootArchive(suite);
   const root = join(folder, 'root');
   rmSync(root, { recursive: true, force: true });
   mkdirSync(root);
@@ -85,6 +84,16 @@ export async function baseImage(suite: Suite): Promise<string> {
   rmSync(root, { recursive: true, force: true });
   renameSync(`${base}.part`, base);
   return base;
+}
+
+/** A clean root of a suite, as tar; fetched when it is not there. */
+export function rootArchive(suite: Suite): string {
+  const tar = join(place.host(suite), 'root.tar');
+  if (!existsSync(tar)) {
+    needPrograms('mmdebstrap');
+    fetchRoot(suite, tar);
+  }
+  return tar;
 }
 
 /** A disk that holds what another one does, and what is written to it. */
