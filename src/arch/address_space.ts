@@ -131,7 +131,12 @@ export abstract class AddressSpace {
 
   /** A pointer stored at `address`. */
   pointer(address: VirtAddr): VirtAddr {
-    return this.u64(address) as VirtAddr;
+    return this.untagged(this.u64(address));
+  }
+
+  /** The address that a pointer's value stands for: without a tag, where the kernel's pointers carry some. */
+  untagged(value: bigint): VirtAddr {
+    return value as VirtAddr;
   }
 
   /** Bytes up to a NUL as Latin-1 text, at most `max` bytes. A page that cannot be read ends the text, unless it is the first. */

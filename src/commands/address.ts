@@ -10,12 +10,13 @@ import { type CommandContext, parseCpus, parseHex, parseNumber } from './context
  * The address that a word names: a symbol (also where it reads as a hexadecimal number), else hexadecimal
  * with or without `0x`, else a sum: `schedule+7`, `(init_task + 0x10)`. Numbers after the first term are
  * decimal unless they begin with `0x`.
+ * A pointer with a tag (arm64's MTE) is the address that it stands for.
  * @throws NotFoundError for a symbol that there is not
  */
 export function addressArgument(context: CommandContext, word: string): VirtAddr {
   const inner = /^\((.*)\)$/s.exec(word.trim())?.[1] ?? word;
   const simple = term(context, inner.trim(), true);
-  if (simple !== null) return simple;
+  if (simple !== null) return context.kernel.space.untagged(simple);
   const parts = inner.split(/([+-])/);
   if (parts.length < 3) throw noSymbol(word);
   const first = term(context, parts[0]!.trim(), true);
@@ -27,7 +28,7 @@ export function addressArgument(context: CommandContext, word: string): VirtAddr
     if (value === null) throw noSymbol(text);
     sum = offsetBy(sum, parts[i] === '-' ? -value : value);
   }
-  return sum;
+  return context.kernel.space.untagged(sum);
 }
 
 function term(context: CommandContext, text: string, isFirst: boolean): VirtAddr | null {

@@ -166,7 +166,7 @@ export class KernelObject {
   pointer(): VirtAddr {
     const kind = strip(this.type).kind;
     if (kind === 'array' || kind === 'function' || kind === 'struct' || kind === 'union') return this.address;
-    return virtAddr(this.bigint());
+    return virtAddr(this.context.space.untagged(this.bigint()));
   }
 
   get isNull(): boolean {

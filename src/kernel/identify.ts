@@ -96,8 +96,9 @@ export interface UserPlace {
  * Everything that is known of an address. Throws nothing for what the dump holds.
  * @param task whose memory a user address is of; null if there is none
  */
-export function identify(kernel: Kernel, address: VirtAddr, task: Task | null = null): AddressIdentity {
+export function identify(kernel: Kernel, pointer: VirtAddr, task: Task | null = null): AddressIdentity {
   const { faults, arch } = kernel;
+  const address = kernel.space.untagged(pointer);
   const attempt = <T>(what: string, work: () => T | null): T | null => faults.attempt(what, work, null);
   const isKernel = arch.isKernelAddress(address);
   const symbol = isKernel ? kernel.place(address) : null;

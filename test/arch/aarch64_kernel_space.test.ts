@@ -149,4 +149,30 @@ describe('arm64 kernel addresses', () => {
     const old = new Arm64KernelSpace(new SyntheticMemory(), arm64LayoutFromVmcoreinfo(vmcoreinfo(48, 4096), 4096));
     assert.equal(old.linearAddress(physAddr(0x4000_1000)), null);
   });
+
+  test('addresses are canonical: poison is none, though its bit 55 is set', () => {
+    const memory = new SyntheticMemory();
+    map(memory, { vaBits: 48, pageShift: 12 }, 0xffff_0000_0000_0000n, 0x4000_0000, 12);
+    const space = new Arm64KernelSpace(memory, arm64LayoutFromVmcoreinfo(vmcoreinfo(48, 4096), 4096));
+    assert.equal(space.translate(virtAddr(0xffff_0000_0000_0122n)), 0x4000_0122);
+    for (const wrong of [0xdead_0000_0000_0122n, 0xf5ff_0000_0000_0122n, 0xff8f_0000_0000_0122n]) {
+      assert.equal(space.isReadable(virtAddr(wrong)), false);
+      assert.notEqual(space.walk(virtAddr(wrong)).fault, null);
+    }
+  });
+
+  test('tags of pointers are no part of the address where the kernel has some (MTE, KASAN)', () => {
+    const memory = new SyntheticMemory();
+    map(memory, { vaBits: 48, pageShift: 12 }, 0xffff_0000_0000_0000n, 0x4000_0000, 12);
+    memory.writeU64(0x4000_0010, 0xf5ff_0000_0000_0040n);
+    memory.writeU64(0x4000_0018, 0xdead_0000_0000_0122n);
+    const space = new Arm64KernelSpace(memory, arm64LayoutFromVmcoreinfo(vmcoreinfo(48, 4096), 4096));
+    assert.equal(space.pointer(virtAddr(0xffff_0000_0000_0010n)), 0xf5ff_0000_0000_0040n);
+    space.useSymbols((name) => (name === 'kasan_init_hw_tags_cpu' ? virtAddr(0xffff_8000_0020_0000n) : null));
+    assert.equal(space.translate(virtAddr(0xf5ff_0000_0000_0122n)), 0x4000_0122);
+    assert.equal(space.pointer(virtAddr(0xffff_0000_0000_0010n)), 0xffff_0000_0000_0040n);
+    assert.equal(space.pointer(virtAddr(0xf7ff_0000_0000_0018n)), 0xdead_0000_0000_0122n);
+    assert.equal(space.isReadable(virtAddr(0xdead_0000_0000_0122n)), false);
+    assert.equal(space.untagged(0x0000_ffff_1234_5678n), 0x0000_ffff_1234_5678n);
+  });
 });

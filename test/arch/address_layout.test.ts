@@ -145,13 +145,16 @@ describe('arm64', () => {
     assert.equal(regionOf(kernel, 0xffff_8000_0a20_1000n)?.name, 'vmalloc');
   });
 
-  test('tags of pointers are no part of an address of the kernel', () => {
+  test('tags of pointers are no part of an address of a kernel that uses some', () => {
     const kernel = arm64();
     assert.ok(kernel.isKernelAddress(0xffff_8000_0000_0000n));
-    assert.ok(kernel.isKernelAddress(0xf3ff_0000_0000_1000n));
+    assert.ok(!kernel.isKernelAddress(0xf3ff_0000_0000_1000n));
     assert.ok(!kernel.isKernelAddress(0xfffe_8000_0000_0000n));
     assert.ok(kernel.isUserAddress(0xffff_f000_1000n));
     assert.ok(!kernel.isUserAddress(0xffff_8000_0000_0000n));
+    kernel.useSymbols((name) => (name === 'kasan_random_tag' ? virtAddr(0xffff_8000_0800_0000n) : null));
+    assert.ok(kernel.isKernelAddress(0xf3ff_0000_0000_1000n));
+    assert.ok(!kernel.isKernelAddress(0xdead_0000_0000_0122n));
   });
 
   test('the way through its tables, with the names of their levels; and what an entry says', () => {

@@ -23,8 +23,6 @@ import { Arm64Unwinder } from './unwinder.ts';
 
 /** Bytes of every instruction. */
 const instructionSize = 4;
-/** The top byte of a pointer may be a tag (KASAN, MTE); bit 55 below it tells the half. */
-const tagMask = 0xff00_0000_0000_0000n;
 
 export const aarch64: Machine = {
   name: 'aarch64',
@@ -77,7 +75,7 @@ export class Arm64Architecture implements Architecture {
   }
 
   isKernelAddress(address: bigint): boolean {
-    return (address | tagMask) >= this.layout.kernelStart;
+    return this.space.untagged(address) >= this.layout.kernelStart;
   }
 
   isUserAddress(address: bigint): boolean {

@@ -6,7 +6,7 @@ import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../base/add
 import { FormatError, MemoryFault } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../dump/dump.ts';
 import type { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
-import { KernelSpace, MappedSpace } from '../kernel_space.ts';
+import { KernelSpace, MappedSpace, type SymbolAddress } from '../kernel_space.ts';
 import type { PageWalk } from '../page_walk.ts';
 import { Arm64PageTables, type Arm64Paging, isKernelExecutable } from './paging.ts';
 
@@ -75,9 +75,15 @@ export function arm64LayoutFromVmcoreinfo(info: Vmcoreinfo, pageSize: number): A
   };
 }
 
+/** Where one of these functions is, pointers carry tags: KASAN's, checked by software or by the CPU (MTE). */
+const taggingFunctions: readonly string[] = ['kasan_random_tag', 'kasan_init_hw_tags_cpu'];
+
+const tagMask = 0xff00_0000_0000_0000n;
+
 export class Arm64KernelSpace extends KernelSpace {
   readonly layout: Arm64Layout;
   private readonly tables: Arm64PageTables;
+  private tags = false;
 
   constructor(memory: PhysicalMemory, layout: Arm64Layout) {
     super(memory, 'kernel');
@@ -90,10 +96,19 @@ export class Arm64KernelSpace extends KernelSpace {
       return this.tables.translate(Number(address & 0xffff_ffffn), Number(address >> 32n));
     } catch (error) {
       if (!(error instanceof MemoryFault) || error.reason === 'not-mapped') throw error;
-      const physical = this.withoutTables(address);
+      const physical = this.withoutTables(this.untagged(address));
       if (physical === null || physical > BigInt(Number.MAX_SAFE_INTEGER)) throw error;
       return physAddr(Number(physical));
     }
+  }
+
+  override useSymbols(address: SymbolAddress): void {
+    this.tags = taggingFunctions.some((name) => address(name) !== null);
+    if (this.tags) this.tables.acceptTags();
+  }
+
+  override untagged(value: bigint): VirtAddr {
+    return virtAddr(this.tags && (value | tagMask) >= this.layout.kernelStart ? value | tagMask : value);
   }
 
   override linearAddress(physical: PhysAddr): VirtAddr | null {

@@ -130,6 +130,9 @@ export class Arm64PageTables {
   private readonly levels: readonly Level[];
   private readonly tlbTag = new Float64Array(tlbSize).fill(-1);
   private readonly tlbPage = new Float64Array(tlbSize);
+  /** Bits of an address's high half that are all as bit 55 is: those above what the tables take, below the tag. */
+  private readonly extension: number;
+  private tags: boolean;
   // the descriptor last read
   private low = 0;
   private high = 0;
@@ -140,6 +143,13 @@ export class Arm64PageTables {
     this.space = space;
     this.paging = paging;
     this.levels = levelsOf(paging);
+    this.extension = 0x00ff_ffff & ~(2 ** (paging.vaBits - 32) - 1);
+    this.tags = space === 'user'; // d50240a5f6ce (4.0) and before: TCR_TBI0
+  }
+
+  /** The top byte of addresses is a tag, and ignored (TBI): in processes always, in the kernel where KASAN puts some. */
+  acceptTags(): void {
+    this.tags = true;
   }
 
   /**
@@ -170,9 +180,12 @@ export class Arm64PageTables {
 
   /** The physical address, or the fault. Each descriptor passed is added to `trace`. */
   private lookUp(low: number, high: number, trace: PageTableEntry[] | null): number | MemoryFault {
-    // top byte ignored (TBI): tags of pointers are no part of the address, so bit 55 tells the half
+    // where the top byte is a tag, it is no part of the address: bit 55 tells the half
     const isKernel = (high & 0x0080_0000) !== 0;
-    if (isKernel !== (this.space === 'kernel')) return this.fault(low, high, 'not-mapped', '');
+    const isAddress =
+      (high & this.extension) === (isKernel ? this.extension : 0) &&
+      (this.tags || high >>> 24 === (isKernel ? 0xff : 0));
+    if (!isAddress || isKernel !== (this.space === 'kernel')) return this.fault(low, high, 'not-mapped', '');
     let table: number = this.root;
     for (const { name, shift, mask } of this.levels) {
       const index = (shift >= 32 ? high >>> (shift - 32) : (low >>> shift) | (high << (32 - shift))) & mask;
