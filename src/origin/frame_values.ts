@@ -416,72 +416,6 @@ export class FrameValues {
   }
 }
 
-/**
- * A function that a frame called, where it jumped on by a pointer, with the registers that were left then; null where it
- * does not do that, or in several places.
- */
-export function jumpedFrom(caller: FrameValues, start: VirtAddr): FrameValues | null {
-  const { kernel, registers } = caller;
-  const flow = dataFlow(kernel, start);
-  if (flow === null) return null;
-  const jumps = [...flow.code.instructions.keys()].filter((i) => {
-    const { flow: kind, target } = flow.code.instructions[i]!;
-    return kind === 'jump' && (target === null || thunkRegister(kernel, target) !== null);
-  });
-  const [position] = jumps;
-  const state = position === undefined ? null : flow.stateBefore(position);
-  if (jumps.length !== 1 || position === undefined || state === null) return null;
-  const { frame, cpu } = caller.where;
-  const entryStack = stackAtEntry(kernel, flow, state, registers);
-  const made = new FrameValues(kernel, { frame, flow, position, state, isCall: false, cpu, entryStack }, registers);
-  made.caller = { frame: caller.asCall(), sure: 'proved' };
-  return made;
-}
-
-/** A function's return, with what it takes for the address to return to. */
-export interface Return {
-  readonly frame: FrameValues;
-  /** What is on top of the stack then. */
-  readonly address: Value;
-}
-
-/**
- * Where a function that a frame called returns to something else than its caller, by its own code: it wrote over its return
- * address, or moved the stack pointer. Null for one that does not, or in several places.
- * @param registers as the return found them
- */
-export function strayReturn(caller: FrameValues, start: VirtAddr, registers: Registers): Return | null {
-  const { kernel } = caller;
-  const flow = dataFlow(kernel, start);
-  if (flow === null) return null;
-  const { pointer } = kernel.arch.registers.stack;
-  const stray = [...flow.code.instructions.keys()].flatMap((position) => {
-    const state = isReturn(kernel, flow.code.instructions[position]!) ? flow.stateBefore(position) : null;
-    const top = state === null ? null : flow.stackOffset(flow.register(state, pointer));
-    if (state === null || top === null) return [];
-    const address = flow.read(state, slotName(top)).value;
-    return address.kind === 'slot' && address.offset === 0 ? [] : [{ position, state, address }];
-  });
-  const [found] = stray;
-  if (found === undefined || stray.length > 1) return null;
-  const { position, state, address } = found;
-  const { frame, cpu } = caller.where;
-  const entryStack = stackAtEntry(kernel, flow, state, registers);
-  const made = new FrameValues(kernel, { frame, flow, position, state, isCall: false, cpu, entryStack }, registers);
-  made.caller = { frame: caller.asCall(), sure: 'proved' };
-  return { frame: made, address };
-}
-
-/** Returns, and jumps to code that does nothing else (the return thunks of x86: arch/x86/lib/retpoline.S). */
-function isReturn(kernel: Kernel, { flow, target }: Instruction): boolean {
-  if (flow === 'return') return true;
-  return (
-    flow === 'jump' &&
-    target !== null &&
-    /(?:return|_ret)_thunk$|^srso_\w*ret/.test(kernel.place(target)?.symbol.name ?? '')
-  );
-}
-
 function passedOn(known: Known | null, sure: Sureness): Known | null {
   if (known === null) return null;
   return {
@@ -492,7 +426,7 @@ function passedOn(known: Known | null, sure: Sureness): Known | null {
 }
 
 /** The register that code at an address jumps to, where it does nothing else (retpolines); null for any other code. */
-function thunkRegister(kernel: Kernel, target: VirtAddr): string | null {
+export function thunkRegister(kernel: Kernel, target: VirtAddr): string | null {
   const place = kernel.place(target);
   return place === null ? null : kernel.arch.thunkRegister(place.symbol.name, place.offset);
 }

@@ -3,64 +3,15 @@ import type { VirtAddr } from '../base/address.ts';
 import { virtAddr } from '../base/address.ts';
 import { hex } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { parameterOf } from './arguments.ts';
 import type { FrameValues } from './frame_values.ts';
-import { type ObjectNow, objectNow, objectWords } from './object_now.ts';
+import { objectNow, objectWords } from './object_now.ts';
+import type { OriginEnd, OriginStep, StepSureness, TrailResult } from './origin_step.ts';
+import { parameterWords, passedBy } from './passing.ts';
 import { memoryWords, placeWords, symbolOf } from './place_words.ts';
 import { linear, offsetFrom, type Value } from './value.ts';
 import { calledAt, memberIn, nameOf, placeName, pointedTo, typeLabel } from './value_name.ts';
 import { valueWords } from './value_words.ts';
 import { candidates, candidateWords, dependsOn, judge, type Meeting, walk } from './ways.ts';
-
-/** - `proved`: follows from the code and memory; `likely`: memory may have changed since; `possible`: one of several */
-export type StepSureness = 'proved' | 'likely' | 'possible';
-
-/** One step back from the fault. */
-export interface OriginStep {
-  readonly kind:
-    | 'access'
-    | 'load'
-    | 'argument'
-    | 'constant'
-    | 'returned'
-    | 'computed'
-    | 'one-of'
-    | 'object'
-    | 'unknown';
-  /** What happened there, in a sentence without its full stop. */
-  readonly words: string;
-  /** The instruction; null where it is of none. */
-  readonly at: VirtAddr | null;
-  /** The command that shows it; of its output, the last lines count. */
-  readonly command: string | null;
-  readonly sure: StepSureness;
-}
-
-/** How the trail ends. */
-export type OriginEnd =
-  /** in memory: of a variable, or of an object that something points to */
-  | 'memory'
-  /** in the code itself */
-  | 'constant'
-  /** in what a function returned */
-  | 'returned'
-  /** at an argument whose caller is not known to have it from anywhere */
-  | 'argument'
-  /** in a sum of several values, of which none is bad by itself */
-  | 'computed'
-  /** where several ways meet, and it is not told which was taken */
-  | 'several'
-  | 'unknown';
-
-export interface TrailResult {
-  /** From the fault backwards. */
-  readonly steps: readonly OriginStep[];
-  readonly end: OriginEnd;
-  /** The least sure of the steps. */
-  readonly sure: StepSureness;
-  /** The memory that the value came from, and what that is now; null where it came from none. */
-  readonly source: (ObjectNow & { readonly address: VirtAddr }) | null;
-}
 
 /** Steps that are taken. */
 const maxSteps = 24;
@@ -237,11 +188,11 @@ export class Trail {
     const known = bits ?? frame.evaluate(value)?.value ?? null;
     const shown = known === null ? 'that pointer' : hex(known);
     if (value.kind === 'entry' || value.kind === 'slot') {
-      const passed = this.passed(frame, value);
+      const passed = passedBy(frame, value);
       if (passed === null) return;
       this.add(
         'argument',
-        `${shown} is ${this.parameter(frame, value)}, passed by ${passed.caller.name}()`,
+        `${shown} is ${parameterWords(frame, value)}, passed by ${passed.caller.name}()`,
         passed.caller.at,
         `dis -r ${hex(passed.caller.at)}`,
         passed.sure,
@@ -279,36 +230,6 @@ export class Trail {
       );
   }
 
-  private parameter(frame: FrameValues, value: Value): string {
-    const prototype = frame.kernel.functionType(frame.name);
-    const parameter = prototype === null ? null : parameterOf(frame, prototype, value);
-    const { arguments: registers } = frame.kernel.arch.registers;
-    const index = parameter?.index ?? (value.kind === 'entry' ? registers.indexOf(value.register) : -1);
-    const name = parameter === null || parameter.name === '' ? '' : ` (${parameter.name})`;
-    if (index >= 0) return `argument ${index + 1}${name} of ${frame.name}()`;
-    return value.kind === 'entry'
-      ? `what ${value.register} held when ${frame.name}() was called`
-      : `an argument of ${frame.name}() on the stack`;
-  }
-
-  /** What the caller had in a register or stack slot that its callee was entered with. */
-  private passed(
-    frame: FrameValues,
-    value: Extract<Value, { kind: 'entry' | 'slot' }>,
-  ): { caller: FrameValues; value: Value; sure: 'proved' | 'likely' } | null {
-    if (frame.caller === null) return null;
-    const { frame: caller, sure } = frame.caller;
-    let passed: Value;
-    if (value.kind === 'entry') passed = caller.value(value.register);
-    else {
-      const { stack } = frame.kernel.arch.registers;
-      const pointer = caller.where.flow.stackOffset(caller.value(stack.pointer));
-      if (pointer === null || value.offset < stack.pushedByCall) return null;
-      passed = caller.slot(pointer + value.offset - stack.pushedByCall);
-    }
-    return { caller, value: passed, sure };
-  }
-
   private argument(
     frame: FrameValues,
     value: Extract<Value, { kind: 'entry' | 'slot' }>,
@@ -316,8 +237,8 @@ export class Trail {
     what: string,
   ): void {
     const { kernel } = frame;
-    const parameter = this.parameter(frame, value);
-    const passed = this.passed(frame, value);
+    const parameter = parameterWords(frame, value);
+    const passed = passedBy(frame, value);
     if (passed === null) {
       this.end = 'argument';
       this.add('argument', `${what} is ${parameter}`, frame.where.flow.code.symbol.address, 'bt', 'proved');

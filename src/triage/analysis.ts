@@ -5,7 +5,7 @@ import type { ShownOutput } from '../commands/shown.ts';
 import type { Fault } from '../kernel/faults.ts';
 import type { ReportKind } from '../oops/kinds.ts';
 import type { Origin } from '../origin/origin.ts';
-import type { OriginStep } from '../origin/trail.ts';
+import type { OriginStep } from '../origin/origin_step.ts';
 
 /** What one command says, and why it is worth reading. */
 export interface Evidence extends ShownOutput {

@@ -3,7 +3,7 @@ import { addressText, hex } from '../base/text.ts';
 import type { Task } from '../kernel/task.ts';
 import { type LoopWait, loopWait } from '../origin/loop.ts';
 import { type Origin, originOf } from '../origin/origin.ts';
-import type { StepSureness } from '../origin/trail.ts';
+import type { StepSureness } from '../origin/origin_step.ts';
 import type { Confidence, Finding, OriginReport } from './analysis.ts';
 import { evidence, present, shown, type Wanted } from './evidence.ts';
 import type { Claim } from './explanations/explanation.ts';
