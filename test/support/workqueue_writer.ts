@@ -62,5 +62,5 @@ export function workqueueMachine() {
     kernel.set(barrier, 'work.func', kernel.codeAt('wq_barrier_func'));
     return { task, node: barrier.member('work.entry').address };
   };
-  return { world, kernel, queue, pool, worker, work, flushes, workerTask: task };
+  return { world, kernel, queue, pool, pwq, worker, work, flushes, workerTask: task };
 }

@@ -10,6 +10,7 @@ import { slabCacheOf } from '../../kernel/slab.ts';
 import type { Task, TaskState } from '../../kernel/task.ts';
 import type { PageFile } from '../../kernel/wait/page_wait.ts';
 import type { Wait, WaitKind } from '../../kernel/wait/wait.ts';
+import type { WorkItem } from '../../kernel/workqueue.ts';
 import { type TaskLabel, taskLabel } from '../context.ts';
 import { addressName } from '../system/address_name.ts';
 
@@ -224,13 +225,24 @@ function graceWords(
   return `${names[flavour]}${age}${cpus}${tasks}`;
 }
 
-function workWords(kernel: Kernel, { work, workqueue, workers }: Extract<Wait, { readonly kind: 'work' }>): string {
+function workWords(kernel: Kernel, wait: Extract<Wait, { readonly kind: 'work' }>): string {
+  const { work, workqueue, workers, behind, deadlock } = wait;
+  const functionText = ({ function: called }: WorkItem): string =>
+    escapeLine(addressName(kernel, called) ?? hex16(called));
   const queue = workqueue === null ? '' : ` of workqueue ${escapeLine(workqueue)}`;
   const by = workers.map(({ task }) => task).filter((task) => task !== null);
-  const doing = by.length === 0 ? ', which nobody does' : `, done by ${by.map(taskText).join(', ')}`;
+  const [first] = behind.filter(({ current }) => current !== null);
+  const doing =
+    by.length > 0
+      ? `, done by ${by.map(taskText).join(', ')}`
+      : deadlock
+        ? ', which may not begin before its own work is done: a deadlock'
+        : first !== undefined
+          ? `, which may not begin before ${functionText(first.current!)} is done${first.task === null ? '' : `, by ${taskText(first.task)}`}`
+          : ', which nobody does';
   return work === null
     ? `all works${queue}${by.length === 0 ? '' : doing}`
-    : `work ${escapeLine(addressName(kernel, work.function) ?? hex16(work.function))}${queue}${doing}`;
+    : `work ${functionText(work)}${queue}${doing}`;
 }
 
 function completionWords(

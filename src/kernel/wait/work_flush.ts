@@ -17,6 +17,10 @@ export interface WorkWait {
   readonly workqueue: string | null;
   /** Who does it; empty where nobody began. For a whole queue: all that are busy with its works. */
   readonly workers: readonly Worker[];
+  /** Who does what has to end before the work may begin: others of its queue, as many as may run at a time. */
+  readonly behind: readonly Worker[];
+  /** True where the one that waits is among these: it waits for itself. */
+  readonly deadlock: boolean;
 }
 
 const flushing =
@@ -42,7 +46,7 @@ function byBarrier(sleeper: Sleeper): WorkWait | null {
     const all = allWorkers(workqueues(kernel));
     const worker = all.find((candidate) => onList(sleeper, candidate, node));
     if (worker !== undefined)
-      return { work: worker.current, workqueue: worker.current?.workqueue ?? null, workers: [worker] };
+      return { work: worker.current, workqueue: worker.current?.workqueue ?? null, workers: [worker], ...nobody };
     return pendingBefore(sleeper, node);
   }
   return null;
@@ -60,15 +64,28 @@ function pendingBefore(sleeper: Sleeper, barrier: VirtAddr): WorkWait | null {
   const { kernel } = sleeper;
   const entry = offsetOf(kernel.type('struct work_struct'), 'entry');
   const { queues, pools } = workqueues(kernel);
-  for (const list of [...pools.map(({ pending }) => pending), ...queues.map(({ inactive }) => inactive)]) {
+  const inactive = queues.map((queue) => queue.inactive);
+  for (const list of [...pools.map(({ pending }) => pending), ...inactive]) {
     const at = list.findIndex(({ address }) => offsetBy(address, entry) === barrier);
     if (at < 0) continue;
     const work =
       list.slice(0, at).findLast(({ function: called }) => kernel.place(called)?.symbol.name !== 'wq_barrier_func') ??
       null;
-    return { work, workqueue: work?.workqueue ?? null, workers: [] };
+    const workqueue = work?.workqueue ?? null;
+    const behind = inactive.includes(list) ? busyWith(sleeper, workqueue) : [];
+    const deadlock = behind.some(({ taskAddress }) => taskAddress === sleeper.task.address);
+    return { work, workqueue, workers: [], behind, deadlock };
   }
   return null;
+}
+
+const nobody = { behind: [], deadlock: false } as const;
+
+/** Workers that do works of a queue. */
+function busyWith({ kernel }: Sleeper, workqueue: string | null): Worker[] {
+  return workqueue === null
+    ? []
+    : allWorkers(workqueues(kernel)).filter(({ current }) => current?.workqueue === workqueue);
 }
 
 /** flush_workqueue(): its wq_flusher on the stack is the queue's first, or waits to be. */
@@ -89,11 +106,7 @@ function byQueue(sleeper: Sleeper): WorkWait | null {
         false,
       );
     if (!flushes) continue;
-    return {
-      work: null,
-      workqueue: name,
-      workers: allWorkers(all).filter(({ current }) => current?.workqueue === name),
-    };
+    return { work: null, workqueue: name, workers: busyWith(sleeper, name), ...nobody };
   }
   return null;
 }

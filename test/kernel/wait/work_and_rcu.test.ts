@@ -30,6 +30,24 @@ describe('a work that is waited for', () => {
     assert.deepEqual(wait.workers, []);
   });
 
+  test('waits behind the others of a queue that does one at a time: behind the one that waits for it, for ever', () => {
+    const { world, kernel, pwq, worker, work, flushes, workerTask } = workqueueMachine();
+    const pending = work('paint_widgets');
+    const [other, own] = [flushes(), flushes()];
+    kernel.link(pwq.member('inactive_works').address, pending.member('entry').address, other.node, own.node);
+    const wait = world.wait(other.task)!;
+    assert.ok(wait.kind === 'work');
+    assert.equal(wait.work!.address, pending.address);
+    assert.deepEqual(
+      wait.behind.map(({ taskAddress }) => taskAddress),
+      [workerTask.address],
+    );
+    assert.equal(wait.deadlock, false);
+    kernel.set(worker, 'task', own.task);
+    const itself = world.wait(own.task)!;
+    assert.ok(itself.kind === 'work' && itself.deadlock);
+  });
+
   test('may be all of a queue’s', () => {
     const { world, kernel, queue, workerTask } = workqueueMachine();
     const { task, keeps } = world.sleeps(['__wait_for_common', '__flush_workqueue', 'frob']);
