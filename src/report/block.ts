@@ -14,7 +14,8 @@ export interface TimelineRow {
 export type Block =
   /** The one sentence that matters. */
   | { readonly kind: 'verdict'; readonly text: string }
-  | { readonly kind: 'heading'; readonly text: string }
+  /** Begins a part; `folded`: of which a page shows the heading alone until it is asked for more. */
+  | { readonly kind: 'heading'; readonly text: string; readonly folded?: boolean }
   | { readonly kind: 'subheading'; readonly text: string; readonly note: string }
   | { readonly kind: 'paragraph'; readonly text: string }
   | { readonly kind: 'facts'; readonly rows: readonly (readonly [label: string, value: string])[] }

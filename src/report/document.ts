@@ -177,7 +177,7 @@ function crashedCpu({ stack, code, source, origin, registers, registerNames }: A
   const named = Object.entries(registerNames);
   if (registers !== null && named.length > 0)
     blocks.push(
-      { kind: 'heading', text: 'What the registers held' },
+      { kind: 'heading', text: 'What the registers held', folded: true },
       {
         kind: 'table',
         head: ['Register', 'Value', 'What it is'],
@@ -203,7 +203,7 @@ function findings(analysis: Analysis): Block[] {
 
 function involvedTasks(analysis: Analysis): Block[] {
   if (analysis.tasks.length === 0) return [];
-  const blocks: Block[] = [{ kind: 'heading', text: 'Tasks involved' }];
+  const blocks: Block[] = [{ kind: 'heading', text: 'Tasks involved', folded: true }];
   for (const task of analysis.tasks) {
     blocks.push({
       kind: 'subheading',
@@ -266,7 +266,7 @@ function surroundings(analysis: Analysis): Block[] {
   const blocks: Block[] = [];
   if (analysis.modules.length > 0) {
     const tainting = analysis.modules.filter((m) => m.taints !== '');
-    blocks.push({ kind: 'heading', text: 'Modules' });
+    blocks.push({ kind: 'heading', text: 'Modules', folded: true });
     const names = analysis.modules.map((m) => (m.taints === '' ? m.name : `${m.name}(${m.taints})`)).join(' ');
     blocks.push({
       kind: 'paragraph',
@@ -274,7 +274,7 @@ function surroundings(analysis: Analysis): Block[] {
     });
   }
   if (analysis.settings.length > 0) {
-    blocks.push({ kind: 'heading', text: 'Settings that decide whether this panics' });
+    blocks.push({ kind: 'heading', text: 'Settings that decide whether this panics', folded: true });
     blocks.push({
       kind: 'table',
       head: ['Setting', 'Value', 'Meaning'],
@@ -282,7 +282,7 @@ function surroundings(analysis: Analysis): Block[] {
     });
   }
   if (analysis.kernel.commandLine !== null) {
-    blocks.push({ kind: 'heading', text: 'Kernel command line' });
+    blocks.push({ kind: 'heading', text: 'Kernel command line', folded: true });
     blocks.push({ kind: 'output', command: 'p saved_command_line', lines: plain([analysis.kernel.commandLine]) });
   }
   return blocks;
