@@ -121,7 +121,7 @@ export class Terminal {
     }
   }
 
-  /** The next line; null when the user leaves: by Ctrl-D, or Ctrl-C at an empty prompt. */
+  /** The next line; null when the user leaves: by Ctrl-D. Ctrl-C, which may have been meant for a command that just ended, does not. */
   private ask(): Promise<string | null> {
     const { lines } = this;
     return new Promise((resolve) => {
@@ -141,12 +141,10 @@ export class Terminal {
         done(null);
       };
       const clear = (): void => {
-        if (lines.line === '') leave();
-        else {
-          this.options.say('^C\n');
-          lines.write(null, { ctrl: true, name: 'u' });
-          lines.prompt();
-        }
+        this.options.say('^C\n');
+        lines.write(null, { ctrl: true, name: 'e' });
+        lines.write(null, { ctrl: true, name: 'u' });
+        lines.prompt();
       };
       lines.on('line', done);
       lines.on('close', leave);

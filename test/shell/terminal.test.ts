@@ -133,6 +133,10 @@ describe('the shell in a terminal', { skip: hasTerminal ? false : 'no script(1)'
     await line('sum 40 + 2\r', /decimal: 42[\s\S]*crash> /);
     await line('!!\r', /sum 40 \+ 2[\s\S]*decimal: 42[\s\S]*crash> /);
     await line('sumn 1\r', /did you mean "sum"/);
+    // Ctrl-C that came too late for a command leaves nothing of the line, and the session there
+    await line('\x03', /\^C[\s\S]*crash> /);
+    await line('eval 9\x01\x03', /\^C[\s\S]*crash> /);
+    await line('eval 5 + 6\r', /decimal: 11[\s\S]*crash> /);
     // longer than the screen: the pager has it until it is left
     await line('help all\r', /\x1b\[K$|:$|--More--/);
     await line('q', /crash> /);
