@@ -1,6 +1,6 @@
 // Work over all of memory, on a machine that is made here: a sparse ELF core of 16 GiB that holds page tables and the
 // memory map, 256 MiB of `struct page`s as Linux 6.12 has them, with everything that a busy machine has.
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pfn } from '../src/base/address.ts';
@@ -25,6 +25,8 @@ const sections = 0x240_0000;
 /** Physical address of the memory map. */
 const mapAt = 0x4000_0000;
 const perSection = 32768;
+/** Sections in a page of mem_section. */
+const perRoot = 256;
 
 export function measureMemory(): Part[] {
   const folder = mkdtempSync(join(tmpdir(), 'inquest-bench-'));
@@ -69,23 +71,30 @@ export function measureMemory(): Part[] {
   }
 }
 
-function writeMachine(path: string): void {
+/**
+ * Writes the dump of a machine: of one with more memory, the memory map repeats that of the first 16 GiB, and the pages
+ * behind it are holes in the file.
+ * @param all page frames that it has, a multiple of 16 GiB
+ */
+export function writeMachine(path: string, all = frames): void {
   const memory = new SyntheticMemory();
   const lines = [`${imageMap.toString(16)} -> 0 1G rw`];
-  for (let at = 0; at < mapSize; at += 0x20_0000) {
-    lines.push(`${(vmemmap + BigInt(at)).toString(16)} -> ${(mapAt + at).toString(16)} 2M rw nx`);
+  for (let at = 0; at < all * structSize; at += 0x20_0000) {
+    lines.push(`${(vmemmap + BigInt(at)).toString(16)} -> ${(mapAt + (at % mapSize)).toString(16)} 2M rw nx`);
   }
   writePageTables(memory, { levels: 4, root, tables }, lines.join('\n'));
-  memory.writeU64(sections, imageMap + BigInt(sections + 4096));
-  for (let i = 0; i < frames / perSection; i++) memory.writeU64(sections + 4096 + i * 16, vmemmap | 7n);
+  for (let i = 0; i < all / perSection; i++) {
+    if (i % perRoot === 0) memory.writeU64(sections + (i / perRoot) * 8, imageMap + BigInt(sections + 4096 + i * 16));
+    memory.writeU64(sections + 4096 + i * 16, vmemmap | 7n);
+  }
   const low = [...memory.written()].map(([frame, bytes]) => ({ address: frame * 4096, bytes }));
   const head = writeElfCore({
-    segments: [...low, { address: mapAt, bytes: new Uint8Array(0), memorySize: frames * 4096 - mapAt }],
+    segments: [...low, { address: mapAt, bytes: new Uint8Array(0), memorySize: all * 4096 - mapAt }],
     notes: [vmcoreinfoNote(vmcoreinfo)],
   });
   // the memory map is the last segment's content: it is written behind the rest
   const view = new DataView(head.buffer, head.byteOffset);
-  view.setBigUint64(64 + (1 + low.length) * 56 + 32, BigInt(mapSize), true);
+  view.setBigUint64(64 + (1 + low.length) * 56 + 32, BigInt(all > frames ? all * 4096 - mapAt : mapSize), true);
   const file = openSync(path, 'w');
   writeSync(file, head);
   const section = new Uint32Array((perSection * structSize) / 4);
@@ -93,6 +102,7 @@ function writeMachine(path: string): void {
     fillSection(section, first);
     writeSync(file, new Uint8Array(section.buffer));
   }
+  if (all > frames) ftruncateSync(file, head.length + all * 4096 - mapAt);
   closeSync(file);
 }
 

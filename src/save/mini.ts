@@ -1,10 +1,11 @@
 // Mini dumps: the pages that the report and some commands read, and no others. Which those are is found by running them
 // over a memory that remembers what was asked of it.
-import { offsetBy } from '../base/address.ts';
+import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { InquestError } from '../base/errors.ts';
 import { CommandContext } from '../commands/context.ts';
 import { parseParams } from '../commands/params.ts';
 import { commandTable } from '../commands/registry.ts';
+import { sizeOf } from '../debuginfo/type.ts';
 import type { Dump } from '../dump/dump.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { openKernel } from '../kernel/open_kernel.ts';
@@ -40,23 +41,60 @@ const lines: readonly string[] = [
   'mach',
 ];
 
-/** The kernel's variables: half a MiB compressed, and debuggers read some of them before anything else. */
+/**
+ * The kernel's variables and constants: debuggers read some of them before anything else. Most of the constants are symbols,
+ * types and unwind tables, which are wanted anyway.
+ */
 const variables = [
   ['_sdata', '_edata'],
   ['__bss_start', '__bss_stop'],
   ['__start_ro_after_init', '__end_ro_after_init'],
+  ['__start_rodata', '__end_rodata'],
 ] as const;
+/**
+ * Functions of which crash(8) looks at the first instructions as it starts, on x86: whether they keep a frame pointer. It
+ * does not start where it cannot.
+ */
+const functions = [
+  ...['sys_open', '__x64_sys_open', '__do_sys_open', '__x64_sys_openat', 'sys_fork', '__do_sys_fork', '__x64_sys_fork'],
+  ...['sys_read', '__x64_sys_read', 'ksys_read', 'sys_write', '__x64_sys_write', 'do_fork', '_do_fork', 'kernel_clone'],
+  ...['do_futex', 'vfs_read', 'vfs_write', 'schedule'],
+] as const;
+
 /** Bytes of them at most. */
 const mostVariables = 64 * 1024 * 1024;
+/** Bytes of `mem_section` at most. */
+const mostRoots = 4 * 1024 * 1024;
 
 function readVariables(kernel: Kernel): void {
   const { pageSize } = kernel.dump.memory;
-  for (const [first, last] of variables) {
-    const [start, end] = [kernel.ownSymbol(first)?.address, kernel.ownSymbol(last)?.address];
-    if (start === undefined || end === undefined || end - start > mostVariables) continue;
+  const touch = (start: VirtAddr, end: VirtAddr): void => {
     for (let at = start; at < end; at = offsetBy(at, pageSize)) {
       kernel.faults.attempt('variables', () => kernel.space.read(at, 1), null);
     }
+  };
+  for (const [first, last] of variables) {
+    const [start, end] = [kernel.ownSymbol(first)?.address, kernel.ownSymbol(last)?.address];
+    if (start !== undefined && end !== undefined && end - start <= mostVariables) touch(start, end);
+  }
+  for (const name of functions) {
+    const start = kernel.ownSymbol(name)?.address;
+    if (start !== undefined) touch(start, offsetBy(start, 8));
+  }
+  const taskSize = sizeOf(kernel.type('struct task_struct'));
+  for (const { address } of kernel.tasks.all) touch(address, offsetBy(address, taskSize));
+  for (const cpu of kernel.cpus.possible) {
+    for (const name of ['cpu_number', 'pcpu_hot'] as const) {
+      if (kernel.ownSymbol(name) !== null)
+        touch(kernel.perCpuAddress(name, cpu), offsetBy(kernel.perCpuAddress(name, cpu), 8));
+    }
+  }
+  // which memory there is: pointers to roots of sections, nearly all of them 0
+  const roots = kernel.vmcoreinfo.length('mem_section') ?? 0;
+  const section = kernel.optionalVariable('mem_section');
+  if (section !== null && section.type.kind === 'pointer' && roots * 8 <= mostRoots) {
+    const start = section.pointer();
+    touch(start, offsetBy(start, roots * 8));
   }
 }
 

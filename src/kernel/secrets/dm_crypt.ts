@@ -2,6 +2,7 @@
 //
 //   gendisk "dm-0" --> mapped_device { map } --> dm_table { targets[] } --> dm_target { type "crypt", private }
 //     --> crypt_config { key_size, key[], cipher_tfm.tfms[] }
+import { offsetBy } from '../../base/address.ts';
 import type { KernelObject } from '../../debuginfo/object.ts';
 import { disks } from '../genhd.ts';
 import type { Kernel } from '../kernel.ts';
@@ -25,7 +26,8 @@ export function diskSecrets(kernel: Kernel): Secret[] {
         const count = Math.min(most, table.member('num_targets').number());
         for (let i = 0; i < count; i++) {
           const target = targets.index(i);
-          if (target.member('type.name').string() === 'crypt') found.push(...configSecrets(kernel, name, target));
+          if (target.member('type').member('name').string() === 'crypt')
+            found.push(...configSecrets(kernel, name, target));
         }
       },
       undefined,
@@ -36,13 +38,14 @@ export function diskSecrets(kernel: Kernel): Secret[] {
 
 function configSecrets(kernel: Kernel, name: string, target: KernelObject): Secret[] {
   const config = target.member('private').cast('struct crypt_config *').deref();
-  const found = kernelSecret(
-    kernel,
-    'disk key',
-    name,
-    config.member('key').address,
-    config.member('key_size').number(),
-  );
+  const key = config.member('key').address;
+  const size = config.member('key_size').number();
+  // a key of XTS is two, each expanded on its own
+  const halves = [key, offsetBy(key, size / 2)];
+  const found = [
+    ...kernelSecret(kernel, 'disk key', name, key, size),
+    ...(size === 32 || size === 64 ? halves.flatMap((at) => kernelSecret(kernel, 'disk key', name, at, size / 2)) : []),
+  ];
   const count = config.optional('tfms_count')?.number() ?? 1;
   const ciphers = config.member('cipher_tfm.tfms');
   for (let i = 0; i < Math.min(most, count); i++) {
