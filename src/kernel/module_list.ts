@@ -2,12 +2,13 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
+import { sizeOf } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
 import type { Module, ModuleRange } from './module.ts';
 
-/** Most modules believed. */
-const maxModules = 65_536;
+/** Most modules believed: a kernel has some hundred, and much is asked of each. */
+const maxModules = 4096;
 
 /** Letters of `struct module.taints`, which has the bits of tainted_mask that modules set (kernel/panic.c: taint_flags). */
 const moduleTaints: readonly (readonly [bit: number, letter: string])[] = [
@@ -24,12 +25,19 @@ const moduleTaints: readonly (readonly [bit: number, letter: string])[] = [
 /** Loaded modules in the order of /proc/modules: newest first. A corrupt list gives those before the damage. */
 export function readModules(kernel: Kernel): readonly Module[] {
   const modules: Module[] = [];
-  let found = 0;
+  /** Addresses in units of a module's size: two of the same one overlap. */
+  const places = new Set<bigint>();
   kernel.faults.attempt(
     'module list',
     () => {
-      for (const object of listEntries(kernel.variable('modules'), kernel.type('struct module'), 'list')) {
-        if (++found > maxModules) throw new FormatError('module list', `more than ${maxModules} modules`);
+      const type = kernel.type('struct module');
+      const size = BigInt(sizeOf(type));
+      for (const object of listEntries(kernel.variable('modules'), type, 'list')) {
+        if (places.size >= maxModules) throw new FormatError('module list', `more than ${maxModules} modules`);
+        const place = object.address / size;
+        if (places.has(place))
+          throw new FormatError('module list', `modules overlap at ${object.address.toString(16)}`);
+        places.add(place);
         kernel.faults.attempt(
           'module',
           () => {

@@ -46,6 +46,12 @@ test('an array of pids whose levels are all one node ends, with the tasks that w
   assert.match(await withinLimits(path, 'ps'), /systemd|init/);
 });
 
+test('modules that overlap are none, and cost no more than the first of them', async () => {
+  make(hostileCases['modules that overlap']!);
+  await withinLimits(path, 'mod');
+  assert.match(await withinLimits(path, 'report'), /modules overlap/);
+});
+
 test('modules that claim half a million symbols each are listed', async () => {
   make(hostileCases['modules with 500,000 symbols each']!);
   assert.equal((await withinLimits(path, 'mod')).match(/hostile_/g)?.length, 12);

@@ -139,6 +139,9 @@ export const hostileCases: Readonly<Record<string, HostileCase>> = {
     const chain = longChain(dump, 4_000_000);
     for (const { object } of dump.kernel.modules) dump.u64(object.member('source_list').address, chain, chain);
   },
+  'modules that overlap': (dump) => {
+    dump.u64(dump.address('modules'), longChain(dump, 1_500_000, 24));
+  },
   'tasks that overlap': (dump) => {
     const chain = longChain(dump, 1_300_000, 64);
     dump.u64(dump.address('init_task') + dump.offset('struct task_struct', 'tasks'), chain);
