@@ -41,8 +41,7 @@ export function holdTruth(folder: string, options: TruthOptions): boolean {
   let worse = false;
   for (const name of readdirSync(folder).sort()) {
     const level = levels[name];
-    if (level === undefined || !existsSync(join(folder, name, 'vmcore')) || !options.only.test(name))
-      continue;
+    if (level === undefined || !existsSync(join(folder, name, 'vmcore')) || !options.only.test(name)) continue;
     const { rows } = check(join(folder, name), { program: options.program, told: level.told });
     const facts: Record<string, FactLevel> = {};
     let compared = 0;
