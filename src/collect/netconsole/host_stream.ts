@@ -48,6 +48,10 @@ export interface HostCounts {
   incomplete: number;
 }
 
+export function noCounts(): HostCounts {
+  return { packets: 0, bytes: 0, records: 0, missing: 0, duplicates: 0, reordered: 0, incomplete: 0 };
+}
+
 /**
  * How long a record is waited for when a later one is there, a fragment for the others, and a piece of a line for its rest,
  * in ms. What comes later still is taken, out of its order.
@@ -95,15 +99,7 @@ interface Piece {
 }
 
 export class HostStream {
-  readonly counts: HostCounts = {
-    packets: 0,
-    bytes: 0,
-    records: 0,
-    missing: 0,
-    duplicates: 0,
-    reordered: 0,
-    incomplete: 0,
-  };
+  readonly counts = noCounts();
   private readonly sink: HostSink;
   /** Whether anything has come. */
   private begun = false;

@@ -8,7 +8,7 @@ import type { ExtendedHeader } from '../../oops/extended_record.ts';
 import type { Incident } from '../../oops/incident.ts';
 import { LogScanner } from '../../oops/scanner.ts';
 import { BootFiles, type FileLimits, type LastRecord } from './boot_files.ts';
-import { type HostCounts, type HostSink, HostStream, type NetRecord, printedAt } from './host_stream.ts';
+import { type HostCounts, type HostSink, HostStream, type NetRecord, noCounts, printedAt } from './host_stream.ts';
 import { consoleLines, consoleStamp, jsonLine, jsonStart, missingJson, missingLine, PendingLines } from './lines.ts';
 import { readTestMessage, type TestMessage } from './test_message.ts';
 
@@ -196,13 +196,7 @@ class Host implements HostSink {
 
 export class Receiver {
   readonly counts: ReceiverCounts = {
-    packets: 0,
-    bytes: 0,
-    records: 0,
-    missing: 0,
-    duplicates: 0,
-    reordered: 0,
-    incomplete: 0,
+    ...noCounts(),
     hosts: 0,
     incidents: 0,
     refused: 0,
