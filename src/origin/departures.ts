@@ -5,7 +5,8 @@ import type { Registers } from '../arch/registers.ts';
 import type { VirtAddr } from '../base/address.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { slotName } from './data_flow.ts';
-import { FrameValues, stackAtEntry, thunkRegister } from './frame_values.ts';
+import { FrameValues, leadsTo, stackAtEntry, thunkRegister } from './frame_values.ts';
+import { readFunction } from './function_code.ts';
 import { dataFlow } from './function_flow.ts';
 import type { Value } from './value.ts';
 
@@ -73,4 +74,14 @@ function isReturn(kernel: Kernel, { flow, target }: Instruction): boolean {
     target !== null &&
     /(?:return|_ret)_thunk$|^srso_\w*ret/.test(kernel.place(target)?.symbol.name ?? '')
   );
+}
+
+/** The instruction by which a function ends with a jump to another, its start where there are several; null for none. */
+export function jumpTo(kernel: Kernel, start: VirtAddr, target: VirtAddr): VirtAddr | null {
+  const code = readFunction(kernel, start);
+  const jumps = (code?.instructions ?? []).filter(
+    ({ flow, target: to }) =>
+      (flow === 'jump' || flow === 'conditional-jump') && to !== null && leadsTo(kernel, to, target),
+  );
+  return jumps.length > 1 ? start : (jumps[0]?.address ?? null);
 }

@@ -432,7 +432,7 @@ export function thunkRegister(kernel: Kernel, target: VirtAddr): string | null {
 }
 
 /** Whether code at an address is a function's start, or jumps there at once (static calls, aliases). */
-function leadsTo(kernel: Kernel, target: bigint, start: bigint): boolean {
+export function leadsTo(kernel: Kernel, target: bigint, start: bigint): boolean {
   const { decoder } = kernel.arch;
   let at = virtAddr(target);
   for (let hops = 0; hops < 3; hops++) {

@@ -50,6 +50,7 @@ function unread({ facts: { death }, kind }: Scene): Claim {
       kind,
       subject: null,
       blamed: null,
+      blamedCaller: null,
       instruction: null,
       access: null,
       faultAddress: null,

@@ -81,6 +81,7 @@ function blocked(facts: Facts): Trouble[] {
     kind: 'hung-task',
     subject: null,
     blamed: null,
+    blamedCaller: null,
     instruction: null,
     access: null,
     faultAddress: null,

@@ -1,10 +1,13 @@
 // One death as explanations look at it: the facts, what the log and the panicking stack call it, and for each kind that
 // it may have been whom and what code it would be about.
+import type { VirtAddr } from '../base/address.ts';
 import { addressText } from '../base/text.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
 import type { Task } from '../kernel/task.ts';
 import { functionName } from '../oops/frames.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
+import { jumpTo } from '../origin/departures.ts';
+import { calledFunction } from '../origin/origin.ts';
 import type { Place } from './analysis.ts';
 import { type Facts, instructionAt } from './facts.ts';
 import { badJump, type FaultAccess, faultAccess } from './fault.ts';
@@ -21,6 +24,8 @@ export interface Case {
   readonly subject: Task | null;
   /** The blamed code; where that is no more than the panic itself, the panic. */
   readonly blamed: Place | null;
+  /** Who called the blamed code, where that ended with a jump and so has no frame; null elsewhere. */
+  readonly blamedCaller: Place | null;
   /** The instruction that faulted, where it was a fault. */
   readonly instruction: Place | null;
   /** The memory that the instruction touched. */
@@ -77,7 +82,9 @@ function readCase(scene: Scene, kind: ReportKind): Case {
   const isFault = traits.blamed === 'exception';
   const instruction =
     isFault && facts.exception !== null ? placeAt(facts, instructionAt(facts, facts.exception)) : null;
-  const { blamed, disagreement } = whomToBlame(scene, kind, subject, instruction);
+  const { blamed: framed, disagreement } = whomToBlame(scene, kind, subject, instruction);
+  const jumped = isFault && scene.jump === null && framed !== null ? withoutFrame(facts, framed) : null;
+  const blamed = jumped ?? framed;
   const disagreements = disagreement === null ? [] : [disagreement];
   if (
     death?.task != null &&
@@ -94,6 +101,7 @@ function readCase(scene: Scene, kind: ReportKind): Case {
     kind,
     subject,
     blamed,
+    blamedCaller: jumped === null ? null : framed,
     instruction,
     access: scene.access,
     // what the log prints of other kinds is no address that was accessed (and often hashed: %p)
@@ -148,6 +156,30 @@ function whomToBlame(
 }
 
 /**
+ * The function that a blamed frame called, where that ended with a jump to the one whose frame comes next: it is its code
+ * that is to blame, and it left no frame. Null where the blamed frame itself called what comes next.
+ */
+function withoutFrame(facts: Facts, blamed: Place): Place | null {
+  const { kernel, crashTrace, crashedCpu, exception } = facts;
+  const { frames } = crashTrace;
+  const index = frames.findIndex(
+    (frame, i) =>
+      i > (exception?.index ?? -1) && frame.kind === 'call' && addressText(frame.address) === blamed.address,
+  );
+  const inner = frames[index - 1];
+  if (index < 0 || inner?.place == null || inner.kind === 'entry') return null;
+  const { symbol } = inner.place;
+  const find = (): VirtAddr | null => {
+    const called = calledFunction(kernel, crashTrace, index, crashedCpu?.cpu ?? null);
+    const place = called === null ? null : kernel.place(called);
+    if (place === null || place.symbol.address === symbol.address || place.offset >= 16) return null;
+    return jumpTo(kernel, place.symbol.address, symbol.address);
+  };
+  const jump = kernel.faults.attempt('what a frame called', find, null);
+  return jump === null ? null : placeAt(facts, jump);
+}
+
+/**
  * Who called a bad function pointer. On x86_64 the unwinder has no rule for where the CPU was sent, so it guesses that
  * the return address is on top of the stack, and after a call it is.
  */
@@ -187,7 +219,7 @@ export interface Phrases {
   readonly detail: string | null;
 }
 
-export function phrases({ facts }: Scene, { kind, subject, blamed, instruction }: Case): Phrases {
+export function phrases({ facts }: Scene, { kind, subject, blamed, blamedCaller, instruction }: Case): Phrases {
   const { death } = facts;
   const who = subject !== null ? label(subject) : death?.task != null ? label(death.task) : null;
   const cpu = stuckCpu(facts, kind, subject);
@@ -198,7 +230,10 @@ export function phrases({ facts }: Scene, { kind, subject, blamed, instruction }
     onCpu,
     runBy: who === null ? (cpu === null ? '' : `, run by CPU ${cpu}`) : `, run by ${who}${onCpu}`,
     running: who === null ? '' : `, running ${who}`,
-    where: blamed === null ? '' : ` in ${shortPlace(blamed)}`,
+    where:
+      blamed === null
+        ? ''
+        : ` in ${shortPlace(blamed)}${blamedCaller === null ? '' : ` (which ended with a jump; ${shortPlace(blamedCaller)} called it)`}`,
     noticed: isElsewhere({ instruction, blamed }) ? `, noticed by ${shortPlace(instruction!)}` : '',
     detail: death?.detail == null ? null : withoutStop(death.detail),
   };

@@ -141,6 +141,28 @@ describe('memory that is allocated and given back', () => {
   });
 });
 
+test('a function that ended with a jump has no frame: it is to blame all the same, and who called it is told', () => {
+  const make = (jumpsTo: string): string => {
+    const dying = DyingKernel.make();
+    const imm = (to: bigint, from: bigint): string =>
+      Buffer.from(Int32Array.of(Number(to - from)).buffer).toString('hex');
+    dying.codeAt('rb_insert_color');
+    dying.code('frob[widget]', '90 eb 48'); // nop; jmp 0x4b
+    const wrapper = dying.codeAt('wrapper[widget]');
+    dying.code('frob+0x4b[widget]', `e8 ${imm(wrapper, dying.codeAt('frob+0x50[widget]'))}`); // call wrapper
+    dying.code('wrapper+0x4[widget]', `e9 ${imm(dying.codeAt(jumpsTo), wrapper + 9n)}`); // jmp
+    dying.code('rb_insert_color+0x10', '48 8b 02'); // mov (%rdx),%rax
+    const items = [...oops, exception('asm_exc_page_fault', 'rb_insert_color+0x10', { rdx: 0x18n }), ...write];
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), items);
+    return reachVerdict(dying.facts).panic.message;
+  };
+  assert.match(
+    make('rb_insert_color'),
+    / through rb_insert_color\+0x10 in wrapper\+0x4 \[widget\] \(which ended with a jump; frob\+0x50 \[widget\] called it\), run by sh/,
+  );
+  assert.match(make('other'), / through rb_insert_color\+0x10 in frob\+0x50 \[widget\], run by sh/);
+});
+
 describe('a stack that ended', () => {
   test('one large frame is told, and no recursion', () => {
     const { panic } = death([

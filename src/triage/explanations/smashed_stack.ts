@@ -39,8 +39,8 @@ export const smashedStack: Explanation = {
         ...(text === null ? [] : [`the address is text: "${text}"`]),
       ],
       speaksAgainst: arrival.lostFrame === null ? ['no frame above is whole'] : [],
-      about: { ...about, blamed },
-      sentence: sentence(scene, { ...about, blamed }, arrival, caller),
+      about: { ...about, blamed, blamedCaller: null },
+      sentence: sentence(scene, { ...about, blamed, blamedCaller: null }, arrival, caller),
       findings: () => findings(scene, arrival),
     };
   },
