@@ -14,7 +14,7 @@ const allowed: Record<string, readonly string[]> = {
   commands: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'origin'],
   oops: ['base'],
   glossary: ['base', 'oops'],
-  triage: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'origin', 'commands', 'oops'],
+  triage: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'origin', 'commands', 'oops', 'collect'],
   report: ['base', 'triage', 'oops', 'commands'],
   save: ['base', 'dump', 'arch', 'debuginfo', 'kernel', 'commands', 'triage'],
   shell: ['base', 'commands', 'kernel'],

@@ -31,6 +31,7 @@ import { nextSteps } from './next_steps.ts';
 import { loopFindings, originReport, withOrigin } from './origin.ts';
 import { placeAt } from './place.ts';
 import { blockedFindings } from './rules/blocked.ts';
+import { hardwareFindings } from './rules/hardware.ts';
 import { saidFindings } from './rules/said.ts';
 import { surroundingFindings } from './rules/surroundings.ts';
 import { readSettings } from './settings.ts';
@@ -94,6 +95,7 @@ function collect(facts: Facts): Omit<Analysis, 'faults' | 'droppedFaults'> {
     ...(what.length > 0 && !saysItself(verdict.kind) ? what : [...found(() => saidFindings(facts, verdict)), ...what]),
     ...beside.flatMap(({ claim }) => found(() => claim.findings())),
     ...found(() => blockedFindings(facts, verdict)),
+    ...found(() => hardwareFindings(facts)),
     ...found(() => surroundingFindings(facts, verdict)),
   ];
   return {

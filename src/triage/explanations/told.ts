@@ -1,4 +1,5 @@
 // Deaths of which there is no more to say than what the kernel said: panic(), broken hardware.
+import { hardwareTrouble } from '../rules/hardware.ts';
 import { phrases, withoutStop } from '../scene.ts';
 import { ofKind } from './explanation.ts';
 
@@ -17,6 +18,8 @@ export const machineCheck = ofKind({
   name: 'machine-check',
   recognises: 'an error that the hardware reported',
   kinds: ['machine-check'],
-  sentence: ({ facts }) =>
-    `The hardware reported an error that the kernel cannot go on with: ${withoutStop(facts.death?.message ?? 'machine check')}.`,
+  sentence: ({ facts }) => {
+    const [worst] = hardwareTrouble(facts);
+    return `The hardware reported an error that the kernel cannot go on with: ${withoutStop(facts.death?.message ?? 'machine check')}.${worst === undefined ? '' : ` ${withoutStop(worst.sentence)}.`}`;
+  },
 });
