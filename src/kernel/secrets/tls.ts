@@ -7,8 +7,17 @@ import { networkNamespaces } from '../net_namespace.ts';
 import { socketsOf } from '../sock_table.ts';
 import { cipherSecret, objectSecret, type Secret } from './secret.ts';
 
-/** Members of union tls_crypto_context that have a key, for each cipher. */
-const keyed = /^(aes|chacha|sm4|aria)/;
+/** Members of struct tls_crypto_context that have a key, by `info.cipher_type` (include/uapi/linux/tls.h). */
+const ciphers: Readonly<Record<number, string>> = {
+  51: 'aes_gcm_128',
+  52: 'aes_gcm_256',
+  53: 'aes_ccm_128',
+  54: 'chacha20_poly1305',
+  55: 'sm4_gcm',
+  56: 'sm4_ccm',
+  57: 'aria_gcm_128',
+  58: 'aria_gcm_256',
+};
 
 /** The keys of all TLS connections. */
 export function tlsSecrets(kernel: Kernel): Secret[] {
@@ -41,11 +50,9 @@ function contextSecrets(kernel: Kernel, context: KernelObject, what: string): Se
   ] as const) {
     const own = context.member(crypto);
     found.push(...objectSecret(kernel, 'TLS key', what, own, false));
-    // the longest key that it can have: a shorter one's end is salt and the like
-    for (const name of memberNames(own)) {
-      const key = own.optional(`${name}.key`);
-      if (key !== null && keyed.test(name)) found.push(...objectSecret(kernel, 'TLS key', what, key));
-    }
+    const cipher = ciphers[own.optional('info.cipher_type')?.number() ?? 0];
+    const key = cipher === undefined ? null : own.optional(`${cipher}.key`);
+    if (key !== null) found.push(...objectSecret(kernel, 'TLS key', what, key));
     found.push(
       ...kernel.faults.attempt('TLS cipher', () => {
         const data = context.member(priv).cast(type);
@@ -55,8 +62,4 @@ function contextSecrets(kernel: Kernel, context: KernelObject, what: string): Se
     );
   }
   return found;
-}
-
-function memberNames({ type }: KernelObject): readonly string[] {
-  return type.kind === 'struct' || type.kind === 'union' ? type.members.map(({ name }) => name ?? '') : [];
 }
