@@ -227,3 +227,16 @@ test('logs and exports that were packed when they were rotated are read, and wha
     assert.match(mergeFolder(folder).problems.join(), /core\.gz: holds no text/);
   });
 });
+
+test('some lines that two machines print at the same microsecond do not make one death of two', () => {
+  const dying = (early: number, what: string): [number, string][] => [
+    ...Array.from({ length: 400 }, (_, n): [number, string] => [
+      n < 6 ? 0.004 * (n + 1) : 0.1 + n / 100 + early,
+      `memory range number ${n} was found`,
+    ]),
+    ...deathTexts(what).map((text, n): [number, string] => [50 + early + n * 0.0001, text]),
+  ];
+  inFolder({ 'one.log': console(dying(0, 'demo_open')), 'two.log': console(dying(0.000123, 'other_read')) }, (folder) =>
+    assert.equal(mergeFolder(folder).incidents.length, 2),
+  );
+});

@@ -119,12 +119,9 @@ function sameDeath(a: Witness, b: Witness, printsA: ReadonlySet<string>, printsB
   const [fewer, more] = printsA.size < printsB.size ? [printsA, printsB] : [printsB, printsA];
   let shared = 0;
   for (const print of fewer) if (more.has(print)) shared++;
-  if (
-    shared >= Math.min(enoughLines, fewer.size) &&
-    shared >= 1 &&
-    fewer.size > 0 &&
-    shared * 10 >= Math.min(fewer.size, enoughLines * 10)
-  )
+  // a few lines of two boots come at the same microsecond by chance: of one boot, what was printed while both listened is alike
+  const both = Math.min(linesWithin(a, b), linesWithin(b, a));
+  if (shared >= Math.max(1, Math.min(enoughLines, fewer.size)) && shared * 10 >= both)
     return `${shared} lines with the same time stand in both`;
   const [mainA, mainB] = [mainIncident(a), mainIncident(b)];
   if (mainA === null || mainB === null || similarity(mainA, mainB) < alike) return null;
@@ -143,6 +140,18 @@ function sameRegisters(a: Incident, b: Incident): boolean {
   const values = new Map(a.registers.map(({ name, value }) => [name, value]));
   const shared = b.registers.filter(({ name }) => values.has(name));
   return shared.length >= 6 && shared.every(({ name, value }) => values.get(name) === value);
+}
+
+/** Lines of a witness, of those that tell, printed between the other's first and last. */
+function linesWithin({ lines }: Witness, { from, to }: Witness): number {
+  return lines.filter(
+    ({ seconds, text }) =>
+      seconds !== null &&
+      seconds > 0 &&
+      text.length >= tellingText &&
+      seconds >= (from ?? 0) &&
+      seconds <= (to ?? Infinity),
+  ).length;
 }
 
 /** Lines with their stamps: two boots of a kernel print the same, but not at the same microsecond. */
