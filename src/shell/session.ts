@@ -151,7 +151,25 @@ export class ShellSession {
     }
   }
 
+  /** A command for each line of a file, which holds its last arguments: `vtop < addresses`. */
+  private async commandForLines(words: readonly string[], path: string, target: OutputTarget): Promise<boolean> {
+    let append = false;
+    for (const text of readFileSync(expandHome(path), 'utf8').split('\n')) {
+      const more = parseCommandLine(text);
+      if (more.kind !== 'command') continue;
+      const all = [...words, ...more.words];
+      if (!(await this.command(all.join(' '), all, target.kind === 'file' && append ? { ...target, append } : target)))
+        return false;
+      append = true;
+    }
+    return true;
+  }
+
   private async command(line: string, given: readonly string[], target: OutputTarget): Promise<boolean> {
+    const from = argumentsFile(given);
+    if (from !== null && !expressions.has(this.aliases.expand(given)[0] ?? '')) {
+      return this.commandForLines(from.words, from.path, target);
+    }
     const { name, args } = this.resolve(given);
     if (name === 'exit' || name === 'q') return false;
     if (name === 'repeat') return this.repeat(args, line);
@@ -345,6 +363,17 @@ export class ShellSession {
     }
     return true;
   }
+}
+
+/** Commands in whose arguments `<` compares. */
+const expressions: ReadonlySet<string> = new Set(['p', 'eval', 'print', 'output', 'gdb', 'repeat']);
+
+/** The words before `< FILE` at the end of a line; null where there is no such end. */
+function argumentsFile(words: readonly string[]): { readonly words: readonly string[]; readonly path: string } | null {
+  const last = words.at(-1) ?? '';
+  if (words.length > 2 && words.at(-2) === '<') return { words: words.slice(0, -2), path: last };
+  const glued = /^<([^<=].*)$/.exec(last)?.[1];
+  return words.length > 1 && glued !== undefined ? { words: words.slice(0, -1), path: glued } : null;
 }
 
 /** A file that a command's output goes to. */

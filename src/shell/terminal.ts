@@ -131,7 +131,8 @@ export class Terminal {
         lines.off('SIGINT', clear);
         this.asking = false;
         // children and Ctrl-C need the terminal as a shell leaves it to them
-        lines.pause();
+        // (readline that was closed takes no pause)
+        if (line !== null) lines.pause();
         process.stdin.pause();
         if (process.stdin.isTTY) process.stdin.setRawMode(false);
         resolve(line);

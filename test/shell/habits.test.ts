@@ -1,5 +1,8 @@
 // What the fingers of crash(8)'s users type.
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../src/base/errors.ts';
@@ -85,6 +88,20 @@ describe('words', () => {
   test('a wrong one is answered by the nearest right one', async () => {
     assert.match((await shell().type('foreahc bt')).warnings, /did you mean "foreach"\?/);
     assert.equal(nearest('zzzzzz', ['ps', 'bt']), null);
+  });
+  test('arguments out of a file: a command for each of its lines', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'habits-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'numbers');
+    writeFileSync(file, '1000\n# no line\n\n2000 3000\n');
+    const { type } = shell();
+    assert.equal((await type(`btop < ${file}`)).out, '1000: 1\n2000: 2\n3000: 3\n');
+    assert.equal((await type(`btop 5000 <${file}`)).out, '5000: 5\n1000: 1\n5000: 5\n2000: 2\n3000: 3\n');
+    const to = join(folder, 'out');
+    await type(`btop < ${file} > ${to}`);
+    assert.equal(readFileSync(to, 'utf8'), '1000: 1\n2000: 2\n3000: 3\n');
+    assert.match((await type('eval 1 < 2')).out, /decimal: 1 /);
+    assert.match((await type('btop < /nosuch/file')).warnings, /no such file/);
   });
   test('glued and borrowed forms', async () => {
     const { type } = shell();
