@@ -16,6 +16,8 @@ export interface Kernel {
   readonly image: RegExp;
   /** Its flavour is PREEMPT_RT. */
   readonly realTime: boolean;
+  /** Bytes of a page. */
+  readonly pageSize: number;
   /** makedumpfile's -d unless the run asks for another. */
   readonly level: number;
 }
@@ -50,7 +52,8 @@ export const kernels: readonly Kernel[] = [
 ];
 
 function kernel(name: string, suite: Suite, machine: MachineKind, image: RegExp, level = 31): Kernel {
-  return { name, suite, machine, realTime: name.endsWith('-rt'), image, level };
+  const pageSize = name.endsWith('-16k') ? 16384 : 4096;
+  return { name, suite, machine, realTime: name.endsWith('-rt'), pageSize, image, level };
 }
 
 /** @throws Error naming the kernels there are */

@@ -1,5 +1,7 @@
 // Memory: totals in `kmem -i` and /proc/meminfo, caches in `kmem -s` and /proc/slabinfo.
+
 import type { Fact } from '../fact.ts';
+import { kernelNamed } from '../kernels.ts';
 
 /** Pages that may come and go while the guest idles for some seconds and one process dies. */
 const idleMoves = 8192;
@@ -52,6 +54,7 @@ export const slabs: Fact = {
         ],
       ),
     );
+    const { pageSize } = kernelNamed(world.record.kernel);
     // slabinfo: name <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>
     for (const [name = '', , total, , perSlab, pages] of world.picture.rows('slabinfo').slice(2)) {
       const cache = listed.get(name);
@@ -59,7 +62,7 @@ export const slabs: Fact = {
         tally.fault(`cache ${name}: not in kmem -s`);
         continue;
       }
-      tally.compare(`cache ${name}: bytes of a slab`, Number(pages) * 4096, cache.slabBytes);
+      tally.compare(`cache ${name}: bytes of a slab`, Number(pages) * pageSize, cache.slabBytes);
       const [then, slab] = [Number(total), Number(perSlab)];
       // slabs that were made while memory was short have fewer
       if (cache.objects > cache.slabs * slab)

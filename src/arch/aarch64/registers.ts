@@ -100,6 +100,8 @@ export function readSaved(view: KernelView, layout: SavedLayout, at: VirtAddr): 
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const registers: Record<string, bigint> = {};
   for (const [i, name] of names.entries()) registers[name] = words.getBigUint64(i * 8, true);
+  // what an exception in the kernel saves has nothing there: neither is written (kernel_entry, arch/arm64/kernel/entry.S)
+  if (!arm64RegisterSet.isUserMode(registers)) return registers;
   if (layout.origX0 !== null) registers.orig_x0 = view.space.u64(offsetBy(at, layout.origX0));
   if (layout.syscallno !== null) {
     const place = offsetBy(at, layout.syscallno);
