@@ -52,8 +52,8 @@ function crashLine({ crashTime, uptimeSeconds, nodename }: Analysis['kernel']): 
 function stackLines({ of, frames }: BlamedStack, most: number, width: number): { text: string; machinery: boolean }[] {
   if (frames.length === 0) return [];
   const counted: { name: string; times: number; machinery: boolean }[] = [];
-  for (const { symbol, offset, module, machinery } of frames) {
-    const name = `${symbol ?? '(unknown)'}${offset === null ? '' : `+0x${offset.toString(16)}`}${module === null ? '' : ` [${module}]`}`;
+  for (const { name: own, offset, module, machinery } of frames) {
+    const name = `${own}${offset === null ? '' : `+0x${offset.toString(16)}`}${module === null ? '' : ` [${module}]`}`;
     const last = counted.at(-1);
     if (last !== undefined && last.name === name) last.times++;
     else counted.push({ name, times: 1, machinery });

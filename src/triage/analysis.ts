@@ -109,8 +109,8 @@ export interface NextStep {
 export interface BlamedStack {
   /** Whose it is: `sh (pid 12)`, `CPU 1`; null where nobody can be told. */
   readonly of: string | null;
-  /** `machinery`: it serves others, and is not to blame. */
-  readonly frames: readonly (Place & { readonly machinery: boolean })[];
+  /** `name`: the function as its source has it. `machinery`: it serves others, and is not to blame. */
+  readonly frames: readonly (Place & { readonly name: string; readonly machinery: boolean })[];
 }
 
 export interface BacktraceFrame extends Place {

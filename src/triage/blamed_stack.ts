@@ -1,4 +1,5 @@
 // The stack that the verdict is about, as short as it can be told: who, and the names of its functions.
+import { sourceName } from '../debuginfo/source_name.ts';
 import { frameName } from '../kernel/backtrace.ts';
 import { functionName } from '../oops/frames.ts';
 import { isMachinery } from '../oops/machinery.ts';
@@ -29,6 +30,7 @@ export function blamedStack(facts: Facts, { kind, subject }: Case): BlamedStack 
         const name = frameName(frame);
         return {
           ...framePlace(facts, frame),
+          name: sourceName(name),
           machinery: isMachinery(functionName(name), frame.place?.symbol.module ?? null, kind),
         };
       }),

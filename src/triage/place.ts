@@ -1,6 +1,7 @@
 // Places in code as the analysis gives them: address, symbol, offset, module.
 import type { VirtAddr } from '../base/address.ts';
 import { addressText, bareAddress, hex } from '../base/text.ts';
+import { sourceName } from '../debuginfo/source_name.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import type { GuiltyFrame } from '../oops/incident.ts';
 import type { Place } from './analysis.ts';
@@ -49,8 +50,8 @@ export function guiltyPlace(facts: Facts, guilty: GuiltyFrame): Place {
   };
 }
 
-/** `widget_write+0x1c [widget]` */
+/** `widget_write+0x1c [widget]`; names of Rust and C++ as their source has them */
 export function shortPlace({ symbol, offset, module, address }: Place): string {
   if (symbol === null) return `unnamed code at ${bareAddress(address ?? '?')}`;
-  return `${symbol}${offset === null || offset === 0 ? '' : `+0x${hex(offset)}`}${module === null ? '' : ` [${module}]`}`;
+  return `${sourceName(symbol)}${offset === null || offset === 0 ? '' : `+0x${hex(offset)}`}${module === null ? '' : ` [${module}]`}`;
 }

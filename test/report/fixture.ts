@@ -67,8 +67,15 @@ export const analysis: Analysis = {
   blamedStack: {
     of: `${nasty} (pid 42)`,
     frames: [
-      { address: '0xffffffffc04b300c', symbol: 'frob', offset: 0x1c, module: 'widget', machinery: false },
-      { address: '0xffffffffa8100000', symbol: 'vfs_write', offset: 0x50, module: null, machinery: true },
+      { address: '0xffffffffc04b300c', symbol: 'frob', name: 'frob', offset: 0x1c, module: 'widget', machinery: false },
+      {
+        address: '0xffffffffa8100000',
+        symbol: 'vfs_write',
+        name: 'vfs_write',
+        offset: 0x50,
+        module: null,
+        machinery: true,
+      },
     ],
   },
   backtrace: [

@@ -90,7 +90,12 @@ test('brief: fits 80 columns and 39 rows, whatever the dump holds', () => {
     panic: { ...analysis.panic, message: long.repeat(60), because: long.repeat(20), subject: long.repeat(9) },
     blamedStack: {
       of: long.repeat(5),
-      frames: Array.from({ length: 300 }, (_, i) => ({ ...place, offset: i, machinery: i % 2 === 0 })),
+      frames: Array.from({ length: 300 }, (_, i) => ({
+        ...place,
+        name: place.symbol,
+        offset: i,
+        machinery: i % 2 === 0,
+      })),
     },
     next: Array.from({ length: 9 }, (_, i) => ({ command: `rd ${i} ${long.repeat(5)}`, why: long.repeat(30) })),
   };
@@ -104,12 +109,19 @@ test('brief: fits 80 columns and 39 rows, whatever the dump holds', () => {
 });
 
 test('brief: equal frames are counted, machinery is dimmed, the first three steps are there', () => {
-  const frame = { address: '0xffffffff81000000', symbol: 'frob', offset: 0x10, module: null, machinery: false };
+  const frame = {
+    address: '0xffffffff81000000',
+    symbol: 'frob',
+    name: 'frob',
+    offset: 0x10,
+    module: null,
+    machinery: false,
+  };
   const deep = {
     ...analysis,
     blamedStack: {
       of: 'sh (pid 7)',
-      frames: [...Array.from({ length: 57 }, () => frame), { ...frame, symbol: 'vfs_write', machinery: true }],
+      frames: [...Array.from({ length: 57 }, () => frame), { ...frame, name: 'vfs_write', machinery: true }],
     },
     next: ['one', 'two', 'three', 'four'].map((command) => ({ command, why: `Shows ${command}.` })),
   };
