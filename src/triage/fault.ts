@@ -19,7 +19,7 @@ const poisons: readonly (readonly [mask: bigint, value: bigint, meaning: string]
   [
     0xffff_ffff_ffff_0000n,
     0x5a5a_5a5a_5a5a_0000n,
-    'slab memory that was never written (poison 5a): used before it was set up',
+    'the pattern 5a: slab memory that was used before it was set up, where slabs are poisoned (slub_debug), or the text "ZZ"',
   ],
   [0xffff_ffff_ffff_f000n, 0xdead_0000_0000_0000n, 'a list entry that was deleted already (LIST_POISON)'],
   [0xffff_ffff_ffff_0000n, 0xdead_beef_dead_0000n, 'the pattern deadbeef'],

@@ -184,7 +184,8 @@ export class DyingKernel extends SyntheticKernel {
     return this.push(end - 8n, items.slice(0, irq + 1));
   }
 
-  protected perCpuPointer(name: string, cpu: number, value: bigint): void {
+  /** Writes a word into a per-CPU variable, which is made when it is first named. */
+  perCpuPointer(name: string, cpu: number, value: bigint): void {
     if (this.ownSymbol(name) === null) {
       this.define(name, 0xffff_8881_0000_1000n + BigInt(this.perCpuPointers++ * 8), 8);
     }

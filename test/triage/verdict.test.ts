@@ -415,6 +415,37 @@ test('a soft lockup names what other CPUs spin on at the same time', () => {
   }
 });
 
+describe('a CPU that waits for the answer of another', () => {
+  const waiting = (queued: bigint | null) => {
+    const dying = DyingKernel.make();
+    if (queued !== null) dying.perCpuPointer('call_single_queue', 0, queued);
+    dying.runs(0, dying.task({ pid: 8, comm: 'peer' }), [
+      'crash_nmi_callback',
+      'exc_nmi',
+      exception('end_repeat_nmi', 'widget_drain+0x7', { rflags: 0x2n }),
+      ...write,
+    ]);
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
+      ...panic,
+      'watchdog_timer_fn',
+      exception('asm_sysvec_apic_timer_interrupt', 'smp_call_function_many_cond+0x10', {}),
+      ...write,
+    ]);
+    return analysed(dying);
+  };
+  test('names the one that does not answer, and what it does instead', () => {
+    const { panic: dead, findings } = waiting(0xffff_8881_0000_2000n);
+    assert.match(
+      dead.message,
+      /it waits for an answer of CPU 0, which runs widget_drain\+0x7 for peer \(pid 8\), with interrupts off\.$/,
+    );
+    assert.ok(findings.some(({ title }) => title.startsWith('CPU 0 did not run what it was asked to')));
+  });
+  test('blames nobody who has answered, or whose queue cannot be read', () => {
+    for (const queued of [0n, null]) assert.doesNotMatch(waiting(queued).panic.message, /answer/);
+  });
+});
+
 test('code that no symbol covers is blamed by its address, not its caller', () => {
   const dying = death({ stack: [...oops, 'exc_page_fault', fault(0xffff_ffff_8101_0010n), ...write] });
   assert.match(verdict(dying).panic.message, / in unnamed code at ffffffff81010010, run by sh/);

@@ -1,11 +1,13 @@
 // Lockups and stalls: what the stuck CPU ran, whether interrupts were off, and the lock that it spins on.
 import { assertNever } from '../../base/errors.ts';
 import { hex, hex16 } from '../../base/text.ts';
+import type { Frame } from '../../kernel/backtrace.ts';
+import { hasUnansweredCalls, waitsForCpus } from '../../kernel/smp.ts';
 import type { ReportKind } from '../../oops/kinds.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
-import { shortPlace } from '../place.ts';
+import { framePlace, shortPlace } from '../place.ts';
 import { said } from '../rules/said.ts';
 import { type Case, phrases, type Scene, withoutStop } from '../scene.ts';
 import { type SpinLock, spinLock } from '../spin.ts';
@@ -44,9 +46,17 @@ function lockupWords(scene: Scene, about: Case): string {
   }
 }
 
-/** The lock that a stuck CPU spins on, in words. */
+/** What a stuck CPU goes round for, in words: a lock, or an answer of another CPU. */
 function spinWords({ facts }: Scene, { kind, subject }: Case): string | null {
-  const lock = spinLock(facts, subjectFrames(facts, kind, subject));
+  const frames = subjectFrames(facts, kind, subject);
+  const lock = spinLock(facts, frames);
+  const silent = silentCpus(facts, frames, stuckCpu(facts, kind, subject));
+  if (lock === null && silent.length > 0) {
+    const [first] = silent;
+    return silent.length === 1
+      ? `it waits for an answer of CPU ${first!.cpu}, which runs ${first!.what}`
+      : `it waits for answers of CPUs ${silent.map(({ cpu }) => cpu).join(', ')}; CPU ${first!.cpu} runs ${first!.what}`;
+  }
   return lock === null
     ? null
     : `it spins on the lock ${lockName(lock)}${otherSpinners(facts, lock, stuckCpu(facts, kind, subject))}`;
@@ -54,6 +64,34 @@ function spinWords({ facts }: Scene, { kind, subject }: Case): string | null {
 
 function lockName({ symbol, address }: SpinLock): string {
   return symbol ?? `at 0x${hex(address)}`;
+}
+
+/** A CPU that was asked to run something, and did not get to it. */
+interface SilentCpu {
+  readonly cpu: number;
+  /** What it does instead: `worn_drain+0x7 [worn] for sh (pid 7), with interrupts off`. */
+  readonly what: string;
+}
+
+/** CPUs that a stuck CPU waits for; none where it waits for something else, or where that is not known. */
+function silentCpus(facts: Facts, frames: readonly Frame[], stuck: number | null): SilentCpu[] {
+  const { kernel } = facts;
+  const interrupted = frames.findIndex((frame) => frame.kind === 'entry' && frame.registers !== null);
+  const waits = frames
+    .slice(interrupted + 1, interrupted + 3)
+    .some(({ place }) => place !== null && waitsForCpus(place.symbol.name));
+  if (interrupted < 0 || !waits) return [];
+  return kernel.cpus.running.flatMap((cpu) => {
+    if (cpu === stuck || hasUnansweredCalls(kernel, cpu) !== true) return [];
+    const { frames: theirs } = facts.cpuTrace(cpu);
+    const at = theirs.findIndex(({ kind }) => kind === 'interrupted');
+    const registers = at < 0 ? null : (theirs[at]!.registers ?? theirs[at - 1]?.registers ?? null);
+    const off = registers !== null && kernel.arch.registers.interruptsOff(registers);
+    const task = kernel.tasks.active(cpu);
+    const where = at < 0 ? 'code that is not known' : shortPlace(framePlace(facts, theirs[at]!));
+    const who = task === null ? '' : ` for ${label(task)}`;
+    return [{ cpu, what: `${where}${who}${off ? ', with interrupts off' : ''}` }];
+  });
 }
 
 /** Other CPUs that are told, of those that spin as well. */
@@ -86,6 +124,8 @@ function lockupFindings({ facts }: Scene, { kind, subject, blamed }: Case): Find
   const frames = subjectFrames(facts, kind, subject);
   if (frames.length === 0) return [];
   const findings: Finding[] = [];
+  const lock = spinLock(facts, frames);
+  const silent = lock === null ? silentCpus(facts, frames, cpu) : [];
   const entry = frames.find((frame) => frame.kind === 'entry' && frame.registers !== null);
   const off = entry !== undefined && facts.kernel.arch.registers.interruptsOff(entry.registers!);
   findings.push({
@@ -97,7 +137,9 @@ function lockupFindings({ facts }: Scene, { kind, subject, blamed }: Case): Find
           ? 'With interrupts off not even the timer gets through: look for what turned them off, and for the loop below it.'
           : kind === 'nmi'
             ? 'Interrupts were on: the CPU was not stuck hard.'
-            : 'Interrupts were on, so the timer got through and only other tasks did not: look for a loop without cond_resched(), or preemption turned off around it.',
+            : silent.length > 0
+              ? 'It goes round until the others have answered.'
+              : 'Interrupts were on, so the timer got through and only other tasks did not: look for a loop without cond_resched(), or preemption turned off around it.',
     confidence: 'certain',
     evidence: present(
       evidence(
@@ -109,7 +151,6 @@ function lockupFindings({ facts }: Scene, { kind, subject, blamed }: Case): Find
     ),
   });
 
-  const lock = spinLock(facts, frames);
   if (lock !== null) {
     findings.push({
       title: `It spins on the lock at ${hex16(lock.address)}${lock.symbol === null ? '' : ` (${lock.symbol})`}`,
@@ -119,8 +160,21 @@ function lockupFindings({ facts }: Scene, { kind, subject, blamed }: Case): Find
       evidence: present(evidence(facts, `rd ${hex16(lock.address)} 1`, 'The low byte is 1 while the lock is held.')),
     });
   }
+  for (const other of silent.slice(0, maxSpinners)) {
+    findings.push({
+      title: `CPU ${other.cpu} did not run what it was asked to: it runs ${other.what}`,
+      explanation:
+        'A CPU that asks others to run a function (a TLB flush, a change of code) waits until all have done it: the one that does not answer is the one to look at.',
+      confidence: 'certain',
+      evidence: present(
+        evidence(facts, `bt -c ${other.cpu}`, 'What it did instead.'),
+        evidence(facts, `p call_single_queue:${other.cpu}`, 'What waits for it.'),
+      ),
+    });
+  }
   const others = facts.kernel.cpus.running.filter(
-    (other) => other !== cpu && facts.kernel.tasks.active(other)?.idle === false,
+    (other) =>
+      other !== cpu && facts.kernel.tasks.active(other)?.idle === false && !silent.some((one) => one.cpu === other),
   );
   if (others.length > 0) {
     findings.push({
