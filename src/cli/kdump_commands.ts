@@ -110,7 +110,10 @@ export function addKdumpCommands(program: Command, setStatus: (status: number) =
     .description(
       'crash this machine on purpose, after a typed confirmation; after the reboot, say what arrived and when',
     )
-    .option('--dry', 'everything but the crash: the checks, and the initramfs built anew')
+    .option(
+      '--dry',
+      'everything but the crash: the checks, and the initramfs built anew and booted in QEMU, where there is one',
+    )
     .option('--again', 'crash it once more, without telling how the last test went')
     .action(async (options: { dry?: boolean; again?: boolean }) => {
       const { runDryTest, runTest } = await import('./kdump_setup.ts');
@@ -145,6 +148,14 @@ export function addKdumpCommands(program: Command, setStatus: (status: number) =
     .action(async (devices: string[]) => {
       const { runRecover } = await import('./kdump_crashes.ts');
       setStatus(runRecover(devices));
+    });
+  kdump
+    .command('receive')
+    .description('on the host that takes dumps over SSH: all that a key may do for which authorized_keys names it')
+    .argument('<dir>', "the target's path")
+    .action(async (dir: string) => {
+      const { runReceive } = await import('./kdump_crashes.ts');
+      setStatus(runReceive(dir));
     });
   kdump
     .command('notice', { hidden: true })

@@ -11,6 +11,7 @@ import { type Retention, targetText } from '../host/config/capture_config.ts';
 import { type Crash, pruneCrash, readCrashes, toPrune } from '../host/crashes.ts';
 import { Host } from '../host/host.ts';
 import { captureFolder } from '../host/kdump_services.ts';
+import { receive } from '../host/receive.ts';
 import { HostRoot } from '../host/root.ts';
 import { writeOut } from './output.ts';
 
@@ -170,5 +171,11 @@ export function runNotice(): number {
   }
   mkdirSync('/var/lib/inquest/kdump', { recursive: true, mode: 0o700 });
   writeFileSync(seenPath, '');
+  return 0;
+}
+
+/** What sshd(8) runs for a key that may only write. */
+export function runReceive(into: string): number {
+  receive(into.replace(/\/+$/, ''), process.env['SSH_ORIGINAL_COMMAND'] ?? '', 0);
   return 0;
 }
