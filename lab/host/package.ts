@@ -147,8 +147,7 @@ function arm64(suite: Suite, root: string): readonly string[] {
     return [];
   }
   needPrograms('dpkg-deb');
-  const libraries = ['libc6', 'libstdc++6', 'libgcc-s1'].map((name) => `${name}:arm64`);
-  unpack(new Archive(suite).download(libraries), root);
+  unpack(new Archive(suite).download(['libc6', 'libstdc++6', 'libgcc-s1'], 'aarch64'), root);
   runProgram('dpkg-deb', ['-x', join(projectFolder, 'build', file), root]);
   const said = runProgram(emulator, [
     ...['-L', root, join(root, 'usr/lib/inquest/bin/node'), join(root, 'usr/lib/inquest/dist/inquest.js'), '--version'],

@@ -176,6 +176,6 @@ export function runNotice(): number {
 
 /** What sshd(8) runs for a key that may only write. */
 export function runReceive(into: string): number {
-  receive(into.replace(/\/+$/, ''), process.env['SSH_ORIGINAL_COMMAND'] ?? '', 0);
+  receive(into.endsWith('/') ? into.slice(0, -1) : into, process.env['SSH_ORIGINAL_COMMAND'] ?? '', 0);
   return 0;
 }

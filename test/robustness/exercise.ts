@@ -192,7 +192,7 @@ function checkLine(where: string, text: string): Problem[] {
 }
 
 const ownTags = new Set(
-  'html head meta title style body h1 h2 h3 small p table tr th td ul li pre span mark details summary'.split(' '),
+  'html head meta title style body h1 h2 h3 small p table tr th td ul li pre span mark details summary div'.split(' '),
 );
 
 /** The page's tags are those that the program writes, each closed in order: the dump's own text added none. */
