@@ -5,7 +5,7 @@ export default byModule(
   'reads a non-canonical address',
   /general protection fault|unable to handle kernel paging/i,
   {
-    kind: 'general-protection',
+    kind: ['general-protection', 'bad-page-fault'], // x86_64; arm64
     at: 'way_gpf',
   },
 );
