@@ -52,17 +52,19 @@ const variables = [
   ['__start_rodata', '__end_rodata'],
 ] as const;
 /**
- * Functions of which crash(8) looks at the first instructions as it starts, on x86: whether they keep a frame pointer. It
+ * Functions that crash(8) disassembles as it starts, on x86: whether they keep a frame pointer, and where threads sleep. It
  * does not start where it cannot.
  */
 const functions = [
   ...['sys_open', '__x64_sys_open', '__do_sys_open', '__x64_sys_openat', 'sys_fork', '__do_sys_fork', '__x64_sys_fork'],
   ...['sys_read', '__x64_sys_read', 'ksys_read', 'sys_write', '__x64_sys_write', 'do_fork', '_do_fork', 'kernel_clone'],
-  ...['do_futex', 'vfs_read', 'vfs_write', 'schedule'],
+  ...['do_futex', 'vfs_read', 'vfs_write', 'schedule', '__schedule'],
 ] as const;
 
 /** Bytes of them at most. */
 const mostVariables = 64 * 1024 * 1024;
+/** Bytes of a function at most. */
+const mostCode = 32 * 1024;
 /** Bytes of `mem_section` at most. */
 const mostRoots = 4 * 1024 * 1024;
 
@@ -78,8 +80,8 @@ function readVariables(kernel: Kernel): void {
     if (start !== undefined && end !== undefined && end - start <= mostVariables) touch(start, end);
   }
   for (const name of functions) {
-    const start = kernel.ownSymbol(name)?.address;
-    if (start !== undefined) touch(start, offsetBy(start, 8));
+    const symbol = kernel.ownSymbol(name);
+    if (symbol !== null) touch(symbol.address, offsetBy(symbol.address, Math.min(symbol.size, mostCode) + pageSize));
   }
   const taskSize = sizeOf(kernel.type('struct task_struct'));
   for (const { address } of kernel.tasks.all) touch(address, offsetBy(address, taskSize));
