@@ -4,6 +4,7 @@ import { hex } from '../base/text.ts';
 import { memberAt } from '../debuginfo/member_at.ts';
 import { findMember, sizeOf, strip, type Type } from '../debuginfo/type.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { modulePerCpuSymbol } from '../kernel/percpu_symbols.ts';
 import { slabObjectAt } from '../kernel/slab_object.ts';
 import { slabType } from '../kernel/slab_types.ts';
 import { parameterOf } from './arguments.ts';
@@ -117,7 +118,10 @@ function loaded(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, dept
   const { terms, offset } = linear(load.address);
   if (terms.length === 0) {
     const address = BigInt.asUintN(64, offset);
-    const place = kernel.place(virtAddr(address)) ?? perCpuSymbol(kernel, address);
+    const place =
+      (load.segment === null ? null : modulePerCpuSymbol(kernel, address)) ??
+      kernel.place(virtAddr(address)) ??
+      perCpuSymbol(kernel, address);
     if (place === null) return null;
     const { name } = place.symbol;
     const type = kernel.variableType(name);

@@ -446,6 +446,36 @@ describe('a CPU that waits for the answer of another', () => {
   });
 });
 
+test('a CPU whose watchdog found it stuck, too, has not faulted', () => {
+  const dying = DyingKernel.make();
+  const [lock, other] = ['widget_lock', 'widget_other'].map((name) => dying.allocate('unsigned int', name));
+  for (const { address } of [lock!, other!]) dying.space.words(address, 1n);
+  const spins = (address: bigint): readonly StackItem[] => [
+    'watchdog_timer_fn',
+    exception('asm_sysvec_apic_timer_interrupt', 'native_queued_spin_lock_slowpath+0x10', { rdi: address }),
+    '_raw_spin_lock',
+    ...write,
+  ];
+  dying.runs(0, dying.task({ pid: 8, comm: 'peer' }), [
+    'crash_nmi_callback',
+    'exc_nmi',
+    exception('end_repeat_nmi', 'panic_smp_self_stop+0x10'),
+    'panic',
+    ...spins(other!.address),
+  ]);
+  dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [...panic, ...spins(lock!.address)]);
+  const { message } = verdict(dying).panic;
+  assert.match(
+    message,
+    /spins on the lock widget_lock, while CPU 0, running peer \(pid 8\), spins on the lock widget_other/,
+  );
+  assert.match(
+    message,
+    /CPU 0 was dying, too: peer \(pid 8\) had been interrupted, and found to be wrong, in native_queued/,
+  );
+  assert.doesNotMatch(message, /faulted/);
+});
+
 test('code that no symbol covers is blamed by its address, not its caller', () => {
   const dying = death({ stack: [...oops, 'exc_page_fault', fault(0xffff_ffff_8101_0010n), ...write] });
   assert.match(verdict(dying).panic.message, / in unnamed code at ffffffff81010010, run by sh/);

@@ -94,13 +94,22 @@ function silentCpus(facts: Facts, frames: readonly Frame[], stuck: number | null
   });
 }
 
+/** The lock that a CPU spins on, below whatever stopped it since: an NMI may have come while it panicked itself. */
+function spunOn(facts: Facts, frames: readonly Frame[]): SpinLock | null {
+  for (const [i, { kind, registers }] of frames.entries()) {
+    const lock = kind === 'entry' && registers !== null ? spinLock(facts, frames.slice(i)) : null;
+    if (lock !== null) return lock;
+  }
+  return null;
+}
+
 /** Other CPUs that are told, of those that spin as well. */
 const maxSpinners = 3;
 
 /** Which other CPUs spin: on the same lock, or on others, so that each may hold what another wants. */
 function otherSpinners(facts: Facts, lock: SpinLock, cpu: number | null): string {
   const spinning = facts.kernel.cpus.running.flatMap((other) => {
-    const theirs = other === cpu ? null : spinLock(facts, facts.cpuTrace(other).frames);
+    const theirs = other === cpu ? null : spunOn(facts, facts.cpuTrace(other).frames);
     return theirs === null ? [] : [{ cpu: other, lock: theirs }];
   });
   if (spinning.length === 0) return '';

@@ -56,9 +56,14 @@ function dyingCpus(facts: Facts): DyingCpu[] {
     const where =
       entry === undefined
         ? `${who} had called panic()`
-        : `${who} had faulted in ${shortPlace(placeAt(facts, instructionPointer(entry.registers!)))}`;
+        : `${who} had ${isException(entry) ? 'faulted' : 'been interrupted, and found to be wrong,'} in ${shortPlace(placeAt(facts, instructionPointer(entry.registers!)))}`;
     return [{ cpu, waitsIn, words: `${where}, and waited in ${waitsIn}()` }];
   });
+}
+
+/** Entries of what the CPU itself raises; others come from a timer or another CPU, whoever is interrupted by them. */
+function isException(entry: Frame): boolean {
+  return !/sysvec|interrupt|nmi|_irq|_fiq/.test(frameName(entry));
 }
 
 function finding(facts: Facts, { cpu, words }: DyingCpu): Finding {
