@@ -11,11 +11,34 @@ import { schemaVersion } from '../src/cli/schema.ts';
 import { sessionCommands } from '../src/cli/session/entries.ts';
 import { commands } from '../src/commands/registry.ts';
 
-/** Jobs of the program that print JSON of a type: the name of the schema, where the type is, and its name. */
+/**
+ * Jobs of the program that print JSON of a type: the name of the schema, where the type is, and its name. Of those that print
+ * a line each, it is the line.
+ */
 const jobs = [
   ['inquest-report', 'src/triage/analysis.ts', 'Analysis'],
+  ['inquest-report-live', 'src/triage/live.ts', 'LiveReport'],
   ['inquest-oops', 'src/oops/incident.ts', 'Incident'],
   ['inquest-log', 'src/cli/log.ts', 'TextLogRecord'],
+  ['inquest-same', 'src/cli/same.ts', 'Comparison'],
+  ['inquest-debuginfo', 'src/cli/debuginfo.ts', 'DebugInfoData'],
+  ['inquest-info', 'src/cli/info.ts', 'InfoData'],
+  ['inquest-explain', 'src/cli/session/explain.ts', 'ExplainData'],
+  ['inquest-save', 'src/cli/save.ts', 'SaveData'],
+  ['inquest-estimate', 'src/cli/estimate.ts', 'EstimateData'],
+  ['inquest-verify', 'src/save/verify.ts', 'Verification'],
+  ['inquest-audit', 'src/save/audit.ts', 'Audit'],
+  ['inquest-salvage', 'src/save/salvage.ts', 'Salvaged'],
+  ['inquest-incident', 'src/cli/incident.ts', 'IncidentData'],
+  ['inquest-listen', 'src/collect/netconsole/alerts.ts', 'IncidentAlert'],
+  ['inquest-netconsole', 'src/cli/netconsole.ts', 'NetconsoleData'],
+  ['inquest-mce', 'src/cli/mce.ts', 'MceData'],
+  ['inquest-pstore', 'src/cli/pstore.ts', 'PstoreData'],
+  ['inquest-kdump-status', 'src/host/check.ts', 'CheckReport'],
+  ['inquest-kdump-check', 'src/host/check.ts', 'CheckReport'],
+  ['inquest-kdump-size', 'src/cli/kdump.ts', 'SizeData'],
+  ['inquest-kdump-list', 'src/cli/kdump_crashes.ts', 'CrashList'],
+  ['inquest-kdump-show', 'src/host/crashes.ts', 'Crash'],
 ];
 const registry = 'src/commands/registry.ts';
 const sessionFiles = ['explain', 'oops', 'report'].map((name) => `src/cli/session/${name}.ts`);

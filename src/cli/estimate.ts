@@ -15,6 +15,12 @@ export interface EstimateArguments {
   readonly json?: boolean;
 }
 
+/** What `--json` prints. */
+export interface EstimateData extends Estimate {
+  /** Bytes free where it would be written; null where no target was named, or that cannot be told. */
+  readonly free: number | null;
+}
+
 /** Levels that are shown unless others are asked for. */
 const usual = [0, 1, 17, 23, 31];
 
@@ -25,7 +31,8 @@ export async function runEstimate(files: readonly string[], given: EstimateArgum
   const found = await withProgress('estimating', () => estimate(openNamedKernel(files), compression));
   const free = given.target === undefined ? null : freeSpace(given.target);
   const rows = levels.map((level) => found.levels[level]!);
-  writeOut(given.json ? `${JSON.stringify({ ...found, levels: rows, free })}\n` : estimateText(found, rows, free));
+  const data: EstimateData = { ...found, levels: rows, free };
+  writeOut(given.json ? `${JSON.stringify(data)}\n` : estimateText(found, rows, free));
   return free !== null && rows.at(-1)!.bytes > free ? 1 : 0;
 }
 

@@ -87,13 +87,10 @@ function ladder(kernel: Kernel): Rung[] {
   return rungs;
 }
 
-function asData(
-  dump: Dump,
-  kernel: Kernel | null,
-  problem: string | null,
-  rungs: readonly Rung[],
-  census: Census,
-): unknown {
+/** What `--json` prints. */
+export type InfoData = ReturnType<typeof asData>;
+
+function asData(dump: Dump, kernel: Kernel | null, problem: string | null, rungs: readonly Rung[], census: Census) {
   const { info, notes } = dump;
   return {
     ...info,

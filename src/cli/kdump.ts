@@ -109,6 +109,14 @@ export function runDescribe(root: string): number {
   return 0;
 }
 
+/** What `size --json` prints. */
+export interface SizeData extends ReturnType<typeof neededOf> {
+  readonly facts: SizeFacts;
+  /** For the kernel's command line: `crashkernel=` this. */
+  readonly crashkernel: string;
+  readonly models: ReturnType<typeof modelSizes>;
+}
+
 export function runSize(
   root: string,
   { from, json }: { readonly from: string | null; readonly json: boolean },
@@ -117,7 +125,8 @@ export function runSize(
   const needed = neededOf(facts);
   const models = modelSizes(facts);
   const value = `${Math.ceil(needed.total / (64 << 20)) * 64}M`;
-  if (json) writeOut(`${escapeJson(JSON.stringify({ facts, ...needed, crashkernel: value, models }, null, 2))}\n`);
+  const data: SizeData = { facts, ...needed, crashkernel: value, models };
+  if (json) writeOut(`${escapeJson(JSON.stringify(data, null, 2))}\n`);
   else writeOut(sizeTable(facts, needed.items, needed.total, value, models));
   return 0;
 }

@@ -15,8 +15,11 @@ import { receive } from '../host/receive.ts';
 import { HostRoot } from '../host/root.ts';
 import { writeOut } from './output.ts';
 
+/** What `list --json` prints. */
+export type CrashList = readonly Crash[];
+
 /** Folders in which crashes lie: local targets, and /var/crash. */
-function crashesOf(host: Host): readonly Crash[] {
+function crashesOf(host: Host): CrashList {
   const configured = host.services.flatMap(({ configuration }) => configuration.config.targets);
   const folders = configured.flatMap((target) =>
     target.kind === 'directory' ? [mountedPath(host, target.device, target.path)] : [],

@@ -79,7 +79,10 @@ function hostAndPort(text: string): [string, number] {
   return [m[1] ?? m[2]!, port];
 }
 
-function planData({ settings, warnings }: SenderPlan, name: string): object {
+/** What `--json` prints of a plan. */
+export type NetconsoleData = ReturnType<typeof planData>;
+
+function planData({ settings, warnings }: SenderPlan, name: string) {
   return {
     settings,
     parameter: moduleParameter(settings),

@@ -37,6 +37,13 @@ export interface PstoreDeathData extends Omit<PstoreDeath, 'records'> {
   readonly records: readonly Omit<PstoreRecord, 'content'>[];
 }
 
+/** What `--json` prints. */
+export interface PstoreData {
+  readonly deaths: readonly PstoreDeathData[];
+  /** Records of no death, with what they hold. */
+  readonly others: readonly (Omit<PstoreRecord, 'content'> & ReturnType<typeof contentData>)[];
+}
+
 /** @returns 0 with records, 3 with none */
 export async function runPstore(places: readonly string[], options: PstoreOptions): Promise<number> {
   if (options.unlink && options.archive === null) throw new UsageError('--unlink needs --archive');
@@ -62,7 +69,8 @@ export async function runPstore(places: readonly string[], options: PstoreOption
       }),
     );
     const others = contents.others.map((record) => ({ ...withoutContent(record), ...contentData(record, names) }));
-    writeOut(`${escapeJson(JSON.stringify({ deaths, others }))}\n`);
+    const data: PstoreData = { deaths, others };
+    writeOut(`${escapeJson(JSON.stringify(data))}\n`);
   } else {
     for (const death of contents.deaths) writeOut(deathText(death, options.log));
     for (const record of contents.others) writeOut(recordText(record, names, options.log));
@@ -106,7 +114,7 @@ function withoutContent({ content: _, ...record }: PstoreRecord): Omit<PstoreRec
 }
 
 /** What a record holds, for JSON: calls of a trace, text, or bytes in base64. */
-function contentData(record: PstoreRecord, names: readonly KnownName[]): object {
+function contentData(record: PstoreRecord, names: readonly KnownName[]) {
   if (record.type === 'ftrace') return { calls: decodeFtrace(record.content, names) };
   if (record.type === 'console' || record.type === 'pmsg')
     return { text: Buffer.from(record.content).toString('utf8') };

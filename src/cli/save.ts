@@ -28,6 +28,12 @@ export interface SaveArguments {
   readonly json?: boolean;
 }
 
+/** What `--json` prints. */
+export interface SaveData extends Omit<SavedFiles, 'dropped'> {
+  /** Frames that were left out, by what they are. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
 /** Saves. @returns the exit status: 1 if pages were lost, or it ended early */
 export async function runSave(files: readonly string[], given: SaveArguments): Promise<number> {
   if (files.length < 2) throw new UsageError('save takes a dump and where to write it');
@@ -39,9 +45,8 @@ export async function runSave(files: readonly string[], given: SaveArguments): P
     erase: { redact: given.redact ?? false, rules: given.erase ?? null },
   } as const;
   const saved = await saveInThread(job, given.progress ? 'percent' : 'terminal');
-  const text = given.json
-    ? `${JSON.stringify({ ...saved, dropped: Object.fromEntries(saved.dropped) })}\n`
-    : summary(saved);
+  const data: SaveData = { ...saved, dropped: Object.fromEntries(saved.dropped) };
+  const text = given.json ? `${JSON.stringify(data)}\n` : summary(saved);
   if (target === '-') writeError(text);
   else writeOut(text);
   return saved.lost > 0 ? 1 : 0;

@@ -80,6 +80,29 @@ test('what commands print on the sample is as their schemas have it', async () =
   kernel.close();
 });
 
+/** Jobs of the program that have --json, as they are declared: `kdump size`. */
+function jobsWithJson(): readonly string[] {
+  const found: string[] = [];
+  for (const name of ['main', 'save_commands', 'collect_commands', 'kdump_commands']) {
+    const text = readFileSync(join(root, 'src', 'cli', `${name}.ts`), 'utf8');
+    for (const part of text.split(/(?=\b(?:program|kdump)\s*\.command\()/).slice(1)) {
+      const [, parent, job] = /^(program|kdump)\s*\.command\((?:'(\w+)')?/.exec(part)!;
+      if (!part.includes("'--json'")) continue;
+      const names = job === undefined ? ['status', 'check'] : [job];
+      found.push(...names.map((one) => (parent === 'kdump' ? `kdump-${one}` : one)));
+    }
+  }
+  return found;
+}
+
+test('every job of the program that prints JSON has a schema', () => {
+  const jobs = jobsWithJson();
+  assert.ok(jobs.length >= 19, jobs.join());
+  // crash prints a line for each command, which has its own
+  const missing = jobs.filter((job) => job !== 'crash' && !Object.hasOwn(file.schemas, `inquest-${job}`));
+  assert.deepEqual(missing, []);
+});
+
 test('a schema is held: data that it does not describe is seen', () => {
   const schema = schemaOf(file, 'mod');
   assert.notDeepEqual(violations(schema, {}), []);
