@@ -204,7 +204,11 @@ function lockHolder(
         const held = heldForReading(readers);
         return { owner, held: owner === null ? held : `${held} (the last that came is noted)`, ownerIsCertain: false };
       }
-      return { owner: null, held: 'by nobody: it is being handed over', ownerIsCertain: true };
+      return {
+        owner: null,
+        held: 'by nobody: it is being handed over, or was given back once too often',
+        ownerIsCertain: true,
+      };
     }
     case 'semaphore': {
       // last_holder: 194a9b9e843b (6.16); before, a semaphore knows nobody

@@ -29,7 +29,12 @@ export interface LockWait {
 
 /** What a lock says of its holder by the address of a task_struct. */
 export function namedOwner(kernel: Kernel, address: bigint): Pick<LockWait, 'owner' | 'held' | 'ownerIsCertain'> {
-  if (address === 0n) return { owner: null, held: 'by nobody: it is being handed over', ownerIsCertain: true };
+  if (address === 0n)
+    return {
+      owner: null,
+      held: 'by nobody: it is being handed over, or was given back once too often',
+      ownerIsCertain: true,
+    };
   const owner = kernel.tasks.byAddress(virtAddr(address));
   return {
     owner,

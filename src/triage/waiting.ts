@@ -3,9 +3,13 @@
 import type { VirtAddr } from '../base/address.ts';
 import { count, hex } from '../base/text.ts';
 import { waitWords } from '../commands/tasks/wait_data.ts';
+import { memberAt } from '../debuginfo/member_at.ts';
+import { typeName } from '../debuginfo/type.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { type LockWait, lockChain } from '../kernel/lock_wait.ts';
 import { offCpuFor } from '../kernel/sched_times.ts';
+import { slabObjectAt } from '../kernel/slab_object.ts';
+import { slabType } from '../kernel/slab_types.ts';
 import type { Task } from '../kernel/task.ts';
 import type { Wait } from '../kernel/wait/wait.ts';
 import type { Facts } from './facts.ts';
@@ -62,8 +66,22 @@ function thingName(kernel: Kernel, address: VirtAddr): string {
 
 export function lockName(facts: Facts, { kind, lock }: LockWait): string {
   const place = facts.kernel.place(lock);
-  if (place === null) return `a ${kind} at 0x${hex(lock)}`;
+  if (place === null) {
+    const member = memberOfObject(facts.kernel, lock);
+    return member === null ? `a ${kind} at 0x${hex(lock)}` : `the ${kind} ${member} at 0x${hex(lock)}`;
+  }
   return `the ${kind} ${thingName(facts.kernel, lock)}`;
+}
+
+/** What of a lock itself a path ends in: `vfs_inode.i_rwsem.count.counter` is the lock `vfs_inode.i_rwsem`. */
+const ownMembers = /(?:\.(?:count|counter|owner|rlock|raw_lock|wait_lock|val|locked|cnts|rtmutex))+$/;
+
+/** A lock in a slab object of a known type: `vfs_inode.i_rwsem of a struct ext4_inode_info`; null for any other. */
+function memberOfObject(kernel: Kernel, lock: VirtAddr): string | null {
+  const slab = kernel.faults.attempt('slabs', () => slabObjectAt(kernel, lock), null);
+  const type = slab === null ? null : slabType(kernel, slab.object.cache);
+  const path = type === null ? null : memberAt(type, slab!.offset);
+  return path === null || path === '' ? null : `${path.replace(ownMembers, '')} of a ${typeName(type!)}`;
 }
 
 /** What a lock's wait is about, with the file system that it freezes. */
