@@ -1,7 +1,7 @@
 // What commands print as JSON is what their schemas say, made of their types.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -14,6 +14,7 @@ import { findIncidents } from '../../src/oops/scanner.ts';
 import { renderReport } from '../../src/report/render.ts';
 import { ShellSession } from '../../src/shell/session.ts';
 import { analyse } from '../../src/triage/analyse.ts';
+import { inquest } from '../cli/run.ts';
 import { violations } from '../support/json_schema.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -101,6 +102,35 @@ test('every job of the program that prints JSON has a schema', () => {
   // crash prints a line for each command, which has its own
   const missing = jobs.filter((job) => job !== 'crash' && !Object.hasOwn(file.schemas, `inquest-${job}`));
   assert.deepEqual(missing, []);
+});
+
+test('what jobs of the program print is as their schemas have it', async () => {
+  const sample = join(root, 'samples', 'vmcore');
+  const log = join(root, 'samples', 'truth', 'dmesg');
+  const host = join(folder, 'host');
+  const held: Readonly<Record<string, readonly string[]>> = {
+    info: [sample],
+    debuginfo: [sample],
+    incident: [log],
+    explain: ['rcu-stall'],
+    log: [log],
+    mce: [log],
+    verify: [sample],
+    'kdump check': ['--root', host],
+    'kdump size': ['--root', host],
+    'kdump list': ['--root', host],
+  };
+  mkdirSync(host);
+  for (const [job, args] of Object.entries(held)) {
+    const { stdout, stderr } = await inquest([...job.split(' '), '--json', ...args]);
+    const schema = schemaOf(file, `inquest-${job.replace(' ', '-')}`);
+    // a document, or a line each
+    const documents = job === 'log' ? stdout.trim().split('\n') : [stdout];
+    assert.notEqual(stdout, '', `${job}: ${stderr}`);
+    for (const document of documents.slice(0, 50)) {
+      assert.deepEqual(violations(schema, JSON.parse(document)).slice(0, 5), [], job);
+    }
+  }
 });
 
 test('a schema is held: data that it does not describe is seen', () => {
