@@ -5,9 +5,10 @@ import { type Answers, CrashAnswers, DrgnAnswers, InquestAnswers } from './answe
 import { type Fact, switchesCommand, type World, whoRan } from './fact.ts';
 import { facts } from './facts/index.ts';
 import { fetchKernel } from './fetch.ts';
-import { judged, type Told } from './given.ts';
 import { kernelNamed } from './kernels.ts';
+import { Picture } from './picture.ts';
 import { readRecord } from './run.ts';
+import { scenarioNamed } from './scenarios/index.ts';
 import { Tally } from './tally.ts';
 
 export interface Row {
@@ -22,19 +23,13 @@ export interface Checked {
   readonly wrong: number;
 }
 
-export interface CheckOptions {
-  /** inquest's entry point, if not the checkout's own source. */
-  readonly program?: string | undefined;
-  /** Of a dump that is not the lab's. */
-  readonly told?: Told | null;
-}
-
 /**
  * Compares inquest's answers with the guest's picture.
+ * @param program inquest's entry point, if not the checkout's own source
  * @throws Error when the folder is no run, or has no dump or picture
  */
-export function check(folder: string, { program, told = null }: CheckOptions = {}): Checked {
-  return compare(folder, new InquestAnswers(dumpsOf(folder), program), told);
+export function check(folder: string, program?: string): Checked {
+  return compare(folder, new InquestAnswers(dumpsOf(folder), program));
 }
 
 /** The same through crash(8) and drgn, whichever are installed; what one cannot do is said in words instead. */
@@ -49,7 +44,7 @@ export function checkPeers(folder: string): (Checked | string)[] {
   if (DrgnAnswers.installed) peers.push(() => new DrgnAnswers(dump, vmlinux));
   return peers.map((open) => {
     try {
-      return compare(folder, open(), null);
+      return compare(folder, open());
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
@@ -62,19 +57,18 @@ function dumpsOf(folder: string): string[] {
   return dumps;
 }
 
-function compare(folder: string, answers: Answers, told: Told | null): Checked {
-  const { picture, scenario, record, machine, close } = judged(folder, told);
+function compare(folder: string, answers: Answers): Checked {
+  const record = readRecord(folder);
   const dmesg = join(folder, 'vmcore-dmesg.txt');
   const world: World = {
-    picture,
-    scenario,
+    picture: new Picture(join(folder, 'picture')),
+    scenario: scenarioNamed(record.scenario),
     record,
-    machine,
+    machine: kernelNamed(record.kernel).machine,
     dmesgOfMakedumpfile: existsSync(dmesg) ? readFileSync(dmesg, 'utf8') : undefined,
     ranSince: whoRan(answers),
   };
   const rows = facts.map((fact) => ({ fact: fact.name, tally: checkFact(fact, world, answers) }));
-  close();
   return { program: answers.name, rows, wrong: rows.reduce((sum, row) => sum + (row.tally?.wrong ?? 0), 0) };
 }
 

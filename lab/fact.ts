@@ -18,7 +18,7 @@ export interface Fact {
 /** What a fact knows beside the answers. */
 export interface World {
   readonly picture: Picture;
-  readonly scenario: Pick<Scenario, 'verdict' | 'moves'>;
+  readonly scenario: Scenario;
   readonly record: RunRecord;
   readonly machine: MachineKind;
   /** The log as makedumpfile read it from the same memory; undefined when QEMU wrote the dump. */

@@ -78,10 +78,8 @@ export class Picture {
     const tasks = new Map<number, PictureTask>();
     for (const pid of this.pids) {
       const folder = join(this.folder, String(pid), 'task');
-      // a picture that was taken by hand has the processes' first threads alone
-      const threads = existsSync(folder) ? readdirSync(folder).map((name) => `${pid}/task/${name}`) : [String(pid)];
-      for (const thread of threads) {
-        const read = (file: string) => this.text(`${thread}/${file}`) ?? '';
+      for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+        const read = (file: string) => this.text(`${pid}/task/${name}/${file}`) ?? '';
         const task = parseTask(read('status'), read('stat'), read('stack'));
         if (task !== undefined && task.comm !== 'picture') tasks.set(task.tid, task);
       }

@@ -45,7 +45,7 @@ export function compared(fact: Fact, picture: Picture, texts: readonly string[],
   const tally = new Tally();
   const world: World = {
     picture,
-    scenario: { verdict: { kind: 'null-pointer', at: 'perish_sum' } },
+    scenario: { name: 'null', about: '', provoke: '', dying: /x/, verdict: { kind: 'null-pointer', at: 'perish_sum' } },
     record: {
       kernel: '6.12',
       release: '6.12.1-test',
