@@ -98,7 +98,12 @@ export const wornOut: readonly Scenario[] = [
     'unlock2',
     'an rwsem that was given back twice lets nobody in',
     hung,
-    { kind: 'hung-task', at: 'worn_unlock2', sentence: /rwsem worn_gate/, never: /held by (?!nobody)/ },
+    {
+      kind: 'hung-task',
+      at: ['worn_unlock2', 'worn_write', 'worn_write.cold'],
+      sentence: /rwsem worn_gate/,
+      never: /held by (?!nobody)/,
+    },
     { sysctl: hungTaskPanics },
   ),
   worn(

@@ -11,6 +11,19 @@ import { dataFlow } from './function_flow.ts';
 import type { Value } from './value.ts';
 
 /**
+ * Whether a function has a jump by a pointer in it (a tail call). Through a retpoline thunk that is a return to the pointer:
+ * what it leaves on the stack looks like a return address that was written over.
+ */
+export function mayJumpByPointer(kernel: Kernel, start: VirtAddr): boolean {
+  const { instructions = [] } = readFunction(kernel, start) ?? {};
+  return instructions.some((instruction) => isJumpByPointer(kernel, instruction));
+}
+
+function isJumpByPointer(kernel: Kernel, { flow, target }: Instruction): boolean {
+  return flow === 'jump' && (target === null || thunkRegister(kernel, target) !== null);
+}
+
+/**
  * A function that a frame called, where it jumped on by a pointer, with the registers that were left then; null where it
  * does not do that, or in several places.
  */
@@ -18,10 +31,7 @@ export function jumpedFrom(caller: FrameValues, start: VirtAddr): FrameValues | 
   const { kernel, registers } = caller;
   const flow = dataFlow(kernel, start);
   if (flow === null) return null;
-  const jumps = [...flow.code.instructions.keys()].filter((i) => {
-    const { flow: kind, target } = flow.code.instructions[i]!;
-    return kind === 'jump' && (target === null || thunkRegister(kernel, target) !== null);
-  });
+  const jumps = [...flow.code.instructions.keys()].filter((i) => isJumpByPointer(kernel, flow.code.instructions[i]!));
   const [position] = jumps;
   const state = position === undefined ? null : flow.stateBefore(position);
   if (jumps.length !== 1 || position === undefined || state === null) return null;

@@ -6,6 +6,7 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import type { Frame } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { mayJumpByPointer } from '../origin/departures.ts';
 import { calledFunction } from '../origin/origin.ts';
 import { type Facts, instructionAt } from './facts.ts';
 
@@ -51,7 +52,12 @@ export function arrivalOf(facts: Facts): Arrival | null {
     const frame = frames.find(({ kind, frameAddress }) => kind === 'call' && frameAddress === top) ?? null;
     const function_ = called(frame);
     // a function is there that was called, and where the CPU is was taken off the stack
-    const isReturn = popped && function_ !== null && function_ !== target && kernel.place(function_) !== null;
+    const isReturn =
+      popped &&
+      function_ !== null &&
+      function_ !== target &&
+      kernel.place(function_) !== null &&
+      !mayJumpByPointer(kernel, function_);
     if (!isReturn) return { how: 'called', frame, called: null, copies, top, popped, lostFrame: null };
     return { how: 'returned', frame, called: function_, copies, top, popped, lostFrame: 0 };
   }

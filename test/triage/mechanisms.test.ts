@@ -65,6 +65,21 @@ describe('where the CPU went to no code', () => {
     assert.deepEqual([panic.confidence, panic.rip?.symbol], ['likely', 'leaf']);
   });
 
+  test('a jump by a pointer leaves the same word there when it goes through a retpoline: nothing was overwritten', () => {
+    const dying = DyingKernel.make();
+    const distance = Number(dying.codeAt('leaf') - dying.codeAt('frob+0x50[widget]'));
+    const imm = Buffer.from(Int32Array.of(distance).buffer).toString('hex');
+    dying.code('frob[widget]', '90 eb 48'); // nop; jmp 0x4b
+    dying.code('frob+0x4b[widget]', `e8 ${imm}`); // call leaf
+    dying.code('leaf', 'ff e0'); // jmp *%rax
+    const items = [...oops, exception('asm_exc_page_fault', text, { ss: text }), ...write];
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), items);
+    assert.match(
+      reachVerdict(dying.facts).panic.message,
+      /^Bad function pointer: jumped to address 0xffff414141414141/,
+    );
+  });
+
   test('with one, it was a call, whatever the address looks like', () => {
     const { panic } = death([...oops, exception('asm_exc_page_fault', text), ...write]);
     assert.match(panic.message, /^Bad function pointer: jumped to address 0xffff414141414141, .*, called in frob/);
