@@ -59,7 +59,7 @@ export function readDryRun(console: string, errors: string): DryRun {
   const lines = all.flatMap((line) => /inquest: (.*)/.exec(line)?.[1] ?? []);
   // a driver whose hardware QEMU does not have says so (No such device)
   const isBroken = (line: string): boolean =>
-    /^module .*: .*(invalid module format|unknown symbol|no such file)/i.test(line);
+    line.startsWith('module ') && /invalid module format|unknown symbol|no such file/i.test(line);
   const isGood = lines.some((line) => line.startsWith('dry: done')) && !lines.some(isBroken);
   if (lines.length > 0) return { isGood, lines };
   const end = [...all, ...errors.split('\n')].filter((line) => line.trim() !== '').slice(-5);
