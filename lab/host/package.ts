@@ -74,7 +74,7 @@ const uses = [
   // neither a kernel nor a crash is there: it says so, and does not fail otherwise
   'inquest kdump status >/tmp/status; [ $? = 3 -o $? = 4 ]',
   'inquest kdump setup --dry-run --target /var/crash | grep -q crashkernel=',
-  "echo '[    1.0] BUG: kernel NULL pointer dereference, address: 0000000000000010' | inquest oops - | grep -q NULL",
+  "echo '[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000010' | inquest oops - | grep -q NULL",
   'test -s /usr/share/man/man1/inquest.1.gz && gzip -t /usr/share/man/man1/inquest.1.gz',
   'bash -n /usr/share/bash-completion/completions/inquest',
   'test -e /usr/lib/systemd/system/inquest-kdump.service',
