@@ -1,6 +1,7 @@
 // sym and dis: symbols to addresses and back, and code as text.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { virtAddr } from '../../src/base/address.ts';
 import { MemoryFault, NotFoundError, UsageError } from '../../src/base/errors.ts';
 import { dis } from '../../src/commands/code/dis.ts';
 import { sym } from '../../src/commands/code/sym.ts';
@@ -43,6 +44,15 @@ describe('sym', () => {
   test('neighbours', () => {
     assert.equal(text('-n run').split('\n').length - 1, 2);
     assert.match(text('-np twice'), /run\n.*twice\n.*twice\n/);
+  });
+  test('-l leaves out no symbol of a module: per-CPU variables lie in none of its parts', () => {
+    class PerCpuKernel extends CommandKernel {
+      constructor() {
+        super('struct x { int a; };');
+        this.ownSymbols.add({ name: 'hits', address: virtAddr(0x39000n), type: 'd', size: 8, module: 'widget' });
+      }
+    }
+    assert.equal(new PerCpuKernel().run(sym, '-l').text, '39000 (d) hits [widget]\n');
   });
   test('-q and -l', () => {
     assert.equal(text('-q wic'), text('twice'));

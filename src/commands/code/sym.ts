@@ -1,6 +1,7 @@
 // sym: symbols to addresses and back.
 import { assertNever, NotFoundError, UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
+import type { KernelSymbol } from '../../debuginfo/symbol.ts';
 import type { ModuleRange } from '../../kernel/module.ts';
 import { alternatives } from '../address.ts';
 import { defineStream } from '../command.ts';
@@ -82,7 +83,12 @@ export interface SymTail {
 function* entries(context: CommandContext, options: Options<typeof params>): Generator<SymItem, SymTail> {
   const { symbols } = context.kernel;
   if (options.all) {
-    for (const symbol of symbols.all()) if (symbol.module === null) yield { kind: 'symbol', ...symbolEntry(symbol) };
+    const ranges = new Map(context.kernel.modules.map((module) => [module.name, module.ranges]));
+    // a module's per-CPU variables are in none of its parts, and BPF programs are of no module
+    const isInModule = ({ module, address }: KernelSymbol): boolean =>
+      module !== null &&
+      (ranges.get(module) ?? []).some(({ start, size }) => address >= start && address < start + BigInt(size));
+    for (const symbol of symbols.all()) if (!isInModule(symbol)) yield { kind: 'symbol', ...symbolEntry(symbol) };
     yield* moduleItems(context, null);
     return { empty: false, missing: 0 };
   }
