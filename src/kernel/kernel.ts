@@ -287,8 +287,8 @@ export class Kernel implements ObjectContext {
   private kept<T>(key: unknown, read: () => T): T {
     let value = this.known.get(key);
     if (value === undefined) {
-      // what is read once has a budget of its own: it shall not depend on who needs it first
-      const reading = this.faults.memo(() => this.work.within(this.work.part(partName), read));
+      // what is read once may take as much as who needs it first: what is read for it in turn shall not have half of a half
+      const reading = this.faults.memo(() => this.work.within(this.work.part(partName, 2), read));
       let spent: BudgetError | null = null;
       value = () => {
         // what came to no end once will not when asked again
