@@ -57,26 +57,30 @@ export function byModule(
   return { name, about, dying, verdict, provoke: provokeInChild(name), ...more };
 }
 
-/** A scenario that writes a way to die to /proc/wreck (module/wreck.c); its name has `wreck-` before that. */
-export function byWreck(
-  way: string,
-  about: string,
-  dying: RegExp,
-  verdict: Scenario['verdict'],
-  more: Partial<Scenario> = {},
-): Scenario {
-  const provoke = `busybox sh -c 'echo ${way} > /proc/wreck' &\n`;
-  return { name: `wreck-${way}`, about, dying, verdict, setup: loadWreck, provoke, ...more };
+/**
+ * Scenarios that load a module of the lab and write a way to die to its file in /proc (module/ways.h); their names begin
+ * with the module's.
+ */
+export function waysOf(module: string) {
+  return (
+    way: string,
+    about: string,
+    dying: RegExp,
+    verdict: Scenario['verdict'],
+    { after = '', ...more }: Partial<Scenario> & { readonly after?: string } = {},
+  ): Scenario => {
+    const provoke = `busybox sh -c 'echo ${way} > /proc/${module}' &\n${after}`;
+    return { name: `${module}-${way}`, about, dying, verdict, setup: load(module), provoke, ...more };
+  };
 }
 
-/** Lines of setup for who writes to /proc/wreck. */
-export const loadWreck = 'insmod /lib/modules/wreck.ko\n';
+/** Lines of setup that load a module of the lab. */
+function load(module: string): string {
+  return `insmod /lib/modules/${module}.ko\n`;
+}
 
-/** Lines of setup for who writes to /proc/stray. */
-export const loadStray = 'insmod /lib/modules/stray.ko\n';
-
-/** Lines of setup for who writes to /proc/worn. */
-export const loadWorn = 'insmod /lib/modules/worn.ko\n';
+/** By module/wreck.c. */
+export const byWreck = waysOf('wreck');
 
 /** What makes a task that hangs for five seconds fatal. */
 export const hungTaskPanics = { 'kernel.hung_task_panic': 1, 'kernel.hung_task_timeout_secs': 5 };

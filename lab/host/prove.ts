@@ -2,6 +2,7 @@
 // what lies where after the reboot.
 import { copyFileSync, existsSync, globSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { StepRecord } from '../../src/host/capture/record.ts';
 import { Archive } from '../archive.ts';
 import type { Suite } from '../kernels.ts';
 import { place, projectFolder, say } from '../place.ts';
@@ -170,16 +171,6 @@ export async function crash(machine: HostMachine): Promise<{ readonly started: n
   return { started: started - panic, verdict: verdict - panic };
 }
 
-interface Step {
-  readonly step: string;
-  readonly at: string;
-  readonly by: string;
-  readonly isGood: boolean;
-  readonly problem: string;
-  readonly from: number;
-  readonly to: number;
-}
-
 /** After the reboot: what the program tells, and what lies there. */
 async function look(machine: HostMachine, services: readonly Service[], wrong: string[]): Promise<void> {
   const tell = async (title: string, script: string): Promise<string> => {
@@ -197,7 +188,7 @@ async function look(machine: HostMachine, services: readonly Service[], wrong: s
   );
   await tell('files', 'ls -l /var/crash/* /srv/crash/*');
   const steps = JSON.parse(await machine.run('cat /var/crash/*/capture.json | head -c 200000')) as {
-    readonly steps: readonly Step[];
+    readonly steps: readonly StepRecord[];
   };
   process.stdout.write(
     `\n== steps in the capture kernel: seconds since it started\n${steps.steps.map(({ step, at, by, isGood, problem, from, to }) => `${from.toFixed(1).padStart(7)} ${to.toFixed(1).padStart(7)}  ${step.padEnd(8)}${at}${by === '' ? '' : ` by ${by}`}${isGood ? '' : `  FAILED: ${problem}`}\n`).join('')}`,

@@ -1,21 +1,11 @@
 // What drivers do wrong, and the kernel dies of, often somewhere else (module/ruin.c).
-import { hungTaskPanics, type Scenario } from '../scenario.ts';
+import { hungTaskPanics, type Scenario, waysOf } from '../scenario.ts';
 
 const fault = /BUG: |general protection|Oops/;
 const noAddress = ['general-protection', 'bad-page-fault'] as const;
 const panicsOnWarn = { sysctl: { 'kernel.panic_on_warn': 1 } };
 
-function ruin(
-  way: string,
-  about: string,
-  dying: RegExp,
-  verdict: Scenario['verdict'],
-  more: Partial<Scenario> = {},
-): Scenario {
-  const setup = 'insmod /lib/modules/ruin.ko\n';
-  const provoke = `busybox sh -c 'echo ${way} > /proc/ruin' &\n`;
-  return { name: `ruin-${way}`, about, dying, verdict, setup, provoke, ...more };
-}
+const ruin = waysOf('ruin');
 
 export const ruined: readonly Scenario[] = [
   ruin('nullops', 'an operation that a bus does not have, three structures away', fault, {

@@ -1,12 +1,11 @@
 // Bad pointers that came from somewhere in particular (module/stray.c): the report tells where each came from.
-import { loadStray, type Scenario } from '../scenario.ts';
+import { type Scenario, waysOf } from '../scenario.ts';
 
 const fault = /unable to handle|BUG: kernel NULL|general protection/i;
 
-function stray(way: string, about: string, verdict: Scenario['verdict']): Scenario {
-  const provoke = `busybox sh -c 'echo ${way} > /proc/stray' &\n`;
-  return { name: `stray-${way}`, about, dying: fault, verdict, setup: loadStray, provoke };
-}
+const byStray = waysOf('stray');
+const stray = (way: string, about: string, verdict: Scenario['verdict']): Scenario =>
+  byStray(way, about, fault, verdict);
 
 const nothing = 'null-pointer';
 

@@ -1,6 +1,6 @@
 // What kills machines that have run for a while (module/worn_*.c, guest/glutton.c): memory that others write into, locks
 // that do not come back, CPUs that wait for each other, disks that fail, and all that memory can be lost to.
-import { hungTaskPanics, loadWorn, type Scenario } from '../scenario.ts';
+import { hungTaskPanics, type Scenario, waysOf } from '../scenario.ts';
 
 const fault = /BUG: (?:kernel NULL pointer|unable to handle)|general protection/;
 const badPointer = ['general-protection', 'bad-page-fault'];
@@ -12,17 +12,7 @@ const panicsOnLockup = { 'kernel.softlockup_panic': 1, 'kernel.watchdog_thresh':
 const panicsOnOom = { 'vm.panic_on_oom': 1 };
 const eats = { sysctl: panicsOnOom, memory: 640, moves: 'memory was filled on purpose' };
 
-function worn(
-  way: string,
-  about: string,
-  dying: RegExp,
-  verdict: Scenario['verdict'],
-  more: Partial<Scenario> & { readonly after?: string } = {},
-): Scenario {
-  const { after = '', ...rest } = more;
-  const provoke = `busybox sh -c 'echo ${way} > /proc/worn' &\n${after}`;
-  return { name: `worn-${way}`, about, dying, verdict, setup: loadWorn, provoke, ...rest };
-}
+const worn = waysOf('worn');
 
 /** A scenario of the guest's program that takes memory. */
 function glutton(what: string, about: string, verdict: Scenario['verdict']): Scenario {
