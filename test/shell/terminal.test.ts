@@ -36,8 +36,9 @@ class Typist {
 
   constructor(t: TestContext, file: string, term = 'dumb') {
     const command = `"${process.execPath}" "${main}" crash -s "${file}"`;
+    // exec: a shell that stays would be ended by the first Ctrl-C of a command
     const size = term === 'dumb' ? '' : 'stty rows 24 cols 100; ';
-    this.child = spawn('script', ['-qfec', size + command, '/dev/null'], {
+    this.child = spawn('script', ['-qfec', `${size}exec ${command}`, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, TERM: term, NO_COLOR: '1', HOME: dirname(file), XDG_STATE_HOME: '' },
     });
