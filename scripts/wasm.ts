@@ -1,13 +1,24 @@
-// `node scripts/wasm.ts`: makes src/save/lzo_wasm.ts of src/save/lzo.wat, which is to be changed by hand.
+// `node scripts/wasm.ts`: makes X_wasm.ts of each X.wat, which is to be changed by hand.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import wabt from 'wabt';
 
-const source = new URL('../src/save/lzo.wat', import.meta.url);
-export const target = new URL('../src/save/lzo_wasm.ts', import.meta.url);
+/** The modules written in WebAssembly's text, without their ending. */
+export const modules: readonly string[] = ['../src/oops/byte_search', '../src/save/lzo'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
 
-/** The text of the target. */
-export async function lzoModule(): Promise<string> {
-  const module = (await wabt()).parseWat('lzo.wat', readFileSync(source, 'utf8'), { bulk_memory: true });
+/** The file that is made of a module. */
+export function targetOf(path: string): string {
+  return `${path}_wasm.ts`;
+}
+
+/** The text of that file. */
+export async function assembled(path: string): Promise<string> {
+  const name = basename(path);
+  const features = { bulk_memory: true, simd: true };
+  const module = (await wabt()).parseWat(`${name}.wat`, readFileSync(`${path}.wat`, 'utf8'), features);
   module.validate();
   const { buffer } = module.toBinary({});
   const lines =
@@ -15,10 +26,10 @@ export async function lzoModule(): Promise<string> {
       .toString('base64')
       .match(/.{1,100}/g) ?? [];
   return [
-    '// Made by scripts/wasm.ts of lzo.wat: change that.',
-    'export const lzoWasm =',
+    `// Made by scripts/wasm.ts of ${name}.wat: change that.`,
+    `export const ${name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())}Wasm =`,
     `${lines.map((line) => `  '${line}'`).join(' +\n')};\n`,
   ].join('\n');
 }
 
-if (import.meta.main) writeFileSync(target, await lzoModule());
+if (import.meta.main) for (const path of modules) writeFileSync(targetOf(path), await assembled(path));

@@ -1,206 +1,38 @@
 // What looks at every byte of a log: newlines counted, plain text told from other, and places found where one of many words
-// may stand, sixteen bytes at a time. JavaScript has no such instructions, WebAssembly has; the module is small enough to be written out here.
+// may stand, sixteen bytes at a time. JavaScript has no such instructions, WebAssembly has (byte_search.wat).
 //
 // Of each word four bytes are compared ("key"). Each key belongs to one of eight groups, a bit each. For each of the four
 // bytes a table of sixteen tells the groups that a byte with such a low nibble may belong to, another one those with such a
 // high nibble; a place where all eight leave a bit is looked at again: a hash of its four bytes, in a set of bits. (Known as
 // "Teddy", from Intel's Hyperscan.)
+import { loadModule, type ModuleMemory } from '../base/web_assembly.ts';
+import { byteSearchWasm } from './byte_search_wasm.ts';
 
 /** Bytes of a set of keys: two times four tables of nibbles, and a set of 2^16 bits. */
 const tableSize = 8 * 16 + 8192;
 const groups = 8;
 const keySize = 4;
-/** Bytes of text that are searched in one go, and what may be read behind them. */
+/** Bytes of text that are searched in one go, and what may be read behind them: the module's memory is made for these. */
 export const searchWindow = 1 << 20;
 const readAhead = 32;
 const textAt = 16;
+/** Of the hash, as the module has it. */
 const multiplier = 0x9e3779b1 | 0;
 
-// ---- the module
-
-const i32 = 0x7f;
-const v128 = 0x7b;
-const nothing = 0x40;
-const get = (local: number): number[] => [0x20, local];
-const set = (local: number): number[] => [0x21, local];
-const tee = (local: number): number[] => [0x22, local];
-const int = (value: number): number[] => [0x41, ...signed(value)];
-const simd = (op: number, ...rest: number[]): number[] => [0xfd, op, ...rest];
-const load128 = (offset: number): number[] => simd(0x00, 0, ...unsigned(offset));
-const splat = (byte: number): number[] => simd(0x0c, ...new Array<number>(16).fill(byte));
-const swizzle = simd(0x0e);
-const equal = simd(0x23);
-const lessSigned = simd(0x25);
-const or128 = simd(0x50);
-const notEqual = simd(0x24);
-const and128 = simd(0x4e);
-const bitmask = simd(0x64);
-const shiftRight8 = simd(0x6d);
-const load = [0x28, 0, 0];
-const load8 = (offset: number): number[] => [0x2d, 0, ...unsigned(offset)];
-const [atLeast, countZeros, countOnes] = [0x4f, 0x68, 0x69];
-const [add, subtract, multiply, and, shiftLeft, shiftRight] = [0x6a, 0x6b, 0x6c, 0x71, 0x74, 0x76];
-const [loop, endBlock, giveBack] = [[0x03, nothing], 0x0b, 0x0f];
-const when = [0x04, nothing];
-const again = (depth: number): number[] => [0x0c, depth];
-
-function unsigned(value: number): number[] {
-  const out: number[] = [];
-  for (let rest = value; ; ) {
-    const byte = rest & 0x7f;
-    rest >>>= 7;
-    if (rest === 0) return [...out, byte];
-    out.push(byte | 0x80);
-  }
-}
-
-function signed(value: number): number[] {
-  const out: number[] = [];
-  for (let rest = value; ; ) {
-    const byte = rest & 0x7f;
-    rest >>= 7;
-    if ((rest === 0 && (byte & 0x40) === 0) || (rest === -1 && (byte & 0x40) !== 0)) return [...out, byte];
-    out.push(byte | 0x80);
-  }
-}
-
-/** `find(tables, from, to)`: the first place in [from, to) where a key may stand, or -1. */
-function findBody(): number[] {
-  const [tables, at, to, bits, place, nibbles, found] = [0, 1, 2, 3, 4, 5, 13];
-  const candidate = [0, 1, 2, 3].flatMap((i) => [
-    ...[...get(nibbles + 2 * i), ...get(at), ...load128(i), ...splat(0x0f), ...and128, ...swizzle],
-    ...[...get(nibbles + 2 * i + 1), ...get(at), ...load128(i), ...int(4), ...shiftRight8, ...swizzle],
-    ...and128,
-    ...(i === 0 ? [] : [...get(found), ...and128]),
-    ...set(found),
-  ]);
-  const hash = [...get(place), ...load, ...int(multiplier), multiply, ...int(16), shiftRight];
-  return [
-    ...[0, 1, 2, 3, 4, 5, 6, 7].flatMap((n) => [...get(tables), ...load128(16 * n), ...set(nibbles + n)]),
-    ...loop,
-    ...[...get(at), ...get(to), atLeast, ...when, ...int(-1), giveBack, endBlock],
-    ...candidate,
-    ...[...get(found), ...splat(0), ...notEqual, ...bitmask, ...set(bits)],
-    ...[...get(bits), ...when, ...loop],
-    ...[...get(at), ...get(bits), countZeros, add, ...set(place)],
-    ...[...get(place), ...get(to), atLeast, ...when, ...int(-1), giveBack, endBlock],
-    // the hash is taken twice, for the byte and the bit in it: both are cheaper than another local
-    ...[...hash, ...int(3), shiftRight, ...get(tables), add, ...load8(128)],
-    ...[...hash, ...int(7), and, shiftRight, ...int(1), and],
-    ...[...when, ...get(place), giveBack, endBlock],
-    ...[...get(bits), ...get(bits), ...int(1), subtract, and, ...tee(bits), ...when, ...again(1), endBlock],
-    ...[endBlock, endBlock],
-    ...[...get(at), ...int(16), add, ...set(at), ...again(0), endBlock],
-    ...int(-1),
-  ];
-}
-
-/** `lines(from, to)`: newlines in [from, to). */
-function linesBody(): number[] {
-  const [at, to, count] = [0, 1, 2];
-  const newlines = [...get(at), ...load128(0), ...splat(10), ...equal, ...bitmask];
-  return [
-    ...loop,
-    ...[...get(to), ...get(at), subtract, ...int(16), atLeast, ...when],
-    ...[...newlines, countOnes, ...get(count), add, ...set(count)],
-    ...[...get(at), ...int(16), add, ...set(at), ...again(1), endBlock],
-    endBlock,
-    ...[...newlines, ...int(1), ...get(to), ...get(at), subtract, shiftLeft, ...int(1), subtract, and, countOnes],
-    ...[...get(count), add],
-  ];
-}
-
-/** `special(from, to)`: not 0 if a byte in [from, to) is no printable ASCII, or is `"` or `\`. */
-function specialBody(): number[] {
-  const [at, to, bytes] = [0, 1, 2];
-  const special = [
-    ...[...get(at), ...load128(0), ...set(bytes)],
-    // bytes above 127 are negative
-    ...[...get(bytes), ...splat(0x20), ...lessSigned],
-    ...[0x7f, 0x22, 0x5c].flatMap((byte) => [...get(bytes), ...splat(byte), ...equal, ...or128]),
-    ...bitmask,
-  ];
-  return [
-    ...loop,
-    ...[...get(to), ...get(at), subtract, ...int(16), atLeast, ...when],
-    ...[...special, ...when, ...int(1), giveBack, endBlock],
-    ...[...get(at), ...int(16), add, ...set(at), ...again(1), endBlock],
-    endBlock,
-    ...[...special, ...int(1), ...get(to), ...get(at), subtract, shiftLeft, ...int(1), subtract, and],
-  ];
-}
-
-function assembled(): Uint8Array<ArrayBuffer> {
-  const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
-  const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
-  const body = (locals: readonly (readonly number[])[], code: readonly number[]): number[] => {
-    const all = [...vector(locals), ...code, endBlock];
-    return [...unsigned(all.length), ...all];
-  };
-  const name = (text: string): number[] => [...unsigned(text.length), ...Buffer.from(text)];
-  const exports = [
-    [...name('memory'), 2, 0],
-    [...name('find'), 0, 0],
-    [...name('lines'), 0, 1],
-    [...name('special'), 0, 2],
-  ];
-  const bodies = [
-    body(
-      [
-        [2, i32],
-        [9, v128],
-      ],
-      findBody(),
-    ),
-    body([[1, i32]], linesBody()),
-    body([[1, v128]], specialBody()),
-  ];
-  const pages = Math.ceil((textAt + searchWindow + readAhead) / 65536);
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(
-      1,
-      vector([
-        [0x60, 3, i32, i32, i32, 1, i32],
-        [0x60, 2, i32, i32, 1, i32],
-      ]),
-    ),
-    ...section(3, vector([[0], [1], [1]])),
-    ...section(5, vector([[0, ...unsigned(pages)]])),
-    ...section(7, vector(exports)),
-    ...section(10, vector(bodies)),
-  ]);
-}
-
 interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: ModuleMemory;
   readonly find: (tables: number, from: number, to: number) => number;
   readonly lines: (from: number, to: number) => number;
   readonly special: (from: number, to: number) => number;
 }
 
-/** The part of the WebAssembly interface used here: TypeScript has it among a browser's types only. */
-declare const WebAssembly:
-  | {
-      validate(code: Uint8Array): boolean;
-      Module: new (code: Uint8Array) => object;
-      Instance: new (module: object) => { readonly exports: unknown };
-    }
-  | undefined;
-
 let instance: Exports | null | undefined;
 
 /** The module, made when a text is first searched; null where the machine cannot run it. */
 function exported(): Exports | null {
-  if (instance !== undefined) return instance;
-  instance = null;
-  if (typeof WebAssembly === 'undefined') return null;
-  const code = assembled();
-  if (WebAssembly.validate(code)) instance = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as Exports;
+  if (instance === undefined) instance = loadModule<Exports>(byteSearchWasm);
   return instance;
 }
-
-// ---- what it is used by
 
 /** Four bytes that are searched for, as a number in the order of memory. */
 export type Key = number;
