@@ -1,39 +1,12 @@
-// zlib pages. `inflateSync` makes and throws away a stream for each call, which for a page of 4 KiB costs more
-// than inflating it. Here one stream's native handle does all pages. The handle is Node's own and not part
-// of its documented interface: where it does not look as expected, each page goes through `inflateSync`.
+// zlib pages: one stream's native handle does all of them; where there is none, each page goes through `inflateSync`.
 import * as zlib from 'node:zlib';
+import { zlibHandle } from '../base/zlib_handle.ts';
 import type { Decompressor } from './decompressor.ts';
-
-/** What `zlib.createInflate()` has inside, in Node 12 and later (lib/zlib.js, src/node_zlib.cc). */
-interface InflateStream {
-  readonly _handle?: {
-    /** Fills `_writeState`. Reports bad data by calling `onerror`. */
-    writeSync?(
-      flush: number,
-      src: Uint8Array,
-      from: number,
-      length: number,
-      dst: Uint8Array,
-      at: number,
-      room: number,
-    ): void;
-    reset?(): void;
-    onerror?: (message: string, errno: number, code: string) => void;
-  };
-  /** After a write: bytes of room left, bytes not read. */
-  readonly _writeState?: Uint32Array;
-}
 
 /** A decompressor of whole zlib streams that are small. */
 export function pageInflater(): Decompressor {
-  const { _handle: handle, _writeState: state } = zlib.createInflate() as unknown as InflateStream;
-  if (
-    typeof handle?.writeSync !== 'function' ||
-    typeof handle.reset !== 'function' ||
-    !(state instanceof Uint32Array)
-  ) {
-    return inflateOnce;
-  }
+  const handle = zlibHandle(zlib.createInflate());
+  if (handle === null) return inflateOnce;
   let problem: string | null = null;
   handle.onerror = (message) => {
     problem = message;
@@ -43,9 +16,9 @@ export function pageInflater(): Decompressor {
   const inflate: Decompressor = (src, dst) => {
     if (room.length !== dst.length + 1) room = new Uint8Array(dst.length + 1);
     problem = null;
-    handle.writeSync!(zlib.constants.Z_FINISH, src, 0, src.length, room, 0, room.length);
-    const length = room.length - state[0]!;
-    handle.reset!();
+    handle.writeSync(zlib.constants.Z_FINISH, src, 0, src.length, room, 0, room.length);
+    const length = room.length - handle.left[0]!;
+    handle.reset();
     if (problem !== null) throw new Error(problem);
     if (length > dst.length) throw new Error('more data than fits');
     dst.set(room.subarray(0, length));

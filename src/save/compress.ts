@@ -1,9 +1,10 @@
-// The compressors of dump pages, all of one shape. As with `inflate.ts`, one stream's native handle does all pages, since
-// to make a stream costs more than to compress a page; where the handle does not look as expected, Node's synchronous
-// functions do.
+// The compressors of dump pages, all of one shape. One stream's native handle does all pages; where there is none, Node's
+// synchronous functions do.
+import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { snappyCompressor } from 'hysnappy';
 import { UnsupportedError } from '../base/errors.ts';
+import { zlibHandle } from '../base/zlib_handle.ts';
 import type { PageCompression } from '../dump/dump.ts';
 import { lzo1xCompress } from './lzo.ts';
 
@@ -39,27 +40,8 @@ export function hasZstd(): boolean {
   return (zlib as Partial<typeof zlib>).createZstdCompress !== undefined;
 }
 
-/** What streams of node:zlib have inside (lib/zlib.js, src/node_zlib.cc). */
-interface ZlibStream {
-  readonly _handle?: {
-    writeSync?(
-      flush: number,
-      src: Uint8Array,
-      from: number,
-      length: number,
-      dst: Uint8Array,
-      at: number,
-      room: number,
-    ): void;
-    reset?(): void;
-    onerror?: (message: string) => void;
-  };
-  /** After a write: bytes of room left, bytes not read. */
-  readonly _writeState?: Uint32Array;
-}
-
 function zlibCompressor(): Compressor {
-  const stream = zlib.createDeflate({ level: zlibLevel }) as unknown as ZlibStream;
+  const stream = zlib.createDeflate({ level: zlibLevel });
   const whole = (page: Uint8Array) => zlib.deflateSync(page, { level: zlibLevel });
   return byHandle(stream, zlib.constants.Z_FINISH, true, whole, (packed) => zlib.inflateSync(packed));
 }
@@ -67,7 +49,7 @@ function zlibCompressor(): Compressor {
 function zstdCompressor(): Compressor {
   if (!hasZstd()) throw new UnsupportedError('zstd', `Node ${process.version} has no zstd; 22.15 and later have`);
   const params = { [zlib.constants.ZSTD_c_compressionLevel]: zstdLevel };
-  const stream = zlib.createZstdCompress({ params }) as unknown as ZlibStream;
+  const stream = zlib.createZstdCompress({ params });
   const whole = (page: Uint8Array) => zlib.zstdCompressSync(page, { params });
   // a frame that was ended needs no reset, which would make a new context
   return byHandle(stream, zlib.constants.ZSTD_e_end, false, whole, (packed) => zlib.zstdDecompressSync(packed));
@@ -75,7 +57,7 @@ function zstdCompressor(): Compressor {
 
 /** A compressor that goes through a stream's handle, if that works; else through `whole`. */
 function byHandle(
-  { _handle: handle, _writeState: state }: ZlibStream,
+  stream: Transform,
   flush: number,
   resets: boolean,
   whole: (page: Uint8Array) => Uint8Array,
@@ -87,8 +69,8 @@ function byHandle(
     into.set(packed);
     return packed.length;
   };
-  if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function') return atOnce;
-  if (!(state instanceof Uint32Array)) return atOnce;
+  const handle = zlibHandle(stream);
+  if (handle === null) return atOnce;
   let problem: string | null = null;
   handle.onerror = (message) => {
     problem = message;
@@ -98,9 +80,9 @@ function byHandle(
   const compress: Compressor = (page, into) => {
     if (room.length < page.length + 1024) room = new Uint8Array(page.length + 1024);
     problem = null;
-    handle.writeSync!(flush, page, 0, page.length, room, 0, room.length);
-    const length = room.length - state[0]!;
-    if (resets) handle.reset!();
+    handle.writeSync(flush, page, 0, page.length, room, 0, room.length);
+    const length = room.length - handle.left[0]!;
+    if (resets) handle.reset();
     if (problem !== null) throw new Error(problem);
     if (length >= page.length) return 0;
     into.set(room.subarray(0, length));

@@ -2,6 +2,7 @@
 // a stream of short pieces.
 import * as zlib from 'node:zlib';
 import { FormatError, messageOf, UnsupportedError } from '../../base/errors.ts';
+import { type ZlibHandle, zlibHandle } from '../../base/zlib_handle.ts';
 import type { Packing } from './packing.ts';
 import { xzUnpacker } from './unpack_xz.ts';
 import type { Emit, Unpacker } from './unpacker.ts';
@@ -76,28 +77,12 @@ export function* unpackPieces(
 
 const pieceSize = 16 * 1024;
 
-/** What Node's streams of zlib and zstd have inside, in Node 12 and later (lib/zlib.js, src/node_zlib.cc). */
-interface NativeHandle {
-  writeSync(
-    flush: number,
-    src: Uint8Array,
-    from: number,
-    length: number,
-    dst: Uint8Array,
-    at: number,
-    room: number,
-  ): void;
-  onerror?: (message: string) => void;
-}
-
 const roomSize = 1 << 18;
 const noFlush = 0; // Z_NO_FLUSH, and ZSTD_e_continue
 
-/** Node's decompressors by their native handle: what Node documents is asynchronous, or takes everything at once. */
+/** Node's decompressors by their native handle. */
 class NodeUnpacker implements Unpacker {
-  private readonly handle: NativeHandle;
-  /** After a write: bytes of room left, bytes not read. */
-  private readonly state: Uint32Array;
+  private readonly handle: ZlibHandle;
   private readonly finish: number;
   private readonly room = new Uint8Array(roomSize);
   private problem: string | null = null;
@@ -106,12 +91,9 @@ class NodeUnpacker implements Unpacker {
     const createZstd: typeof zlib.createZstdDecompress | undefined = zlib.createZstdDecompress;
     if (packing === 'zstd' && createZstd === undefined) throw new UnsupportedError('zstd', 'needs Node 22.15 or later');
     const stream = packing === 'zstd' ? createZstd!() : packing === 'gzip' ? zlib.createGunzip() : zlib.createInflate();
-    const inside = stream as unknown as { _handle?: NativeHandle; _writeState?: Uint32Array };
-    if (typeof inside._handle?.writeSync !== 'function' || !(inside._writeState instanceof Uint32Array)) {
-      throw new UnsupportedError(packing, 'cannot be unpacked piece by piece with this Node');
-    }
-    this.handle = inside._handle;
-    this.state = inside._writeState;
+    const handle = zlibHandle(stream);
+    if (handle === null) throw new UnsupportedError(packing, 'cannot be unpacked piece by piece with this Node');
+    this.handle = handle;
     this.finish = packing === 'zstd' ? zlib.constants.ZSTD_e_end : zlib.constants.Z_FINISH;
     this.handle.onerror = (message) => {
       this.problem = message;
@@ -131,8 +113,8 @@ class NodeUnpacker implements Unpacker {
       const { room } = this;
       this.handle.writeSync(flush, piece, at, piece.length - at, room, 0, room.length);
       if (this.problem !== null) throw new Error(this.problem);
-      const written = room.length - this.state[0]!;
-      const read = piece.length - at - this.state[1]!;
+      const written = room.length - this.handle.left[0]!;
+      const read = piece.length - at - this.handle.left[1]!;
       if (written > 0) emit(room.slice(0, written));
       at += read;
       if (written < room.length && (at === piece.length || read === 0)) return; // what is left is behind the stream's end
