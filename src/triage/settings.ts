@@ -1,6 +1,6 @@
 // The values that sysctls had in the dead kernel.
 import type { Kernel } from '../kernel/kernel.ts';
-import type { Sysctl } from '../oops/explain.ts';
+import type { Sysctl } from '../oops/sysctls.ts';
 import type { Analysis } from './analysis.ts';
 
 /** Each sysctl with its value; null where this kernel has none of its variables, or it cannot be read. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { globalVariables } from '../../src/debuginfo/global_variables.ts';
 import { perCpuVariables } from '../../src/debuginfo/percpu_variables.ts';
 import type { TypeSource } from '../../src/debuginfo/type.ts';
-import { declaredType, wellKnownTypes } from '../../src/debuginfo/variables.ts';
+import { declaredType } from '../../src/debuginfo/variables.ts';
 import { parseCTypes } from '../support/c_types.ts';
 
 test('a per-CPU variable has its type where BTF lists none: kernels made with pahole 1.18 to 1.21', () => {
@@ -29,7 +30,7 @@ test('without types, those that are the same in every kernel are known, and no o
 
 test('every type in the table is C', () => {
   const any: TypeSource = { find: (name) => ({ kind: 'struct', name, size: 8, members: [] }), all: () => [] };
-  for (const name of Object.keys({ ...wellKnownTypes, ...perCpuVariables })) {
+  for (const name of Object.keys({ ...globalVariables, ...perCpuVariables })) {
     assert.notEqual(declaredType(any, name), null, name);
   }
 });

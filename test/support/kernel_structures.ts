@@ -3,9 +3,9 @@
 //
 //   variables --> objects --> what pointers in them point to --> ...      each looked through for structures
 import { virtAddr } from '../../src/base/address.ts';
+import { globalVariables } from '../../src/debuginfo/global_variables.ts';
 import type { KernelObject } from '../../src/debuginfo/object.ts';
 import { type CompoundType, type Member, sizeOf, strip, type Type } from '../../src/debuginfo/type.ts';
-import { wellKnownTypes } from '../../src/debuginfo/variables.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { HostileDump } from './hostile_dump.ts';
 
@@ -52,7 +52,7 @@ const ringName = /(^|_)(head|tail|in|out|first|last|next|begin|end|seq|id|bits|s
 /** Every structure that is found. */
 export function structuresOf(kernel: Kernel): readonly Structure[] {
   const found = new Finder(kernel);
-  for (const name of Object.keys(wellKnownTypes)) {
+  for (const name of Object.keys(globalVariables)) {
     if (kernel.ownSymbol(name) === null) continue;
     kernel.faults.attempt(name, () => found.variable(name, kernel.optionalVariable(name)), undefined);
   }
