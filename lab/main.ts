@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { check, checkPeers, renderChecked, renderPeers } from './check.ts';
 import { type CollectResult, machineCheck, netconsole, pstore, stores } from './collect.ts';
+import { compareDisassembly } from './disassembly.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
 import { failures, provoke } from './host/fail.ts';
@@ -151,6 +152,24 @@ program
     for (const line of lines) process.stdout.write(`${line}\n`);
     for (const sentence of wrong) process.stdout.write(`WRONG ${sentence}\n`);
     if (wrong.length > 0) process.exitCode = 1;
+  });
+
+program
+  .command('dis')
+  .description('hold dis against objdump on random code of dumps; exit status 1 if anything differs')
+  .argument('<dump...>', 'vmcores, or folders that run printed')
+  .option('--count <n>', 'instructions of each dump', number, 20_000)
+  .option('--seed <n>', 'which places', number, 1)
+  .action((dumps: string[], { count, seed }: { count: number; seed: number }) => {
+    for (const dump of dumps) {
+      const file = join(dump, 'vmcore');
+      const { compared, different } = compareDisassembly(existsSync(file) ? file : dump, count, seed);
+      const times = different.reduce((sum, one) => sum + one.times, 0);
+      process.stdout.write(`${dump}: ${compared} instructions, ${times} different\n`);
+      for (const { times, objdump, own } of different)
+        process.stdout.write(`  ${times} times\n    objdump  ${objdump}\n    inquest  ${own}\n`);
+      if (times > 0) process.exitCode = 1;
+    }
   });
 
 program

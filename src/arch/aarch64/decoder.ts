@@ -20,7 +20,8 @@ export const arm64Decoder: Decoder = {
     const undo = capstone();
     for (const { at, bytes, word } of words(code, address)) {
       const decoded = bytes.length < instructionSize ? null : decodeWord(word, at);
-      const found = bytes.length < instructionSize ? null : (undo(word | 0, at) ?? unprivileged(decoded));
+      const found =
+        bytes.length < instructionSize ? null : (undo(word | 0, at) ?? unprivileged(decoded) ?? streaming(word));
       const flow = flowOf(found === null ? null : decoded);
       if (found === null) {
         const text =
@@ -62,6 +63,20 @@ function unprivileged(decoded: Decoded | null): { readonly mnemonic: string; rea
   const name = value.width === 8 ? value.name : value.name.replace('x', 'w');
   const offset = place.displacement === 0n ? '' : `, #${place.displacement}`;
   return { mnemonic: decoded.mnemonic, operands: `${name}, [${place.base}${offset}]` };
+}
+
+/** RDSVL, ADDSVL and ADDSPL (the length of vectors in streaming mode, SME), which capstone 5 does not know. */
+function streaming(word: number): { readonly mnemonic: string; readonly operands: string } | null {
+  const name = (low: number, of31: string) => {
+    const number = bits(word, low, 5);
+    return number === 31 ? of31 : `x${number}`;
+  };
+  const length = `#${(bits(word, 5, 6) ^ 0x20) - 0x20}`;
+  if ((word & 0xffff_f800) >>> 0 === 0x04bf_5800)
+    return { mnemonic: 'rdsvl', operands: `${name(0, 'xzr')}, ${length}` };
+  if ((word & 0xffa0_f800) >>> 0 !== 0x0420_5800) return null;
+  const mnemonic = bits(word, 22, 1) === 0 ? 'addsvl' : 'addspl';
+  return { mnemonic, operands: `${name(0, 'sp')}, ${name(16, 'sp')}, ${length}` };
 }
 
 /** The instruction of a word; null for what is none. */

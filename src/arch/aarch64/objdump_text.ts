@@ -29,7 +29,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
 const conditional = /^(?:csel|csinc|csinv|csneg|cset|csetm|cinc|cinv|cneg|ccmp|ccmn|fcsel|fccmpe?)$/;
 /** Instructions whose numbers are shifts, widths and positions of bits, or are told in decimal all the same. */
 const decimal =
-  /^(?:lsl|lsr|asr|ror|extr|[su]?bfi?[xzmi]+l?|bfc|tbn?z|shl|[su]?sh[rl]+|[su]r?shr|[su]r?sra|sli|sri|sq?shlu?|u?qshl|[su]?q?r?shrnu?n?2?|[us]?shll2?|[us]xtl2?|ext|udf|rdvl|xar|fc(?:mla|add))$/;
+  /^(?:lsl|lsr|asr|ror|extr|[su]?bfi?[xzmi]+l?|bfc|tbn?z|shl|[su]?sh[rl]+|[su]r?shr|[su]r?sra|sli|sri|sq?shlu?|u?qshl|[su]?q?r?shrnu?n?2?|[us]?shll2?|[us]xtl2?|ext|udf|rds?vl|adds[vp]l|xar|fc(?:mla|add))$/;
 /** Instructions whose last number is an address: branches, and what is relative to the program counter. */
 const relative = /^(?:bl?|b\.\w+|cbn?z|tbn?z|adrp?)$/;
 /** Loads of what lies beside the code: of general registers, and of vectors. */

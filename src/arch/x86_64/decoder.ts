@@ -287,6 +287,7 @@ function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
   if (instruction.isIpRelMemoryOperand) operands = operands.replace(/(^|[,:*])\((?=%rip)/, '$10x0(');
   if (portInstruction.test(mnemonic)) operands = operands.replace('%dx', '(%dx)');
   if (stringInstruction.test(mnemonic)) {
+    mnemonic = mnemonic.replace(/^rep(n?)e /, 'rep$1z ');
     operands = operands.replace(/(^|,)(?=\(%[er]?di\))/, '$1%es:').replace(/(^|,)(?=\(%[er]?si\))/, '$1%ds:');
   } else if (shiftInstruction.test(mnemonic)) {
     // the opcodes that shift by one have no operand that says so
@@ -304,8 +305,9 @@ function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
       operands = operands.slice(segment[0].length);
       mnemonic = `${segment[1]} ${mnemonic}`;
     }
-    const sizes = bytes.subarray(0, prefixCount(bytes)).filter((byte) => byte === 0x66).length;
-    if (sizes > 1) mnemonic = 'data16 '.repeat(sizes - 1) + mnemonic;
+    mnemonic = sizesAgain(bytes) + mnemonic;
+  } else if (text === 'xchg %ax,%ax') {
+    mnemonic = sizesAgain(bytes) + mnemonic;
   }
   const useless = /^(cs|ds|es|ss) /.exec(mnemonic)?.[1];
   if (useless !== undefined) {
@@ -316,6 +318,12 @@ function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
   if (mnemonic === 'monitor') operands = '%rax,%ecx,%edx';
   else if (mnemonic === 'mwait') operands = '%eax,%ecx';
   return operands === '' ? mnemonic : `${mnemonic.padEnd(6)} ${operands}`;
+}
+
+/** The operand size's prefixes of a nop but the last, which is in its name: what pads code, and what ftrace wrote before Linux 5.11. */
+function sizesAgain(bytes: Uint8Array): string {
+  const sizes = bytes.subarray(0, prefixCount(bytes)).filter((byte) => byte === 0x66).length;
+  return 'data16 '.repeat(Math.max(0, sizes - 1));
 }
 
 function prefixCount(bytes: Uint8Array): number {
