@@ -339,6 +339,8 @@ describe('exceptions and stacks of a CPU', () => {
         [f(3), true],
       ],
     );
+    // where x30 is what the record says, it is the record's
+    assert.deepEqual(addresses(world.active({ ...start, x30: f(3) }).frames), [f(5), f(3)]);
     // with its registers saved already, its record says who was interrupted
     world.saved(sp0 - savedSize, { pc: f(7), x29: sp0, x30: f(2), sp: sp0, pstate: EL1 });
     const later = { ...start, x29: sp0 - savedSize + recordAt, sp: sp0 - savedSize };

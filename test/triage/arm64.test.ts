@@ -118,6 +118,41 @@ describe('the report of an arm64 kernel', () => {
   });
 });
 
+describe('no stack left: the kernel has but one word for a full stack and for a stack pointer that is none', () => {
+  const overflow = ['panic', 'nmi_panic', 'panic_bad_stack', 'handle_bad_stack'];
+  const log = ['Insufficient stack space to handle exception!', 'Kernel panic - not syncing: kernel stack overflow'];
+
+  test('a stack pointer that is none: who loaded it, though twelve exceptions followed in the vector itself', () => {
+    const dying = DyingArm64.make({ log });
+    dying.define('__entry_text_start', dying.codeAt('el1h_64_sync'), 0);
+    dying.define('__entry_text_end', dying.codeAt('vfs_write'), 0);
+    const registers = { sp: 0x40n, x0: 0x1000n, x30: dying.codeAt('vfs_write+0x50') };
+    const fault = exception('__bad_stack', 'el1h_64_sync', registers);
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [...overflow, fault, 'frob[widget]', ...write]);
+    dying.code('vfs_write+0x4', '1f2003d5'.repeat(18)); // nop
+    const distance = (dying.codeAt('frob') - dying.codeAt('vfs_write+0x4c')) / 4n;
+    const call = 0x9400_0000n | BigInt.asUintN(26, distance); // bl frob
+    dying.space.write(dying.codeAt('vfs_write+0x4c'), new Uint8Array(new Uint32Array([Number(call)]).buffer));
+    dying.code('frob+0x4', '000082d2 1f000091 e00f1ff8'); // mov x0, #0x1000; mov sp, x0; str x0, [sp, #-16]!
+    const { panic } = analyse(dying.context);
+    assert.match(
+      panic.message,
+      /stack pointer was 0x1000, which is no stack in frob\+0xc \[widget\].*from x0.*12 exceptions later it was 0x40/,
+    );
+    assert.equal(panic.kind, 'double-fault');
+  });
+
+  test('a full stack: its guard page is memory of the kernel', () => {
+    const dying = DyingArm64.make({ log });
+    const task = dying.task({ pid: 7, comm: 'sh' });
+    const sp = task.member('stack').bigint() - 16n;
+    dying.panicOn(1, task, [...overflow, exception('__bad_stack', 'frob+0x10', { sp }), ...write]);
+    const { panic } = analyse(dying.context);
+    assert.equal(panic.kind, 'stack-overflow');
+    assert.match(panic.message, /The kernel stack of sh \(pid 7\).* overflowed/);
+  });
+});
+
 describe("what arm64's CPU said of the fault", () => {
   const told = (esr: string, address: bigint, code = '202041f9') => {
     const log = [

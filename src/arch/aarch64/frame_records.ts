@@ -207,7 +207,18 @@ class Walker {
     const reliable = !this.isEntryText(this.pc);
     const registersAt = reliable ? null : this.registersAround(this.fp);
     if (registersAt !== null && hasEntryRecord(view, layout, registersAt)) return;
+    if (!reliable && this.isInRecord(link)) return;
     this.call(link, this.fp, 'x30', { stackPointer: arm64RegisterSet.stackPointer(registers), reliable });
+  }
+
+  /** Whether the record at hand returns to where x30 does: what entry code interrupted had made it. */
+  private isInRecord(link: bigint): boolean {
+    const { view, textAddress } = this.reader;
+    const { bytes } = view.space.readUpTo(offsetBy(this.fp, 8), 8);
+    return (
+      bytes.length === 8 &&
+      textAddress(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)) === textAddress(link)
+    );
   }
 
   private isEntryText(address: VirtAddr): boolean {

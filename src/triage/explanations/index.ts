@@ -11,6 +11,7 @@ import { hungTask } from './hung_task.ts';
 import { initDied } from './init_died.ts';
 import { laterDeaths } from './later_deaths.ts';
 import { lockup } from './lockup.ts';
+import { lostStackPointer } from './lost_stack.ts';
 import { nothing } from './nothing.ts';
 import { otherCpus } from './other_cpus.ts';
 import { outOfMemory } from './out_of_memory.ts';
@@ -33,6 +34,7 @@ export const explanations: readonly Explanation[] = [
   trap,
   stackOverflow,
   doubleFault,
+  lostStackPointer,
   lockup,
   hungTask,
   outOfMemory,

@@ -1,5 +1,4 @@
 // Stacks that ended: overflow, and exceptions for which there was no stack left.
-import { hex } from '../../base/text.ts';
 import { frameName } from '../../kernel/backtrace.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
@@ -31,9 +30,6 @@ export const doubleFault = ofKind({
   kinds: ['double-fault'],
   sentence: (scene, about) => {
     const { where, runBy } = phrases(scene, about);
-    const pointer = badStackPointer(scene.facts);
-    if (pointer !== null)
-      return `The stack pointer was 0x${hex(pointer)}, which is no stack${where}${runBy}: no exception could be delivered there (double fault).`;
     const large = largestFrame(scene.facts);
     const why =
       large === null
@@ -43,16 +39,6 @@ export const doubleFault = ofKind({
   },
   findings: (scene) => depthFindings(scene.facts),
 });
-
-/** The stack pointer at the exception, where that is no memory of the kernel; null where it may be a stack. */
-function badStackPointer({ exception, kernel }: Facts): bigint | null {
-  if (exception === null) return null;
-  const pointer = kernel.arch.registers.stackPointer(exception.registers);
-  if (pointer === null) return null;
-  // a stack that is full has its guard page below it, which is not mapped either
-  if (kernel.arch.isKernelAddress(pointer)) return null;
-  return pointer;
-}
 
 /** The function that is on the crashed stack most often, and how many frames there are. */
 function mostFrequent(facts: Facts): { readonly name: string; readonly times: number; readonly frames: number } {
@@ -94,7 +80,8 @@ function depthWords(facts: Facts): string {
   return 'recursion without end, or too much on the stack';
 }
 
-function depthFindings(facts: Facts): Finding[] {
+/** How deep the stack was when it ended. */
+export function depthFindings(facts: Facts): Finding[] {
   const { name, times, frames } = mostFrequent(facts);
   const calls = times >= recursive;
   const evidences = present(
