@@ -193,6 +193,36 @@ describe('a stack that ended', () => {
     ]);
     assert.match(panic.message, /overflowed.*: the frame of frob alone takes 5600 bytes of it/);
   });
+
+  const overflow = (...stack: readonly StackItem[]) =>
+    death([
+      'machine_kexec',
+      'panic',
+      'handle_stack_overflow',
+      exception('asm_exc_page_fault', 'leaf+0x10'),
+      ...stack,
+      'vfs_write',
+      'do_syscall_64',
+      user,
+    ]).panic;
+  const times = (count: number, ...round: readonly StackItem[]): StackItem[] =>
+    Array.from({ length: count }, () => round).flat();
+
+  test('a round through the kernel is told by the module in it, not by whichever function was met most often', () => {
+    const { message } = overflow('filp_open', ...times(12, 'frob[widget]', 'vfs_open', 'path_openat', 'filp_open'));
+    assert.match(
+      message,
+      /: frob \[widget\] leads to itself again, by filp_open, path_openat and vfs_open; 12 of the stack's 5\d frames are its/,
+    );
+  });
+
+  test('a function that calls itself, and one that is there twice', () => {
+    assert.match(
+      overflow(...times(20, 'frob[widget]')).message,
+      /: frob \[widget\] calls itself; 20 of the stack's 2\d/,
+    );
+    assert.match(overflow(...times(2, 'frob[widget]', 'leaf')).message, /no function is on it again and again/);
+  });
 });
 
 describe('what was left to be called later', () => {

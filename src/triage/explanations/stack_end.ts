@@ -3,15 +3,13 @@ import { frameName } from '../../kernel/backtrace.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
+import { recursionIn, recursionWords } from '../recursion.ts';
 import { said } from '../rules/said.ts';
 import { phrases } from '../scene.ts';
 import { ofKind } from './explanation.ts';
 
 /** The largest kernel stack of any machine, in bytes. */
 const maxStack = 256 * 1024;
-
-/** Times that a function is on one stack before it is taken to call itself. */
-const recursive = 8;
 
 export const stackOverflow = ofKind({
   name: 'stack-overflow',
@@ -40,15 +38,6 @@ export const doubleFault = ofKind({
   findings: (scene) => depthFindings(scene.facts),
 });
 
-/** The function that is on the crashed stack most often, and how many frames there are. */
-function mostFrequent(facts: Facts): { readonly name: string; readonly times: number; readonly frames: number } {
-  const names = facts.crashTrace.frames.filter((frame) => frame.reliable).map(frameName);
-  const times = new Map<string, number>();
-  for (const name of names) if (name !== '') times.set(name, (times.get(name) ?? 0) + 1);
-  const [name, most] = [...times].sort((a, b) => b[1] - a[1])[0] ?? ['', 0];
-  return { name, times: most, frames: names.length };
-}
-
 /** Bytes from which on one frame is said to be too large. */
 const largeFrame = 4096;
 
@@ -70,32 +59,35 @@ function largestFrame({ crashTrace: { frames } }: Facts): { readonly name: strin
 
 /** What the frames say: who calls itself, or that nobody does. */
 function depthWords(facts: Facts): string {
-  const { name, times, frames } = mostFrequent(facts);
+  const { frames } = facts.crashTrace;
+  const recursion = recursionIn(frames);
   const large = largestFrame(facts);
-  if (times >= recursive)
-    return `${name} calls itself, or what it calls does: ${times} of the stack's ${frames} frames are its`;
+  const reliable = frames.filter((frame) => frame.reliable).length;
+  if (recursion !== null)
+    return `${recursionWords(recursion)}; ${recursion.times} of the stack's ${recursion.frames} frames are its`;
   if (large !== null) return `the frame of ${large.name} alone takes ${large.size} bytes of it`;
-  if (frames > 1)
-    return `no function is on it again and again, so its ${frames} frames take too much of it, or it was deep before`;
+  if (reliable > 1)
+    return `no function is on it again and again, so its ${reliable} frames take too much of it, or it was deep before`;
   return 'recursion without end, or too much on the stack';
 }
 
 /** How deep the stack was when it ended. */
 export function depthFindings(facts: Facts): Finding[] {
-  const { name, times, frames } = mostFrequent(facts);
-  const calls = times >= recursive;
+  const { frames } = facts.crashTrace;
+  const recursion = recursionIn(frames);
   const evidences = present(
     said(facts),
     evidence(facts, 'bt', 'Where the stack ended.', { cut: { kind: 'head', lines: 24 } }),
-    calls ? evidence(facts, 'bt', 'Where it began.', { cut: { kind: 'tail', lines: 24 } }) : null,
+    recursion === null ? null : evidence(facts, 'bt', 'Where it began.', { cut: { kind: 'tail', lines: 24 } }),
   );
   if (evidences.length === 0) return [];
   return [
     {
-      title: calls
-        ? `${name} is on the stack ${times} times, in ${frames} frames: it calls itself, or what it calls does`
-        : `The stack had ${frames} frames when it ended`,
-      explanation: calls ? 'Recursion in the kernel must have a bound: its stacks are small.' : '',
+      title:
+        recursion === null
+          ? `The stack had ${frames.filter((frame) => frame.reliable).length} frames when it ended`
+          : `${recursionWords(recursion)}: ${recursion.times} times, in ${recursion.frames} frames`,
+      explanation: recursion === null ? '' : 'Recursion in the kernel must have a bound: its stacks are small.',
       confidence: 'certain',
       evidence: evidences,
     },
