@@ -7,6 +7,7 @@ import { confinedOutOfMemory } from './confined_out_of_memory.ts';
 import { corruptFreeList } from './corrupt_free_list.ts';
 import type { Explanation } from './explanation.ts';
 import { failedCheck } from './failed_check.ts';
+import { fileSystemPanic } from './file_system_panic.ts';
 import { hungTask } from './hung_task.ts';
 import { initDied } from './init_died.ts';
 import { laterDeaths } from './later_deaths.ts';
@@ -44,6 +45,7 @@ export const explanations: readonly Explanation[] = [
   machineCheck,
   panicked,
   initDied,
+  fileSystemPanic,
   stackProtector,
   laterDeaths,
   otherCpus,
