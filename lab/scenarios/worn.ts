@@ -50,7 +50,8 @@ export const wornOut: readonly Scenario[] = [
   worn('container', 'a list holds something of another type', fault, {
     kind: ['bad-page-fault', 'null-pointer'],
     at: 'worn_visit',
-    sentence: /loaded from probe->node.*0x1f4/,
+    // (BTF has no names of local variables: that it is probe->node, DWARF alone tells)
+    sentence: /loaded from (?:probe->node|.* entry 2 of a list that began at worn_probes).*0x1f4/,
   }),
   worn('timerfreed', "a timer stands in an object that was freed and is somebody else's", fault, {
     kind: badPointer,

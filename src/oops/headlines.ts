@@ -244,6 +244,10 @@ const rules: readonly Rule[] = [
     make: () => ({ kind: 'fortify', role: 'lead', title: 'BUG: detected buffer overflow in %F' }),
   },
   {
+    pattern: /^(?:skbuff: )?skb_(?:over|under)_panic: /,
+    make: () => ({ kind: 'BUG', role: 'lead', title: 'kernel BUG in %F' }),
+  },
+  {
     pattern: /^CFI failure(?: at (\S{1,300}))?/,
     make: (m) => ({ kind: 'cfi', title: 'CFI failure in %F', frame: m[1] }),
   },

@@ -207,6 +207,8 @@ const announcing: readonly string[] = [
   'exposure attempt',
   'overwrite attempt',
   'detected buffer',
+  'skb_over_panic',
+  'skb_under_panic',
   'CFI failure',
   'Missing ENDBR',
   'unreferenced object',

@@ -11,7 +11,7 @@ import { memoryWords, placeWords, symbolOf } from './place_words.ts';
 import { linear, offsetFrom, type Value } from './value.ts';
 import { calledAt, memberIn, nameOf, placeName, pointedTo, typeLabel } from './value_name.ts';
 import { valueWords } from './value_words.ts';
-import { candidates, candidateWords, dependsOn, judge, type Meeting, walk } from './ways.ts';
+import { candidates, candidateWords, dependsOn, entryOf, judge, type Meeting, type Walked, walk } from './ways.ts';
 
 /** Steps that are taken. */
 const maxSteps = 24;
@@ -140,6 +140,11 @@ export class Trail {
     const now = address === null ? null : frame.word(address, load.width);
     const mask = load.width >= 8 ? 0xffff_ffff_ffff_ffffn : (1n << BigInt(load.width * 8)) - 1n;
     const agrees = now !== null && bits !== null && now === (bits & mask);
+    const entry = address === null && bits !== null ? entryOf(frame, load, bits & mask) : null;
+    if (entry !== null) {
+      this.entry(frame, load, entry, bits!, what);
+      return;
+    }
     const where = name?.text ?? `${memoryWords(kernel, address)}${sumWords(frame, load.address)}`;
     const there =
       now === null || bits === null
@@ -166,6 +171,28 @@ export class Trail {
     const [only] = terms;
     if (terms.length === 1 && only!.factor === 1n && load.segment === null)
       this.way(frame, only!.value, heldBits(frame, only!.value));
+  }
+
+  /** What was loaded from an entry of a list along which a loop went. */
+  private entry(
+    frame: FrameValues,
+    load: Extract<Value, { kind: 'load' }>,
+    entry: Walked,
+    bits: bigint,
+    what: string,
+  ): void {
+    const { kernel } = frame;
+    const start = nameOf(frame, entry.start)?.text ?? 'its first entry';
+    const where = `${hex(entry.address)}, in entry ${entry.entries + 1} of a list that began at ${start}`;
+    this.add(
+      'load',
+      `${placeWords(kernel, load.at)} loaded ${what} from ${where}: ${valueWords(kernel, bits)} is there`,
+      load.at,
+      `rd ${hex(entry.address)}`,
+      'likely',
+    );
+    this.tells ??= (register, words) => `${register} was loaded from ${where}, and that is ${words}`;
+    this.found(kernel, entry.address, bits);
   }
 
   /** The memory that the value came from. */

@@ -93,21 +93,28 @@ export interface Walked {
   /** What the loop began with. */
   readonly start: Value;
   /** The load by which it goes on. */
-  readonly load: Extract<Value, { kind: 'load' }>;
+  readonly load: Load;
   /** The memory that had the value. */
   readonly address: VirtAddr;
   /** Entries gone along before it. */
   readonly entries: number;
 }
 
+type Load = Extract<Value, { kind: 'load' }>;
+
 /** Entries of a list that are gone along. */
 const maxEntries = 100_000;
 
-/**
- * A loop that goes along a list (`p = p->next`) from a value that is known: memory is walked as the loop did until it
- * gives what was found. Null for what is no such loop, or where memory has it nowhere.
- */
-export function walk(frame: FrameValues, meeting: Meeting, sources: readonly Value[], bits: bigint): Walked | null {
+/** A loop that goes along a list (`p = p->next`). */
+interface Loop {
+  readonly start: Value;
+  readonly load: Load;
+  /** Bytes from an entry to where the next is. */
+  readonly offset: bigint;
+}
+
+/** Null for what is no such loop. @param sources what may have come where its ways meet */
+function loopOf(meeting: Meeting, sources: readonly Value[]): Loop | null {
   if (meeting.kind !== 'merge') return null;
   const steps = sources.flatMap((load) => {
     const from = load.kind === 'load' && load.segment === null && load.width === 8 ? offsetFrom(load.address) : null;
@@ -117,15 +124,55 @@ export function walk(frame: FrameValues, meeting: Meeting, sources: readonly Val
   const starts = sources.filter((source) => source !== step?.load);
   const [start] = starts;
   if (steps.length !== 1 || step === undefined || starts.length !== 1 || start === undefined) return null;
-  let at = frame.evaluate(start)?.value ?? null;
+  return { start, load: step.load, offset: step.offset };
+}
+
+/** The entries that a loop goes along, as memory has them now, with what each has for the next. */
+function* entriesOf(frame: FrameValues, { start, offset }: Loop): Generator<{ at: bigint; next: bigint | null }> {
   const seen = new Set<bigint>();
-  for (let entries = 0; at !== null && entries < maxEntries && !seen.has(at); entries++) {
+  let at = frame.evaluate(start)?.value ?? null;
+  while (at !== null && seen.size < maxEntries && !seen.has(at)) {
     seen.add(at);
     frame.kernel.work.charge('nodes', 1);
-    const address = virtAddr(BigInt.asUintN(64, at + step.offset));
-    const next = frame.word(address, 8);
-    if (next === bits) return { start, load: step.load, address, entries };
+    const next: bigint | null = frame.word(virtAddr(BigInt.asUintN(64, at + offset)), 8);
+    yield { at, next };
     at = next;
+  }
+}
+
+/**
+ * A loop that goes along a list from a value that is known: memory is walked as the loop did until it gives what was
+ * found. Null for what is no such loop, or where memory has it nowhere.
+ */
+export function walk(frame: FrameValues, meeting: Meeting, sources: readonly Value[], bits: bigint): Walked | null {
+  const loop = loopOf(meeting, sources);
+  if (loop === null) return null;
+  let entries = 0;
+  for (const { at, next } of entriesOf(frame, loop)) {
+    if (next === bits) return { ...loop, address: virtAddr(BigInt.asUintN(64, at + loop.offset)), entries };
+    entries++;
+  }
+  return null;
+}
+
+/**
+ * What a loop loaded from the entry of a list that it stood at, where nothing holds that entry's address any more
+ * (compilers load the next before they use this one): the first entry that has there what was found, and goes on to where
+ * the loop is to go next. Null where there is none, or the loop is none along a list.
+ */
+export function entryOf(frame: FrameValues, load: Load, bits: bigint): Walked | null {
+  const from = load.segment === null ? offsetFrom(load.address) : null;
+  if (from === null || (from.base.kind !== 'merge' && from.base.kind !== 'choice')) return null;
+  const loop = loopOf(from.base, candidates(frame, from.base));
+  if (loop === null) return null;
+  // a register may still hold what the entry had for the next
+  const held = loop.load === load ? null : frame.evaluate(loop.load);
+  let entries = 0;
+  for (const { at, next } of entriesOf(frame, loop)) {
+    const address = virtAddr(BigInt.asUintN(64, at + from.offset));
+    if ((held === null || next === held.value) && frame.word(address, load.width) === bits)
+      return { ...loop, address, entries };
+    entries++;
   }
   return null;
 }

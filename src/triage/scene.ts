@@ -6,6 +6,7 @@ import { type Frame, frameName } from '../kernel/backtrace.ts';
 import type { Task } from '../kernel/task.ts';
 import { functionName } from '../oops/frames.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
+import { isMachinery } from '../oops/machinery.ts';
 import { jumpTo } from '../origin/departures.ts';
 import { calledFunction } from '../origin/origin.ts';
 import type { Place } from './analysis.ts';
@@ -83,7 +84,7 @@ function readCase(scene: Scene, kind: ReportKind): Case {
   const instruction =
     isFault && facts.exception !== null ? placeAt(facts, instructionAt(facts, facts.exception)) : null;
   const { blamed: framed, disagreement } = whomToBlame(scene, kind, subject, instruction);
-  const jumped = isFault && scene.jump === null && framed !== null ? withoutFrame(facts, framed) : null;
+  const jumped = isFault && scene.jump === null && framed !== null ? withoutFrame(facts, kind, framed) : null;
   const blamed = jumped ?? framed;
   const disagreements = disagreement === null ? [] : [disagreement];
   if (
@@ -159,7 +160,7 @@ function whomToBlame(
  * The function that a blamed frame called, where that ended with a jump to the one whose frame comes next: it is its code
  * that is to blame, and it left no frame. Null where the blamed frame itself called what comes next.
  */
-function withoutFrame(facts: Facts, blamed: Place): Place | null {
+function withoutFrame(facts: Facts, kind: ReportKind, blamed: Place): Place | null {
   const { kernel, crashTrace, crashedCpu, exception } = facts;
   const { frames } = crashTrace;
   const index = frames.findIndex(
@@ -173,6 +174,9 @@ function withoutFrame(facts: Facts, blamed: Place): Place | null {
     const called = calledFunction(kernel, crashTrace, index, crashedCpu?.cpu ?? null);
     const place = called === null ? null : kernel.place(called);
     if (place === null || place.symbol.address === symbol.address || place.offset >= 16) return null;
+    // its own part for what is rare, or a function that serves its caller
+    const name = functionName(place.symbol.name);
+    if (name === functionName(symbol.name) || isMachinery(name, place.symbol.module ?? null, kind)) return null;
     return jumpTo(kernel, place.symbol.address, symbol.address);
   };
   const jump = kernel.faults.attempt('what a frame called', find, null);

@@ -255,6 +255,26 @@ describe('code', () => {
     assert.equal(origin(kernel, trace).sure, 'possible');
   });
 
+  test('an entry of a list that the loop has gone on from already: the one that has the value, and the next that is still held', () => {
+    const { kernel, session } = withSession();
+    const [one, other] = [kernel.reserve(64), kernel.reserve(64)];
+    kernel.space.words(session, one);
+    kernel.space.words(one, other, 0n, 0x99n);
+    kernel.space.words(other, session, 0n, 0x99n);
+    const registers = { rdi: session, rax: session, rcx: 0x99n };
+    const { sentence, sure } = origin(kernel, kernel.died('visits+10', registers, ['write+18', 2n]));
+    assert.match(
+      sentence,
+      new RegExp(
+        `^rcx was loaded from ${(other + 0x10n).toString(16)}, in entry 2 of a list that began at .*, and that is 0x99`,
+      ),
+    );
+    assert.equal(sure, 'likely');
+    // no entry goes on to there with that value
+    kernel.space.words(other, session, 0n, 0x98n);
+    assert.doesNotMatch(origin(kernel, kernel.died('visits+10', registers, ['write+18', 2n])).sentence, /entry/);
+  });
+
   test('a loop that cannot be at its start: by what the round before pointed to, never by what it points to now', () => {
     const { kernel, session } = withSession();
     kernel.space.words(session, session);

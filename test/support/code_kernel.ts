@@ -233,6 +233,15 @@ export const listings = {
     5b | pop %rbx
     c3 | ret
   `,
+  visits: `
+    48 8b 07 | mov (%rdi),%rax
+    48 8b 48 10 | mov 0x10(%rax),%rcx
+    48 8b 00 | mov (%rax),%rax
+    48 8b 51 08 | mov 0x8(%rcx),%rdx
+    48 39 f8 | cmp %rdi,%rax
+    75 f0 | jne <visits+0x3>
+    c3 | ret
+  `,
 } as const;
 
 export type Name = keyof typeof listings;

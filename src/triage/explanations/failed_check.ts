@@ -4,6 +4,7 @@ import type { ReportKind } from '../../oops/kinds.ts';
 import type { Facts } from '../facts.ts';
 import { givenBackWords, isGivenBack } from '../given_back.ts';
 import { type Case, phrases, type Scene, withoutStop } from '../scene.ts';
+import { socketBufferWords } from '../socket_buffer.ts';
 import { accessFindings } from './bad_access.ts';
 import { ofKind } from './explanation.ts';
 
@@ -26,7 +27,7 @@ function checkWords(scene: Scene, about: Case): string {
     case 'use-after-free':
       return `Memory was used after it was freed${where}${noticed}${runBy}${detail === null ? '' : `: ${detail}`}.`;
     case 'BUG':
-      return `${isGivenBack(about) ? givenBack(scene) : 'A check in the kernel failed'} (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
+      return `${isGivenBack(about) ? givenBack(scene) : (inSocketBuffer(scene.facts) ?? 'A check in the kernel failed')} (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
     case 'list-corruption':
       return `A linked list is corrupt${detail === null ? '' : ` (${detail})`}: noticed${where}${runBy}.`;
     case 'WARN':
@@ -36,6 +37,11 @@ function checkWords(scene: Scene, about: Case): string {
     default:
       return assertNever(kind);
   }
+}
+
+/** `4000 bytes were put into a socket buffer that had room for 220`; null for other checks. */
+function inSocketBuffer({ death }: Facts): string | null {
+  return death === null ? null : socketBufferWords(`${death.message}\n${death.detail ?? ''}`);
 }
 
 function givenBack({ facts }: Scene): string {
