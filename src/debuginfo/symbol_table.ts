@@ -15,6 +15,9 @@ export interface ModuleSymbols {
   readonly symbols: readonly KernelSymbol[];
 }
 
+/** Symbols at one address that are looked at: a kernel has some twenty where its image ends. */
+const maxAliases = 100;
+
 /** A symbol and a decimal offset, as crash(8) writes a place: `schedule+4`; `schedule` at its start. */
 export function formatPlace({ symbol, offset }: SymbolPlace): string {
   return offset === 0 ? symbol.name : `${symbol.name}+${offset}`;
@@ -96,6 +99,18 @@ export class SymbolTable implements SymbolSource {
     }
     const made = this.generatedSymbols().at(address);
     return made !== null && made.offset < made.symbol.size ? made : null;
+  }
+
+  /** The symbols at exactly the address of `symbol`, itself among them, in the table's order. */
+  aliases(symbol: KernelSymbol): readonly KernelSymbol[] {
+    if (symbol.module !== null || this.kernel === null) return [symbol];
+    const found: KernelSymbol[] = [];
+    for (let index = this.kernel.lastNotAbove(symbol.address); index >= 0 && found.length < maxAliases; index--) {
+      const alias = this.kernel.symbol(index);
+      if (alias?.address !== symbol.address) break;
+      found.unshift(alias);
+    }
+    return found.length === 0 ? [symbol] : found;
   }
 
   /** Every symbol, kernel and modules, by ascending address. */

@@ -12,6 +12,7 @@ import { addressArgument, cpusOf, splitCpuSpec } from '../address.ts';
 import { type Answer, defineStream, noItems } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
 import { counted, flag, type Options, optional, required, valued, values } from '../params.ts';
+import { crashPlace } from '../place_name.ts';
 import { backwards, readWords, type WordFormat, type WordRow, type WordSize, wordRowsText } from './memory_words.ts';
 
 /** What a word points to: the text that `-s` or `-S` shows in its place. */
@@ -258,7 +259,7 @@ function namesOf({ kernel }: CommandContext, { words }: WordRow, slabs: boolean)
   for (const word of words) {
     if (!kernel.arch.isKernelAddress(word) || names.some((name) => name.word === word)) continue;
     const place = kernel.place(word as VirtAddr);
-    const symbol = place === null ? null : `${place.symbol.name}${place.offset === 0 ? '' : `+${place.offset}`}`;
+    const symbol = place === null ? null : crashPlace(kernel.symbols, place);
     const cache = symbol === null && slabs ? slabCacheOf(kernel, word as VirtAddr) : null;
     if (symbol !== null || cache !== null) names.push({ word, symbol, cache });
   }

@@ -2,16 +2,16 @@
 import { type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import { escapeTerminal, hex16 } from '../../base/text.ts';
-import { formatPlace } from '../../debuginfo/symbol_table.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { slabCacheOf } from '../../kernel/slab.ts';
+import { crashPlace } from '../place_name.ts';
 
 export interface SymbolicWord {
   /** Virtual address of the word. */
   readonly at: VirtAddr;
   /** null where it cannot be read. */
   readonly value: bigint | null;
-  /** `symbol+offset` if the value is an address of kernel or module text or data. */
+  /** `symbol+offset` if the value is an address of kernel or module text or data; `.data` where that section begins. */
   readonly symbol: string | null;
   /** Name of the slab cache if the value points into a slab object. */
   readonly cache: string | null;
@@ -36,7 +36,7 @@ export function describeWord(kernel: Kernel, at: VirtAddr, value: bigint | null,
   if (value === null || lookUp === 'nothing' || !kernel.arch.isKernelAddress(value))
     return { at, value, symbol: null, cache: null };
   const place = kernel.place(virtAddr(value));
-  if (place !== null) return { at, value, symbol: formatPlace(place), cache: null };
+  if (place !== null) return { at, value, symbol: crashPlace(kernel.symbols, place), cache: null };
   return { at, value, symbol: null, cache: lookUp === 'symbols' ? null : slabCacheOf(kernel, virtAddr(value)) };
 }
 

@@ -15,6 +15,7 @@ import { type Answer, defineStream, type Line, noItems, type View } from '../../
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';
 import { absent, counted, flag, type Options, radixOf, rest, valued, values } from '../../params.ts';
+import { crashSymbol } from '../../place_name.ts';
 import { placeText, type SourcePlace, sourcePlace } from '../../source_place.ts';
 import type { CallData } from './bt_args.ts';
 import type { FunctionData } from './bt_source.ts';
@@ -400,7 +401,7 @@ function framesOf(
       return {
         level,
         address,
-        symbol: frame.place?.symbol.name ?? null,
+        symbol: frame.place === null ? null : crashSymbol(kernel.symbols, frame.place).name,
         offset: frame.place === null ? null : Number(address - frame.place.symbol.address),
         module: frame.place?.symbol.module ?? null,
         frameAddress: frame.frameAddress,

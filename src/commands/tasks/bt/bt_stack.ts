@@ -1,4 +1,5 @@
 // What lies on a stack, however it came there: words, text addresses, saved registers, the overflow mark.
+
 import { onStack, type Stack } from '../../../arch/stacks.ts';
 import { offsetBy, type VirtAddr } from '../../../base/address.ts';
 import { escapeTerminal, hex16 } from '../../../base/text.ts';
@@ -9,6 +10,7 @@ import { taskStack } from '../../../kernel/sched.ts';
 import type { Task } from '../../../kernel/task.ts';
 import type { CommandContext } from '../../context.ts';
 import { describeWord, type SymbolicWord, wordText } from '../../memory/stack_word.ts';
+import { crashSymbol } from '../../place_name.ts';
 import { exceptionLines, type RegisterData, type SavedRegisters, savedRegisters } from './exception_frame.ts';
 
 export interface ExceptionFrameData {
@@ -121,7 +123,7 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
         : {
             at: frame.frameAddress,
             address: frame.address,
-            symbol: frame.place.symbol.name,
+            symbol: crashSymbol(kernel.symbols, frame.place).name,
             module: frame.place.symbol.module,
           };
     segments.push({
@@ -153,7 +155,7 @@ function textWords(kernel: Kernel, from: VirtAddr, end: VirtAddr): StackSymbol[]
     symbols.push({
       at: offsetBy(from, i * 8),
       address,
-      symbol: place.symbol.name,
+      symbol: crashSymbol(kernel.symbols, place).name,
       module: place.symbol.module,
     });
   }

@@ -1,10 +1,12 @@
 // Saved registers as crash(8) prints them under a frame.
+
 import { registerLayout } from '../../../arch/architectures.ts';
 import type { RegisterCell, Registers } from '../../../arch/registers.ts';
 import type { VirtAddr } from '../../../base/address.ts';
 import { escapeTerminal, hex, hex16 } from '../../../base/text.ts';
 import { backtracer } from '../../../kernel/backtrace.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
+import { crashSymbol } from '../../place_name.ts';
 
 /** Registers as data. Names as in `struct pt_regs`' documentation: `rip`, `orig_rax`, ...; `pc`, `x0`, `syscallno`, ... */
 export type RegisterData = Registers;
@@ -27,7 +29,9 @@ export interface SavedRegisters {
 /** The function at an address; nulls where no symbol covers it. */
 export function codePlace(kernel: Kernel, address: bigint): CodePlace {
   const place = kernel.place(address as VirtAddr);
-  return { symbol: place?.symbol.name ?? null, offset: place?.offset ?? null };
+  return place === null
+    ? { symbol: null, offset: null }
+    : { symbol: crashSymbol(kernel.symbols, place).name, offset: place.offset };
 }
 
 /** What saved registers point to. */

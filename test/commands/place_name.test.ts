@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { virtAddr } from '../../src/base/address.ts';
+import { crashPlace } from '../../src/commands/place_name.ts';
+import { ArraySymbols } from '../../src/debuginfo/ordered_symbols.ts';
+import type { KernelSymbol } from '../../src/debuginfo/symbol.ts';
+import { SymbolTable } from '../../src/debuginfo/symbol_table.ts';
+
+const text = 0xffff_ffff_8100_0000n;
+
+function table(): SymbolTable {
+  const symbols: KernelSymbol[] = [];
+  const add = (address: bigint, name: string, type = 't'): void =>
+    void symbols.push({ address: virtAddr(address), name, type, size: 0, module: null });
+  add(text, '_stext', 'T');
+  // as kallsyms has them: global before local
+  add(text + 0x100n, '__x64_sys_vfork', 'T');
+  add(text + 0x100n, '__ia32_sys_vfork', 'T');
+  add(text + 0x100n, '__do_sys_vfork');
+  add(text + 0x200n, 'kernel_clone', 'T');
+  add(text + 0x300n, 'init_stack', 'D');
+  add(text + 0x300n, '_sdata', 'D');
+  add(text + 0x1000n, '_end', 'B');
+  return new SymbolTable(new ArraySymbols(symbols), () => []);
+}
+
+function shown(address: bigint): string {
+  const symbols = table();
+  const place = symbols.at(virtAddr(address));
+  assert.ok(place !== null);
+  return crashPlace(symbols, place);
+}
+
+test('a function of several names has crash’s: the first one where it begins, the last one inside', () => {
+  assert.equal(shown(text + 0x100n), '__do_sys_vfork');
+  assert.equal(shown(text + 0x110n), '__x64_sys_vfork+16');
+  assert.equal(shown(text + 0x204n), 'kernel_clone+4');
+});
+
+test('an address where a section begins is called by the section, and what lies behind it by its symbols', () => {
+  assert.equal(shown(text + 0x300n), '.data');
+  assert.equal(shown(text + 0x308n), 'init_stack+8');
+});
