@@ -301,6 +301,8 @@ export class Draft {
       this.traces.readHead(text) ||
       this.access.readRace(text) ||
       this.registers.read(text) ||
+      // in a text that lost its indentation
+      (text.includes('+0x') && this.traces.readFrame(text, line.number)) ||
       this.readBody(text, line.number)
     );
   }

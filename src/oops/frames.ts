@@ -56,12 +56,12 @@ export function hexadecimal(digits: string): string {
 }
 
 const full =
-  /^\s{0,32}(?:\(?\[<?(?:0x)?([0-9a-f]{6,16})>?\]\)?\s{0,8}){0,2}(\?\s{0,4})?([A-Za-z_$.][\w$.@]{0,255})\+(?:0x)?([0-9a-f]{1,8})\/(?:0x)?([0-9a-f]{1,8})\b\)?(.{0,400})$/;
+  /^\s{0,32}(?:\(?\[<?(?:0x)?([0-9a-f]{6,16})?>?\]\)?\s{0,8}){0,2}(\?\s{0,4})?([A-Za-z_$.][\w$.@]{0,255})\+(?:0x)?([0-9a-f]{1,8})\/(?:0x)?([0-9a-f]{1,8})\b\)?(.{0,400})$/;
 const bareAddress =
   /^\s{0,32}(?:\[<?(?:0x)?([0-9a-f]{8,16})>?\]\s{0,4})?(\?\s{0,4})?(?:0x([0-9a-f]{6,16})|\(null\))\s*$/;
 const lonelyAddress = /^\s{0,32}\[<([0-9a-f]{8,16})>\]\s*$/;
 const decoded =
-  /^\s{1,32}(?:\[<[0-9a-f]{8,16}>\]\s{1,4})?(\?\s{1,4})?([A-Za-z_][\w.$]{0,255})\s{1,4}\(?((?:[\w+@.-]{1,80}\/){0,16}[\w+@.-]{1,80}\.(?:c|h|S|rs|y|l|inc):\d{1,7}|\?\?:\?)(.{0,600})$/;
+  /^\s{0,32}(?:\[<[0-9a-f]{8,16}>\]\s{1,4})?(\?\s{1,4})?([A-Za-z_][\w.$]{0,255})\s{1,4}\(?((?:[\w+@.-]{1,80}\/){0,16}[\w+@.-]{1,80}\.(?:c|h|S|rs|y|l|inc):\d{1,7}|\?\?:\?)(.{0,600})$/;
 const inlined =
   /^\s{0,32}\[<\s{1,16}inline\s{1,16}>\]\s{1,4}\??\s{0,4}([A-Za-z_][\w.$]{0,255})(?:\s{1,4}\(?([\w+@.-]{1,80}(?:\/[\w+@.-]{1,80}){0,16}:\d{1,7}))?/;
 const armFrom =
@@ -84,6 +84,9 @@ export function parseFrame(text: string, inTrace: boolean): Frame | null {
       return frame;
     }
   }
+  // arm's unwinder gives its traces no heading
+  const bare = !inTrace && text.includes(' from [<') ? armFrame(text) : null;
+  if (bare?.address != null) return bare;
   if (!inTrace) return null;
   const old = text.includes('inline') ? inlined.exec(text) : null;
   if (old !== null) return makeFrame({ symbol: old[1]!, source: old[2] ?? null, inline: true });
@@ -97,19 +100,23 @@ export function parseFrame(text: string, inTrace: boolean): Frame | null {
       module: /\)\s([\w-]{1,64})\s*$/.exec(d[4]!)?.[1] ?? null,
     });
   }
-  const from = armFrom.exec(text);
-  if (from !== null) {
-    return makeFrame({
-      symbol: from[2]!,
-      address: from[1] === undefined ? null : hexadecimal(from[1]),
-      offset: from[3] === undefined ? null : Number.parseInt(from[3], 16),
-      size: from[4] === undefined ? null : Number.parseInt(from[4], 16),
-      module: from[5] ?? null,
-    });
-  }
+  const from = armFrame(text);
+  if (from !== null) return from;
   const a = bareAddress.exec(text) ?? lonelyAddress.exec(text);
   if (a === null) return null;
   return makeFrame({ address: hexadecimal(a[3] ?? a[1] ?? '0'), reliable: a[2] === undefined });
+}
+
+function armFrame(text: string): Frame | null {
+  const from = armFrom.exec(text);
+  if (from === null) return null;
+  return makeFrame({
+    symbol: from[2]!,
+    address: from[1] === undefined ? null : hexadecimal(from[1]),
+    offset: from[3] === undefined ? null : Number.parseInt(from[3], 16),
+    size: from[4] === undefined ? null : Number.parseInt(from[4], 16),
+    module: from[5] ?? null,
+  });
 }
 
 /** A log that says much says most of it again and again. */

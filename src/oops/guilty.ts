@@ -125,6 +125,7 @@ function culprit(first: readonly Frame[], frames: readonly Frame[], kind: Incide
   return (
     first.find((frame) => frame.symbol !== null && frameRole(frame) !== 'entry') ??
     served[0] ??
+    frames.find((frame) => ['idle', 'tick'].includes(frameRole(frame) ?? '')) ??
     frames.find((frame) => frameRole(frame) !== 'report' && frameRole(frame) !== 'entry') ??
     first.find((frame) => frame.symbol !== null) ??
     null

@@ -49,7 +49,7 @@ const number = (text: string | undefined): number | undefined => (text === undef
 const rules: readonly Rule[] = [
   // ---- sanitizers
   {
-    pattern: /^BUG: KASAN: ([a-zA-Z][\w -]{0,60}?)(?:,? (?:in|on address) (\S{1,300})|$)/,
+    pattern: /^BUG: KAS(?:AN|an): ([a-zA-Z][\w -]{0,60}?)(?:,? (?:in|on address) (\S{1,300})|$)/,
     make: (m) => ({ kind: 'kasan', title: `KASAN: ${dashed(m[1]!)} in %F`, frame: m[2] }),
   },
   {

@@ -31,6 +31,9 @@ const commandLineWithin = 200;
 const orderlyEnd =
   /reboot: |Restarting system|Rebooting|Power down|System halted|Starting new kernel|kexec|systemd-shutdow|Reached target .{0,40}(?:Shutdown|Reboot|Power|Halt)|going down|Requesting system|Resetting|Kernel logging \(proc\) stopped|exiting on signal|Received SIGTERM|sending all processes|U-Boot SPL|Decompressing Linux/i;
 
+/** What a mail or an issue has before the lines that it quotes. */
+const quotation = /^(?:[ \t]{0,4}[>|]){1,8} ?|^[ \t]{1,8}/;
+
 /** Whether a running kernel's messages end in the text, and nothing says that it was to end. */
 function endedSuddenly(text: string): boolean {
   const stamps = [...text.matchAll(/^(?:<\d{1,3}>)?\[\s{0,8}(\d{1,10})\.\d{6}\]/gm)];
@@ -61,6 +64,8 @@ export class MachineLog {
   private afterBoot = false;
   private capture = false;
   private bootLine: LogLine | undefined;
+  /** What stands before each line of the report that is quoted now; empty: nothing is quoted. */
+  private quote = '';
   /** Whether an incident explains the end of the kernel that ran before the last boot message, and its release. */
   private diedAloud = false;
   private diedRelease: string | undefined;
@@ -115,8 +120,9 @@ export class MachineLog {
    * @param before the text that stood before it, if it is a kernel's first message
    */
   line(line: LogLine, before: string): void {
+    const suspicious = line.announces ?? words.occursIn(line.text);
+    if (!line.kernel && (suspicious || this.quote !== '')) this.unquote(line, suspicious);
     const { text } = line;
-    const suspicious = line.announces ?? words.occursIn(text);
     const boot =
       suspicious && text.includes('Linux version') ? /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text) : null;
     if (boot !== null) {
@@ -148,10 +154,21 @@ export class MachineLog {
       this.lastStamp = line.timestamp;
     }
     const stream = this.stream(line);
-    const headline = suspicious ? parseHeadline(text) : undefined;
+    let headline = suspicious ? parseHeadline(text) : undefined;
+    // what is quoted is believed when more of a report follows
+    if (headline !== undefined && this.quote !== '' && headline.role !== 'lead') headline = { ...headline, strong: false };
     if (headline === undefined) this.body(line, stream);
     else if (headline.role === 'lead') this.lead(line, headline, stream);
     else this.headline(line, headline, stream);
+  }
+
+  /** Takes off what stands before each line of a report in a mail or an issue: blanks, or marks of quotation. */
+  private unquote(line: LogLine, suspicious: boolean): void {
+    const { text } = line;
+    const mark = suspicious ? (quotation.exec(text)?.[0] ?? '') : '';
+    if (suspicious && parseHeadline(text.slice(mark.length)) !== undefined) this.quote = mark;
+    if (text.startsWith(this.quote)) line.text = text.slice(this.quote.length);
+    else if (text === this.quote.trimEnd()) line.text = '';
   }
 
   /** A crash kernel starts, and the kernel before it has not said why: it died without a word. */

@@ -84,7 +84,12 @@ export function continues(draft: Draft, headline: Headline, line: LogLine): 'sam
     return 'same';
   }
   if (kind === 'sysrq' && near && !draft.hasTrace && faults.includes(headline.kind)) return 'same';
+  // one line for each function that was inlined into the next
+  if (headline.role === 'start' && headline.file !== undefined && headline.file === draft.headline.file && adjacent)
+    return 'same';
   if (headline.kind !== kind) {
+    // before 4.8 KASAN had the slab allocator tell of the object
+    if (kind === 'kasan' && near && /: kasan: bad access detected/.test(line.text)) return 'same';
     if (kind === 'bad-page-fault' && incident.dieCount === null && headline.kind === 'stack-overflow' && near)
       return 'same';
     if (

@@ -91,7 +91,7 @@ export class Registers {
 function instructionFrame(value: string): Frame | null {
   const body = value
     .replace(/^(?:\[<?[0-9a-f]{8,16}>?\]\s{0,4}){1,2}/, '')
-    .replace(/^[0-9a-f]{8,16} \((.{1,300})\)$/, '$1');
+    .replace(/^(?:[0-9a-f]{8,16} ){1,2}\((.{1,300})\)$/, '$1'); // s390 has the PSW's two words
   const frame = parseFrame(` ${body}`, true);
   if (frame !== null) return frame;
   const address = /^(?:0x)?([0-9a-f]{1,16})\b/.exec(body)?.[1] ?? (/\(null\)/.test(body) ? '0' : undefined);
