@@ -150,7 +150,8 @@ export class MachineLog {
       this.captureKernel(line);
     if (line.timestamp !== undefined) {
       // a clock that starts again is another boot; a wall clock or another log may also be meant
-      if (this.lastStamp !== undefined && line.timestamp < this.lastStamp - 10) this.closeAll(-1, false);
+      const back = this.lastStamp !== undefined && line.timestamp < this.lastStamp - 10;
+      if (back && !this.answersNmi(line)) this.closeAll(-1, false);
       this.lastStamp = line.timestamp;
     }
     const stream = this.stream(line);
@@ -160,6 +161,11 @@ export class MachineLog {
     if (headline === undefined) this.body(line, stream);
     else if (headline.role === 'lead') this.lead(line, headline, stream);
     else this.headline(line, headline, stream);
+  }
+
+  /** Whether a CPU that hangs may be printing: its clock may have stopped with it. */
+  private answersNmi(line: LogLine): boolean {
+    return this.drafts.some((draft) => draft.sentNmi && line.number - draft.lastNumber <= 2);
   }
 
   /** Takes off what stands before each line of a report in a mail or an issue: blanks, or marks of quotation. */

@@ -59,8 +59,12 @@ export function isMachinery(name: string, module: string | null, kind: IncidentK
 const machinery = new Map<IncidentKind, Map<string, boolean>>();
 const maxKnown = 4096;
 
+/** Kinds that the timer tick and the watchdogs find. */
+const watched: readonly IncidentKind[] = ['hung-task', 'workqueue-lockup', 'nmi', 'panic', 'unknown', 'out-of-memory'];
+
 function serves(name: string, kind: IncidentKind): boolean {
   const role = roleOf(name);
+  if (role === 'tick' && !isStall(kind) && !watched.includes(kind)) return serving[kind]?.test(name) === true;
   if (isBystander(role)) return true;
   if (role === 'layer' || role === 'runner' || role === null) return serving[kind]?.test(name) === true;
   return true;
