@@ -350,7 +350,12 @@ export class Draft {
       const frame = text === undefined ? null : (parseFrame(` ${text}`, false) ?? nameOnly(text));
       if (frame !== null) first.push(frame);
     }
-    if (incident.instruction !== null && usesInstruction(incident.kind)) first.push(incident.instruction);
+    const { instruction } = incident;
+    if (instruction !== null && usesInstruction(incident.kind)) {
+      first.push(instruction);
+      const { link } = this.registers;
+      if (link !== null && link.symbol !== instruction.symbol) first.push(link);
+    }
     const { guilty, others } = findBlame(first, main, incident.kind);
     incident.guilty = guilty === null ? null : asGuilty(guilty);
     incident.hints = hintsFor(incident);

@@ -167,6 +167,6 @@ export function functionName(symbol: string): string {
 function withoutSuffixes(symbol: string): string {
   let name = symbol.replace(suffix, '');
   if (name.startsWith('.') && name.length > 1) name = name.slice(1); // powerpc ELFv1 entry points
-  for (const prefix of ['__pfx_', '__cfi_']) if (name.startsWith(prefix)) name = name.slice(prefix.length);
+  for (const prefix of ['__pfx_', '__cfi_', '__pi_']) if (name.startsWith(prefix)) name = name.slice(prefix.length);
   return name === '' ? symbol : name;
 }

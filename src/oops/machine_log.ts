@@ -32,7 +32,7 @@ const orderlyEnd =
   /reboot: |Restarting system|Rebooting|Power down|System halted|Starting new kernel|kexec|systemd-shutdow|Reached target .{0,40}(?:Shutdown|Reboot|Power|Halt)|going down|Requesting system|Resetting|Kernel logging \(proc\) stopped|exiting on signal|Received SIGTERM|sending all processes|U-Boot SPL|Decompressing Linux/i;
 
 /** What a mail or an issue has before the lines that it quotes. */
-const quotation = /^(?:[ \t]{0,4}[>|]){1,8} ?|^[ \t]{1,8}/;
+const quotation = /^(?:[ \t]{0,4}[>|]){0,8}[ \t]{0,8}/;
 
 /** Whether a running kernel's messages end in the text, and nothing says that it was to end. */
 function endedSuddenly(text: string): boolean {
@@ -157,7 +157,8 @@ export class MachineLog {
     const stream = this.stream(line);
     let headline = suspicious ? parseHeadline(text) : undefined;
     // what is quoted is believed when more of a report follows
-    if (headline !== undefined && this.quote !== '' && headline.role !== 'lead') headline = { ...headline, strong: false };
+    if (headline !== undefined && this.quote !== '' && headline.role !== 'lead')
+      headline = { ...headline, strong: false };
     if (headline === undefined) this.body(line, stream);
     else if (headline.role === 'lead') this.lead(line, headline, stream);
     else this.headline(line, headline, stream);
@@ -171,7 +172,7 @@ export class MachineLog {
   /** Takes off what stands before each line of a report in a mail or an issue: blanks, or marks of quotation. */
   private unquote(line: LogLine, suspicious: boolean): void {
     const { text } = line;
-    const mark = suspicious ? (quotation.exec(text)?.[0] ?? '') : '';
+    const mark = suspicious ? quotation.exec(text)![0] : '';
     if (suspicious && parseHeadline(text.slice(mark.length)) !== undefined) this.quote = mark;
     if (text.startsWith(this.quote)) line.text = text.slice(this.quote.length);
     else if (text === this.quote.trimEnd()) line.text = '';

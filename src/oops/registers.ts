@@ -4,7 +4,7 @@ import { parseCode } from './code_bytes.ts';
 import { type Frame, hexadecimal, makeFrame, parseFrame } from './frames.ts';
 import type { OpenIncident } from './incident.ts';
 import type { Sections } from './sections.ts';
-import { instructionLine, registerLine, registerToken } from './shapes.ts';
+import { instructionLine, linkLine, registerLine, registerToken } from './shapes.ts';
 import type { Traces } from './traces.ts';
 
 const maxRegisters = 64;
@@ -12,6 +12,11 @@ const maxRegisters = 64;
 export class Registers {
   /** A line was read that only the kernel's own reports have. */
   proven = false;
+  /**
+   * Where the link register points: the caller of a function that calls nothing, which on machines with such a register has no
+   * frame and so is missing in the trace.
+   */
+  link: Frame | null = null;
   private readonly incident: OpenIncident;
   private readonly traces: Traces;
   private readonly sections: Sections;
@@ -28,6 +33,8 @@ export class Registers {
 
   /** Reads a line with the instruction pointer or with registers. */
   read(text: string): boolean {
+    const link = this.link === null && !this.userMode && !this.sections.othersRegisters ? linkLine.exec(text) : null;
+    if (link !== null && this.incident.instruction !== null) this.link = parseFrame(` ${link[1]}`, false);
     const m = instructionLine.exec(text);
     if (m !== null && this.readInstruction(text, m[1]!)) return true;
     if (!registerLine.test(text)) return false;

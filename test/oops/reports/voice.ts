@@ -305,8 +305,12 @@ export class Voice {
     return [];
   }
 
-  /** The instruction and the registers. `at`: a word of a trace, an address, or `0010:0x286`. */
-  registers(at: string): string[] {
+  /**
+   * The instruction and the registers.
+   * @param at a word of a trace, an address, or `0010:0x286`
+   * @param link where the link register points: into the function itself once it has called another
+   */
+  registers(at: string, link = at): string[] {
     const { arch, version } = this;
     const plain = /^0x/.test(at);
     const where = plain ? at : this.symbol(at);
@@ -333,7 +337,7 @@ export class Voice {
         if (version < 415)
           return [
             `PC is at ${where}`,
-            `LR is at ${this.symbol('lr_function')}`,
+            `LR is at ${/^0x/.test(link) ? link : this.symbol(link)}`,
             `pc : [<${this.address(at)}>] lr : [<${this.address('lr')}>] pstate: 60000145`,
             `sp : ${this.data('sp')}`,
             `x29: ${this.data('29')} x28: ${this.data('28')} `,
@@ -342,7 +346,7 @@ export class Voice {
         return [
           'pstate: 60400005 (nZCv daif +PAN -UAO -TCO -DIT -SSBS BTYPE=--)',
           `pc : ${where}`,
-          `lr : ${this.symbol('lr_function')}`,
+          `lr : ${/^0x/.test(link) ? link : this.symbol(link)}`,
           `sp : ${this.data('sp')}`,
           `x29: ${this.data('29')} x28: ${this.data('28')} x27: 0000000000000000`,
           'x26: 0000000000000001 x25: 0000000000000000 x24: 0000000000000000',
@@ -350,7 +354,7 @@ export class Voice {
       case 'arm':
         return [
           `PC is at ${where}`,
-          `LR is at ${this.symbol('lr_function')}`,
+          `LR is at ${/^0x/.test(link) ? link : this.symbol(link)}`,
           `pc : [<${this.address(at)}>]    lr : [<${this.address('lr')}>]    psr: 60000013`,
           `sp : ${this.data('sp')}  ip : 00000000  fp : ${this.data('fp')}`,
           `r10: 00000000  r9 : ${this.data('9')}  r8 : 00000000`,
@@ -382,7 +386,7 @@ export class Voice {
           'CFAR: c00000000000dc90 DAR: 0000000000000008 DSISR: 40000000 IRQMASK: 0 ',
           'GPR00: c0000000004a1b2c c000000007d3f9c0 c000000001548f00 0000000000000000 ',
           `NIP [${this.address(at)}] ${where}`,
-          `LR [${this.address('lr')}] ${this.symbol('lr_function')}`,
+          `LR [${this.address('lr')}] ${/^0x/.test(link) ? link : this.symbol(link)}`,
         ];
       case 's390':
         return [

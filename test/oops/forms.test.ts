@@ -1,0 +1,133 @@
+// Forms in which reports come to a reader: quoted in a mail, with pieces left out, from machines that print little.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findIncidents } from '../../src/oops/scanner.ts';
+
+/** Kind and function to blame of each incident in the text. */
+function blamed(lines: readonly string[]): [string, string | null][] {
+  return findIncidents(`${lines.join('\n')}\n`).map(({ kind, guilty }) => [kind, guilty?.function ?? null]);
+}
+
+const race = [
+  'BUG: KCSAN: data-race in pump_stop / pump_drain',
+  '',
+  'write to 0xffff888012345678 of 4 bytes by task 12 on cpu 1:',
+  ' pump_stop+0x14c/0x280',
+  ' pump_work+0x20/0x40',
+  '',
+  'read to 0xffff888012345678 of 4 bytes by task 14 on cpu 0:',
+  ' pump_drain+0x77/0x1a0',
+];
+
+test('a report that a mail quotes is read', () => {
+  for (const mark of ['', ' ', '    ', '> ', '>> > ', '> \t'])
+    assert.deepEqual(blamed(race.map((line) => mark + line)), [['kcsan', 'pump_stop']], JSON.stringify(mark));
+});
+
+test('a blank line of a quotation may have lost its blanks', () => {
+  assert.deepEqual(blamed(race.map((line) => (line === '' ? '>' : `> ${line}`))), [['kcsan', 'pump_stop']]);
+});
+
+test('a sentence that quotes a headline is no incident', () => {
+  assert.deepEqual(
+    blamed(['When it hangs you will see', '', '    BUG: soft lockup - CPU#3 stuck', '', 'and a trace.']),
+    [],
+  );
+  assert.deepEqual(blamed(['> BUG: KASAN: use-after-free in pump_stop', '', 'I think this is fixed.']), []);
+});
+
+test("arm's unwinder gives its traces no heading", () => {
+  assert.deepEqual(
+    blamed([
+      'Unable to handle kernel NULL pointer dereference at virtual address 00000068',
+      'PC is at _raw_spin_lock_bh+0x20/0x5c',
+      'LR is at pump_path_del+0x1c/0x17c [pump]',
+      'Process ctl (pid: 4537, stack limit = 0xd83e0238)',
+      '[<c021211c>] (_raw_spin_lock_bh) from [<bf8c7648>] (pump_path_del+0x1c/0x17c [pump])',
+      '[<bf8c7648>] (pump_path_del [pump]) from [<c05c309c>] (genl_rcv_msg+0x274/0x30c)',
+    ]),
+    [['null-pointer', 'pump_path_del']],
+  );
+});
+
+test('the caller of a function without a frame is where the link register points', () => {
+  const report = (link: string): string[] => [
+    'Unable to handle kernel paging request at virtual address ffff170fc0000000',
+    'Internal error: Oops: 0000000096000145 [#1] SMP',
+    'pc : __pi_strlen+0x14/0x150',
+    `lr : ${link}`,
+    'sp : ffff8000094b3a50',
+    'Call trace:',
+    ' __pi_strlen+0x14/0x150',
+    ' pump_version+0x84/0xac',
+    ' pump_ioctl+0xa8/0x16c',
+  ];
+  assert.deepEqual(blamed(report('pump_copy_field+0x30/0x1a4')), [['bad-page-fault', 'pump_copy_field']]);
+  assert.deepEqual(blamed(report('__pi_strlen+0x30/0x150')), [['bad-page-fault', 'pump_version']]);
+});
+
+test('s390 names the function behind the two words of the PSW', () => {
+  assert.deepEqual(
+    blamed([
+      'Unable to handle kernel pointer dereference in virtual kernel address space',
+      'Failing address: 766d615f72615000 TEID: 766d615f72615803 ESOP-2 FSI',
+      'Oops: 0038 ilc:2 [#1]SMP',
+      'Krnl PSW : 0704c00180000000 00000216ef164cde (pump_name_hash+0x1e/0xb0)',
+      '           R:0 T:1 IO:1 EX:1 Key:0 M:1 W:0 P:0 AS:3 CC:0 PM:0 RI:0 EA:3',
+    ]),
+    [['bad-page-fault', 'pump_name_hash']],
+  );
+});
+
+test('a CPU that hung may print with a clock that has stopped', () => {
+  assert.deepEqual(
+    blamed([
+      '[   60.474005] rcu: INFO: rcu_sched detected stalls on CPUs/tasks:',
+      '[   60.475000] rcu:  1-...0: (0 ticks this GP) idle=02a/1/0x4000000000000000 softirq=1/1 fqs=15000',
+      '[   60.475000] rcu:  (detected by 0, t=60002 jiffies, g=-1199, q=1)',
+      '[   60.475000] Sending NMI from CPU 0 to CPUs 1:',
+      '[    1.760091] NMI backtrace for cpu 1',
+      '[    1.760091] CPU: 1 PID: 20 Comm: pumpinit0 Not tainted 4.18.0 #1',
+      '[    1.760091] RIP: 0010:pump_init_page+0x10/0x4f',
+      '[    1.760091] Call Trace:',
+      '[    1.760091]  pump_init_pages+0x8f/0xbf',
+      '[    1.760091]  kthread+0x112/0x130',
+    ]),
+    [['rcu-stall', 'pump_init_pages']],
+  );
+});
+
+test('each function that was inlined into a warning has a line, and they are one incident', () => {
+  assert.deepEqual(
+    blamed([
+      '------------[ cut here ]------------',
+      'refcount_t: underflow; use-after-free.',
+      'WARNING: CPU: 0 PID: 8691 at lib/refcount.c:190 refcount_sub_and_test_checked lib/refcount.c:190 [inline]',
+      'WARNING: CPU: 0 PID: 8691 at lib/refcount.c:190 refcount_sub_and_test_checked+0x1d0/0x200 lib/refcount.c:180',
+      'RIP: 0010:refcount_sub_and_test_checked+0x1d0/0x200 lib/refcount.c:180',
+      'Call Trace:',
+      ' pump_files+0x40/0x60',
+    ]),
+    [['refcount', 'pump_files']],
+  );
+});
+
+test('what KASAN said before it had its name, and before 4.8 of the object', () => {
+  assert.deepEqual(
+    blamed([
+      'BUG: KASan: use after free in pump_msg_free+0x2c9/0x340 [pump] at addr ffff880d59947040',
+      'Read of size 8 by task ksoftirqd/2/15',
+      '=============================================================================',
+      'BUG pump_cache (Tainted: P    B      O   ): kasan: bad access detected',
+      '-----------------------------------------------------------------------------',
+      'INFO: Allocated in pump_new+0xb3/0x350 [pump] age=14759 cpu=5 pid=27',
+    ]),
+    [['kasan', 'pump_msg_free']],
+  );
+});
+
+test('the tick is to blame for what is wrong in it, not for the hangs that it finds', () => {
+  assert.deepEqual(blamed(['BUG: KCSAN: data-race in timekeeping_advance / pump_now', '', ...race.slice(2)]), [
+    ['kcsan', 'timekeeping_advance'],
+  ]);
+});
