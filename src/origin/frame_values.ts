@@ -240,10 +240,16 @@ export class FrameValues {
 
   /** What the memory has now that the pointer was loaded from by which this frame calls; null where that is not known. */
   pointerInMemory(): bigint | null {
+    const at = this.pointerPlace();
+    return at === null ? null : this.word(at, 8);
+  }
+
+  /** The memory that the pointer was loaded from by which this frame calls; null where that is not known. */
+  pointerPlace(): VirtAddr | null {
     const name = this.pointerRegister();
     const value = name === null ? null : this.value(name);
     const at = value?.kind === 'load' && value.segment === null ? this.evaluate(value.address) : null;
-    return at === null ? null : this.word(virtAddr(at.value), 8);
+    return at === null ? null : virtAddr(at.value);
   }
 
   /** The same frame without the registers that its instruction has begun to change. */

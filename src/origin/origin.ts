@@ -253,6 +253,27 @@ function returnedNowhere(kernel: Kernel, caller: FrameValues, registers: Registe
 
 /** The function that a frame of a backtrace called; null where its call goes by a pointer that cannot be followed. */
 export function calledFunction(kernel: Kernel, trace: Backtrace, index: number, cpu: number | null): VirtAddr | null {
+  const called = callingFrame(kernel, trace, index, cpu)?.calledPointer() ?? null;
+  return called === null || !kernel.arch.isKernelAddress(called) ? null : virtAddr(called);
+}
+
+/**
+ * The memory that the pointer was loaded from by which a frame of a backtrace called; null where it called otherwise, where
+ * that is not known, and where another value is there by now.
+ */
+export function calledPointerPlace(
+  kernel: Kernel,
+  trace: Backtrace,
+  index: number,
+  target: bigint,
+  cpu: number | null,
+): VirtAddr | null {
+  const frame = callingFrame(kernel, trace, index, cpu);
+  return frame === null || frame.pointerInMemory() !== target ? null : frame.pointerPlace();
+}
+
+/** A frame of a backtrace with what it knew when it called. */
+function callingFrame(kernel: Kernel, trace: Backtrace, index: number, cpu: number | null): FrameValues | null {
   const { frames } = trace;
   const before = frames[index - 1];
   // where an exception came right after the call, or the return from it, the caller's registers are known
@@ -265,8 +286,7 @@ export function calledFunction(kernel: Kernel, trace: Backtrace, index: number, 
     { ...trace, frames: [...interrupted, ...frames.slice(index)] },
     { asleep: null, cpu },
   );
-  const called = values.at(interrupted.length)?.asCall().calledPointer() ?? null;
-  return called === null || !kernel.arch.isKernelAddress(called) ? null : virtAddr(called);
+  return values.at(interrupted.length)?.asCall() ?? null;
 }
 
 /**

@@ -246,6 +246,25 @@ describe('what was left to be called later', () => {
     assert.equal(panic.confidence, 'likely', 'of no module');
   });
 
+  test('a tasklet is told by the place that its function was loaded from: it is given but a number', () => {
+    const type =
+      'struct tasklet_struct { u64 next; u64 state; u64 more; void (*func)(unsigned long); unsigned long data; };';
+    const make = (target: bigint) => {
+      const dying = DyingKernel.make({ types: type });
+      const tasklet = dying.allocate('struct tasklet_struct', 'widget_tasklet');
+      dying.code('tasklet_action_common', '48 8b 43 18 eb 48'); // mov 0x18(%rbx),%rax; jmp to the call *%rax
+      dying.space.words(tasklet.address + 0x18n, target);
+      const at = exception('asm_exc_page_fault', 0x1234n, { rdi: 5n, rbx: tasklet.address, rax: 0x1234n });
+      dying.panicOn(1, dying.task({ pid: 7, comm: 'ksoftirqd/1' }), [...oops, at, 'tasklet_action_common', 'kthread']);
+      return reachVerdict(dying.facts).panic.message;
+    };
+    assert.match(
+      make(0x1234n),
+      /^The function of the tasklet widget_tasklet is 0x1234, .*: tasklet_action_common called it/,
+    );
+    assert.doesNotMatch(make(0x99n), /widget_tasklet/, 'another function is there now');
+  });
+
   test('of what the first register holds, nothing is said where that is no address of the kernel', () => {
     const { panic } = death(run('process_one_work', 5n));
     assert.match(panic.message, /^Bad function pointer: .* called in process_one_work/);

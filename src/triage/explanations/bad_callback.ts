@@ -23,11 +23,17 @@ export const badCallback: Explanation = {
     const looks = denialOf(facts, jump) ?? looksLike(facts.kernel.arch, jump);
     const whose = callback.module === null ? '' : `, which the module ${callback.module} owns,`;
     const register = facts.kernel.arch.registers.arguments[0];
+    const how = callback.isArgument
+      ? `had just called it with the ${callback.what} in ${register}`
+      : `had just called it, by the pointer that is in the ${callback.what} now`;
     return {
       depth: 'mechanism',
       confidence: callback.module === null ? 'likely' : 'certain',
-      because: `${callback.runner} had just called it with the ${callback.what} in ${register}${callback.module === null ? '' : ', and that is memory of the module'}`,
-      speaksFor: [`${callback.runner} called it`, `${register} is the ${callback.what}: ${callback.name}`],
+      because: `${callback.runner} ${how}${callback.module === null ? '' : ', and that is memory of the module'}`,
+      speaksFor: [
+        `${callback.runner} called it`,
+        `${callback.isArgument ? register : 'what the pointer lies in'} is the ${callback.what}: ${callback.name}`,
+      ],
       speaksAgainst: [],
       about,
       sentence: `The function of the ${callback.what} ${callback.name}${whose} is 0x${hex(jump)}, ${looks}: ${callback.runner} called it${runBy}.`,
@@ -36,7 +42,10 @@ export const badCallback: Explanation = {
   },
 };
 
-function callbackFindings({ facts, jump }: Scene, { what, name, type, object, runner, module }: Callback): Finding[] {
+function callbackFindings(
+  { facts, jump }: Scene,
+  { what, name, type, object, isArgument, runner, module }: Callback,
+): Finding[] {
   return [
     {
       title: `${runner} called the function of the ${what} ${name}, which is 0x${hex(jump!)}`,
@@ -44,7 +53,7 @@ function callbackFindings({ facts, jump }: Scene, { what, name, type, object, ru
       confidence: 'certain',
       evidence: present(
         type === null ? null : evidence(facts, `struct ${type} -x ${hex16(object!)}`, `The ${what} as it is now.`),
-        evidence(facts, 'bt', `The first argument is ${hex16(object!)}.`),
+        evidence(facts, 'bt', isArgument ? `The first argument is ${hex16(object!)}.` : `${runner} called it.`),
       ),
     },
   ];
