@@ -15,7 +15,7 @@ import type { Backtrace } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { jumpedFrom, strayReturn } from './departures.ts';
 import { flippedBit } from './flipped_bit.ts';
-import type { FrameValues } from './frame_values.ts';
+import type { FrameValues, Known } from './frame_values.ts';
 import type { OriginStep, TrailResult } from './origin_step.ts';
 import { placeWords, symbolOf } from './place_words.ts';
 import { StackValues } from './stack_values.ts';
@@ -300,7 +300,7 @@ export function passedArgument(
   callee: string,
   register: string,
   cpu: number | null,
-): bigint | null {
+): Known | null {
   const { frames } = trace;
   const at = frames.findLastIndex(({ kind }, i) => i < index && kind === 'interrupted');
   const interrupted = frames[at];
@@ -310,7 +310,7 @@ export function passedArgument(
   const frame = new StackValues(kernel, part, { asleep: null, cpu }).at(index - at);
   const called = frame?.calledPointer() ?? null;
   if (frame === null || called === null || kernel.place(virtAddr(called))?.symbol.name !== callee) return null;
-  return frame.evaluate(frame.value(register))?.value ?? null;
+  return frame.evaluate(frame.value(register));
 }
 
 /** The call or jump of a frame goes to an address that holds no code. */

@@ -22,8 +22,18 @@ export function isGivenBack({ instruction }: Case): boolean {
   return instruction !== null && frees.test(instruction.symbol ?? '');
 }
 
-/** `kfree() was given 0x… (the variable table [frob])`; null where it cannot be told. */
-export function givenBackWords(facts: Facts): string | null {
+/** What an allocator's function was given. */
+export interface GivenBack {
+  /** `kfree() was given 0x… (the variable table [frob])` */
+  readonly words: string;
+  /** Virtual address, as it was given. */
+  readonly address: bigint;
+  /** Whether a register or the stack still has it. */
+  readonly proven: boolean;
+}
+
+/** What was given back; null where it cannot be told. */
+export function givenBack(facts: Facts): GivenBack | null {
   const { kernel, crashTrace, exception, crashedCpu } = facts;
   if (exception === null) return null;
   const { frames } = crashTrace;
@@ -32,20 +42,25 @@ export function givenBackWords(facts: Facts): string | null {
     (frame, i) => i > exception.index + 1 && frame.kind === 'call' && !frees.test(functionName(frameName(frame))),
   );
   if (index < 0) return null;
-  const passed = (name: string, nth: number): string | null => {
+  const passed = (name: string, nth: number): GivenBack | null => {
     const register = kernel.arch.registers.arguments[nth];
-    const value =
+    const known =
       register === undefined
         ? null
         : passedArgument(kernel, crashTrace, index, name, register, crashedCpu?.cpu ?? null);
-    if (value === null) return null;
+    if (known === null) return null;
+    const { value } = known;
     const object = kernel.faults.attempt('slabs', () => slabObjectAt(kernel, virtAddr(value)), null);
     const state = object?.object.state === 'free' || object?.object.state === 'cpu' ? ', which is free' : '';
-    return `${name}() was given 0x${hex(value)} (${memoryName(kernel, value)}${state})`;
+    return {
+      words: `${name}() was given 0x${hex(value)} (${memoryName(kernel, value)}${state})`,
+      address: value,
+      proven: known.sure === 'proved',
+    };
   };
   for (const [name, nth] of Object.entries(entries)) {
-    const words = kernel.faults.attempt('what was given back', () => passed(name, nth), null);
-    if (words !== null) return words;
+    const given = kernel.faults.attempt('what was given back', () => passed(name, nth), null);
+    if (given !== null) return given;
   }
   return null;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { reachVerdict } from '../../src/triage/verdict.ts';
-import { DyingKernel, exception, type StackItem, user } from '../support/dying_kernel.ts';
+import { DyingKernel, type Exception, exception, type StackItem, user } from '../support/dying_kernel.ts';
 
 const oops: readonly StackItem[] = [
   'machine_kexec',
@@ -129,6 +129,33 @@ describe('memory that is allocated and given back', () => {
     assert.match(asked('frob+0x10[widget]', 'cache').message, /^Bad pointer: tried to read/);
   });
 
+  /** widget_table, a variable, is given to kfree(). */
+  function freed(log: readonly string[], caught: Exception, prepare = (_: DyingKernel): void => {}) {
+    const dying = DyingKernel.make({ log });
+    prepare(dying);
+    const table = dying.allocate('unsigned long', 'widget_table');
+    const distance = Number(dying.codeAt('kfree') - dying.codeAt('frob+0x50[widget]'));
+    const imm = (value: number): string => Buffer.from(Int32Array.of(value).buffer).toString('hex');
+    const address = Buffer.from(BigUint64Array.of(table.address).buffer).toString('hex');
+    dying.code('frob[widget]', `48 bf ${address} 90 eb 3e`); // movabs $widget_table,%rdi; nop; jmp 0x4b
+    dying.code('frob+0x4b[widget]', `e8 ${imm(distance)} 0f 0b`); // call kfree; ud2
+    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [...oops, caught, ...write]);
+    return reachVerdict(dying.facts).panic;
+  }
+
+  test('what kfree() was given, where it faults: the caller is to blame, and the address that it made of that is not the matter', () => {
+    const panic = freed(
+      [],
+      exception('asm_exc_page_fault', 'kfree+0x10', { rdx: wild }),
+      (dying) => dying.code('kfree+0x10', '48 8b 02'), // mov (%rdx),%rax
+    );
+    assert.match(
+      panic.message,
+      /^Memory was given back that could not be: kfree\(\) was given 0x[0-9a-f]+ \(the variable widget_table\), in frob\+0x50 \[widget\], run by sh .*; kfree\+0x10 faulted at 0x824360442ca0a3be/,
+    );
+    assert.equal(panic.confidence, 'likely', 'no log says it as well');
+  });
+
   test('what kfree() was given, where a check in it fails', () => {
     const log = [
       'kernel BUG at mm/slub.c:550!',
@@ -140,17 +167,9 @@ describe('memory that is allocated and given back', () => {
       ' frob+0x50/0x100 [widget]',
       ' </TASK>',
     ];
-    const dying = DyingKernel.make({ log });
-    const table = dying.allocate('unsigned long', 'widget_table');
-    const bug = exception('asm_exc_invalid_op', 'kfree+0x10');
-    const distance = Number(dying.codeAt('kfree') - dying.codeAt('frob+0x50[widget]'));
-    const imm = (value: number): string => Buffer.from(Int32Array.of(value).buffer).toString('hex');
-    const address = Buffer.from(BigUint64Array.of(table.address).buffer).toString('hex');
-    dying.code('frob[widget]', `48 bf ${address} 90 eb 3e`); // movabs $widget_table,%rdi; nop; jmp 0x4b
-    dying.code('frob+0x4b[widget]', `e8 ${imm(distance)} 0f 0b`); // call kfree; ud2
-    dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [...oops, bug, ...write]);
+    const panic = freed(log, exception('asm_exc_invalid_op', 'kfree+0x10'));
     assert.match(
-      reachVerdict(dying.facts).panic.message,
+      panic.message,
       /^Memory was given back that could not be: kfree\(\) was given 0x[0-9a-f]+ \(the variable widget_table\) \(kernel BUG at mm\/slub\.c:550!\) in frob/,
     );
   });

@@ -2,7 +2,7 @@
 import { assertNever } from '../../base/errors.ts';
 import type { ReportKind } from '../../oops/kinds.ts';
 import type { Facts } from '../facts.ts';
-import { givenBackWords, isGivenBack } from '../given_back.ts';
+import { givenBack, isGivenBack } from '../given_back.ts';
 import { type Case, phrases, type Scene, withoutStop } from '../scene.ts';
 import { socketBufferWords } from '../socket_buffer.ts';
 import { accessFindings } from './bad_access.ts';
@@ -27,11 +27,11 @@ function checkWords(scene: Scene, about: Case): string {
     case 'use-after-free':
       return `Memory was used after it was freed${where}${noticed}${runBy}${detail === null ? '' : `: ${detail}`}.`;
     case 'BUG':
-      return `${isGivenBack(about) ? givenBack(scene) : (inSocketBuffer(scene.facts) ?? 'A check in the kernel failed')} (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
+      return `${isGivenBack(about) ? givenBackWords(scene) : (inSocketBuffer(scene.facts) ?? 'A check in the kernel failed')} (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
     case 'list-corruption':
       return `A linked list is corrupt${detail === null ? '' : ` (${detail})`}: noticed${where}${runBy}.`;
     case 'WARN':
-      return `${isGivenBack(about) ? `${givenBack(scene)}: a warning` : 'A warning'} was made fatal by panic_on_warn${detail === null ? sourceLine(scene.facts) : ''}${where}${noticed}${detail === null ? '' : `: ${detail}`}${runBy}.`;
+      return `${isGivenBack(about) ? `${givenBackWords(scene)}: a warning` : 'A warning'} was made fatal by panic_on_warn${detail === null ? sourceLine(scene.facts) : ''}${where}${noticed}${detail === null ? '' : `: ${detail}`}${runBy}.`;
     case 'atomic-sleep':
       return `Code that must not sleep did so${where}${runBy}.`;
     default:
@@ -44,9 +44,9 @@ function inSocketBuffer({ death }: Facts): string | null {
   return death === null ? null : socketBufferWords(`${death.message}\n${death.detail ?? ''}`);
 }
 
-function givenBack({ facts }: Scene): string {
-  const given = givenBackWords(facts);
-  return `Memory was given back that could not be${given === null ? ': it was free already, or no allocation gave it' : `: ${given}`}`;
+function givenBackWords({ facts }: Scene): string {
+  const given = givenBack(facts);
+  return `Memory was given back that could not be${given === null ? ': it was free already, or no allocation gave it' : `: ${given.words}`}`;
 }
 
 /** ` (kernel/rcu/tree.c:3141)`: where a warning without words is in the source; empty where the log does not say. */

@@ -1,6 +1,7 @@
 // Every explanation: a line each. Order says nothing: all are weighed.
 import { badAccess } from './bad_access.ts';
 import { badCallback } from './bad_callback.ts';
+import { badFree } from './bad_free.ts';
 import { badJump } from './bad_jump.ts';
 import { cgroupOutOfMemory } from './cgroup_out_of_memory.ts';
 import { confinedOutOfMemory } from './confined_out_of_memory.ts';
@@ -26,6 +27,7 @@ import { unloadedCode } from './unloaded_code.ts';
 
 export const explanations: readonly Explanation[] = [
   badAccess,
+  badFree,
   badJump,
   badCallback,
   corruptFreeList,
