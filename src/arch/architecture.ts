@@ -68,6 +68,10 @@ export interface Architecture {
   shownAddress(frame: Pick<Frame, 'kind' | 'address'>): VirtAddr;
   /** The register that code jumps to which does nothing else (a retpoline), by its place; null for any other code. */
   thunkRegister(symbol: string, offset: number): string | null;
+  /** Whether code by that name does nothing but return, where compilers put a jump to it in place of a return. */
+  isReturnThunk(symbol: string): boolean;
+  /** Whether an instruction stands at a function's start without a part in what it does: a mark of a target of jumps, room for tracing. */
+  isEntryMark(instruction: Instruction): boolean;
   /** Whether the code before an address is a call; null where that cannot be read. */
   followsCall(space: AddressSpace, address: VirtAddr): boolean | null;
   /** What the CPU said of an exception, out of lines of the log in which this machine's kernels print that; null where they do not. */

@@ -76,14 +76,10 @@ export function strayReturn(caller: FrameValues, start: VirtAddr, registers: Reg
   return { frame: made, address };
 }
 
-/** Returns, and jumps to code that does nothing else (the return thunks of x86: arch/x86/lib/retpoline.S). */
+/** Returns, and jumps to code that does nothing else. */
 function isReturn(kernel: Kernel, { flow, target }: Instruction): boolean {
   if (flow === 'return') return true;
-  return (
-    flow === 'jump' &&
-    target !== null &&
-    /(?:return|_ret)_thunk$|^srso_\w*ret/.test(kernel.place(target)?.symbol.name ?? '')
-  );
+  return flow === 'jump' && target !== null && kernel.arch.isReturnThunk(kernel.place(target)?.symbol.name ?? '');
 }
 
 /** The instruction by which a function ends with a jump to another, its start where there are several; null for none. */

@@ -176,43 +176,24 @@ export class FrameValues {
     const between = kernel.place(virtAddr(target));
     const flow = between === null ? null : dataFlow(kernel, virtAddr(target));
     if (flow === null || between?.symbol.address !== flow.code.symbol.address || between.offset > 4) return;
-    const jumps: number[] = [];
-    for (const [i, instruction] of flow.code.instructions.entries()) {
-      if (instruction.flow !== 'jump' || instruction.target === null) continue;
-      if (leadsTo(kernel, instruction.target, start)) jumps.push(i);
-    }
-    const [position] = jumps;
+    const { instructions, positions } = flow.code;
+    const jumpsTo = (isThere: (to: VirtAddr) => boolean): number[] =>
+      instructions.flatMap(({ flow: kind, target: to }, i) =>
+        kind === 'jump' && to !== null && isThere(to) ? [i] : [],
+      );
+    const here = jumpsTo((to) => leadsTo(kernel, to, start));
+    // or one that jumps to another that jumps here
+    const away = here.length > 0 ? here : jumpsTo((to) => !positions.has(to));
+    const [position] = away;
     const state = position === undefined ? null : flow.stateBefore(position);
-    if (jumps.length === 1 && position !== undefined && state !== null) {
-      const { frame, cpu, entryStack } = this.where;
-      const where: Where = { frame, flow, position, state, isCall: true, cpu, entryStack };
-      const middle = new FrameValues(kernel, where, {});
-      middle.caller = { frame: caller, sure: 'proved' };
-      this.caller = { frame: middle, sure: 'proved' };
-      return;
-    }
-    // one that jumps to another that jumps here
-    if (jumps.length > 0 || depth >= maxTailCalls) return;
-    const { instructions } = flow.code;
-    const outside = new Set(
-      instructions.flatMap(({ flow: kind, target: to }) =>
-        kind === 'jump' && to !== null && !flow.code.positions.has(to) ? [to] : [],
-      ),
-    );
-    if (outside.size !== 1) return;
-    const last = instructions.findIndex(
-      ({ flow: kind, target: to }) => kind === 'jump' && to !== null && outside.has(to),
-    );
-    const before = flow.stateBefore(last);
-    if (before === null) return;
+    if (position === undefined || state === null) return;
     const { frame, cpu, entryStack } = this.where;
-    const middle = new FrameValues(
-      kernel,
-      { frame, flow, position: last, state: before, isCall: true, cpu, entryStack },
-      {},
-    );
+    const middle = new FrameValues(kernel, { frame, flow, position, state, isCall: true, cpu, entryStack }, {});
     middle.caller = { frame: caller, sure: 'proved' };
-    this.throughTailCall(middle, [...outside][0]!, depth + 1);
+    if (here.length === 1) this.caller = { frame: middle, sure: 'proved' };
+    if (here.length > 0 || depth >= maxTailCalls) return;
+    const [next, another] = new Set(away.map((i) => instructions[i]!.target!));
+    if (next !== undefined && another === undefined) this.throughTailCall(middle, next, depth + 1);
   }
 
   /** The register by whose content this frame's call or jump goes; null where it goes another way. */
@@ -272,12 +253,12 @@ export class FrameValues {
   /** Notes what known registers and stack slots hold. */
   private hold(): void {
     const { flow, state, isCall } = this.where;
-    const { preserved, stack } = this.kernel.arch.registers;
+    const { preserved, programCounter, stack } = this.kernel.arch.registers;
     const names = new Set([...Object.keys(this.registers), ...preserved]);
     for (const name of names) {
       const value = this.registers[name];
       if (value === undefined || (isCall && !preserved.includes(name))) continue;
-      if (slotOffset(name) !== null || !this.isFollowed(name)) continue;
+      if (slotOffset(name) !== null || name === programCounter.name) continue;
       const holder: Holder = { kind: 'register', name };
       this.note(flow.register(state, name), { value, sure: 'proved', holder });
     }
@@ -295,12 +276,6 @@ export class FrameValues {
       const value = cell.width === 8 ? cell.value : flow.values.extended(cell.value, cell.width, false);
       this.note(value, { value: word, sure: 'proved', holder });
     }
-  }
-
-  /** Registers that code computes with: flags and segments are not among them. */
-  private isFollowed(name: string): boolean {
-    const { registers } = this.kernel.arch;
-    return name !== registers.programCounter.name && name !== 'orig_rax';
   }
 
   private note(value: Value, known: Known): void {
@@ -449,11 +424,7 @@ export function leadsTo(kernel: Kernel, target: bigint, start: bigint): boolean 
     const { bytes } = kernel.space.readUpTo(at, 2 * decoder.longest);
     const [first, second] = decoder.decode(bytes, at);
     const jump =
-      first?.flow === 'jump'
-        ? first
-        : first?.flow === 'next' && /^(?:endbr|nop|bti)/.test(first.mnemonic)
-          ? second
-          : undefined;
+      first?.flow === 'jump' ? first : first?.flow === 'next' && kernel.arch.isEntryMark(first) ? second : undefined;
     if (jump?.flow !== 'jump' || jump.target === null) return false;
     at = jump.target;
   }

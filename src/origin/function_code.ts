@@ -143,13 +143,13 @@ function connect(kernel: Kernel, symbol: KernelSymbol, parts: readonly (readonly
 const tracerName = /^(?:__fentry__|_mcount|ftrace_|bpf_trampoline)/;
 
 function tracerOf(kernel: Kernel, instructions: readonly Instruction[]): number | null {
-  for (const [i, { flow, target, mnemonic, writes }] of instructions.slice(0, 4).entries()) {
+  for (const [i, instruction] of instructions.slice(0, 4).entries()) {
+    const { flow, target } = instruction;
     if (flow === 'call' && target !== null) {
       const place = kernel.place(target);
       return place === null || tracerName.test(place.symbol.name) ? i : null;
     }
-    // what stands before it: marks of targets of jumps, and arm64's `mov x9, x30`
-    if (!/^(?:endbr\d*|nop|bti|paciasp)$/.test(mnemonic) && !(mnemonic === 'mov' && writes[0] === 'x9')) return null;
+    if (!kernel.arch.isEntryMark(instruction)) return null;
   }
   return null;
 }

@@ -147,6 +147,12 @@ class Tiny implements Architecture {
   thunkRegister(): null {
     return null;
   }
+  isReturnThunk(): boolean {
+    return false;
+  }
+  isEntryMark(): boolean {
+    return false;
+  }
 
   followsCall(space: AddressSpace, address: VirtAddr): boolean {
     return space.u8(offsetBy(address, -1)) === 2;

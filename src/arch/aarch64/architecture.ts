@@ -1,11 +1,11 @@
 // arm64, with pages of 4, 16 and 64 KiB.
-
 import { offsetBy, type PhysAddr, physAddr, type VirtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { Dump } from '../../dump/dump.ts';
 import { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
 import type { AddressSpace } from '../address_space.ts';
 import type { Architecture, BacktraceManner, Machine, MemoryRegion } from '../architecture.ts';
+import type { Instruction } from '../decoder.ts';
 import type { FaultSyndrome } from '../fault_syndrome.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from '../kernel_space.ts';
 import type { KernelView } from '../kernel_view.ts';
@@ -106,6 +106,15 @@ export class Arm64Architecture implements Architecture {
 
   thunkRegister(): null {
     return null;
+  }
+
+  isReturnThunk(): boolean {
+    return false;
+  }
+
+  /** `mov x9, x30` keeps the link register from what traces (-fpatchable-function-entry). */
+  isEntryMark({ mnemonic, writes }: Instruction): boolean {
+    return /^(?:nop|bti|paciasp)$/.test(mnemonic) || (mnemonic === 'mov' && writes[0] === 'x9');
   }
 
   followsCall(space: AddressSpace, address: VirtAddr): boolean | null {

@@ -6,12 +6,13 @@ import type { Dump } from '../../dump/dump.ts';
 import { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
 import type { AddressSpace } from '../address_space.ts';
 import type { Architecture, BacktraceManner, Machine, MemoryRegion, UnwindTables } from '../architecture.ts';
+import type { Instruction } from '../decoder.ts';
 import type { FaultSyndrome } from '../fault_syndrome.ts';
 import type { KernelSpace, MappedSpace, SymbolAddress } from '../kernel_space.ts';
 import type { KernelView } from '../kernel_view.ts';
 import type { EntryMeaning, PageTableLevel, SwapSlot } from '../page_walk.ts';
 import type { Frame } from '../unwinder.ts';
-import { endsWithCall, thunkRegister } from './call_sites.ts';
+import { endsWithCall, isReturnThunk, thunkRegister } from './call_sites.ts';
 import { x86Decoder } from './decoder.ts';
 import { x86Effects } from './effects.ts';
 import { layoutFromVmcoreinfo, X86KernelSpace, type X86Layout, X86UserSpace } from './kernel_space.ts';
@@ -120,6 +121,14 @@ export class X86Architecture implements Architecture {
 
   thunkRegister(symbol: string, offset: number): string | null {
     return thunkRegister(symbol, offset);
+  }
+
+  isReturnThunk(symbol: string): boolean {
+    return isReturnThunk(symbol);
+  }
+
+  isEntryMark({ mnemonic }: Instruction): boolean {
+    return /^(?:endbr\d*|nop)$/.test(mnemonic);
   }
 
   followsCall(space: AddressSpace, address: VirtAddr): boolean | null {

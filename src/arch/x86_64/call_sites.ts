@@ -63,6 +63,11 @@ const registerOrder = [
   'rdi',
   ...[8, 9, 10, 11, 12, 13, 14, 15].map((n) => `r${n}`),
 ];
+/** `__x86_return_thunk`, and what stands for it on CPUs that are not to speculate (arch/x86/lib/retpoline.S). */
+export function isReturnThunk(symbol: string): boolean {
+  return /(?:return|_ret)_thunk$|^srso_\w*ret/.test(symbol);
+}
+
 /** RETPOLINE_THUNK_SIZE (arch/x86/include/asm/nospec-branch.h). */
 const thunkSize = 32;
 
