@@ -77,6 +77,11 @@ export interface Architecture {
   /** What the CPU said of an exception, out of lines of the log in which this machine's kernels print that; null where they do not. */
   faultSyndrome(lines: string): FaultSyndrome | null;
   readonly guards: MemoryGuards;
+  /**
+   * What an address was before the CPU found that its signature does not fit, and spoiled it; null for one that was not
+   * spoiled so, and on machines that sign no addresses.
+   */
+  failedAuthentication(address: bigint): VirtAddr | null;
   /** Name of the instruction (`ud2`, `brk`) if the code is one that BUG() and WARN() are made of; null otherwise. */
   trapName(code: Uint8Array): string | null;
 }

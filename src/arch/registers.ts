@@ -26,6 +26,8 @@ export interface RegisterSet {
   at(instructionPointer: VirtAddr, stackPointer: VirtAddr): Registers;
   /** Where a call that just happened returns to; null on machines that keep it on the stack. */
   link(registers: Registers): VirtAddr | null;
+  /** How the CPU came to its instruction, where it notes that: by a call or a jump through a register; null where it does not. */
+  lastBranch(registers: Registers): 'call' | 'jump' | null;
   /** True when these registers are those of user mode. */
   isUserMode(registers: Registers): boolean;
   /** True when they were saved with interrupts off. */

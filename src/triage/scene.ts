@@ -133,9 +133,14 @@ function whomToBlame(
   const another = (kind === 'hung-task' || kind === 'nmi') && subject !== null && subject.pid !== death?.task?.pid;
   // nor is what it names where the CPU was sent, to be called: the caller is
   const isTarget = scene.jump !== null && death?.guilty != null && death.guilty.symbol === death.instruction?.symbol;
-  const guilty = another || isTarget ? null : (death?.guilty ?? null);
-  const named =
-    guilty === null ? undefined : frames.find((frame) => functionName(frameName(frame)) === guilty.function);
+  const caller = callerOfBadJump(scene, frames);
+  const told = another || isTarget ? null : (death?.guilty ?? null);
+  const byName = told === null ? undefined : frames.find((frame) => functionName(frameName(frame)) === told.function);
+  // the kernel follows frame records alone, and so leaves the caller out whom its link register tells
+  const isCallersCaller =
+    caller !== undefined && byName !== undefined && frames.indexOf(caller) < frames.indexOf(byName);
+  const guilty = isCallersCaller ? null : told;
+  const named = isCallersCaller ? undefined : byName;
   if (named !== undefined) return { blamed: framePlace(facts, named), disagreement: null };
   if (guilty !== null) {
     // a frame that no symbol covers may well be what the log names
@@ -148,7 +153,7 @@ function whomToBlame(
           : `The log blames ${guilty.function}, which is not on the stack of ${subject?.comm ?? 'the task'} in memory; there it would be ${functionName(frameName(own))}.`,
     };
   }
-  const place = callerOfBadJump(scene, frames) ?? own ?? callerOfPanic(frames);
+  const place = caller ?? own ?? callerOfPanic(frames);
   if (instruction !== null && instruction.symbol === null && scene.jump === null) {
     return { blamed: instruction, disagreement: null };
   }

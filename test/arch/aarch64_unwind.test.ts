@@ -324,6 +324,37 @@ describe('exceptions and stacks of a CPU', () => {
     assert.equal(world.active(interrupted(world, null).registers).frames.length, 6);
   });
 
+  test('a CPU that was sent nowhere: above records that were written over it goes on at one that is whole, as a guess', () => {
+    const stack = (pc: bigint): StackTrace => {
+      const world = new World();
+      const end = world.final({ pc: 0x40_1000n, sp: 0xffff_f000n, pstate: EL0 });
+      world.record(sp0, 0x4141n, 0x4141n);
+      world.record(sp0 + 0x40n, sp0 + 0x200n, f(9)); // leads nowhere: not a record
+      world.record(sp0 + 0x80n, sp0 + 0xc0n, f(3));
+      world.record(sp0 + 0xc0n, end, f(4));
+      return world.active({ pc, x29: sp0, x30: pc, sp: sp0, pstate: EL1 });
+    };
+    const { frames, end } = stack(0x4141n);
+    assert.deepEqual(
+      frames.map(({ address, kind, reliable }) => [address, kind, reliable]),
+      [
+        [0x4141n, 'interrupted', true],
+        [f(3), 'call', false],
+        [f(4), 'entry', true],
+      ],
+    );
+    assert.equal(end, 'complete');
+    // of code that is there, such a record is damage, and the trace ends
+    assert.deepEqual([stack(f(1)).end, stack(f(1)).frames.length], ['lost', 1]);
+  });
+
+  test('a CPU that was sent nowhere, and no record is whole: the trace ends with what is wrong', () => {
+    const world = new World();
+    world.record(sp0, 0x4141n, 0x4141n);
+    const { end, problem } = world.active({ pc: 0x4141n, x29: sp0, x30: 0x4141n, sp: sp0, pstate: EL1 });
+    assert.deepEqual([end, /is not in text/.test(problem)], ['lost', true]);
+  });
+
   test('entry code at its very start: x30 is that of what it interrupted, and no more than a guess', () => {
     const world = new World();
     world.symbols.set('__entry_text_start', fn(5));

@@ -34,6 +34,7 @@ const registers: RegisterSet = {
   stackPointer: ({ top }) => virtAddr(top ?? 0n),
   at: (counter, top) => ({ counter, top }),
   link: () => null,
+  lastBranch: () => null,
   isUserMode: ({ counter = 0n }) => counter >> 63n === 1n,
   interruptsOff: () => false,
 };
@@ -156,6 +157,9 @@ class Tiny implements Architecture {
 
   followsCall(space: AddressSpace, address: VirtAddr): boolean {
     return space.u8(offsetBy(address, -1)) === 2;
+  }
+  failedAuthentication(): null {
+    return null;
   }
   trapName(): null {
     return null;

@@ -118,6 +118,61 @@ describe('the report of an arm64 kernel', () => {
   });
 });
 
+describe('where the CPU went to no code', () => {
+  const text = 0xffff_4141_4141_4141n;
+  const sent = (registers: Record<string, bigint>, at = text) => {
+    const dying = death([...abort, exception('el1h_64_sync', at, registers), 'frob[widget]', ...write]);
+    dying.code('frob+0x4c[widget]', '20003fd6'); // blr x1
+    return analyse(dying.context).panic;
+  };
+
+  test('x30 is where it went: a return, whoever is said to have called', () => {
+    const { message, confidence, rip } = sent({ x30: text });
+    assert.match(message, /^The CPU returned to address 0xffff414141414141, the text "AAAAAA": the return address of /);
+    assert.deepEqual([confidence, rip?.symbol], ['likely', 'vfs_write']);
+  });
+
+  test('words on top of the stack are the same: it was written over', () => {
+    const dying = DyingArm64.make();
+    const task = dying.task({ pid: 7, comm: 'sh' });
+    dying.panicOn(1, task, [...abort, exception('el1h_64_sync', text, { x30: text }), 'frob[widget]', ...write]);
+    // the frame of frob(): below two of 32 bytes and the registers of user mode
+    dying.space.words(task.member('stack').bigint() + 0x4000n - 336n - 3n * 32n, text, text, text, 0n);
+    const { message, confidence, because } = analyse(dying.context).panic;
+    assert.match(message, /the stack was overwritten, 3 words of it with the same value/);
+    assert.equal(confidence, 'certain');
+    assert.match(because, /so do the 3 words on top of the stack/);
+  });
+
+  test('what pointer authentication made of an address that was not signed', () => {
+    const spoiled = 0xbfff_4141_4141_4141n;
+    const { message } = sent({ x30: spoiled }, spoiled);
+    assert.match(message, /^The CPU returned to address 0xffff414141414141, the text "AAAAAA", which was not signed/);
+    assert.match(message, /pointer authentication made 0xbfff414141414141 of it/);
+  });
+
+  test('PSTATE.BTYPE proves a call; without it a jump by the called function is not excluded', () => {
+    const called = sent({ pstate: 0x6040_0805n });
+    assert.match(called.message, /^Bad function pointer: jumped to address 0xffff414141414141, .*, called in frob/);
+    assert.doesNotMatch(called.because, /does not exclude/);
+    assert.match(sent({}).because, /went on by a jump, it does not exclude/);
+  });
+
+  test('the log leaves out the caller that x30 tells: it is blamed all the same', () => {
+    const log = [
+      'Unable to handle kernel paging request at virtual address ffff414141414141',
+      'pc : 0xffff414141414141',
+      'lr : frob+0x50/0x100 [widget]',
+      'Call trace:',
+      ' 0xffff414141414141',
+      ' vfs_write+0x50/0x80',
+      'Kernel panic - not syncing: Oops: Fatal exception',
+    ];
+    const dying = death([...abort, exception('el1h_64_sync', text), 'frob[widget]', ...write], log);
+    assert.deepEqual(reachVerdict(dying.facts).blamed?.symbol, 'frob');
+  });
+});
+
 describe('no stack left: the kernel has but one word for a full stack and for a stack pointer that is none', () => {
   const overflow = ['panic', 'nmi_panic', 'panic_bad_stack', 'handle_bad_stack'];
   const log = ['Insufficient stack space to handle exception!', 'Kernel panic - not syncing: kernel stack overflow'];

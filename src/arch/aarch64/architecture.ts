@@ -16,6 +16,7 @@ import { arm64Decoder } from './decoder.ts';
 import { arm64Effects } from './effects.ts';
 import { Arm64KernelSpace, type Arm64Layout, Arm64UserSpace, arm64LayoutFromVmcoreinfo } from './kernel_space.ts';
 import { describeEntry, swapSlots } from './paging.ts';
+import { failedAuthentication } from './pointer_authentication.ts';
 import { findRegions } from './regions.ts';
 import { arm64CoreFile, arm64RegisterSet } from './registers.ts';
 import { arm64Guards, syndromeOf } from './syndrome.ts';
@@ -128,6 +129,12 @@ export class Arm64Architecture implements Architecture {
 
   faultSyndrome(lines: string): FaultSyndrome | null {
     return syndromeOf(lines);
+  }
+
+  failedAuthentication(address: bigint): VirtAddr | null {
+    // what the dump's CPUs do is in VMCOREINFO; of a log there is none
+    if (this.vmcoreinfo.release !== null && this.vmcoreinfo.number('KERNELPACMASK') === null) return null;
+    return failedAuthentication(address);
   }
 
   trapName(code: Uint8Array): string | null {

@@ -75,6 +75,8 @@ class Walker {
   // The function last added.
   private pc = virtAddr(0n);
   private fp = virtAddr(0n);
+  /** What was interrupted last is no code: the CPU was sent there. */
+  private isStray = false;
 
   constructor(reader: RecordReader, path: RecordPath) {
     this.reader = reader;
@@ -87,13 +89,14 @@ class Walker {
     this.above = stackPointer;
     this.pc = address;
     this.fp = framePointer;
+    this.isStray = registers !== null && !this.reader.view.isText(this.pc);
     this.add({ kind: registers === null ? 'call' : 'interrupted', stackPointer, registers });
     try {
       if (registers !== null) {
         if (arm64RegisterSet.isUserMode(registers)) return this.result('complete');
         this.addCallerWithoutRecord(registers);
       }
-      while (this.frames.length < maxFrames) if (this.step()) return this.result('complete');
+      while (this.frames.length < maxFrames) if (this.stepOrSkip()) return this.result('complete');
     } catch (error) {
       if (error instanceof Lost || error instanceof MemoryFault) return this.result('lost', error.message);
       throw error;
@@ -116,6 +119,52 @@ class Walker {
       reliable: true,
       ...frame,
     });
+  }
+
+  /**
+   * As `step`; where the CPU is at no code and the record at hand is none, the stack was written over: goes on at the next
+   * record that is whole, which is a guess.
+   */
+  private stepOrSkip(): boolean {
+    try {
+      return this.step();
+    } catch (error) {
+      const isStray = this.isStray && (error instanceof Lost || error instanceof MemoryFault);
+      if (!isStray || !this.skip()) throw error;
+      this.isStray = false;
+      return false;
+    }
+  }
+
+  /** Goes on at the lowest record of the task's stack from which others lead to its end; false where there is none. */
+  private skip(): boolean {
+    const { view } = this.reader;
+    const stack = this.stack;
+    if (stack?.kind !== 'task') return false;
+    const { bytes } = view.space.readUpTo(this.above, Number(stack.end - this.above));
+    const words = new BigUint64Array(bytes.slice(0, bytes.length & ~7).buffer);
+    const whole = new Set<number>();
+    // records lead upwards: from the end of the stack down, each is whole that leads to a whole one
+    for (let i = words.length - 2; i >= 0; i--) {
+      const [next, saved] = [words[i]!, words[i + 1]!];
+      const to = Number(next - this.above) / 8;
+      if (this.isFinal(offsetBy(this.above, i * 8)) || (whole.has(to) && view.isText(this.reader.textAddress(saved))))
+        whole.add(i);
+    }
+    const first = [...whole].at(-1);
+    const saved = first === undefined ? 0n : words[first + 1]!;
+    if (first === undefined || saved === 0n) return false;
+    this.call(saved, virtAddr(words[first]!), 'a record', { reliable: false });
+    this.above = offsetBy(this.above, first * 8 + 16);
+    return true;
+  }
+
+  /** Whether the final record of a task's stack lies here. */
+  private isFinal(record: VirtAddr): boolean {
+    const { view, layout } = this.reader;
+    const registersAt = this.registersAround(record);
+    if (registersAt === null || offsetBy(registersAt, layout.size) !== this.stack?.end) return false;
+    return view.space.u64(record) === 0n && view.space.u64(offsetBy(record, 8)) === 0n;
   }
 
   /** Goes on to the caller of the function at hand; true if there is none. */
@@ -190,6 +239,7 @@ class Walker {
     this.above = offsetBy(registersAddress, this.reader.layout.size);
     this.pc = virtAddr(registers.pc ?? 0n);
     this.fp = virtAddr(registers.x29 ?? 0n);
+    this.isStray = !this.reader.view.isText(this.pc);
     this.add({ kind: 'interrupted', stackPointer: arm64RegisterSet.stackPointer(registers) });
     this.addCallerWithoutRecord(registers);
     return false;

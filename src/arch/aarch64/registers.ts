@@ -12,6 +12,12 @@ const names: readonly string[] = [...Array.from({ length: 31 }, (_, n) => `x${n}
 const modeMask = 0xfn;
 const interruptMask = 0x80n;
 
+/**
+ * PSTATE.BTYPE on CPUs that check branch targets (FEAT_BTI): 2 after BLR, 1 or 3 after BR, 0 after anything else
+ * (Arm ARM D8.4.6). It is cleared by the next instruction, so it is there only where that could not run.
+ */
+const branchType = (pstate: bigint): number => Number((pstate >> 10n) & 3n);
+
 function cell(label: string, name: string, digits = 16): RegisterCell {
   return { label: label.padStart(3), name, digits };
 }
@@ -55,6 +61,10 @@ export const arm64RegisterSet: RegisterSet = {
   stackPointer: ({ sp }) => virtAddr(sp ?? 0n),
   at: (pc, sp) => ({ pc, sp }),
   link: ({ x30 }) => virtAddr(x30 ?? 0n),
+  lastBranch({ pstate = 0n }) {
+    const type = branchType(pstate);
+    return type === 0 ? null : type === 2 ? 'call' : 'jump';
+  },
   isUserMode: ({ pstate }) => pstate !== undefined && (pstate & modeMask) === 0n,
   interruptsOff: ({ pstate }) => pstate !== undefined && (pstate & interruptMask) !== 0n,
 };

@@ -139,6 +139,10 @@ export class X86Architecture implements Architecture {
    * decode_bug() of arch/x86/kernel/traps.c: ud2; since 6.18 also udb, and ud1 for warnings that print (a prefix 67
    * before it). Where ud1 is used for UBSAN it is the same kind of check.
    */
+  failedAuthentication(): null {
+    return null;
+  }
+
   faultSyndrome(lines: string): FaultSyndrome | null {
     return pageFaultOf(lines);
   }

@@ -113,6 +113,7 @@ export const x86RegisterSet: RegisterSet = {
   stackPointer: (registers) => virtAddr(registers.rsp ?? 0n),
   at: (rip, rsp) => ({ rip, rsp }),
   link: () => null,
+  lastBranch: () => null,
   isUserMode,
   interruptsOff: ({ rflags }) => rflags !== undefined && (rflags & interruptFlag) === 0n,
 };

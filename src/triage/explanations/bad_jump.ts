@@ -14,10 +14,14 @@ export const badJump = ofKind({
   recognises: 'a call through a pointer to what is no code',
   kinds: ['null-pointer', 'bad-page-fault', 'general-protection'],
   when: ({ jump }) => (jump === null ? null : [`the CPU was at 0x${hex(jump)}, where no code is`]),
-  doubt: ({ facts }) =>
-    arrivalOf(facts)?.how === 'called'
-      ? 'the return address on top of the stack comes after a call; that the same address was not returned to, it does not prove'
-      : 'nothing proves that it was a call',
+  doubt({ facts }) {
+    const arrival = arrivalOf(facts);
+    if (arrival?.how !== 'called') return 'nothing proves that it was a call';
+    if (arrival.proven) return null;
+    return arrival.by === 'register'
+      ? 'the register with the return address has one that follows a call; that the function called there went on by a jump, it does not exclude'
+      : 'the return address on top of the stack comes after a call; that the same address was not returned to, it does not prove';
+  },
   sentence: (scene, about) => {
     const { where, runBy } = phrases(scene, about);
     const target = scene.jump!;
