@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Closes the reading end of standard output after so many bytes. */
   readonly closeAfter?: number;
+  /** Ends it by SIGKILL when it took so long. Milliseconds; without it, it may take as long as it likes. */
+  readonly timeout?: number;
   /** Told what the whole process took, if it ended by itself: seconds of processor time, and its most bytes of memory at a time. */
   readonly account?: (seconds: number, memory: number) => void;
 }
@@ -55,6 +57,8 @@ export function inquest(args: readonly string[], options: RunOptions = {}): Prom
   const child = spawn(process.execPath, [...counted, program(), ...args], {
     env: { ...process.env, ...options.environment },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    timeout: options.timeout,
+    killSignal: 'SIGKILL',
   });
   const [input, output, errors] = [child.stdin as Writable, child.stdout as Readable, child.stderr as Readable];
   let account = '';

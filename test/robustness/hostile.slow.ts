@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { HonestFacts } from '../support/honest_facts.ts';
 import { hostileCases } from '../support/hostile_cases.ts';
 import { HostileDump } from '../support/hostile_dump.ts';
-import { jobs, withinLimits } from '../support/hostile_jobs.ts';
+import { jobs, mostTaken, withinLimits } from '../support/hostile_jobs.ts';
 import { makeHostile } from '../support/hostile_seeds.ts';
 import { damageStructures } from '../support/hostile_structures.ts';
 import { structuresIn, structuresOf } from '../support/kernel_structures.ts';
@@ -30,15 +30,16 @@ function make(change: (dump: HostileDump) => void): ReadonlySet<number> {
 }
 
 for (const [name, change] of Object.entries(hostileCases)) {
-  test(name, async () => {
+  test(name, async (t) => {
     make(change);
     for (const job of Object.keys(jobs)) await withinLimits(path, job);
+    t.diagnostic(mostTaken());
   });
 }
 
 const [first = 1, last = 200] = (process.env['INQUEST_SEEDS'] ?? '').split('-').filter(Boolean).map(Number);
 for (let seed = first; seed <= last; seed++) {
-  test(`seed ${seed}`, async () => {
+  test(`seed ${seed}`, async (t) => {
     let what = '';
     make((dump) => {
       what = makeHostile(dump, new Dice(seed));
@@ -46,6 +47,7 @@ for (let seed = first; seed <= last; seed++) {
     for (const job of Object.keys(jobs)) {
       await withinLimits(path, job).catch((error: unknown) => assert.fail(`${what}: ${String(error)}`));
     }
+    t.diagnostic(mostTaken());
   });
 }
 
@@ -56,7 +58,7 @@ const read = structuresIn(sound, structures, honest.frames());
 sound.close();
 let compared = 0;
 for (let seed = first; seed <= last; seed++) {
-  test(`structures, seed ${seed}`, async () => {
+  test(`structures, seed ${seed}`, async (t) => {
     let what = '';
     const changed = make((dump) => {
       const dice = new Dice(seed);
@@ -67,6 +69,7 @@ for (let seed = first; seed <= last; seed++) {
       .catch((error: unknown) => assert.fail(`${what}: ${String(error)}`));
     assert.deepEqual(facts.missing, [], what);
     compared += facts.compared;
+    t.diagnostic(`${facts.compared} facts compared; ${mostTaken()}`);
   });
 }
 test('facts outside the damage were there to be compared', () =>
