@@ -5,16 +5,17 @@ import { type Answers, CrashAnswers, DrgnAnswers, InquestAnswers } from './answe
 import { type Fact, switchesCommand, type World, whoRan } from './fact.ts';
 import { facts } from './facts/index.ts';
 import { fetchKernel } from './fetch.ts';
+import { judged } from './given.ts';
 import { kernelNamed } from './kernels.ts';
-import { Picture } from './picture.ts';
 import { readRecord } from './run.ts';
-import { scenarioNamed } from './scenarios/index.ts';
 import { Tally } from './tally.ts';
 
 export interface Row {
   readonly fact: string;
   /** Undefined: the program has no command for it, so it claims nothing. */
   readonly tally: Tally | undefined;
+  /** A program that is not installed here, without which the fact could not be judged. */
+  readonly lacks?: string | undefined;
 }
 
 export interface Checked {
@@ -23,12 +24,16 @@ export interface Checked {
   readonly wrong: number;
 }
 
+export interface CheckOptions {
+  /** inquest's entry point, if not the checkout's own source. */
+  readonly program?: string | undefined;
+}
+
 /**
  * Compares inquest's answers with the guest's picture.
- * @param program inquest's entry point, if not the checkout's own source
- * @throws Error when the folder is no run, or has no dump or picture
+ * @throws Error when the folder is no run and no dump that is told of, or has no dump or picture
  */
-export function check(folder: string, program?: string): Checked {
+export function check(folder: string, { program }: CheckOptions = {}): Checked {
   return compare(folder, new InquestAnswers(dumpsOf(folder), program));
 }
 
@@ -58,17 +63,18 @@ function dumpsOf(folder: string): string[] {
 }
 
 function compare(folder: string, answers: Answers): Checked {
-  const record = readRecord(folder);
+  const { close, ...known } = judged(folder);
   const dmesg = join(folder, 'vmcore-dmesg.txt');
   const world: World = {
-    picture: new Picture(join(folder, 'picture')),
-    scenario: scenarioNamed(record.scenario),
-    record,
-    machine: kernelNamed(record.kernel).machine,
+    ...known,
     dmesgOfMakedumpfile: existsSync(dmesg) ? readFileSync(dmesg, 'utf8') : undefined,
     ranSince: whoRan(answers),
   };
-  const rows = facts.map((fact) => ({ fact: fact.name, tally: checkFact(fact, world, answers) }));
+  const rows = facts.map((fact) => {
+    const lacks = fact.lacks?.(world.machine);
+    return { fact: fact.name, tally: lacks === undefined ? checkFact(fact, world, answers) : undefined, lacks };
+  });
+  close();
   return { program: answers.name, rows, wrong: rows.reduce((sum, row) => sum + (row.tally?.wrong ?? 0), 0) };
 }
 
@@ -89,10 +95,10 @@ export function renderChecked(checked: Checked): string {
   const lines = [
     `${'fact'.padEnd(34)}${['compared', 'equal', 'explained', 'wrong'].map((head) => head.padStart(10)).join('')}`,
   ];
-  for (const { fact, tally } of checked.rows) {
+  for (const { fact, tally, lacks } of checked.rows) {
     const cells =
       tally === undefined
-        ? '  not claimed'
+        ? `  ${lacks === undefined ? 'not claimed' : `no ${lacks} here`}`
         : [tally.compared, tally.equal, tally.explained, tally.wrong].map((n) => String(n).padStart(10)).join('');
     lines.push(fact.padEnd(34) + cells);
   }

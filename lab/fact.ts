@@ -2,6 +2,7 @@
 // commands it needs. A fact whose commands the program does not have is "not claimed": neither right nor wrong.
 import type { Answers } from './answers.ts';
 import { parseMembers, parseTaskBlocks } from './crash_text.ts';
+import type { Change } from './given_dumps.ts';
 import type { MachineKind } from './kernels.ts';
 import type { Picture, PictureTask } from './picture.ts';
 import type { RunRecord } from './run.ts';
@@ -12,19 +13,32 @@ import type { Tally } from './tally.ts';
 export interface Fact {
   readonly name: string;
   readonly commands: readonly string[];
+  /** A program that is not installed here and without which nothing can be said; undefined if there is none. */
+  lacks?(machine: MachineKind): string | undefined;
   compare(world: World, texts: readonly string[], tally: Tally): void;
 }
 
 /** What a fact knows beside the answers. */
 export interface World {
   readonly picture: Picture;
-  readonly scenario: Scenario;
+  readonly scenario: Pick<Scenario, 'verdict' | 'moves'>;
   readonly record: RunRecord;
   readonly machine: MachineKind;
+  /** Bytes. */
+  readonly pageSize: number;
+  /** What is known to have gone between the picture and the crash; null if nothing is. */
+  readonly gone: Change | null;
+  /** Which slab caches are known to have grown between them; null if none is. */
+  readonly made: Change | null;
   /** The log as makedumpfile read it from the same memory; undefined when QEMU wrote the dump. */
   readonly dmesgOfMakedumpfile: string | undefined;
   /** Why a task's state may differ: it ran after the picture. Undefined: it did not, so nothing about it may differ. */
   ranSince(task: PictureTask): string | undefined;
+}
+
+/** Why something of this name may not be in the dump; undefined: it must be. */
+export function whyGone({ gone }: World, name: string): string | undefined {
+  return gone?.names.test(name) === true ? gone.why : undefined;
 }
 
 /** The processes of the picture that did not run since: nothing about them may differ. */

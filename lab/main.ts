@@ -19,6 +19,7 @@ import { run } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
 import { checkSecrets } from './secrets.ts';
 import { sweep } from './sweep.ts';
+import { holdTruth } from './truth.ts';
 
 const program = new Command('lab')
   .description('Boots real kernels, makes them die, and checks inquest against what they said.')
@@ -87,13 +88,26 @@ program
   .option('--program <file>', "inquest's entry point (default: src/cli/main.ts)")
   .action((name: string, options: { peers?: boolean; program?: string }) => {
     const folder = existsSync(name) ? name : place.run(name);
-    const checked = check(folder, options.program);
+    const checked = check(folder, options);
     process.stdout.write(renderChecked(checked));
     for (const peer of options.peers ? checkPeers(folder) : []) {
       if (typeof peer === 'string') say(peer);
       else process.stdout.write(`\n${renderPeers(checked, peer)}`);
     }
     process.exitCode = checked.wrong > 0 ? 1 : 0;
+  });
+
+program
+  .command('truth')
+  .description('hold many dumps against what was reached before; exit status 1 if less is compared or more is wrong')
+  .argument('<folder>', 'with a folder for each dump: runs, or a vmcore with /proc as it was (proc.tar.zst)')
+  .option('--record', 'write down what is reached now')
+  .option('--only <regex>', 'folders of such names')
+  .option('--program <file>', "inquest's entry point (default: src/cli/main.ts)")
+  .action((folder: string, options: { record?: boolean; only?: string; program?: string }) => {
+    const only = new RegExp(options.only ?? '');
+    const worse = holdTruth(folder, { record: options.record ?? false, only, program: options.program });
+    process.exitCode = worse ? 1 : 0;
   });
 
 program

@@ -59,7 +59,7 @@ export async function matrix(options: MatrixOptions): Promise<{ failed: number; 
 async function runAndCheck(kernel: Kernel, scenario: Scenario, options: MatrixOptions): Promise<Checked | Error> {
   try {
     const folder = await run(kernel.name, scenario.name);
-    const checked = check(folder, options.program);
+    const checked = check(folder, options);
     if (options.sweep && checked.wrong === 0) rmSync(join(folder, 'vmcore'));
     return checked;
   } catch (error) {

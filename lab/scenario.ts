@@ -36,6 +36,8 @@ export interface ExpectedVerdict {
   readonly kind: string | readonly string[];
   /** The function it died in (`panic.rip.symbol`), where there is one; several where a compiler may choose. */
   readonly at?: string | readonly string[];
+  /** The task that was running (`panic.comm`). */
+  readonly task?: string;
   /** What the report's message or the title of one of its findings says: each of these. */
   readonly says?: RegExp | readonly RegExp[];
   /** What the report's message itself says. */

@@ -4,6 +4,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Fact, World } from '../fact.ts';
+import type { MachineKind } from '../kernels.ts';
 import { programPath } from '../programs.ts';
 import type { Tally } from '../tally.ts';
 
@@ -14,11 +15,10 @@ const file = join(tmpdir(), `lab-core-${process.pid}`);
 export const coreFile: Fact = {
   name: 'core file of init, by gdb',
   commands: [`gcore -o ${file} ${pid}`, `bt ${pid}`],
+  lacks: (machine) => (debuggerOf(machine) === undefined ? 'gdb' : undefined),
   compare(world, [, trace = ''], tally) {
     try {
-      // without a gdb that knows the machine nothing can be said, and of a dump without the task there is none
-      const gdb = programPath('gdb-multiarch') ?? (world.machine === 'x86_64' ? programPath('gdb') : undefined);
-      if (gdb === undefined) return;
+      const gdb = debuggerOf(world.machine) ?? '';
       const looks = ['info threads', 'info registers', 'info proc mappings'].flatMap((look) => ['-ex', look]);
       const text = existsSync(file)
         ? spawnSync(gdb, ['-nx', '-batch', ...looks, '-c', file], { encoding: 'utf8' }).stdout
@@ -29,6 +29,11 @@ export const coreFile: Fact = {
     }
   },
 };
+
+/** A gdb that knows the machine. */
+function debuggerOf(machine: MachineKind): string | undefined {
+  return programPath('gdb-multiarch') ?? (machine === 'x86_64' ? programPath('gdb') : undefined);
+}
 
 /** @param text what gdb says of the core file @param trace of the process by `bt` */
 export function compareCore(world: World, text: string, trace: string, tally: Tally): void {

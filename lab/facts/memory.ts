@@ -1,7 +1,6 @@
 // Memory: totals in `kmem -i` and /proc/meminfo, caches in `kmem -s` and /proc/slabinfo.
 
 import type { Fact } from '../fact.ts';
-import { kernelNamed } from '../kernels.ts';
 
 /** Pages that may come and go while the guest idles for some seconds and one process dies. */
 const idleMoves = 8192;
@@ -54,7 +53,6 @@ export const slabs: Fact = {
         ],
       ),
     );
-    const { pageSize } = kernelNamed(world.record.kernel);
     // slabinfo: name <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>
     for (const [name = '', , total, , perSlab, pages] of world.picture.rows('slabinfo').slice(2)) {
       const cache = listed.get(name);
@@ -62,7 +60,7 @@ export const slabs: Fact = {
         tally.fault(`cache ${name}: not in kmem -s`);
         continue;
       }
-      tally.compare(`cache ${name}: bytes of a slab`, Number(pages) * pageSize, cache.slabBytes);
+      tally.compare(`cache ${name}: bytes of a slab`, Number(pages) * world.pageSize, cache.slabBytes);
       const [then, slab] = [Number(total), Number(perSlab)];
       // slabs that were made while memory was short have fewer
       if (cache.objects > cache.slabs * slab)
@@ -74,6 +72,7 @@ export const slabs: Fact = {
       // wrote) is freed after them, and slabs that are empty then are given back
       else if (cache.objects < then && change <= then * 0.6) tally.moved('what the picture had made was freed');
       else if (world.scenario.moves !== undefined) tally.moved(world.scenario.moves);
+      else if (cache.objects > then && world.made?.names.test(name) === true) tally.moved(world.made.why);
       // (for seconds: every process that ends meanwhile leaves its task, its maple nodes, its files)
       else if (cache.objects > then && holdsRcu.includes(String(world.scenario.verdict.kind)))
         tally.moved('a CPU that is stuck ends no grace period: what RCU frees stays');

@@ -1,6 +1,6 @@
 // Modules: `mod` lists what /proc/modules listed, with the same base and size, users and taints.
 import { asJson } from '../answers.ts';
-import type { Fact } from '../fact.ts';
+import { type Fact, whyGone } from '../fact.ts';
 
 export const modules: Fact = {
   name: 'modules',
@@ -48,7 +48,9 @@ export const moduleUsers: Fact = {
     for (const [name = '', , references, users = '', state = '', , taints = ''] of world.picture.rows('modules')) {
       const row = rows.get(name);
       const label = `module ${name}`;
-      tally.compare(`${label}: references`, Number(references), row?.refcount ?? undefined);
+      const [then, now] = [Number(references), row?.refcount ?? undefined];
+      const why = now !== undefined && now < then ? whyGone(world, name) : undefined;
+      tally.compare(`${label}: references`, then, now, why);
       const names = users.split(',').filter((user) => user !== '' && user !== '-' && user !== '[permanent]');
       tally.compare(`${label}: users`, names.sort().join(' '), row?.usedBy.toSorted().join(' '));
       tally.compare(`${label}: state`, state, row?.state);

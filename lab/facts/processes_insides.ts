@@ -23,8 +23,9 @@ export const files: Fact = {
       }
       const link = (name: string) => world.picture.text(`${task.pid}/${name}`)?.trimEnd();
       const shown = /^ROOT: (\S+)\s+CWD: (.*?)\s*$/m.exec(body);
-      tally.compare(`${label}: root`, link('root') ?? '', shown?.[1]);
-      tally.compare(`${label}: cwd`, link('cwd') ?? '', shown?.[2]);
+      const [root, cwd] = [link('root'), link('cwd')];
+      if (root !== undefined) tally.compare(`${label}: root`, root, shown?.[1]);
+      if (cwd !== undefined) tally.compare(`${label}: cwd`, cwd, shown?.[2]);
       const open = new Map(
         [...body.matchAll(/^ *(\d+) +[0-9a-f]{16} +\S+ +\S+ +\S+ *(.*?)\s*$/gm)].map(([, fd, path]) => [
           fd,

@@ -1,6 +1,6 @@
 // What tasks do with signals: /proc/PID/status against `foreach sig`.
 import { parseTaskBlocks } from '../crash_text.ts';
-import { type Fact, processesAtRest } from '../fact.ts';
+import { type Fact, processesAtRest, whyGone } from '../fact.ts';
 
 /** The lines of status that tell of signals, each with how it is read out of what `sig` prints of the process. */
 const sets: readonly (readonly [field: string, shown: (body: string) => bigint | undefined])[] = [
@@ -23,7 +23,8 @@ export const signals: Fact = {
         const said = new RegExp(`^${field}:\\s+([0-9a-f]{16})$`, 'm').exec(status)?.[1];
         if (said === undefined) continue;
         const label = `process ${task.pid} ${task.comm}: ${field}`;
-        tally.compare(label, BigInt(`0x${said}`), body === undefined ? undefined : shown(body));
+        const why = body === undefined ? whyGone(world, task.comm) : undefined;
+        tally.compare(label, BigInt(`0x${said}`), body === undefined ? undefined : shown(body), why);
       }
     }
   },

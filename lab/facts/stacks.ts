@@ -1,7 +1,7 @@
 // Kernel stacks: a task that slept at the picture and did not run since has, in `foreach bt`, exactly the functions
 // and return addresses that /proc/PID/stack showed.
 import { type Frame, parseTaskBlocks, parseTrace } from '../crash_text.ts';
-import type { Fact } from '../fact.ts';
+import { type Fact, whyGone } from '../fact.ts';
 import type { StackEntry } from '../picture.ts';
 
 export const stacks: Fact = {
@@ -18,9 +18,10 @@ export const stacks: Fact = {
       const body = blocks.get(task.tid);
       const ran = world.ranSince(task);
       if (body === undefined) {
+        const why = whyGone(world, task.comm) ?? ran ?? world.scenario.moves;
         if (task.comm.startsWith('kworker/')) tally.moved('an idle worker ended');
-        else if (ran === undefined && world.scenario.moves === undefined) tally.fault(`${label}: no backtrace`);
-        else tally.moved(ran ?? world.scenario.moves ?? '');
+        else if (why === undefined) tally.fault(`${label}: no backtrace`);
+        else tally.moved(why);
         continue;
       }
       const problem = difference(task.stack, parseTrace(body, world.machine), addresses, scheduler);

@@ -1,6 +1,6 @@
 // Tasks: every thread that /proc showed is in `ps`, with its parent, name, state and CPU; and no others.
 import { parsePs } from '../crash_text.ts';
-import type { Fact, World } from '../fact.ts';
+import { type Fact, type World, whyGone } from '../fact.ts';
 import type { PictureTask } from '../picture.ts';
 import type { Tally } from '../tally.ts';
 
@@ -74,8 +74,8 @@ function comparePs(world: World, text: string, tally: Tally, which: (task: Pictu
 function mayHaveEnded(world: World, task: PictureTask): string | undefined {
   if (task.comm.startsWith('kworker/')) return 'an idle worker ended';
   const parent = world.picture.text(`${task.ppid}/cmdline`) ?? '';
-  if (parent.includes('sleep 0.3')) return 'a child of the loop ended';
-  return world.scenario.moves;
+  if (/sleep 0\.\d/.test(parent)) return 'a child of the loop ended';
+  return whyGone(world, task.comm) ?? world.scenario.moves;
 }
 
 /**

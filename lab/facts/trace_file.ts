@@ -13,9 +13,10 @@ const file = join(tmpdir(), `lab-trace-${process.pid}.dat`);
 export const traceFile: Fact = {
   name: 'trace.dat, by trace-cmd',
   commands: [`trace dump ${file}`],
+  lacks: () => (programPath('trace-cmd') === undefined ? 'trace-cmd' : undefined),
   compare(world, _texts, tally) {
     try {
-      if (programPath('trace-cmd') === undefined || world.picture.text('ftrace') === undefined) return;
+      if (world.picture.text('ftrace') === undefined) return;
       const text = existsSync(file)
         ? spawnSync('trace-cmd', ['report', file], { encoding: 'utf8', maxBuffer: 1 << 28 }).stdout
         : '';

@@ -7,6 +7,7 @@ interface Report {
     readonly kind?: string;
     readonly message?: string;
     readonly confidence?: string;
+    readonly comm?: string;
     readonly rip?: { readonly symbol?: string; readonly module?: string | null } | null;
   } | null;
   readonly findings?: readonly { readonly title?: string }[];
@@ -17,7 +18,7 @@ export const verdict: Fact = {
   commands: [reportCommand],
   compare(world, [text = ''], tally) {
     const { panic, findings = [] } = JSON.parse(text || '{}') as Report;
-    const { kind, at, says, sentence, never, uncertain } = world.scenario.verdict;
+    const { kind, at, task, says, sentence, never, uncertain } = world.scenario.verdict;
     const oneOf = (what: string, expected: string | readonly string[], found: string | undefined): void => {
       const several = typeof expected === 'string' ? [expected] : expected;
       tally.compare(what, found !== undefined && several.includes(found) ? found : several.join(' or '), found);
@@ -31,6 +32,7 @@ export const verdict: Fact = {
       if (symbol?.module !== undefined)
         tally.compare('module of that function', symbol.module, panic?.rip?.module ?? 'none');
     }
+    if (task !== undefined) tally.compare('task that was running', task, panic?.comm);
     const message = panic?.message ?? '';
     const words = [message, ...findings.map(({ title }) => title ?? '')].join('\n');
     for (const wanted of says === undefined ? [] : says instanceof RegExp ? [says] : says) {

@@ -1,5 +1,5 @@
 // Who waits, and for what: `lock` against the hung tasks that the kernel reported, `stacks` against /proc/PID/stack.
-import type { Fact } from '../fact.ts';
+import { type Fact, whyGone } from '../fact.ts';
 
 /** Functions in which a task waits for a lock, as they stand in the traces of hung tasks. */
 const lockFunctions = /\b(?:__mutex_lock|mutex_lock|rwsem_down_(?:read|write)_slowpath|__down_\w+|percpu_rwsem_wait)/;
@@ -53,13 +53,14 @@ export const groups: Fact = {
       const group = said.get(key) ?? { all: 0, rested: 0 };
       said.set(key, group);
       group.all++;
-      if (world.ranSince(task) === undefined && !task.comm.startsWith('kworker/')) group.rested++;
+      const isAtRest = world.ranSince(task) === undefined && whyGone(world, task.comm) === undefined;
+      if (isAtRest && !task.comm.startsWith('kworker/')) group.rested++;
     }
     for (const [key, { all, rested }] of said) {
       const count = listed.get(key) ?? 0;
       if (count === all) tally.same();
       else if (count >= rested && (rested < all || count > all))
-        tally.moved('tasks of the group ran again, or new ones came to it');
+        tally.moved('tasks of the group ran again or ended, or new ones came to it');
       else tally.fault(`${all} tasks (${rested} of them at rest) in ${key}: ${count} in the dump`);
     }
   },

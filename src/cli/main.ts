@@ -3,11 +3,13 @@
 //
 //   0 done    1 the input could not be read, or a command failed    2 wrong usage
 //   3 and more: an answer other than the good one, as the help of the command tells
+import { existsSync } from 'node:fs';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { problemText } from '../base/bug.ts';
-import { UsageError } from '../base/errors.ts';
+import { FormatError, UsageError } from '../base/errors.ts';
 import { version } from '../base/version.ts';
 import type { ReportFormat } from '../report/render.ts';
+import { nearest } from '../shell/suggest.ts';
 import { addCollectCommands } from './collect_commands.ts';
 import type { Shell } from './completion.ts';
 import { addCrashOptions, crashSettings } from './crash_options.ts';
@@ -25,7 +27,6 @@ async function main(argv: readonly string[]): Promise<number> {
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut, writeErr: writeError })
-    .showHelpAfterError('(inquest --help shows how to use it)')
     .addHelpText(
       'after',
       `
@@ -82,6 +83,14 @@ help of a command tells.
         }
         if (dumps.length === 0)
           throw new UsageError("missing required argument 'dump', or --live (inquest --help shows how to use it)");
+        const [first = ''] = dumps;
+        if (first === argv[2] && !existsSync(first)) {
+          const job = nearest(
+            first,
+            program.commands.map((command) => command.name()),
+          );
+          if (job !== null) throw new FormatError(first, `no such file; did you mean "inquest ${job}"?`);
+        }
         const { runReport } = await import('./report.ts');
         status = await runReport(dumps, {
           format: options.json ? 'json' : options.format,
@@ -249,6 +258,8 @@ help of a command tells.
       status = runSchema(command ?? null);
     });
 
+  tellOfHelp(program, program.name());
+
   try {
     // its options are its own: nothing here may read them
     if (argv[2] === 'makedumpfile') {
@@ -267,6 +278,12 @@ help of a command tells.
     writeError(`inquest: ${problemText(error)}`);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+/** Wrong usage points to the help of the command that was used wrongly. */
+function tellOfHelp(command: Command, words: string): void {
+  command.showHelpAfterError(`(${words} --help shows how to use it)`);
+  for (const below of command.commands) tellOfHelp(below, `${words} ${below.name()}`);
 }
 
 function collect(value: string, previous: string[]): string[] {

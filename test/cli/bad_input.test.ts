@@ -193,6 +193,14 @@ describe('wrong usage', { concurrency: 2 }, () => {
     misused(await inquest(['log', 'a', 'b']), /too many arguments/);
   });
 
+  test('a job that is not there: the help of its kind, or the name that was meant', async () => {
+    misused(await inquest(['kdump', 'frob']), /\(inquest kdump --help /);
+    misused(await inquest(['kdump', 'check', '--frob']), /\(inquest kdump check --help /);
+    misused(await inquest(['info']), /\(inquest info --help /);
+    refuses(await inquest(['reprot', 'vmcore']), /reprot: no such file; did you mean "inquest report"\?/);
+    refuses(await inquest(['dumps/vmcore']), /dumps\/vmcore: no such file$/m);
+  });
+
   test('commands that are not there or fail: status 1, the rest still runs', async (t) => {
     const [path] = tempFiles(t, smallDump());
     const run = await inquest(['crash', '-s', path!, '-c', 'frobnicate', '-c', 'p 1+1', '-c', 'struct -Q x']);

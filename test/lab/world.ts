@@ -45,7 +45,7 @@ export function compared(fact: Fact, picture: Picture, texts: readonly string[],
   const tally = new Tally();
   const world: World = {
     picture,
-    scenario: { name: 'null', about: '', provoke: '', dying: /x/, verdict: { kind: 'null-pointer', at: 'perish_sum' } },
+    scenario: { verdict: { kind: 'null-pointer', at: 'perish_sum' } },
     record: {
       kernel: '6.12',
       release: '6.12.1-test',
@@ -56,6 +56,9 @@ export function compared(fact: Fact, picture: Picture, texts: readonly string[],
       cpus: 2,
     },
     machine: 'x86_64',
+    pageSize: 4096,
+    gone: null,
+    made: null,
     dmesgOfMakedumpfile: undefined,
     ranSince: () => undefined,
     ...more,

@@ -181,7 +181,7 @@ function* rowsFrom(
     );
     yield* rows;
     if (fault === null) continue;
-    kernel.faults.record('rd', asPhysical(name, fault));
+    kernel.faults.record('memory', asPhysical(name, fault));
     return;
   }
 }
@@ -298,7 +298,7 @@ function* readText(
     }
     if (fault !== null) {
       if (at === 0 && bytes.length === 0) throw asPhysical(name, fault);
-      kernel.faults.record('rd', asPhysical(name, fault));
+      kernel.faults.record('memory', asPhysical(name, fault));
       break;
     }
     at += bytes.length;
