@@ -135,8 +135,10 @@ function loaded(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, dept
     if (member !== null) return { text: `${label}.${member.path}`, isExpression, isGlobal: true, type: member.type };
     return { text: `${label}+0x${hex(place.offset)}`, isExpression, isGlobal: true, type: null };
   }
+  if (load.segment !== null) return null;
+  if (terms.length === 2) return elementName(frame, load, depth);
   const parts = offsetFrom(load.address);
-  if (parts === null || load.segment !== null) return null;
+  if (parts === null) return null;
   const base = named(frame, parts.base, depth + 1);
   const target = pointedTo(base?.type ?? null) ?? objectType(frame, parts.base);
   const member = target === null ? null : memberIn(target, Number(parts.offset), load.width);
@@ -168,6 +170,26 @@ function loaded(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, dept
         ? `the member 0x${hex(distance)} bytes into ${object}`
         : `the word 0x${hex(-distance)} bytes before ${object}`;
   return { text, isExpression: false, ...path, isGlobal, type: null };
+}
+
+/** `device->links[2]`: an element of an array in what a pointer of a known type points to, where the index is known, too. */
+function elementName(frame: FrameValues, load: Extract<Value, { kind: 'load' }>, depth: number): Name | null {
+  const { terms, offset } = linear(load.address);
+  for (const [i, { value, factor }] of terms.entries()) {
+    const other = terms[1 - i]!;
+    const base = factor === 1n ? named(frame, value, depth + 1) : null;
+    const type = pointedTo(base?.type ?? null);
+    const index = type === null ? null : frame.evaluate(other.value);
+    if (base === null || type === null || index === null || !base.isExpression) continue;
+    const distance = BigInt.asIntN(64, offset + other.factor * index.value);
+    const member = memberIn(type, Number(distance), load.width);
+    // of a member that is no array, nobody asks by an index
+    if (member === null || !member.path.includes('[')) continue;
+    const { text, isGlobal } = base;
+    const path = text.startsWith('&') ? `${text.slice(1)}.${member.path}` : `${asPostfix(text)}->${member.path}`;
+    return { text: path, isExpression: true, isGlobal, type: member.type };
+  }
+  return null;
 }
 
 /**

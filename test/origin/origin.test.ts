@@ -255,6 +255,15 @@ describe('code', () => {
     assert.equal(origin(kernel, trace).sure, 'possible');
   });
 
+  test('an element of an array in a struct, by its index; one beyond the array is no element', () => {
+    const { kernel, session } = withSession();
+    kernel.space.words(session + 0x30n, 0x99n);
+    const told = (index: bigint) =>
+      origin(kernel, kernel.died('tabled+5', { rdi: session, rsi: index, rax: 0x99n }, ['write+18', 2n])).sentence;
+    assert.equal(told(2n), 'rax was loaded from s->peers[2], and that is 0x99');
+    assert.doesNotMatch(told(7n), /peers/);
+  });
+
   test('an entry of a list that the loop has gone on from already: the one that has the value, and the next that is still held', () => {
     const { kernel, session } = withSession();
     const [one, other] = [kernel.reserve(64), kernel.reserve(64)];

@@ -242,13 +242,18 @@ export const listings = {
     75 f0 | jne <visits+0x3>
     c3 | ret
   `,
+  tabled: `
+    48 8b 44 f7 20 | mov 0x20(%rdi,%rsi,8),%rax
+    48 8b 48 08 | mov 0x8(%rax),%rcx
+    c3 | ret
+  `,
 } as const;
 
 export type Name = keyof typeof listings;
 
 const types = `
   struct device { u64 pad[72]; u64 latency; };
-  struct session { struct device *dev; int flags; struct session *next; long (*call)(struct session *); };
+  struct session { struct device *dev; int flags; struct session *next; long (*call)(struct session *); struct session *peers[4]; };
 `;
 
 /** Parameters of the functions that have a prototype. */
@@ -261,6 +266,10 @@ const prototypes: Partial<Record<Name, readonly (readonly [name: string, type: s
     ['extra', 'u64'],
   ],
   walk: [['s', 'struct session']],
+  tabled: [
+    ['s', 'struct session'],
+    ['n', 'u64'],
+  ],
   merged: [
     ['s', 'struct session'],
     ['n', 'int'],

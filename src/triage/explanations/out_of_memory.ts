@@ -3,6 +3,7 @@ import { bareAddress } from '../../base/text.ts';
 import type { Evidence, Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
+import { holderOf } from '../memory_holders.ts';
 import {
   countersOf,
   largestProcesses,
@@ -29,7 +30,10 @@ function outOfMemorySentence(facts: Facts): string {
   const asked = death?.task ?? facts.crashed?.task ?? null;
   const start = `Memory ran out${asked === null ? '' : ` when ${label(asked)} asked for more`}`;
   const use = largestUse(kernel);
-  if (use !== null) return `${start}: ${useWords(use)}.`;
+  if (use !== null) {
+    const holder = holderOf(kernel, use.name, memoryReport(kernel)?.total ?? 0);
+    return `${start}: ${useWords(use)}${holder === null ? '' : `; ${holder.words}`}.`;
+  }
   const largest = largestProcesses(kernel, 1)[0];
   if (largest === undefined) return `${start}.`;
   return `${start}. The largest process was ${label(largest.task)} with ${mebibytes(largest.rssPages * page)}.`;
@@ -47,9 +51,10 @@ function useFindings({ facts }: Scene): Finding[] {
     const tmpfs = by.includes('tmpfs') ? memory.tmpfs[0] : undefined;
     const process = name.startsWith('memory of processes') ? memory.tasks[0] : undefined;
     const slab = name.startsWith('slab') ? memory.slabs[0] : undefined;
+    const holder = holderOf(facts.kernel, name, memory.total);
     return {
-      title: `${Math.round(share * 100)}% of memory is ${name}${by === '' ? '' : `: ${by}`}`,
-      explanation: explanationOf(name),
+      title: `${Math.round(share * 100)}% of memory is ${name}${by === '' ? '' : `: ${by}`}${holder === null ? '' : `; ${holder.words}`}`,
+      explanation: holder?.advice ?? explanationOf(name),
       confidence: 'certain',
       evidence: present(
         counterEvidence(facts, name),
@@ -68,6 +73,7 @@ function useFindings({ facts }: Scene): Finding[] {
               `struct kmem_cache.name,object_size ${bareAddress(slab.address)}`,
               'The largest cache, and the size of one object.',
             ),
+        holder === null ? null : evidence(facts, holder.command, holder.shows),
       ),
     };
   });
