@@ -6,6 +6,7 @@ import { coreFile } from './core_file.ts';
 import { lastTasks } from './cpus.ts';
 import { drivers, requests, resources } from './drivers.ts';
 import { ftrace } from './ftrace.ts';
+import { incidents, taintWords } from './incidents.ts';
 import { hrtimers, interrupts, timers } from './interrupts.ts';
 import { ipc } from './ipc.ts';
 import { logOfGuest, logOfMakedumpfile } from './log.ts';
@@ -14,6 +15,7 @@ import { modules, moduleUsers } from './modules.ts';
 import { mounts } from './mounts.ts';
 import { devices, sockets } from './network.ts';
 import { outOfMemory } from './out_of_memory.ts';
+import { outstandingIo } from './outstanding.ts';
 import { pageFrames } from './page_frames.ts';
 import { files, mappings, pages } from './processes_insides.ts';
 import { limits, memory, processArguments, startTimes } from './ps_options.ts';
@@ -33,6 +35,8 @@ import { vmallocAreas, zones } from './zones.ts';
 export const facts: readonly Fact[] = [
   verdict,
   callTrace,
+  incidents,
+  taintWords,
   outOfMemory,
   identity,
   uptime,
@@ -78,6 +82,7 @@ export const facts: readonly Fact[] = [
   drivers,
   resources,
   requests,
+  outstandingIo,
   coreFile,
   ftrace,
   traceFile,

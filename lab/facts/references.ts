@@ -26,9 +26,12 @@ export const references: Fact = {
 
 const parts = { linux_banner: 'Kernel rodata', init_task: 'Kernel data', _stext: 'Kernel code' };
 
+/** Of the lab's module, which each run loads. */
+const ofModule = ['perish_sum', 'perish_queue'];
+
 export const places: Fact = {
   name: 'what addresses are',
-  commands: Object.keys(parts).map((name) => `find ${name}`),
+  commands: [...Object.keys(parts), ...ofModule].map((name) => `find ${name}`),
   compare({ picture }, texts, tally) {
     const iomem = picture.text('iomem') ?? '';
     for (const [i, [name, part]] of Object.entries(parts).entries()) {
@@ -42,6 +45,18 @@ export const places: Fact = {
       if (physical >= first! && physical <= last!) tally.same();
       else tally.fault(`${name}: at ${physical.toString(16)}, which is not ${part}`);
       tally.compare(`what ${name}'s page is`, 'reserved', / physical [0-9a-f]+, (\w+)/.exec(text)?.[1]);
+      if (name === 'init_task')
+        tally.compare('which task', '0 "swapper/0"', /^ +task +task_struct of PID (.*"), /m.exec(text)?.[1]);
+    }
+    for (const [i, name] of ofModule.entries()) {
+      const symbol = picture.symbols.find((one) => one.name === name);
+      const text = texts[Object.keys(parts).length + i] ?? '';
+      if (symbol?.module === undefined) continue;
+      tally.compare(`address of ${name}`, symbol.address.toString(16), /^([0-9a-f]{16})$/m.exec(text)?.[1]);
+      tally.compare(`module of ${name}`, symbol.module, /^ +module +(\S+)$/m.exec(text)?.[1]);
+      tally.compare(`symbol of ${name}`, name, /^ +symbol +(\S+)$/m.exec(text)?.[1]);
+      const area = picture.rows('modules').find(([of]) => of === symbol.module);
+      if (area !== undefined) tally.compare(`area of ${name}`, 'vmalloc', /^ +(vmalloc) /m.exec(text)?.[1]);
     }
   },
 };
