@@ -16,7 +16,7 @@ import type { SavedFiles } from '../save/save_files.ts';
 import { check, dumpLevelOf, ParameterError, type Parsed, parseWords, wholeNumber } from './makedumpfile_options.ts';
 import { openNamedKernel } from './open.ts';
 import { writeError, writeOut } from './output.ts';
-import { saveInThread } from './save_job.ts';
+import { runSaveJob } from './save_job.ts';
 
 /** Bits of --message-level. */
 const messages = { progress: 1, common: 2, error: 4, debug: 8, report: 16 } as const;
@@ -93,7 +93,7 @@ async function perform(parsed: Parsed, report: (text: string) => void, hasProgre
   if (values.has('vtop')) writeOut(translated(openNamedKernel(files.slice(0, 1)), values.get('vtop')!));
   const sources = has('reassemble') ? files.slice(0, -1) : files.slice(0, 1);
   const targets = has('flatten') ? ['-'] : has('reassemble') ? files.slice(-1) : files.slice(1);
-  const saved = await saveInThread(
+  const saved = await runSaveJob(
     {
       kind: 'save',
       erase: { redact: false, rules: values.get('config') ?? null },

@@ -6,7 +6,7 @@ import { hasZstd } from '../save/compress.ts';
 import type { Salvaged } from '../save/salvage.ts';
 import { writeOut } from './output.ts';
 import { wholeNumber } from './save.ts';
-import { saveInThread } from './save_job.ts';
+import { runSaveJob } from './save_job.ts';
 
 /** The options as the command line has them. */
 export interface SalvageArguments {
@@ -30,7 +30,7 @@ export async function runSalvage(files: readonly string[], given: SalvageArgumen
       ...(given.threads === undefined ? {} : { threads: wholeNumber('--threads', given.threads) }),
     },
   } as const;
-  const salvaged = await saveInThread(job, given.progress ? 'percent' : 'terminal');
+  const salvaged = await runSaveJob(job, given.progress ? 'percent' : 'terminal');
   writeOut(given.json ? `${JSON.stringify(salvaged)}\n` : summary(salvaged));
   return salvaged.pages.lost > 0 ? 1 : 0;
 }

@@ -6,7 +6,7 @@ import { dumpLevel } from '../kernel/dump_level.ts';
 import { hasZstd } from '../save/compress.ts';
 import type { SavedFiles, SaveFilesOptions } from '../save/save_files.ts';
 import { writeError, writeOut } from './output.ts';
-import { saveInThread } from './save_job.ts';
+import { runSaveJob } from './save_job.ts';
 
 /** The options as the command line has them. */
 export interface SaveArguments {
@@ -44,7 +44,7 @@ export async function runSave(files: readonly string[], given: SaveArguments): P
     options: optionsOf(target, given),
     erase: { redact: given.redact ?? false, rules: given.erase ?? null },
   } as const;
-  const saved = await saveInThread(job, given.progress ? 'percent' : 'terminal');
+  const saved = await runSaveJob(job, given.progress ? 'percent' : 'terminal');
   const data: SaveData = { ...saved, dropped: Object.fromEntries(saved.dropped) };
   const text = given.json ? `${JSON.stringify(data)}\n` : summary(saved);
   if (target === '-') writeError(text);

@@ -1,37 +1,17 @@
 // Jobs that write dumps. The work is synchronous and done in a thread of its own, so that this one hears signals: then what
-// was written so far is left as an incomplete dump.
+// was written so far is left as an incomplete dump. A mini dump takes seconds, and has to be had where memory is scarce, in a
+// capture kernel: a thread would take 18 MB. A signal ends the process there, and the file says that it is incomplete.
 import { Worker } from 'node:worker_threads';
 import { UsageError } from '../base/errors.ts';
+import { beFrugal } from '../base/frugal.ts';
 import { escapeTerminal } from '../base/text.ts';
 import { threadProgram } from '../base/threads.ts';
-import type { Salvaged, SalvageOptions } from '../save/salvage.ts';
-import type { SavedFiles, SaveFilesOptions } from '../save/save_files.ts';
+import type { Work } from '../base/work.ts';
+import type { Salvaged } from '../save/salvage.ts';
+import type { SavedFiles } from '../save/save_files.ts';
 import { isTerminal } from './is_terminal.ts';
 import { writeError } from './output.ts';
-
-export type SaveJob =
-  | {
-      readonly kind: 'save' | 'mini';
-      readonly files: readonly string[];
-      readonly options: SaveFilesOptions;
-      readonly erase?: EraseRequest;
-      /** A file of VMCOREINFO, for a dump that has none and does not hold it in its memory; null for none. */
-      readonly vmcoreinfo?: string | null;
-    }
-  | {
-      readonly kind: 'salvage';
-      readonly files: readonly string[];
-      readonly target: string;
-      readonly options: SalvageOptions;
-    };
-
-/** What is to be erased. */
-export interface EraseRequest {
-  /** Keys, arguments and environments. */
-  readonly redact: boolean;
-  /** A file of rules; null for none. */
-  readonly rules: string | null;
-}
+import type { SaveJob } from './perform_save.ts';
 
 export type SaveResultOf<Job extends SaveJob> = Job extends { readonly kind: 'salvage' } ? Salvaged : SavedFiles;
 
@@ -52,10 +32,42 @@ export type FromSaveThread =
   | { readonly kind: 'failed'; readonly problem: string; readonly isUsage: boolean };
 
 /**
- * Does a job in a thread, until a signal ends it.
+ * Does a job, until a signal ends it.
  * @throws Error with the words of whatever ended it
  */
-export function saveInThread<Job extends SaveJob>(job: Job, shown: ProgressShown): Promise<SaveResultOf<Job>> {
+export function runSaveJob<Job extends SaveJob>(job: Job, shown: ProgressShown): Promise<SaveResultOf<Job>> {
+  return job.kind === 'mini' ? saveHere(job, shown) : saveInThread(job, shown);
+}
+
+async function saveHere<Job extends SaveJob>(job: Job, shown: ProgressShown): Promise<SaveResultOf<Job>> {
+  beFrugal();
+  const { performSave } = await import('./perform_save.ts');
+  const progress = new Progress(shown);
+  let stepBytes: number | null = null;
+  const work: Work = {
+    charge: () => {},
+    progress: (done, total) => {
+      if (total !== null) progress.show({ done, total, stepBytes });
+    },
+  };
+  try {
+    const result = await performSave(job, work, {
+      tell,
+      countsPages: (pageSize) => {
+        stepBytes = pageSize;
+      },
+    });
+    return result as SaveResultOf<Job>;
+  } finally {
+    progress.end();
+  }
+}
+
+function tell(sentence: string): void {
+  writeError(`inquest: ${escapeTerminal(sentence)}\n`);
+}
+
+function saveInThread<Job extends SaveJob>(job: Job, shown: ProgressShown): Promise<SaveResultOf<Job>> {
   const cancel = new SharedArrayBuffer(4);
   const data: SaveThreadData = { job, cancel };
   const worker = new Worker(threadProgram('save_thread', import.meta.url), { workerData: data, resourceLimits });
@@ -73,7 +85,7 @@ export function saveInThread<Job extends SaveJob>(job: Job, shown: ProgressShown
           progress.show(message);
           break;
         case 'told':
-          writeError(`inquest: ${escapeTerminal(message.sentence)}\n`);
+          tell(message.sentence);
           break;
         case 'done':
           resolve(message.result as SaveResultOf<Job>);
@@ -106,7 +118,7 @@ class Progress {
     this.how = how;
   }
 
-  show({ done, total, stepBytes }: Extract<FromSaveThread, { readonly kind: 'progress' }>): void {
+  show({ done, total, stepBytes }: Omit<Extract<FromSaveThread, { readonly kind: 'progress' }>, 'kind'>): void {
     const part = total === 0 ? 1 : done / total;
     const percent = Math.floor(part * 100);
     if (percent === this.last) return;

@@ -42,12 +42,21 @@ export interface PageStore {
   ramRanges(): readonly MemoryRange[];
 }
 
-const cacheBytes = 16 * 1024 * 1024;
+/** Bytes of pages that are kept, at least and at most. */
+const cacheLimits = [2 ** 21, 2 ** 24] as const;
 const pagesPerAllocation = 32;
 /** Reads of so many pages and more are of whole tables: they go past the cache, straight to where they are wanted. */
 const longRead = 32;
 /** Bytes handed out at a time by a scan: many enough for the file's sake, and few enough for the processor's cache. */
 const windowBytes = 256 * 1024;
+
+/** Bytes of pages to keep: in a capture kernel less than elsewhere. @returns a power of two */
+function affordableCache(): number {
+  const [least, most] = cacheLimits;
+  let bytes: number = most;
+  while (bytes > least && bytes > process.availableMemory() / 32) bytes /= 2;
+  return bytes;
+}
 
 export class PagedMemory implements PhysicalMemory {
   readonly pageSize: number;
@@ -68,7 +77,7 @@ export class PagedMemory implements PhysicalMemory {
   /** Room for a scan; null while one has it. */
   private window: Uint8Array | null = new Uint8Array(0);
 
-  constructor(store: PageStore) {
+  constructor(store: PageStore, cacheBytes = affordableCache()) {
     this.store = store;
     this.pageSize = store.pageSize;
     this.maxPfn = store.maxPfn;
