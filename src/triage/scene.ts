@@ -5,6 +5,7 @@ import { addressText } from '../base/text.ts';
 import { type Frame, frameName } from '../kernel/backtrace.ts';
 import type { Task } from '../kernel/task.ts';
 import { functionName } from '../oops/frames.ts';
+import type { GuiltyFrame } from '../oops/incident.ts';
 import { type ReportKind, reportKind } from '../oops/kinds.ts';
 import { isMachinery } from '../oops/machinery.ts';
 import { jumpTo } from '../origin/departures.ts';
@@ -135,7 +136,7 @@ function whomToBlame(
   const isTarget = scene.jump !== null && death?.guilty != null && death.guilty.symbol === death.instruction?.symbol;
   const caller = callerOfBadJump(scene, frames);
   const told = another || isTarget ? null : (death?.guilty ?? null);
-  const byName = told === null ? undefined : frames.find((frame) => functionName(frameName(frame)) === told.function);
+  const byName = told === null ? undefined : frameOf(frames, told);
   // the kernel follows frame records alone, and so leaves the caller out whom its link register tells
   const isCallersCaller =
     caller !== undefined && byName !== undefined && frames.indexOf(caller) < frames.indexOf(byName);
@@ -159,6 +160,16 @@ function whomToBlame(
   }
   if (place !== undefined) return { blamed: framePlace(facts, place), disagreement: null };
   return { blamed: instruction ?? (frames[0] === undefined ? null : framePlace(facts, frames[0])), disagreement: null };
+}
+
+/** The frame that the log names: of several of that function the one at that place, else one that is not a leftover on the stack. */
+function frameOf(frames: readonly Frame[], { function: name, offset }: GuiltyFrame): Frame | undefined {
+  const named = frames.filter((frame) => functionName(frameName(frame)) === name);
+  return (
+    named.find(({ reliable, place }) => reliable && place?.offset === offset) ??
+    named.find(({ reliable }) => reliable) ??
+    named[0]
+  );
 }
 
 /**

@@ -27,7 +27,7 @@ function checkWords(scene: Scene, about: Case): string {
     case 'use-after-free':
       return `Memory was used after it was freed${where}${noticed}${runBy}${detail === null ? '' : `: ${detail}`}.`;
     case 'BUG':
-      return `${isGivenBack(about) ? givenBackWords(scene) : (inSocketBuffer(scene.facts) ?? 'A check in the kernel failed')} (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}.`;
+      return `${isGivenBack(about) ? givenBackWords(scene) : (inSocketBuffer(scene.facts) ?? whatWasChecked(scene.facts))} (${withoutStop(scene.facts.death?.message ?? 'BUG')})${where}${noticed}${runBy}${said(scene.facts)}.`;
     case 'list-corruption':
       return `A linked list is corrupt${detail === null ? '' : ` (${detail})`}: noticed${where}${runBy}.`;
     case 'WARN':
@@ -37,6 +37,27 @@ function checkWords(scene: Scene, about: Case): string {
     default:
       return assertNever(kind);
   }
+}
+
+/** What a check that failed was for. */
+function whatWasChecked({ death }: Facts): string {
+  switch (death?.kind) {
+    case 'usercopy':
+      return 'A copy between the kernel and a process went beyond its object, and was refused';
+    case 'fortify':
+      return 'A memory or string function would have gone beyond its buffer, and was stopped';
+    default:
+      return 'A check in the kernel failed';
+  }
+}
+
+/** `: memset: detected buffer overflow: 400 byte write of buffer size 72`; a warning before the BUG may have said it. */
+function said({ death, incidents }: Facts): string {
+  const before = incidents.findLast(
+    ({ kind, span }) => death !== null && kind === death.kind && span.endLine <= death.span.startLine,
+  );
+  const detail = death?.detail ?? (death?.kind === 'fortify' ? before?.detail : null) ?? null;
+  return detail === null ? '' : `: ${detail.replace(/[!.\s]{1,100}$/, '')}`;
 }
 
 /** `4000 bytes were put into a socket buffer that had room for 220`; null for other checks. */
