@@ -39,9 +39,9 @@ function isOwn(frame: Frame, kind: IncidentKind): boolean {
  * stale stack contents (unless there is nothing else).
  */
 export function runningFrames(traces: readonly Trace[], kind: IncidentKind): Frame[] {
-  const all = traces.flatMap((trace) => trace.frames);
-  let use = all.filter((frame) => frame.reliable);
-  if (use.length === 0) use = all;
+  let use: Frame[] = [];
+  for (const trace of traces) for (const frame of trace.frames) if (frame.reliable) use.push(frame);
+  if (use.length === 0) use = traces.flatMap((trace) => trace.frames);
   if (!isStall(kind) && kind !== 'nmi') return use;
   for (;;) {
     // the tick, or the NMI, that found the hang; an interrupt that is stuck itself has frames of its own

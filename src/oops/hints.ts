@@ -30,6 +30,8 @@ const patterns: readonly Pattern[] = [
   { test: /^deadbeef|deadbeef$/, says: 'deadbeef: a marker some driver writes into dead objects' },
 ];
 
+const attack = /exploit attempt|NX-protected|userspace code/;
+
 export function hintsFor(incident: Incident): string[] {
   const hints = new Set<string>();
   const { faultAddress } = incident;
@@ -63,11 +65,7 @@ export function hintsFor(incident: Incident): string[] {
   if (incident.instruction?.symbol === null && incident.instruction.address === '0x0') {
     hints.add('the CPU jumped to address 0: a NULL function pointer was called');
   }
-  if (
-    /exploit attempt|NX-protected|userspace code/.test(
-      `${incident.message}\n${incident.detail ?? ''}\n${incident.notes.join('\n')}`,
-    )
-  ) {
+  if ([incident.message, incident.detail ?? '', ...incident.notes].some((text) => attack.test(text))) {
     hints.add('the CPU was about to run data or user memory: a bad function pointer, or an attack');
   }
   if (incident.code !== null && incident.code.fault !== null) {

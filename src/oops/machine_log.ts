@@ -78,7 +78,8 @@ export class MachineLog {
     if (this.pendingLeads > 0) return true;
     const { orphan } = this;
     if (orphan !== undefined && number - orphan.draft.lastNumber <= nearLines) return true;
-    return this.drafts.some((draft) => !draft.ended && number - draft.lastNumber <= nearLines);
+    for (const draft of this.drafts) if (!draft.ended && number - draft.lastNumber <= nearLines) return true;
+    return false;
   }
 
   /** Whether a report is open. */

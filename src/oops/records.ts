@@ -35,9 +35,9 @@ export class RecordReader {
   }
 
   /** As `read`, of a line as nearly all are; null: `read` has to see to it. */
-  readPlain(raw: string, start: number, end: number, number: number): LogLine | null {
-    if (this.pending !== undefined || raw.includes('ncfrag=')) return null;
-    const line = parsePlainLine(raw, start, end, number);
+  readPlain(bytes: Buffer, from: number, to: number, start: number, number: number): LogLine | null {
+    if (this.pending !== undefined) return null;
+    const line = parsePlainLine(bytes, from, to, start, start + (to - from), number);
     if (line !== null) this.afterRecord = false;
     return line;
   }

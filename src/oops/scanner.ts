@@ -35,6 +35,8 @@ export class LogScanner {
   private readonly records = new RecordReader();
   private readonly order = new PstoreOrder();
   private readonly machines = new Map<string, MachineLog>();
+  /** The same, for those who ask all of them with every line. */
+  private allMachines: readonly MachineLog[] = [];
   private lastHost = '';
   /** A line whose end has not come. */
   private carry: Buffer = Buffer.alloc(0);
@@ -186,16 +188,16 @@ export class LogScanner {
    */
   private rawLine(bytes: Buffer, from: number, to: number, offset: number, announces = true): void {
     const end = Math.min(to, from + maxLine);
-    const raw = bytes.toString('utf8', from, bytes[end - 1] === 13 ? end - 1 : end);
-    const plain = this.order.holding
-      ? null
-      : this.records.readPlain(raw, offset, offset + (to - from), this.lineNumber);
+    const plain =
+      this.order.holding || end < to ? null : this.records.readPlain(bytes, from, end, offset, this.lineNumber);
     if (plain !== null) {
       plain.announces = announces && words.occursIn(plain.text);
-      if (announces && raw.includes('Linux version ')) this.beforeBoot = this.before(bytes, from).toString('latin1');
+      if (announces && plain.text.includes('Linux version '))
+        this.beforeBoot = this.before(bytes, from).toString('latin1');
       this.line(plain);
       return;
     }
+    const raw = bytes.toString('utf8', from, bytes[end - 1] === 13 ? end - 1 : end);
     if (raw.includes('Linux version ')) this.beforeBoot = this.before(bytes, from).toString('latin1');
     for (const line of this.records.read(raw, offset, offset + (to - from), this.lineNumber)) this.ordered(line);
   }
@@ -210,7 +212,7 @@ export class LogScanner {
   }
 
   private expire(number: number): void {
-    for (const machine of this.machines.values()) machine.expire(number);
+    for (const machine of this.allMachines) machine.expire(number);
   }
 
   /** The machine whose message it is. A line that names none continues the one before it. */
@@ -227,6 +229,7 @@ export class LogScanner {
       }
       machine = new MachineLog();
       this.machines.set(host, machine);
+      this.allMachines = [...this.machines.values()];
     }
     return machine;
   }
@@ -234,7 +237,7 @@ export class LogScanner {
   private get attention(): Attention {
     if (this.order.holding || this.records.holding) return 'every';
     let attention: Attention = 'none';
-    for (const machine of this.machines.values()) {
+    for (const machine of this.allMachines) {
       if (machine.needsEveryLine(this.lineNumber)) return 'every';
       if (machine.active) attention = 'far';
     }

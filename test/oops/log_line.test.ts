@@ -1,7 +1,8 @@
 // What is around a kernel's message, by whoever carried it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseLine, parsePlainLine } from '../../src/oops/log_line.ts';
+import fc from 'fast-check';
+import { type LogLine, parseLine, parsePlainLine } from '../../src/oops/log_line.ts';
 
 const message = 'BUG: kernel NULL pointer dereference, address: 0000000000000008';
 const stamp = '[  907.567979]';
@@ -42,26 +43,82 @@ test("what another program says of a kernel is not the kernel's", () => {
     assert.ok(!parseLine(line, 0, 1, 1)[0]!.kernel, line);
 });
 
+/** As `parsePlainLine`, of a line with `before` and `after` it. */
+function plainLine(raw: string, before = 'x\n', after = '\n[    1.000000] y\n'): LogLine | null {
+  const from = Buffer.byteLength(before);
+  const bytes = Buffer.from(before + raw + after);
+  return parsePlainLine(bytes, from, from + Buffer.byteLength(raw), 3, 9, 2);
+}
+
+/** What `parseLine` has not: that a word may stand in it is for the scanner to say. */
+function withoutAnnounces(line: LogLine): LogLine {
+  const { announces: _, ...rest } = line;
+  return rest;
+}
+
 test('a plain line is read as any other', () => {
   for (const text of [
     message,
     ' func+0x1/0x2 [mod]',
     'RIP: 0010:f+0x1/0x2',
-    'x',
+    'general protection fault, probably for',
+    '#PF: supervisor read access in kernel mode',
     '  lr : f+0x1/0x2',
     'Oops: 0000 [#1] SMP',
   ])
-    for (const raw of [`${stamp} ${text}`, `[    0.000000] ${text}`, `[12345678.000001] ${text}`]) {
-      const plain = parsePlainLine(raw, 3, 9, 2);
-      if (plain !== null) assert.deepEqual([plain], parseLine(raw, 3, 9, 2));
-      else assert.match(text, /^(?:Oops|x)/);
+    for (const raw of [
+      `${stamp} ${text}`,
+      `[    0.000000] ${text}`,
+      `[12345678.000001][   T12] ${text}`,
+      `${stamp} ${text}\r`,
+    ]) {
+      const plain = plainLine(raw);
+      assert.ok(plain !== null, raw);
+      assert.deepEqual([withoutAnnounces(plain)], parseLine(raw.replace(/\r$/, ''), 3, 9, 2));
     }
   for (const raw of [
     `${stamp} half ${stamp} ${message}`,
     `${stamp} box kernel: x`,
     `${stamp} Panic#1 Part1`,
     `${stamp} a\x1b[0m`,
+    `${stamp} 4,1,2,-,ncfrag=0/12;x`,
     message,
   ])
-    assert.equal(parsePlainLine(raw, 0, 1, 1), null, raw);
+    assert.equal(plainLine(raw), null, raw);
+});
+
+test('whatever is taken for a plain line is read as any other', () => {
+  const pieces = [
+    '[',
+    ']',
+    ' ',
+    '12',
+    '.345678',
+    'T1',
+    'C2',
+    '<4>',
+    'kernel: ',
+    'Jun ',
+    ':',
+    'box',
+    '(',
+    'user  :info  : ',
+    '#',
+    'ö',
+    stamp,
+    'BUG',
+    '2024-01-01T00:00:00 ',
+  ];
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...pieces), { maxLength: 8 }),
+      fc.constantFrom('', ' ', '[ T9] '),
+      (words, gap) => {
+        const raw = `${stamp}${gap}${words.join('')}`;
+        const plain = plainLine(raw);
+        if (plain !== null) assert.deepEqual([withoutAnnounces(plain)], parseLine(raw, 3, 9, 2));
+      },
+    ),
+    { numRuns: 2000 },
+  );
 });
