@@ -33,9 +33,9 @@ export class Registers {
 
   /** Reads a line with the instruction pointer or with registers. */
   read(text: string): boolean {
-    const link = this.link === null && !this.userMode && !this.sections.othersRegisters ? linkLine.exec(text) : null;
-    if (link !== null && this.incident.instruction !== null) this.link = parseFrame(` ${link[1]}`, false);
-    const m = instructionLine.exec(text);
+    const c = text.charAt(0);
+    if ('lLrR '.includes(c)) this.readLink(text);
+    const m = 'RNEIpePK'.includes(c) ? instructionLine.exec(text) : null;
     if (m !== null && this.readInstruction(text, m[1]!)) return true;
     if (!registerLine.test(text)) return false;
     this.readValues(text);
@@ -47,6 +47,13 @@ export class Registers {
     this.proven = true;
     if (this.incident.code !== null || this.userMode || this.sections.othersCode) return;
     this.incident.code = parseCode(bytes);
+  }
+
+  private readLink(text: string): void {
+    if (this.link !== null || this.incident.instruction === null) return;
+    if (this.userMode || this.sections.othersRegisters) return;
+    const link = linkLine.exec(text);
+    if (link !== null) this.link = parseFrame(` ${link[1]}`, false);
   }
 
   private readInstruction(text: string, value: string): boolean {
