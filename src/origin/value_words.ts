@@ -1,16 +1,38 @@
 // What a word looks like where a pointer should be.
 
+import { assertNever } from '../base/errors.ts';
 import { hex } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { poisonKind, poisonsSlabs } from '../kernel/poison.ts';
 
-/** Words of memory that mean something where a pointer should be (include/linux/poison.h, mm/slab.h). */
-const patterns: readonly (readonly [mask: bigint, value: bigint, meaning: string])[] = [
-  [0xffff_ffff_ffff_0000n, 0x6b6b_6b6b_6b6b_0000n, 'what slab_debug fills freed objects with'],
-  [0xffff_ffff_ffff_0000n, 0x5a5a_5a5a_5a5a_0000n, 'what slab_debug fills new objects with'],
-  [0xffff_ffff_ffff_0000n, 0xaaaa_aaaa_aaaa_0000n, 'what page_poisoning or init_on_alloc debugging fills pages with'],
-  [0xffff_ffff_ffff_f000n, 0xdead_0000_0000_0000n, 'what list_del() leaves in a deleted entry (LIST_POISON)'],
-  [0xffff_ffff_ffff_ffffn, 0xdead_beef_dead_beefn, 'the pattern deadbeef'],
-];
+/** What a pattern of the kernel's means; whether slabs are poisoned at all decides how sure that is. */
+function poisonMeaning(kernel: Kernel, value: bigint): string | null {
+  const kind = poisonKind(value);
+  switch (kind) {
+    case null:
+      return null;
+    case 'freed-object':
+      return slabPattern(kernel, 'freed');
+    case 'new-object':
+      return slabPattern(kernel, 'new');
+    case 'page':
+      return 'what page_poisoning fills free pages with';
+    case 'list':
+      return 'what list_del() leaves in a deleted entry (LIST_POISON)';
+    case 'deadbeef':
+      return 'the pattern deadbeef';
+    default:
+      return assertNever(kind);
+  }
+}
+
+/** Null where no slab is poisoned: then somebody else wrote that, text perhaps. */
+function slabPattern(kernel: Kernel, objects: string): string | null {
+  const on = poisonsSlabs(kernel);
+  return on === false
+    ? null
+    : `what slab_debug fills ${objects} objects with${on === true ? '' : ', where that is on'}`;
+}
 
 /** Largest error number (include/linux/err.h). */
 const maxErrno = 4095n;
@@ -32,7 +54,8 @@ export function valueWords(kernel: Kernel, value: bigint): string {
 export function meaningOf(kernel: Kernel, value: bigint): string | null {
   if (value < firstPage) return null;
   if (value > 0xffff_ffff_ffff_ffffn - maxErrno) return `the error -${0x1_0000_0000_0000_0000n - value} as a pointer`;
-  for (const [mask, pattern, meaning] of patterns) if ((value & mask) === pattern) return meaning;
+  const poison = poisonMeaning(kernel, value);
+  if (poison !== null) return poison;
   const text = asciiText(value);
   if (text !== null) return `the text "${text}"`;
   if (kernel.arch.isUserAddress(value) && value < lowAddresses) return null;

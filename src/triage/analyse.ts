@@ -1,5 +1,4 @@
 // One death analysed: facts, verdict, findings, and what stands around them.
-import type { Architecture } from '../arch/architecture.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { addressText, hex16 } from '../base/text.ts';
 import type { InstructionLine } from '../commands/code/dis.ts';
@@ -7,6 +6,7 @@ import type { CommandContext } from '../commands/context.ts';
 import type { ShownOutput } from '../commands/shown.ts';
 import type { BtItem, FrameData } from '../commands/tasks/bt/bt.ts';
 import type { Frame } from '../kernel/backtrace.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { loadAverages } from '../kernel/loadavg.ts';
 import { taints } from '../kernel/panic.ts';
 import { hasLines } from '../kernel/source_line.ts';
@@ -239,9 +239,8 @@ function registersAtFault(facts: Facts): Analysis['registers'] {
 /** What the registers at the exception pointed to, or look like; numbers that may be anything are left out. */
 function registerNames({ kernel, exception }: Facts): Record<string, string> {
   const named: Record<string, string> = {};
-  const { arch } = kernel;
   for (const [name, value] of Object.entries(exception?.registers ?? {})) {
-    if (value === undefined || value < minPointer || isNumber(arch, value)) continue;
+    if (value === undefined || value < minPointer || isNumber(kernel, value)) continue;
     const text = textOf(value);
     named[name] = text === null ? memoryName(kernel, value) : `the text "${text}"`;
   }
@@ -252,9 +251,10 @@ function registerNames({ kernel, exception }: Facts): Record<string, string> {
 const minPointer = 4096n;
 
 /** Neither an address of any kind, nor a pattern or a text that means something. */
-function isNumber(arch: Architecture, value: bigint): boolean {
+function isNumber(kernel: Kernel, value: bigint): boolean {
+  const { arch } = kernel;
   if (arch.isKernelAddress(value)) return value >= 0xffff_ffff_ffff_f001n;
-  return textOf(value) === null && (arch.isUserAddress(value) || looksLike(arch, value) === notCanonical);
+  return textOf(value) === null && (arch.isUserAddress(value) || looksLike(kernel, value) === notCanonical);
 }
 
 function frameData(facts: Facts, frame: Frame): BacktraceFrame {

@@ -1,10 +1,11 @@
 // The faulting instruction: what it touched, by which registers, and what the values look like.
 
-import type { Architecture } from '../arch/architecture.ts';
 import { type MemoryOperand, type WorkedOut, workOut } from '../arch/decoder.ts';
 import type { VirtAddr } from '../base/address.ts';
+import { assertNever } from '../base/errors.ts';
 import { hex } from '../base/text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { poisonKind, poisonsSlabs } from '../kernel/poison.ts';
 import { type Facts, instructionAt } from './facts.ts';
 
 export interface FaultAccess extends WorkedOut {
@@ -13,29 +14,50 @@ export interface FaultAccess extends WorkedOut {
   readonly looksLike: string;
 }
 
-/** Bytes that mean something where a pointer should be (include/linux/poison.h). */
-const poisons: readonly (readonly [mask: bigint, value: bigint, meaning: string])[] = [
-  [0xffff_ffff_ffff_0000n, 0x6b6b_6b6b_6b6b_0000n, 'freed slab memory (poison 6b): used after it was freed'],
-  [
-    0xffff_ffff_ffff_0000n,
-    0x5a5a_5a5a_5a5a_0000n,
-    'the pattern 5a: slab memory that was used before it was set up, where slabs are poisoned (slub_debug), or the text "ZZ"',
-  ],
-  [0xffff_ffff_ffff_f000n, 0xdead_0000_0000_0000n, 'a list entry that was deleted already (LIST_POISON)'],
-  [0xffff_ffff_ffff_0000n, 0xdead_beef_dead_0000n, 'the pattern deadbeef'],
-];
-
 export const notCanonical = 'no address at all (not canonical): a corrupt pointer, or one used after it was freed';
 
 /** What an address looks like, for people. */
-export function looksLike(arch: Architecture, address: bigint): string {
+export function looksLike(kernel: Kernel, address: bigint): string {
+  const { arch } = kernel;
   if (address < 4096n) return 'a NULL pointer';
   if (address >= 0xffff_ffff_ffff_f001n)
     return `an error code used as a pointer (-${0x1_0000_0000_0000_0000n - address})`;
-  for (const [mask, value, meaning] of poisons) if ((address & mask) === value) return meaning;
+  const poison = poisonWords(kernel, address);
+  if (poison !== null) return poison;
   if (arch.isUserAddress(address)) return 'an address of user space';
   if (!arch.isKernelAddress(address)) return notCanonical;
   return 'an address that is not mapped';
+}
+
+/** What a pattern of the kernel's says of an address; null for none. */
+function poisonWords(kernel: Kernel, address: bigint): string | null {
+  const kind = poisonKind(address);
+  switch (kind) {
+    case null:
+      return null;
+    case 'freed-object':
+      return slabPattern(kernel, '6b', 'freed slab memory', 'used after it was freed');
+    case 'new-object':
+      return slabPattern(kernel, '5a', 'new slab memory', 'used before it was set up');
+    case 'page':
+      return 'the pattern aa, which page_poisoning fills free pages with';
+    case 'list':
+      return 'a list entry that was deleted already (LIST_POISON)';
+    case 'deadbeef':
+      return 'the pattern deadbeef';
+    default:
+      return assertNever(kind);
+  }
+}
+
+/** The same bytes are text, and whoever likes writes them: they are the allocator's where it writes such. */
+function slabPattern(kernel: Kernel, byte: string, memory: string, how: string): string {
+  const on = poisonsSlabs(kernel);
+  if (on === true) return `${memory} (poison ${byte}): ${how}`;
+  const text = `or the text "${String.fromCharCode(Number.parseInt(byte, 16)).repeat(2)}"`;
+  if (on === null)
+    return `the pattern ${byte}: ${memory} that was ${how}, where slabs are poisoned (slab_debug), ${text}`;
+  return `the pattern ${byte}, ${text} (no slab cache here is poisoned)`;
 }
 
 /**
@@ -55,7 +77,7 @@ export function faultAccess(facts: Facts): FaultAccess | null {
     return found === null ? [] : [{ operand: operand as MemoryOperand, ...found }];
   });
   const access = operands.find(({ address }) => !kernel.space.isReadable(address)) ?? operands[0];
-  return access === undefined ? null : { ...access, looksLike: looksLike(kernel.arch, access.address) };
+  return access === undefined ? null : { ...access, looksLike: looksLike(kernel, access.address) };
 }
 
 /** `rdx is 0` or `rax is 0x10, rcx is 3`. */

@@ -35,9 +35,9 @@ export function moduleAt(kernel: Kernel, address: bigint): string | null {
  * value looks like where it is nothing that is known.
  */
 export function memoryName(kernel: Kernel, value: bigint): string {
-  if (!kernel.arch.isKernelAddress(value)) return looksLike(kernel.arch, value);
+  if (!kernel.arch.isKernelAddress(value)) return looksLike(kernel, value);
   const known = identity(kernel, value);
-  if (known === null) return looksLike(kernel.arch, value);
+  if (known === null) return looksLike(kernel, value);
   const { symbol, perCpu, task, stack, slab, vmalloc, module } = known;
   if (perCpu !== null) return `the per-CPU variable ${perCpu.symbol?.symbol.name ?? ''} of CPU ${perCpu.cpu}`;
   if (symbol !== null) {
@@ -52,7 +52,7 @@ export function memoryName(kernel: Kernel, value: bigint): string {
   if (module !== null) return `memory of the module ${module.name}`;
   if (vmalloc !== null) return 'vmalloc memory';
   const region = regionOf(kernel.arch, value);
-  if (!kernel.space.isReadable(virtAddr(value))) return looksLike(kernel.arch, value);
+  if (!kernel.space.isReadable(virtAddr(value))) return looksLike(kernel, value);
   return region === null ? 'memory of the kernel' : regionNames[region.name];
 }
 

@@ -1,5 +1,6 @@
 // Memory was touched that is not there: the instruction, the register that held the address, what that looks like.
 import { bareAddress, hex } from '../../base/text.ts';
+import { poisonKind, poisonsSlabs } from '../../kernel/poison.ts';
 import type { Finding, OriginReport } from '../analysis.ts';
 import { denialOf, syndromeOfDeath } from '../denial.ts';
 import { evidence, logEvidence, present } from '../evidence.ts';
@@ -32,7 +33,7 @@ function accessWords({ facts }: Scene, about: Case): string {
   if (access === null) {
     const address =
       faultAddress === null ? null : /^0x[0-9a-f]{1,16}$/.test(faultAddress) ? BigInt(faultAddress) : null;
-    const looks = address === null ? '' : `, ${denialOf(facts, address) ?? looksLike(facts.kernel.arch, address)},`;
+    const looks = address === null ? '' : `, ${denialOf(facts, address) ?? looksLike(facts.kernel, address)},`;
     if (address === null && kind === 'general-protection') return 'An address that is none was used';
     return `${kind === 'null-pointer' ? 'NULL pointer: bad' : 'Bad'} access to address ${address === null ? '(unknown)' : `0x${hex(address)}`}${kind === 'null-pointer' ? '' : looks}`;
   }
@@ -87,20 +88,26 @@ export function accessFindings(
       ),
     });
   }
-  const poisoned = Object.entries(facts.exception.registers).filter(([, value]) =>
-    /^(6b){7}|^5a5a5a5a5a5a5a/.test(hex(value ?? 0n)),
-  );
-  if (poisoned.length > 0) {
+  const poisoned = Object.entries(facts.exception.registers).filter(([, value]) => isSlabPoison(value ?? 0n));
+  // where slabs are not poisoned, somebody else wrote that
+  const isOn = poisoned.length === 0 ? false : poisonsSlabs(facts.kernel);
+  if (poisoned.length > 0 && isOn !== false) {
     const names = poisoned.map(([name]) => name).join(', ');
     findings.push({
       title: `Slab poison in ${names}: memory was used after it was freed, or before it was set up`,
       explanation:
-        'The allocator fills freed objects with 6b and new ones with 5a when slub_debug=P is on; no real value looks like that.',
-      confidence: 'certain',
+        'The allocator fills freed objects with 6b and new ones with 5a when slab_debug=P is on; no real value looks like that.',
+      confidence: isOn === true ? 'certain' : 'possible',
       evidence: present(evidence(facts, 'bt', `See ${names} among the registers.`)),
     });
   }
   return findings;
+}
+
+/** What the allocator fills objects with. */
+function isSlabPoison(value: bigint): boolean {
+  const kind = poisonKind(value);
+  return kind === 'freed-object' || kind === 'new-object';
 }
 
 /** What the CPU itself said, where it is more than that no page is there. */

@@ -20,7 +20,7 @@ export const badCallback: Explanation = {
     if (callback?.object == null) return null;
     const about = scene.as(kind);
     const { runBy } = phrases(scene, about);
-    const looks = denialOf(facts, jump) ?? looksLike(facts.kernel.arch, jump);
+    const looks = denialOf(facts, jump) ?? looksLike(facts.kernel, jump);
     const whose = callback.module === null ? '' : `, which the module ${callback.module} owns,`;
     const register = facts.kernel.arch.registers.arguments[0];
     const how = callback.isArgument

@@ -25,7 +25,7 @@ export const badJump = ofKind({
   sentence: (scene, about) => {
     const { where, runBy } = phrases(scene, about);
     const target = scene.jump!;
-    const looks = denialOf(scene.facts, target) ?? looksLike(scene.facts.kernel.arch, target);
+    const looks = denialOf(scene.facts, target) ?? looksLike(scene.facts.kernel, target);
     return `Bad function pointer: jumped to address 0x${hex(target)}, ${looks}, called${where}${runBy}.`;
   },
   findings: (scene, about) => [jumpFinding(scene), ...accessFindings(scene, { ...about, access: null } satisfies Case)],
@@ -37,7 +37,7 @@ function jumpFinding({ facts, jump }: Scene): Finding {
     ([name, value]) => value === jump && name !== counter.name,
   );
   return {
-    title: `The kernel called a function at 0x${hex(jump!)}, where there is none: ${denialOf(facts, jump!) ?? looksLike(facts.kernel.arch, jump!)}`,
+    title: `The kernel called a function at 0x${hex(jump!)}, where there is none: ${denialOf(facts, jump!) ?? looksLike(facts.kernel, jump!)}`,
     explanation: `A function pointer is wrong: never set, overwritten, or in memory that was freed${holders.length === 0 ? '' : ` (it is still in ${holders.map(([name]) => name).join(', ')})`}. The caller is the frame below the exception.`,
     confidence: 'likely',
     evidence: present(

@@ -59,7 +59,7 @@ function sentence(scene: Scene, about: Case, arrival: Arrival, caller: Place | n
   const { runBy } = phrases(scene, about);
   const jump = scene.jump!;
   const text = textOf(arrival.meant ?? jump);
-  const looks = text === null ? looksLike(scene.facts.kernel.arch, jump) : `the text "${text}"`;
+  const looks = text === null ? looksLike(scene.facts.kernel, jump) : `the text "${text}"`;
   const whose =
     caller === null
       ? 'a function that cannot be told'
