@@ -24,13 +24,23 @@ export const framesPerNode = 64;
 export type Limits = Readonly<Record<Charge, number>>;
 
 const mega = 1 << 20;
+/** Bytes of a file. What it takes is promised for dumps of up to this size: 10 seconds, 500 MB. */
+const promised = 100 * mega;
+/**
+ * How many times as much each byte beyond that may cause. Honest big machines are there: a hundred thousand tasks, whose
+ * stacks compress to a tenth; tebibytes whose frames have 64 bytes each of next to nothing. What is kept has to fit memory
+ * all the same.
+ */
+const beyond: Limits = { bytes: 4, reads: 4, nodes: 4, text: 4, kept: 1 };
 /** What a dump of any size may take, and what it may take for each byte of its file. */
 const floors: Limits = { bytes: 512 * mega, reads: 3 * mega, nodes: mega, text: 32 * mega, kept: 160 * mega };
 const shares: Limits = { bytes: 8, reads: 1 / 32, nodes: 1 / 100, text: 1 / 3, kept: 2 };
 
 /** The limits for a dump. @param fileSize bytes of its files @param times what the user asked for: `--budget` */
 export function limitsFor(fileSize: number, times = 1): Limits {
-  const limit = (what: Charge): number => times * Math.max(floors[what], fileSize * shares[what]);
+  const more = Math.max(0, fileSize - promised);
+  const limit = (what: Charge): number =>
+    times * Math.max(floors[what], (fileSize - more + more * beyond[what]) * shares[what]);
   return {
     bytes: limit('bytes'),
     reads: limit('reads'),

@@ -2,7 +2,7 @@
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { FormatError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
-import { sizeOf } from '../debuginfo/type.ts';
+import { sizeOf, type Type } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { listEntries } from './list.ts';
 import type { Module, ModuleRange } from './module.ts';
@@ -25,32 +25,38 @@ const moduleTaints: readonly (readonly [bit: number, letter: string])[] = [
 /** Loaded modules in the order of /proc/modules: newest first. A corrupt list gives those before the damage. */
 export function readModules(kernel: Kernel): readonly Module[] {
   const modules: Module[] = [];
-  /** Addresses in units of a module's size: two of the same one overlap. */
-  const places = new Set<bigint>();
   kernel.faults.attempt(
     'module list',
     () => {
       const type = kernel.type('struct module');
-      const size = BigInt(sizeOf(type));
-      for (const object of listEntries(kernel.variable('modules'), type, 'list')) {
-        if (places.size >= maxModules) throw new FormatError('module list', `more than ${maxModules} modules`);
-        const place = object.address / size;
-        if (places.has(place))
-          throw new FormatError('module list', `modules overlap at ${object.address.toString(16)}`);
-        places.add(place);
-        kernel.faults.attempt(
-          'module',
-          () => {
-            const module = readModule(kernel, object);
-            if (module !== null) modules.push(module);
-          },
-          undefined,
-        );
-      }
+      const head = kernel.variable('modules');
+      // a part of its own: of what was found more can be asked, however the list ended
+      kernel.work.within(kernel.work.part('module list'), () => followList(kernel, head, type, modules));
     },
     undefined,
   );
   return modules;
+}
+
+/** Adds the modules of the list, as far as it goes. @throws MemoryFault, FormatError, BudgetError where it ends too soon */
+function followList(kernel: Kernel, head: KernelObject, type: Type, modules: Module[]): void {
+  const size = BigInt(sizeOf(type));
+  /** Addresses in units of a module's size: two of the same one overlap. */
+  const places = new Set<bigint>();
+  for (const object of listEntries(head, type, 'list')) {
+    if (places.size >= maxModules) throw new FormatError('module list', `more than ${maxModules} modules`);
+    const place = object.address / size;
+    if (places.has(place)) throw new FormatError('module list', `modules overlap at ${object.address.toString(16)}`);
+    places.add(place);
+    kernel.faults.attempt(
+      'module',
+      () => {
+        const module = readModule(kernel, object);
+        if (module !== null) modules.push(module);
+      },
+      undefined,
+    );
+  }
 }
 
 function readModule(kernel: Kernel, object: KernelObject): Module | null {

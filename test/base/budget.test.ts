@@ -87,6 +87,12 @@ test('limits grow with the dump, from floors on, and with what the user asks for
   }
 });
 
+test('dumps that are larger than what is promised of may cause more for each byte, but keep no more', () => {
+  const [most, larger] = [limitsFor(100 * 2 ** 20), limitsFor(200 * 2 ** 20)];
+  for (const what of ['bytes', 'reads', 'nodes', 'text'] as const) assert.ok(larger[what] >= 4 * most[what], what);
+  assert.ok(larger.kept <= 2 * most.kept * 1.25);
+});
+
 test('a set of addresses holds what was added, and nothing else', () => {
   const set = new AddressSet();
   const base = 0xffff_8880_0000_0000n;

@@ -173,3 +173,15 @@ test('a symbol table of absurd length is refused', () => {
   assert.deepEqual(value, []);
   assert.match(faults[0]!.message, /4294967295 symbols is out of range/);
 });
+
+test('a list that goes on for longer than its budget gives the modules read until then, of which more can be asked', () => {
+  const { kernel } = kernelWith(newTypes, ['a', 'b', 'c', 'd', 'e', 'f']);
+  kernel.work.limit({ bytes: 1e9, reads: 1e9, nodes: 8, text: 1e9, kept: 1e9 });
+  const { names, problems } = kernel.work.within(kernel.work.part('mod'), () => read(kernel));
+  assert.deepEqual(names, ['a', 'b', 'c', 'd']);
+  assert.match(problems.join('\n'), /^module list: ended after 4 nodes/);
+  assert.deepEqual(
+    kernel.modules.map(({ usedBy }) => usedBy),
+    [[], [], [], []],
+  );
+});
