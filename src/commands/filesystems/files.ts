@@ -296,7 +296,7 @@ function nodesText(nodes: readonly { readonly node: number; readonly pages: numb
   return `NODE     PAGES\n${nodes.map(({ node, pages }) => `${String(node).padStart(4)}  ${String(pages).padStart(8)}\n`).join('')}`;
 }
 
-function taskText(item: TaskFiles, { counts, reference }: FilesOptions): string {
+function taskText(item: TaskFiles, { counts, reference, tasks }: FilesOptions): string {
   const { task, root, cwd, files: rows, directoryMatches } = item;
   const isSearch = reference !== null;
   if (isSearch && !directoryMatches && (rows?.length ?? 0) === 0) return '';
@@ -308,7 +308,8 @@ function taskText(item: TaskFiles, { counts, reference }: FilesOptions): string 
     lines.push(counts ? countsHeader : filesHeader);
     for (const row of rows) lines.push(counts ? countsText(row) : fileText(row));
   }
-  return `${lines.join('')}\n`;
+  // as crash has it: an empty line behind each task that was asked for or found, none behind the current one
+  return lines.join('') + (isSearch || tasks.length > 0 ? '\n' : '');
 }
 
 const filesHeader = ' FD       FILE            DENTRY           INODE       TYPE PATH\n';

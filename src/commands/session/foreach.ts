@@ -79,7 +79,8 @@ Commands that can be run: those whose arguments are tasks. The options behind a 
         // of `ps` one table, as far as nothing stands between its lines
         if (one.name === 'ps' && index > 0) return body.replace(/^ +PID +PPID .*\n/, '');
         const header = unnamed.has(one.name) ? `${taskHeader(task)}\n` : '';
-        return `${index > 0 ? '\n' : ''}${header}${body}`;
+        const gap = index > 0 && !body.endsWith('\n\n') ? '\n' : '';
+        return `${gap}${header}${body}`;
       },
     },
   });

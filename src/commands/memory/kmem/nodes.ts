@@ -68,8 +68,7 @@ export function collectNodes({ kernel }: CommandContext): NodesHead {
 export function nodesText({ nodes, sections, blocks }: NodesHead): string {
   const rule = `${'-'.repeat(67)}\n`;
   return [
-    ...nodes.map(nodeText),
-    ...(sections.length === 0 ? [] : [`${rule}\n${sectionsText(sections)}`]),
+    nodes.map(nodeText).join('\n') + (sections.length === 0 ? '' : `${rule}\n${sectionsText(sections)}`),
     ...(blocks.length === 0 ? [] : [blocksText(blocks)]),
   ].join('\n');
 }
