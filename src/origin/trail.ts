@@ -68,7 +68,7 @@ export class Trail {
     switch (value.kind) {
       case 'constant': {
         this.end = 'constant';
-        const words = valueWords(kernel, value.value);
+        const words = constantWords(kernel, value.value);
         this.add(
           'constant',
           `${frame.name}() itself sets ${what} to ${words}`,
@@ -280,7 +280,7 @@ export class Trail {
       passed.sure,
     );
     if (passed.value.kind === 'constant') {
-      const words = valueWords(kernel, passed.value.value);
+      const words = constantWords(kernel, passed.value.value);
       this.end = 'constant';
       this.add(
         'constant',
@@ -450,6 +450,12 @@ export class Trail {
   ): void {
     this.steps.push({ kind, words, at, command, sure });
   }
+}
+
+/** A constant in code: `ruin_title (0xffffffffc050f3f0)`, or what it looks like. */
+function constantWords(kernel: Kernel, value: bigint): string {
+  const symbol = symbolOf(kernel, value);
+  return symbol === null ? valueWords(kernel, value) : `${symbol} (0x${hex(value)})`;
 }
 
 /** ` (device + 0x8 * device->current_link (0x10) + 0x18)`: what an address was made of; empty where that is one value. */

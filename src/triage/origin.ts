@@ -1,11 +1,9 @@
 // One step further than the fault: where the bad value came from, as the report has it.
-import { addressText, hex } from '../base/text.ts';
-import type { Task } from '../kernel/task.ts';
-import { type LoopWait, loopWait } from '../origin/loop.ts';
+import { addressText } from '../base/text.ts';
 import { type Origin, originOf } from '../origin/origin.ts';
 import type { StepSureness } from '../origin/origin_step.ts';
-import type { Confidence, Finding, OriginReport } from './analysis.ts';
-import { evidence, present, shown, type Wanted } from './evidence.ts';
+import type { Confidence, OriginReport } from './analysis.ts';
+import { shown, type Wanted } from './evidence.ts';
 import type { Claim } from './explanations/explanation.ts';
 import type { Facts } from './facts.ts';
 import { placeAt } from './place.ts';
@@ -65,45 +63,4 @@ export function withOrigin({ depth, sentence }: Claim, origin: OriginReport | nu
   if (origin === null || origin.end === 'unknown') return sentence;
   if (depth === 'mechanism' && origin.end !== 'constant' && origin.end !== 'returned') return sentence;
   return `${sentence.replace(/\.$/, '')}: ${origin.sentence}`;
-}
-
-/**
- * What a CPU that is stuck goes round for.
- * @param subject the task that is stuck; null for the one that panicked
- */
-export function loopFindings(facts: Facts, subject: Task | null): Finding[] {
-  const { kernel, crashedCpu, crashTrace } = facts;
-  const trace = subject === null ? crashTrace : facts.trace(subject);
-  const cpu = subject === null ? (crashedCpu?.cpu ?? null) : subject.cpu;
-  const { isUserMode } = kernel.arch.registers;
-  // the innermost code of the task that was interrupted: what the watchdog does itself is above it
-  const entry = trace.frames.findIndex(
-    ({ kind, registers }, i) => kind === 'entry' && registers !== null && !isUserMode(registers) && i > 0,
-  );
-  const work = (): LoopWait | null => (entry < 0 ? null : loopWait(kernel, trace, entry, cpu));
-  const loop = kernel.faults.attempt('loop of a stuck CPU', work, null);
-  if (loop === null) return [];
-  const held = loop.exits.some(({ holds }) => holds === true);
-  return [
-    {
-      title: loop.sentence,
-      explanation: loop.endless
-        ? 'No instruction of the loop goes out of it: only an interrupt can, and it comes back.'
-        : held
-          ? 'What it waits for is there now: it came late, or the value was met and changed again.'
-          : 'Whoever should change that is the next question.',
-      confidence: loop.endless || (loop.complete && !held) ? 'certain' : 'likely',
-      evidence: present(
-        evidence(facts, `dis -r ${hex(loop.last)}`, 'The last lines are the loop.', {
-          cut: { kind: 'tail', lines: 8 },
-        }),
-        ...loop.exits
-          .filter(({ address }) => address !== null)
-          .slice(0, 2)
-          .map(({ address, width, condition }) =>
-            evidence(facts, `rd -${width * 8} ${hex(address!)}`, `What is looked at: ${condition}.`),
-          ),
-      ),
-    },
-  ];
 }

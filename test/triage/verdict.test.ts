@@ -384,6 +384,27 @@ test('a soft lockup names the spinlock that the CPU waits for', () => {
   );
 });
 
+test('a soft lockup without a lock names the loop, and the mutex that the CPU holds meanwhile', () => {
+  const dying = DyingKernel.make();
+  const task = dying.task({ pid: 7, comm: 'sh' });
+  const mutex = dying.allocate('struct mutex', 'widget_mutex');
+  dying.set(mutex, 'owner.counter', BigInt.asIntN(64, task.address));
+  dying.link(mutex.member('wait_list').address);
+  dying.code('frob+0x10[widget]', 'f3 90 eb fc'); // pause; jmp back
+  dying.panicOn(1, task, [
+    ...panic,
+    'watchdog_timer_fn',
+    exception('asm_sysvec_apic_timer_interrupt', 'frob+0x12', { rdi: mutex.address }),
+    'vfs_write',
+    'do_syscall_64',
+    user,
+  ]);
+  assert.equal(
+    verdict(dying).panic.message,
+    'CPU 1 was stuck in the kernel in frob+0x12 [widget], running sh (pid 7): frob() goes round a loop that nothing leads out of, and holds the mutex widget_mutex.',
+  );
+});
+
 test('a soft lockup names what other CPUs spin on at the same time', () => {
   for (const [theirs, told] of [
     [

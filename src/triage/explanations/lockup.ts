@@ -1,16 +1,22 @@
 // Lockups and stalls: what the stuck CPU ran, whether interrupts were off, and the lock that it spins on.
+
+import { virtAddr } from '../../base/address.ts';
 import { assertNever } from '../../base/errors.ts';
 import { hex, hex16 } from '../../base/text.ts';
 import type { Frame } from '../../kernel/backtrace.ts';
+import { type HeldLock, heldLocks } from '../../kernel/held_locks.ts';
+import { taskStack } from '../../kernel/sched.ts';
 import { hasUnansweredCalls, waitsForCpus } from '../../kernel/smp.ts';
 import type { ReportKind } from '../../oops/kinds.ts';
 import type { Finding } from '../analysis.ts';
 import { evidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
+import { objectName } from '../memory_name.ts';
 import { framePlace, shortPlace } from '../place.ts';
 import { said } from '../rules/said.ts';
 import { type Case, phrases, type Scene, withoutStop } from '../scene.ts';
 import { type SpinLock, spinLock } from '../spin.ts';
+import { stuckLoop } from '../stuck_loop.ts';
 import { stuckCpu, subjectFrames } from '../subject.ts';
 import { label, secondsSaid } from '../words.ts';
 import { ofKind } from './explanation.ts';
@@ -32,18 +38,54 @@ function lockupWords(scene: Scene, about: Case): string {
   const kind = about.kind as Lockup;
   switch (kind) {
     case 'soft-lockup':
-      return `CPU ${cpu ?? '?'} was stuck in the kernel${secondsSaid(death?.message)}${where}${running}: ${spinWords(scene, about) ?? 'it never let another task run'}.`;
+      return `CPU ${cpu ?? '?'} was stuck in the kernel${secondsSaid(death?.message)}${where}${running}: ${spinWords(scene, about) ?? loopWords(scene, about) ?? 'it never let another task run'}${holdingWords(scene, about)}.`;
     case 'hard-lockup': {
-      const spin = spinWords(scene, about);
-      return `CPU ${cpu ?? '?'} was stuck with interrupts off${where}${running}${spin === null ? '' : `: ${spin}`}.`;
+      const spin = spinWords(scene, about) ?? loopWords(scene, about);
+      return `CPU ${cpu ?? '?'} was stuck with interrupts off${where}${running}${spin === null ? '' : `: ${spin}`}${holdingWords(scene, about)}.`;
     }
     case 'rcu-stall':
-      return `${cpu === null ? 'RCU waited in vain for a grace period to end' : `CPU ${cpu} held up RCU`}${where}${running}: no grace period could end.`;
+      return `${cpu === null ? 'RCU waited in vain for a grace period to end' : `CPU ${cpu} held up RCU`}${where}${running}: no grace period could end${holdingWords(scene, about)}.`;
     case 'nmi':
       return `A non-maskable interrupt made the kernel panic (${withoutStop(death?.panic ?? death?.message ?? 'NMI')})${facts.crashedCpu === null || facts.crashedCpu.cpu === cpu ? '' : ` on CPU ${facts.crashedCpu.cpu}, which was idle,`}${who === null ? '' : ` while${cpu === null ? '' : ` CPU ${cpu}`} ran ${who}`}${where}.`;
     default:
       return assertNever(kind);
   }
+}
+
+/** The loop that it goes round, where that is sure. */
+function loopWords({ facts }: Scene, { subject }: Case): string | null {
+  const loop = facts.told === null ? stuckLoop(facts, subject) : null;
+  return loop?.confidence === 'certain' ? loop.sentence : null;
+}
+
+/** Locks that are told in a sentence. */
+const maxHeld = 2;
+
+/** Locks that the stuck task holds, of those that it has a pointer to: whoever wants them waits for it, too. */
+function locksHeld({ facts }: Scene, { kind, subject }: Case): HeldLock[] {
+  const { kernel } = facts;
+  if (subject === null || facts.told !== null) return [];
+  const frames = subjectFrames(facts, kind, subject);
+  const { isUserMode, stackPointer } = kernel.arch.registers;
+  const entry = frames.findLast(({ registers }) => registers !== null && !isUserMode(registers));
+  const stack = taskStack(kernel, subject);
+  if (entry?.registers == null || stack === null) return [];
+  const top = stackPointer(entry.registers) ?? 0n;
+  const end = stack.start + BigInt(stack.size);
+  const onStack =
+    top >= stack.start && top < end ? kernel.space.readUpTo(virtAddr(top), Number(end - top)).bytes : null;
+  const words = onStack === null ? [] : new BigUint64Array(onStack.slice(0, onStack.length & ~7).buffer);
+  const registers = Object.values(entry.registers).filter((value) => value !== undefined);
+  const find = (): HeldLock[] => heldLocks(kernel, subject, [...registers, ...words]);
+  return kernel.faults.attempt('locks that are held', find, []);
+}
+
+/** `, and holds the mutex m1 [wreck]`, or nothing. */
+function holdingWords(scene: Scene, about: Case): string {
+  const held = locksHeld(scene, about);
+  if (held.length === 0) return '';
+  const names = held.slice(0, maxHeld).map(({ kind, lock }) => `the ${kind} ${objectName(scene.facts.kernel, lock)}`);
+  return `, and holds ${names.join(' and ')}${held.length > maxHeld ? ` and ${held.length - maxHeld} more locks` : ''}`;
 }
 
 /** What a stuck CPU goes round for, in words: a lock, or an answer of another CPU. */
@@ -128,7 +170,9 @@ function otherSpinners(facts: Facts, lock: SpinLock, cpu: number | null): string
   return `, while ${words.join(' and ')}${more}${meaning}`;
 }
 
-function lockupFindings({ facts }: Scene, { kind, subject, blamed }: Case): Finding[] {
+function lockupFindings(scene: Scene, about: Case): Finding[] {
+  const { facts } = scene;
+  const { kind, subject, blamed } = about;
   const cpu = stuckCpu(facts, kind, subject);
   const frames = subjectFrames(facts, kind, subject);
   if (frames.length === 0) return [];
@@ -167,6 +211,20 @@ function lockupFindings({ facts }: Scene, { kind, subject, blamed }: Case): Find
         'Spinlocks do not name their holder: look in the other CPUs and in sleeping tasks for who took this lock and did not give it back; the same task may have taken it already.',
       confidence: 'likely',
       evidence: present(evidence(facts, `rd ${hex16(lock.address)} 1`, 'The low byte is 1 while the lock is held.')),
+    });
+  }
+  for (const { kind: what, lock: held } of locksHeld(scene, about).slice(0, maxHeld)) {
+    findings.push({
+      title: `${label(subject!)} holds the ${what} ${objectName(facts.kernel, held)}`,
+      explanation: 'Whoever wants it waits for this CPU, too.',
+      confidence: 'certain',
+      evidence: present(
+        evidence(
+          facts,
+          `struct ${what === 'mutex' ? 'mutex' : 'rw_semaphore'}.owner -x ${hex16(held)}`,
+          `Its owner is ${hex16(subject!.address)}; the low bits are flags.`,
+        ),
+      ),
     });
   }
   for (const other of silent.slice(0, maxSpinners)) {
