@@ -176,7 +176,7 @@ export function addKdumpCommands(program: Command, setStatus: (status: number) =
     .command('capture-verdict <vmcore> <folder>', { hidden: true })
     .description('write the log and the verdict into a folder')
     .action(async (vmcore: string, folder: string) => {
-      const { runCaptureVerdict } = await import('./kdump_capture.ts');
+      const { runCaptureVerdict } = await import('./kdump_capture_verdict.ts');
       setStatus(runCaptureVerdict(vmcore, folder));
     });
 }

@@ -8,6 +8,8 @@ export interface Ended {
   /** What went wrong, in words; empty where nothing did. */
   readonly problem: string;
   readonly output: string;
+  /** Somebody else killed it: where memory is short, the kernel. */
+  readonly wasKilled: boolean;
 }
 
 export interface ChildOptions {
@@ -70,17 +72,17 @@ export function runChild(
     }
     child.stdin.on('error', () => undefined); // it does not read
     child.stdin.end(input);
-    const end = (status: number | null, why: string): void => {
+    const end = (status: number | null, why: string, wasKilled = false): void => {
       clearTimeout(timer);
       void reading.then(() => {
         const said = errors.trim().split('\n').slice(-3).join('; ');
         const bad = problem !== '' ? problem : status === 0 ? '' : said !== '' ? said : why;
-        resolve({ isGood: bad === '', problem: bad, output });
+        resolve({ isGood: bad === '', problem: bad, output, wasKilled: wasKilled && problem === '' });
       });
     };
     child.on('error', (error) => end(null, error.message));
     child.on('close', (status, signal) =>
-      end(status, signal === null ? `exit status ${status}` : `killed by ${signal}`),
+      end(status, signal === null ? `exit status ${status}` : `killed by ${signal}`, signal === 'SIGKILL'),
     );
   });
 }

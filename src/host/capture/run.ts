@@ -7,10 +7,9 @@ import { assertNever, messageOf } from '../../base/errors.ts';
 import { escapeLine } from '../../base/text.ts';
 import type { Analysis } from '../../triage/analysis.ts';
 import { targetText } from '../config/capture_config.ts';
-import { hookFolder } from '../initramfs/build.ts';
-import type { CapturePlan, NetworkSetup, PlannedTarget } from '../initramfs/capture_plan.ts';
+import { type CapturePlan, hookFolder, type NetworkSetup, type PlannedTarget } from '../initramfs/capture_plan.ts';
 import { captureStatus } from '../initramfs/init_script.ts';
-import { runChild } from './child.ts';
+import { type Ended, runChild } from './child.ts';
 import { openFolder } from './folder_target.ts';
 import { openHttps } from './https_target.ts';
 import type { CrashName, OpenTarget } from './open_target.ts';
@@ -22,11 +21,22 @@ import { openSsh } from './ssh_target.ts';
 export interface CapturePrograms {
   /** Words before the program's own: Node and the bundle. */
   readonly self: readonly string[];
+  /** The same for steps that read little, with less memory; each for when the one before was killed. */
+  readonly frugal: readonly (readonly string[])[];
   readonly vmcore: string;
   /** makedumpfile, where it came along; null without it. */
   readonly makedumpfile: string | null;
   /** Folder for what lies between steps. */
   readonly scratch: string;
+}
+
+/** A program that writes a dump: into the target's folder, or to standard output for a stream. */
+interface SaveCommand {
+  /** Of the file at the target. */
+  readonly name: string;
+  readonly command: readonly string[];
+  /** What it writes until it is whole; null where it sees to that by itself. */
+  readonly incomplete: string | null;
 }
 
 /** Files that the verdict's step makes, and that every target gets. */
@@ -86,14 +96,18 @@ class Capture {
 
   /** The log and the verdict, on the console, by UDP and into pstore. */
   async #verdict(): Promise<void> {
-    const { self, vmcore, scratch } = this.#programs;
+    const { frugal, vmcore, scratch } = this.#programs;
     const { config } = this.#plan;
-    const [node = '', ...words] = self;
-    await this.#recorder.step('verdict', vmcore, 'inquest', async () => {
-      const args = [...words, 'kdump', 'capture-verdict', vmcore, scratch];
-      const { problem } = await runChild(node, args, { seconds: config.limits.verdict });
-      return problem;
-    });
+    for (const [node = '', ...words] of frugal) {
+      let wasKilled = false;
+      await this.#recorder.step('verdict', vmcore, 'inquest', async () => {
+        const args = [...words, 'kdump', 'capture-verdict', vmcore, scratch];
+        const ended = await runChild(node, args, { seconds: config.limits.verdict });
+        wasKilled = ended.wasKilled;
+        return ended.problem;
+      });
+      if (!wasKilled) break;
+    }
     const verdict = readVerdict(`${scratch}/verdict.json`);
     this.#crashTime = verdict?.crashTime ?? null;
     if (this.#crashTime !== null) this.#crash = { ...this.#crash, stamp: stampOf(new Date(this.#crashTime * 1000)) };
@@ -200,12 +214,28 @@ class Capture {
 
   /** Saves a dump by the first way that works. */
   async #save(target: OpenTarget, which: 'mini' | 'full'): Promise<boolean> {
-    for (const by of which === 'mini' ? (['inquest'] as const) : (['inquest', 'makedumpfile', 'copy'] as const)) {
-      if (by === 'makedumpfile' && this.#programs.makedumpfile === null) continue;
-      if (by === 'copy' && !this.#hasRoom(target)) continue;
-      if (await this.#recorder.step(which, target.name, by, () => this.#saveBy(target, which, by))) return true;
+    const attempt = async (by: string, commands: SaveCommand): Promise<{ done: boolean; wasKilled: boolean }> => {
+      let wasKilled = false;
+      const done = await this.#recorder.step(which, target.name, by, async () => {
+        const ended = await this.#saveBy(target, which, commands);
+        wasKilled = ended.wasKilled;
+        return ended.problem;
+      });
+      return { done, wasKilled };
+    };
+    const { self, frugal, makedumpfile } = this.#programs;
+    for (const program of which === 'mini' ? frugal : [self, ...frugal]) {
+      const { done, wasKilled } = await attempt('inquest', this.#saveCommand(target, which, program));
+      if (done) return true;
+      // by the kernel, which had no memory left: the next one takes less
+      if (!wasKilled) break;
     }
-    return false;
+    if (which === 'mini') return false;
+    if (makedumpfile !== null) {
+      const { done } = await attempt('makedumpfile', this.#makedumpfileCommand(target, makedumpfile));
+      if (done) return true;
+    }
+    return this.#hasRoom(target) && (await attempt('copy', this.#copyCommand(target))).done;
   }
 
   /** Whether the whole of the dead machine's memory fits. What is left of failed tries is counted as room. */
@@ -218,40 +248,55 @@ class Capture {
     return false;
   }
 
-  async #saveBy(target: OpenTarget, which: 'mini' | 'full', by: 'inquest' | 'makedumpfile' | 'copy'): Promise<string> {
+  #saveCommand(target: OpenTarget, which: 'mini' | 'full', program: readonly string[]): SaveCommand {
     const { config } = this.#plan;
-    const { self, vmcore, makedumpfile } = this.#programs;
-    const seconds = config.limits[which];
-    const name = `${which === 'mini' ? 'vmcore.mini' : 'vmcore'}${target.kind === 'stream' && by !== 'copy' ? '.flat' : ''}`;
-    const to = target.kind === 'folder' ? `${target.folder}/${name}` : '-';
+    const isStream = target.kind === 'stream';
+    const name = `${which === 'mini' ? 'vmcore.mini' : 'vmcore'}${isStream ? '.flat' : ''}`;
     // a higher level, where the target is full
-    const levels = config.level === 31 ? '31' : `${config.level},31`;
-    const how =
-      which === 'mini'
-        ? ['--mini']
-        : ['-d', target.kind === 'stream' ? String(config.level) : levels, '--compress', config.compression];
-    const commands = {
-      inquest: [...self, 'save', ...how, '--threads', '1', '-f', vmcore, to],
-      makedumpfile: [
-        makedumpfile ?? '',
-        ...(target.kind === 'stream'
-          ? ['-F', '-l', '-d', String(config.level), vmcore]
-          : ['-l', '-d', String(config.level), vmcore, `${to}.incomplete`]),
-      ],
-      copy: target.kind === 'stream' ? ['cat', vmcore] : ['cp', vmcore, `${to}.incomplete`],
+    const levels = isStream || config.level === 31 ? String(config.level) : `${config.level},31`;
+    const how = which === 'mini' ? ['--mini'] : ['-d', levels, '--compress', config.compression];
+    const to = isStream ? '-' : `${target.folder}/${name}`;
+    return {
+      name,
+      command: [...program, 'save', ...how, '--threads', '1', '-f', this.#programs.vmcore, to],
+      // it renames by itself
+      incomplete: null,
     };
-    const [program = '', ...args] = commands[by];
+  }
+
+  #makedumpfileCommand(target: OpenTarget, makedumpfile: string): SaveCommand {
+    const how = ['-l', '-d', String(this.#plan.config.level), this.#programs.vmcore];
+    if (target.kind === 'stream')
+      return { name: 'vmcore.flat', command: [makedumpfile, '-F', ...how], incomplete: null };
+    const incomplete = `${target.folder}/vmcore.incomplete`;
+    return { name: 'vmcore', command: [makedumpfile, ...how, incomplete], incomplete };
+  }
+
+  #copyCommand(target: OpenTarget): SaveCommand {
+    const { vmcore } = this.#programs;
+    if (target.kind === 'stream') return { name: 'vmcore', command: ['cat', vmcore], incomplete: null };
+    const incomplete = `${target.folder}/vmcore.incomplete`;
+    return { name: 'vmcore', command: ['cp', vmcore, incomplete], incomplete };
+  }
+
+  async #saveBy(
+    target: OpenTarget,
+    which: 'mini' | 'full',
+    { name, command, incomplete }: SaveCommand,
+  ): Promise<Ended> {
+    const seconds = this.#plan.config.limits[which];
+    const [program = '', ...args] = command;
     if (target.kind === 'folder') {
-      const { problem } = await runChild(program, args, { seconds });
-      if (problem !== '' || by === 'inquest') return problem;
-      return (await runChild('mv', [`${to}.incomplete`, to], { seconds })).problem;
+      const ended = await runChild(program, args, { seconds });
+      if (!ended.isGood || incomplete === null) return ended;
+      return runChild('mv', [incomplete, `${target.folder}/${name}`], { seconds });
     }
-    const { problem } = await runChild(program, args, {
+    const ended = await runChild(program, args, {
       seconds,
       reader: (output) => target.send(name, output, seconds),
     });
-    if (problem === '') await target.finish(name);
-    return problem;
+    if (ended.isGood) await target.finish(name);
+    return ended;
   }
 
   async #hooks(when: 'before' | 'after' | 'failure'): Promise<void> {

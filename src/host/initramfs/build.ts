@@ -1,5 +1,8 @@
 // Builds the capture initramfs out of the machine's own parts: the modules that its targets need, busybox or the machine's
 // own tools, and this program in a squashfs. The same input gives the same bytes.
+//
+//   initramfs    init, busybox, modules (deleted once they are loaded), configuration, links to what is in
+//   /program     squashfs, packed: Node and the program, and below machine/ other programs, libraries and firmware
 import { createHash } from 'node:crypto';
 import { constants, gzipSync } from 'node:zlib';
 import { FormatError, NotFoundError } from '../../base/errors.ts';
@@ -11,7 +14,7 @@ import { ModuleTree } from '../modules.ts';
 import { HostRoot } from '../root.ts';
 import { targetStack } from '../target_stack.ts';
 import { unpack } from '../unpack.ts';
-import { type CapturePlan, capturePlan, planPath } from './capture_plan.ts';
+import { type CapturePlan, capturePlan, hookFolder, planPath } from './capture_plan.ts';
 import { firmwareFiles } from './firmware.ts';
 import { initScript } from './init_script.ts';
 import { librariesOf } from './libraries.ts';
@@ -30,8 +33,6 @@ export interface BuiltInitramfs {
   readonly warnings: readonly string[];
 }
 
-/** Where hooks lie, in the machine and in the initramfs. */
-export const hookFolder = '/etc/inquest/kdump.d';
 const busyboxes = [
   '/bin/busybox',
   '/usr/bin/busybox',
@@ -49,6 +50,7 @@ const applets = [
   'cat',
   'cp',
   'mv',
+  'rm',
   'date',
   'sync',
   'sleep',
@@ -64,7 +66,21 @@ const applets = [
   'ip',
 ];
 /** Those without which nothing works, where there is no busybox. */
-const needed = ['sh', 'mount', 'umount', 'insmod', 'mkdir', 'cat', 'cp', 'mv', 'date', 'sync', 'sleep', 'timeout'];
+const needed = [
+  'sh',
+  'mount',
+  'umount',
+  'insmod',
+  'mkdir',
+  'cat',
+  'cp',
+  'mv',
+  'rm',
+  'date',
+  'sync',
+  'sleep',
+  'timeout',
+];
 const binFolders = ['/usr/bin', '/usr/sbin', '/bin', '/sbin'];
 
 export function findProgram(root: HostRoot, name: string): string | null {
@@ -84,7 +100,15 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   const plan = capturePlan(host, config, stacks);
   const warnings: string[] = [];
   const nodes = new Map<string, CpioNode>();
+  const packed = new Map<string, CpioNode>();
+  /** Memory is short: what is used once the program is mounted lies beside it, packed. */
+  const addPacked = (path: string, bytes: Buffer, mode?: number): void => {
+    if (nodes.has(path)) return;
+    packed.set(`machine/${path}`, { kind: 'file', bytes, ...(mode === undefined ? {} : { mode }) });
+    nodes.set(path, { kind: 'link', target: `/program/machine/${path}` });
+  };
 
+  const first = tree.closure(['loop', 'squashfs']).order;
   const wanted = [
     'loop',
     'squashfs',
@@ -98,11 +122,29 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   for (const name of order) {
     const bytes = moduleBytes(root, `${tree.folder}/${tree.file(name)!}`);
     nodes.set(`lib/modules/${name}.ko`, { kind: 'file', bytes });
-    for (const [path, file] of firmwareFiles(root, release, bytes)) nodes.set(path, { kind: 'file', bytes: file });
+    for (const [path, file] of firmwareFiles(root, release, bytes)) addPacked(path, file);
   }
-  nodes.set('lib/modules/order', { kind: 'file', bytes: Buffer.from(order.map((name) => `${name}\n`).join('')) });
+  const list = (names: readonly string[]): CpioNode => ({
+    kind: 'file',
+    bytes: Buffer.from(names.map((name) => `${name}\n`).join('')),
+  });
+  nodes.set('lib/modules/first', list(first));
+  nodes.set('lib/modules/order', list(order.filter((name) => !first.includes(name))));
 
-  const programs = addTools(root, nodes, warnings);
+  const tools = addTools(root, nodes, warnings);
+  for (const [at, path] of tools) nodes.set(at, { kind: 'file', bytes: root.bytes(path, 1 << 30)!, mode: 0o755 });
+  const librariesFor = (from: HostRoot, paths: readonly string[]): readonly string[] => {
+    const needed = librariesOf(from, paths);
+    for (const name of needed.missing) warnings.push(`there is no library ${name}`);
+    return needed.paths;
+  };
+  for (const path of librariesFor(
+    root,
+    tools.map(([, path]) => path),
+  ))
+    nodes.set(path.slice(1), { kind: 'file', bytes: root.bytes(path, 1 << 28)!, mode: 0o755 });
+
+  const programs: (readonly [string, string])[] = [];
   for (const name of [...new Set(stacks.flatMap((stack) => stack.programs))]) {
     const path = findProgram(root, name);
     if (path === null) warnings.push(`there is no ${name}, which a target needs`);
@@ -111,15 +153,15 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   const makedumpfile = findProgram(root, 'makedumpfile');
   if (makedumpfile !== null) programs.push(['bin/makedumpfile', makedumpfile]);
   addHooks(root, nodes, programs);
-  for (const [at, path] of programs) nodes.set(at, { kind: 'file', bytes: root.bytes(path, 1 << 30)!, mode: 0o755 });
-  addLibraries(
+  for (const [at, path] of programs) addPacked(at, root.bytes(path, 1 << 30)!, 0o755);
+  for (const path of librariesFor(
     root,
-    nodes,
     programs.map(([, path]) => path),
-    warnings,
-  );
+  ))
+    addPacked(path.slice(1), root.bytes(path, 1 << 28)!, 0o755);
   // the program is this machine's, whatever root the initramfs is for
-  addLibraries(root.isLive ? root : new HostRoot(), nodes, [program.node], warnings);
+  const own = root.isLive ? root : new HostRoot();
+  for (const path of librariesFor(own, [program.node])) addPacked(path.slice(1), own.bytes(path, 1 << 28)!, 0o755);
   for (const path of config.targets.flatMap((target) =>
     target.kind === 'ssh'
       ? [target.key, target.knownHosts]
@@ -140,21 +182,21 @@ export function buildInitramfs(host: Host, config: CaptureConfig, program: Progr
   for (const folder of ['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'root', 'program'])
     nodes.set(folder, { kind: 'folder' });
 
-  const recipe = recipeOf(nodes, program);
+  const squashfs = new Map([...program.files, ...packed]);
   return {
-    image: () => pack(nodes, writeSquashfs(program.files)),
+    image: () => pack(nodes, writeSquashfs(squashfs)),
     plan,
     modules: order,
-    programs: programs.map(([, path]) => path),
-    recipe,
+    programs: [...tools, ...programs].map(([, path]) => path),
+    recipe: recipeOf(nodes, squashfs),
     warnings,
   };
 }
 
 /** A number for all that goes in, without packing it. */
-function recipeOf(nodes: ReadonlyMap<string, CpioNode>, program: Program): string {
+function recipeOf(nodes: ReadonlyMap<string, CpioNode>, squashfs: ReadonlyMap<string, CpioNode>): string {
   const hash = createHash('sha256').update(writeCpio(nodes));
-  for (const [path, node] of [...program.files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [path, node] of [...squashfs].sort(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(`${path}\0`).update(node.kind === 'file' ? node.bytes : '');
   }
   return hash.digest('hex');
@@ -193,17 +235,6 @@ function addHooks(root: HostRoot, nodes: Map<string, CpioNode>, programs: (reado
       else nodes.set(path.slice(1), { kind: 'file', bytes, mode: 0o755 });
     }
   }
-}
-
-function addLibraries(
-  root: HostRoot,
-  nodes: Map<string, CpioNode>,
-  programs: readonly string[],
-  warnings: string[],
-): void {
-  const { paths, missing } = librariesOf(root, programs);
-  for (const name of missing) warnings.push(`there is no library ${name}`);
-  for (const path of paths) nodes.set(path.slice(1), { kind: 'file', bytes: root.bytes(path, 1 << 28)!, mode: 0o755 });
 }
 
 /** How names of hosts are found. What systemd-resolved listens on is not there after the panic: its own servers are. */

@@ -115,3 +115,6 @@ function networkSetup({ root }: Host): NetworkSetup | null {
 
 /** Where the plan lies in the initramfs. */
 export const planPath = '/etc/inquest/plan.json';
+
+/** Where hooks lie, in the machine and in the initramfs. */
+export const hookFolder = '/etc/inquest/kdump.d';

@@ -37,13 +37,21 @@ mount -t devtmpfs dev /dev
 mount -t tmpfs -o size=60% tmp /run
 say() { echo "inquest: $*" >/dev/console; }
 say "capture kernel $(cat /proc/sys/kernel/osrelease) started"
-for module in $(cat /lib/modules/order); do
-  insmod /lib/modules/$module.ko 2>/run/insmod || say "module $module: $(cat /run/insmod)"
-done
+# what is loaded lies twice in memory until its file is gone
+load() {
+  for module in $(cat /lib/modules/$1); do
+    insmod /lib/modules/$module.ko 2>/run/insmod || say "module $module: $(cat /run/insmod)"
+    rm -f /lib/modules/$module.ko
+  done
+}
+load first
+# before the other modules: their firmware is in there
+mount -t squashfs -o ro,loop /program.squashfs /program || say "the program cannot be mounted"
+load order
 mkdir -p /run/inquest /mnt
 status=127
 if grep -qw ${dryWord} /proc/cmdline; then
-  if mount -t squashfs -o ro,loop /program.squashfs /program && /program/${programPaths.node} /program/${programPaths.main} --version >/run/dry 2>&1; then
+  if /program/${programPaths.node} /program/${programPaths.main} --version >/run/dry 2>&1; then
     say "dry: done, the program runs ($(cat /run/dry)); $(grep MemAvailable /proc/meminfo) of $(grep MemTotal /proc/meminfo)"
   else
     say "dry: FAILED: $(cat /run/dry)"
@@ -51,11 +59,9 @@ if grep -qw ${dryWord} /proc/cmdline; then
   poweroff -f
   sleep 60
 fi
-if mount -t squashfs -o ro,loop /program.squashfs /program; then
+if [ -x /program/${programPaths.node} ]; then
   timeout -s KILL ${whole} /program/${programPaths.node} --max-semi-space-size=1 --max-old-space-size=32 /program/${programPaths.main} kdump capture ${planPath} </dev/null >/dev/console 2>&1
   status=$?
-else
-  say "the program cannot be mounted"
 fi
 if [ $status != ${captureStatus.saved} ] && [ $status != ${captureStatus.failed} ]; then
   say "the program did not run to its end (status $status): the dump is saved without it"

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../base/errors.ts';
 import type { CpioNode } from '../cpio.ts';
+import { withoutLocales } from './icu_data.ts';
 
 export interface Program {
   /** Files by their path in the image, which is mounted at `/program`. */
@@ -23,7 +24,7 @@ export function programFiles(): Program {
   const dist = bundleFolder();
   const node = realpathSync(process.execPath);
   const files = new Map<string, CpioNode>([
-    [programPaths.node, { kind: 'file', bytes: readFileSync(node), mode: 0o755 }],
+    [programPaths.node, { kind: 'file', bytes: withoutLocales(readFileSync(node)), mode: 0o755 }],
   ]);
   const add = (folder: string, at: string): void => {
     for (const path of globSync('**', { cwd: folder }).sort()) {

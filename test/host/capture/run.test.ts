@@ -78,6 +78,7 @@ class Surroundings {
     try {
       return await runCapture(plan, {
         self: [join(this.#bin, 'fake-inquest')],
+        frugal: [[join(this.#bin, 'fake-inquest')], [join(this.#bin, 'fake-inquest'), '--smaller']],
         vmcore: join(this.dir, 'vmcore'),
         makedumpfile: null,
         scratch: join(this.dir, 'scratch'),
@@ -160,6 +161,27 @@ test('what hangs is ended after its time, and the next step goes on', async () =
   assert.equal(here.remote.get('vmcore.flat'), 'full');
   assert.match(here.remote.get('capture.log')!, /mini by inquest: .* FAILED: it took longer than 1 s/);
   assert.equal(here.remote.has('vmcore.mini.flat'), false);
+});
+
+test('what the kernel kills for want of memory is tried again with less, and a program that fails is not', async () => {
+  const needsLess = `case "$1" in --smaller) shift; ${good.replaceAll('\n', ' ')} ;; *) kill -9 $$ ;; esac`;
+  const killed = new Surroundings(needsLess);
+  assert.equal(await killed.run([killed.ssh()]), captureStatus.saved);
+  assert.equal(killed.remote.get('vmcore.mini.flat'), 'mini');
+  assert.equal(killed.remote.get('vmcore.flat'), 'full');
+  assert.match(killed.remote.get('verdict.json')!, /a pointer was NULL/);
+  assert.equal(killed.record.isComplete, true);
+  const tries = killed.record.steps.filter(({ step }) => step === 'mini');
+  assert.deepEqual(
+    tries.map(({ isGood, problem }) => [isGood, problem]),
+    [
+      [false, 'killed by SIGKILL'],
+      [true, ''],
+    ],
+  );
+  const failing = new Surroundings('echo "cannot be read" >&2; exit 1');
+  await failing.run([failing.ssh()]);
+  assert.equal(failing.record.steps.filter(({ step }) => step === 'mini').length, 1);
 });
 
 test('no target at all: it says that it failed', async () => {
