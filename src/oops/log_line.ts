@@ -102,8 +102,9 @@ export function parsePlainLine(
   if (bytes[i] !== 0x5d) return null;
   i++;
   let caller: string | undefined;
-  if (bytes[i] === 0x5b) {
-    const open = i + 1;
+  // from the console `[   12.345678][  T123] `, of dmesg `[   12.345678] [  T123] `
+  if (bytes[i] === 0x5b || (bytes[i] === 0x20 && bytes[i + 1] === 0x5b)) {
+    const open = bytes[i] === 0x5b ? i + 1 : i + 2;
     i = open;
     while (bytes[i] === 0x20 && i < open + 8) i++;
     const name = i;

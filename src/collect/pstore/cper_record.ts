@@ -22,7 +22,7 @@ export function guidText(bytes: Uint8Array, at: number): string {
   return `${hex(view.getUint32(at, true), 8)}-${hex(view.getUint16(at + 4, true), 4)}-${hex(view.getUint16(at + 6, true), 4)}-${tail.slice(0, 4)}-${tail.slice(4)}`;
 }
 
-/** Offsets of the records in an image: a record begins at a multiple of 8. */
+/** Offsets of the records in an image: a record begins at a multiple of 8, or right behind another one. */
 export function findCperRecords(image: Uint8Array): number[] {
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const found: number[] = [];
@@ -30,8 +30,10 @@ export function findCperRecords(image: Uint8Array): number[] {
     const length = view.getUint32(at, true) === signature ? view.getUint32(at + 20, true) : 0;
     if (length >= headerSize + sectionSize && view.getUint32(at + 6, true) === 0xffff_ffff) {
       found.push(at);
-      at += (Math.min(length, image.length - at) + 7) & ~7;
-    } else at += 8;
+      const end = at + Math.min(length, image.length - at);
+      const follows = end + 4 <= image.length && view.getUint32(end, true) === signature;
+      at = follows ? end : (end + 7) & ~7;
+    } else at = (at + 8) & ~7;
   }
   return found;
 }

@@ -246,6 +246,14 @@ test('EFI variables: as files of efivarfs, and in the store that firmware keeps'
   });
 });
 
+test('ERST: records that were put one behind the other', () => {
+  const parts = ['1234567', '12', '123'];
+  const image = Buffer.concat(
+    parts.map((part) => cperRecord('c197e04e-d545-4a70-9c17-a5549419eb12', 1717236180, panic(1, part))),
+  );
+  assert.deepEqual(read(image).map(text), parts);
+});
+
 test('ERST: records of the kernel, among those of firmware', () => {
   const image = Buffer.concat([
     Buffer.alloc(4096),
