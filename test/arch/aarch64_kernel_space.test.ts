@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Arm64KernelSpace, arm64LayoutFromVmcoreinfo } from '../../src/arch/aarch64/kernel_space.ts';
+import { describeEntry } from '../../src/arch/aarch64/paging.ts';
 import { physAddr, virtAddr } from '../../src/base/address.ts';
 import { FormatError, MemoryFault } from '../../src/base/errors.ts';
 import { Vmcoreinfo } from '../../src/dump/vmcoreinfo.ts';
@@ -39,6 +40,7 @@ function map(
   physical: number,
   leafShift: number,
   attributes = 0n,
+  access = 0x700n,
 ): void {
   const perLevel = pageShift - 3;
   const levels = Math.ceil((vaBits - pageShift) / perLevel);
@@ -48,7 +50,7 @@ function map(
     const bits = level === 0 ? vaBits - shift : perLevel;
     const index = Number((address >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n));
     if (shift === leafShift) {
-      memory.writeU64(table + index * 8, BigInt(physical) | (shift === pageShift ? 3n : 1n) | 0x700n | attributes);
+      memory.writeU64(table + index * 8, BigInt(physical) | (shift === pageShift ? 3n : 1n) | access | attributes);
       return;
     }
     const next = 0x200_0000 + level * 0x1_0000;
@@ -63,7 +65,9 @@ describe('arm64 kernel addresses', () => {
     ['4 KiB granule, 48 bits, 2 MiB block', 48, 12, 21],
     ['4 KiB granule, 39 bits, page', 39, 12, 12],
     ['16 KiB granule, 47 bits, 32 MiB block', 47, 14, 25],
+    ['16 KiB granule, 48 bits, page', 48, 14, 14],
     ['64 KiB granule, 48 bits, page', 48, 16, 16],
+    ['64 KiB granule, 42 bits, 512 MiB block', 42, 16, 29],
     ['64 KiB granule, 52 bits, 512 MiB block', 52, 16, 29],
   ] as const) {
     test(name, () => {
@@ -89,6 +93,53 @@ describe('arm64 kernel addresses', () => {
     );
     map(memory, { vaBits: 48, pageShift: 12 }, address, 0x4000_0000, 12, 1n << 53n);
     assert.equal(isExecutable(address), false);
+  });
+
+  for (const [name, vaBits, pageShift, leafShift, physical] of [
+    // FEAT_LPA2: bits 49 and 48 of the address are bits 49 and 48 of the descriptor, 51 and 50 are its bits 9 and 8
+    ['4 KiB granule, 52 bits (LPA2), page', 52, 12, 12, 0x3_0000_4000_0000],
+    ['4 KiB granule, 52 bits (LPA2), 1 GiB block', 52, 12, 30, 0x3_0000_4000_0000],
+    ['16 KiB granule, 52 bits (LPA2), page', 52, 14, 14, 0x1_8000_4000_0000],
+    ['16 KiB granule, 52 bits (LPA2), 32 MiB block', 52, 14, 25, 0x1_8000_4000_0000],
+  ] as const) {
+    test(`${name}: five levels or four, and addresses of 52 bits`, () => {
+      const memory = pageShift === 12 ? new SyntheticMemory() : new LargePages(2 ** pageShift);
+      const address = (1n << 64n) - (1n << BigInt(vaBits - 1)) + 0x4000_0000n;
+      // SH is no attribute there
+      map(memory, { vaBits, pageShift }, address, physical, leafShift, 0n, 0x400n);
+      const space = new Arm64KernelSpace(memory, arm64LayoutFromVmcoreinfo(vmcoreinfo(vaBits, 2 ** pageShift), 4096));
+      assert.equal(space.translate(virtAddr(address + 0x123n)), physical + 0x123);
+      const { entries } = space.walk(virtAddr(address));
+      const last = entries.at(-1)!;
+      const meaning = describeEntry(last.value, last.level, { vaBits, pageShift, lpa2: true });
+      assert.deepEqual([meaning.physical, meaning.flags.includes('SHARED')], [physical, false]);
+    });
+  }
+
+  test('bits 51 and 50 of an address are where descriptors else say who shares the memory (LPA2)', () => {
+    const paging = { vaBits: 52, pageShift: 12, lpa2: true };
+    const value = 0x0003_0000_4000_0703n; // bits 49, 48, 30; AF; SH
+    assert.equal(describeEntry(value, 'PTE', paging).physical, 0xf_0000_4000_0000);
+    assert.deepEqual(describeEntry(value, 'PTE', paging).flags, ['VALID', 'AF']);
+    assert.deepEqual(describeEntry(0x4000_0703n, 'PTE', { ...paging, lpa2: false }).flags, ['VALID', 'SHARED', 'AF']);
+  });
+
+  test('64 KiB granule: bits 48 to 51 of an address are bits 12 to 15 of the descriptor (LPA)', () => {
+    const paging = { vaBits: 52, pageShift: 16, lpa2: false };
+    assert.equal(describeEntry(0x4001_a703n, 'PTE', paging).physical, 0xa_0000_4001_0000);
+    const memory = new LargePages(65536);
+    map(memory, { vaBits: 52, pageShift: 16 }, 0xfff8_0000_4000_0000n, 0x4001_a000, 16);
+    const space = new Arm64KernelSpace(memory, arm64LayoutFromVmcoreinfo(vmcoreinfo(52, 65536), 4096));
+    assert.equal(space.translate(virtAddr(0xfff8_0000_4000_0042n)), 0xa_0000_4001_0042);
+  });
+
+  test('16 KiB granule built for 52 bits, on a CPU with 47: a level less', () => {
+    const memory = new LargePages(16384);
+    map(memory, { vaBits: 47, pageShift: 14 }, 0xffff_c000_4000_0000n, 0x4000_0000, 14);
+    const layout = arm64LayoutFromVmcoreinfo(vmcoreinfo(52, 16384, 17), 4096);
+    assert.deepEqual([layout.paging.vaBits, layout.paging.lpa2], [47, false]);
+    const space = new Arm64KernelSpace(memory, layout);
+    assert.equal(space.translate(virtAddr(0xffff_c000_4000_0123n)), 0x4000_0123);
   });
 
   test('64 KiB granule built for 52 bits, on a CPU with 48: tables keep their shape', () => {

@@ -66,7 +66,7 @@ const flagBits: readonly (readonly [bit: bigint, name: string])[] = [
   [55n, 'DIRTY'],
   [56n, 'SPECIAL'],
 ];
-/** Bits 8 and 9 are one field (SH): of it, inner shareable has both. */
+/** Bits 8 and 9 are one field (SH): of it, inner shareable has both. With LPA2 they are of the address. */
 const sharedMask = 0x300n;
 
 /** Whether the kernel may execute what a descriptor maps. */
@@ -77,7 +77,7 @@ export function isKernelExecutable(value: bigint): boolean {
 /** What a descriptor says by itself. Where a page was swapped to is not told: the format has changed too often. */
 export function describeEntry(value: bigint, level: PageTableLevel, paging: Arm64Paging): EntryMeaning {
   const isSet = (bit: bigint, name: string): boolean =>
-    name === 'SHARED' ? (value & sharedMask) === sharedMask : ((value >> bit) & 1n) === 1n;
+    name === 'SHARED' ? !paging.lpa2 && (value & sharedMask) === sharedMask : ((value >> bit) & 1n) === 1n;
   const flags = flagBits.filter(([bit, name]) => isSet(bit, name)).map(([, name]) => name);
   const low = Number(value & 0xffff_ffffn);
   const high = Number((value >> 32n) & 0xffff_ffffn);

@@ -118,7 +118,10 @@ function ofKernel(kernel: Kernel, address: VirtAddr): Translation {
   // what the linear maps tell holds where tables cannot be read
   const physical = walk.physical ?? kernel.faults.attempt('vtop', () => space.translate(address), null);
   const first = walk.entries[0];
-  const tableStart = first === undefined ? null : ((first.entryAddress - (first.entryAddress % 4096)) as PhysAddr);
+  const tableStart =
+    first === undefined
+      ? null
+      : ((first.entryAddress - (first.entryAddress % kernel.dump.memory.pageSize)) as PhysAddr);
   return {
     ...common(kernel, walk, address, physical),
     space: 'kernel',

@@ -20,6 +20,8 @@ export interface BpfProgramRow extends Omit<BpfProgram, 'loadTime'> {
   readonly kind: 'program';
   /** The first of its kind. */
   readonly first: boolean;
+  /** Bytes of the pages that it is kept in. */
+  readonly memory: number;
   /** Nanoseconds since boot, decimal. */
   readonly loadTime: string;
   /** When it was loaded, seconds since 1970; null where the clocks cannot be read. */
@@ -112,6 +114,7 @@ function* items(context: CommandContext, options: Options<typeof params>): Gener
       yield {
         ...found,
         kind: 'program',
+        memory: found.pages * kernel.dump.memory.pageSize,
         first: count === 1,
         loadTime: String(found.loadTime),
         loaded,
@@ -202,7 +205,7 @@ function programText(row: BpfProgramRow, full: boolean, withBytes: boolean, radi
   if (!full) return line;
   const loaded = row.loaded === null ? '(unknown)' : wallClock(row.loaded);
   const extra = [
-    `     XLATED: ${row.length * 8}  JITED: ${row.codeSize}  MEMLOCK: ${row.pages * 4096}\n`,
+    `     XLATED: ${row.length * 8}  JITED: ${row.codeSize}  MEMLOCK: ${row.memory}\n`,
     `     LOAD_TIME: ${loaded}\n`,
     `     GPL_COMPATIBLE: ${row.gplCompatible ? 'yes' : 'no'}  NAME: ${nameText(row.name)}  UID: ${row.uid ?? '(unused)'}\n`,
   ];
