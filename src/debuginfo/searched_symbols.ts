@@ -2,6 +2,7 @@
 // found by searching the image, each by one way and checked by a second.
 //
 //   exported symbols   __ksymtab in the image               kallsyms has their functions at the same addresses
+//   linux_banner       the text, to its end                  it names VMCOREINFO's release
 //   BTF                its header in the image              its types are as large as VMCOREINFO says
 //   ORC tables         ascending addresses of code           the lookup table behind them fits
 //   BTF's variables    their section's start + offset,      every exported variable of the section agrees about
@@ -41,6 +42,8 @@ const minSizes = 3;
 export interface Sought {
   readonly address: VirtAddr;
   readonly how: string;
+  /** Bytes, where they are known. */
+  readonly size?: number;
 }
 
 export interface SearchedParts {
@@ -142,7 +145,7 @@ export class SearchedSymbols implements OrderedSymbols {
     if (symbol === undefined) {
       this.sought.set(name, null); // while it is sought
       const found = this.parts.seek(name);
-      symbol = found === null ? null : { ...data(name, found.address), size: this.roomAt(found.address) };
+      symbol = found === null ? null : { ...data(name, found.address), size: found.size ?? this.roomAt(found.address) };
       this.sought.set(name, symbol);
       if (symbol !== null) this.everything = null;
     }
@@ -170,6 +173,8 @@ export class SearchedSymbols implements OrderedSymbols {
     const exports = findExports(image) ?? [];
     const trusted = exports.length > 0 && this.agree(exports, image) ? exports : [];
     for (const { name, address } of trusted) add(data(name, address));
+    const banner = findBanner(image, vmcoreinfo);
+    if (banner !== null) add(data('linux_banner', banner));
     const btf = findBtf(image, vmcoreinfo);
     if (btf !== null) {
       add(data('__start_BTF', btf.address));
@@ -263,6 +268,20 @@ function* orcSymbols({ header, ips, entries, count }: OrcPlace): Iterable<Kernel
   yield data('__stop_orc_unwind_ip', entries);
   yield data('__start_orc_unwind', entries);
   yield data('__stop_orc_unwind', offsetBy(entries, count * orcEntrySize));
+}
+
+/** Longest `linux_banner`, in bytes. */
+const maxBanner = 512;
+
+/** The text that the kernel prints first: its copy in the log has no line's end. */
+function findBanner(image: ImageBytes, { release }: Vmcoreinfo): VirtAddr | null {
+  if (release === null) return null;
+  for (const at of image.occurrences(Buffer.from(`Linux version ${release} `))) {
+    const text = image.bytes.subarray(at, at + maxBanner);
+    const end = text.indexOf(0);
+    if (end > 0 && text.indexOf(0x0a) === end - 1) return image.address(at);
+  }
+  return null;
 }
 
 const btfMagic = Uint8Array.of(0x9f, 0xeb, 1, 0); // magic, version, flags (include/uapi/linux/btf.h)

@@ -2,7 +2,32 @@
 // Functions are those of kernels from 5.10 to 7.2 that refer to a variable in all builds looked at; those that a kernel
 // has not are left out.
 import { offsetBy, type VirtAddr } from '../base/address.ts';
-import { findMember, sizeOf, type TypeSource } from '../debuginfo/type.ts';
+import { sizeOf, type TypeSource } from '../debuginfo/type.ts';
+import {
+  functionAt,
+  hasClock,
+  hasDefaultHierarchy,
+  hasPidLimit,
+  isBetween,
+  isBugTable,
+  isCpu,
+  isHugePageSize,
+  isIdrOf,
+  isKset,
+  isList,
+  isListOf,
+  isMapleTree,
+  isPidLimit,
+  isPointer,
+  isPowerOfTwo,
+  isTableByMajor,
+  isText,
+  isTreeOf,
+  isXarray,
+  maxPid,
+  memberAt,
+  pointerIn,
+} from './data_looks.ts';
 import { perCpuLines, pointersToModules } from './data_places.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -17,9 +42,14 @@ export interface DataUse {
   readonly looksRight?: (kernel: Kernel, at: VirtAddr) => boolean;
   /** Without that: whether it may be it. Every function of `usedBy` that the kernel has must refer to it then, and two at least. */
   readonly mayBe?: (kernel: Kernel, at: VirtAddr) => boolean;
+  /** Bytes of an array whose length is in its kernels' code alone. */
+  readonly bytes?: number;
   /** Where it may be, if no function tells: every place is held against `looksRight`. */
   readonly places?: (kernel: Kernel) => Iterable<VirtAddr>;
 }
+
+/** CHRDEV_MAJOR_HASH_SIZE (include/linux/fs.h), BLKDEV_MAJOR_HASH_SIZE (include/linux/blkdev.h). */
+const majorSlots = 255;
 
 export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = {
   modules: {
@@ -169,8 +199,12 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
     mayBe: (kernel, at) => kernel.space.isReadable(at),
   },
   sysctl_overcommit_kbytes: {
-    usedBy: ['__vm_enough_memory', 'overcommit_ratio_handler', 'vm_commit_limit'],
+    usedBy: ['overcommit_ratio_handler', 'vm_commit_limit'],
     mayBe: (kernel, at) => kernel.space.isReadable(at),
+  },
+  sysctl_overcommit_ratio: {
+    usedBy: ['overcommit_kbytes_handler', 'vm_commit_limit'],
+    mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 0, 10_000),
   },
   nr_vmalloc_pages: { usedBy: ['vmalloc_nr_pages'], mayBe: (kernel, at) => kernel.space.u64(at) < 1n << 40n },
   nr_vmap_nodes: {
@@ -227,113 +261,149 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
     // by their numbers, of which 0 is none
     looksRight: (kernel, at) => isText(kernel, kernel.space.pointer(offsetBy(at, 8))),
   },
+
+  chrdevs: {
+    usedBy: ['__register_chrdev_region', '__unregister_chrdev_region', 'chrdev_show'],
+    looksRight: (kernel, at) => isTableByMajor(kernel, at, 'struct char_device_struct', 'major', majorSlots),
+    bytes: majorSlots * 8,
+  },
+  cdev_map: {
+    usedBy: ['cdev_add', 'cdev_del', 'chrdev_open', '__unregister_chrdev'],
+    // /dev/mem is of every kernel that has character devices: major 1, above 20 bits of minor
+    looksRight: (kernel, at) => {
+      const probe = kernel.object('struct kobj_map', kernel.space.pointer(at)).member('probes[1]').deref();
+      return probe.member('dev').number() >>> 20 === 1;
+    },
+  },
+  major_names: {
+    usedBy: ['blkdev_show', 'unregister_blkdev', '__register_blkdev', 'register_blkdev'],
+    looksRight: (kernel, at) => isTableByMajor(kernel, at, 'struct blk_major_name', 'major', majorSlots),
+    bytes: majorSlots * 8,
+  },
+  block_class: {
+    usedBy: ['blkcg_print_stat', 'add_partition', '__alloc_disk_node', 'devtmpfs_create_node', 'disk_seqf_start'],
+    looksRight: (kernel, at) => kernel.space.cString(pointerIn(kernel, 'struct class', 'name', at), 16) === 'block',
+  },
+  class_kset: {
+    usedBy: ['class_compat_register', 'class_register', '__class_register', 'class_to_subsys'],
+    looksRight: (kernel, at) => isKset(kernel, at, 'class'),
+  },
+
+  worker_pool_idr: {
+    usedBy: ['__queue_work', 'alloc_unbound_pwq', 'try_to_grab_pending', 'work_busy', 'workqueue_online_cpu'],
+    looksRight: (kernel, at) =>
+      isIdrOf(kernel, at, (pool, id) => kernel.object('struct worker_pool', pool).member('id').number() === id),
+  },
+  workqueues: {
+    usedBy: ['freeze_workqueues_begin', 'freeze_workqueues_busy', 'thaw_workqueues', 'workqueue_online_cpu'],
+    looksRight: (kernel, at) =>
+      isListOf(kernel, at, 'struct workqueue_struct', 'list', (queue) =>
+        isText(kernel, memberAt(kernel, 'struct workqueue_struct', 'name', queue)),
+      ),
+  },
+  rcu_state: {
+    usedBy: ['rcu_dump_cpu_stacks', 'rcu_exp_wait_wake', 'rcutree_prepare_cpu', 'force_qs_rnp', 'show_rcu_gp_kthreads'],
+    looksRight: (kernel, at) =>
+      /^rcu_/.test(kernel.space.cString(pointerIn(kernel, 'struct rcu_state', 'name', at), 16)),
+  },
+  root_task_group: {
+    usedBy: ['cpu_cfs_stat_show', 'sched_autogroup_create_attach', 'attach_entity_cfs_rq', 'cpu_cgroup_css_alloc'],
+    // the first task's group has none above it
+    looksRight: (kernel, at) =>
+      pointerIn(kernel, 'struct task_struct', 'sched_task_group', kernel.ownSymbol('init_task')!.address) === at,
+  },
+  init_mm: {
+    usedBy: ['__pmd_alloc', '__pud_alloc', '__mmdrop', '__apply_to_page_range', 'finish_cpu'],
+    looksRight: (kernel, at) =>
+      pointerIn(kernel, 'struct mm_struct', 'pgd', at) === kernel.ownSymbol('swapper_pg_dir')?.address,
+  },
+  last_unloaded_module: {
+    usedBy: ['print_modules'],
+    // where none was, nobody asks; the texts that are printed have blanks in them
+    looksRight: (kernel, at) => /^\w{1,55}$/.test(kernel.space.cString(at, 64)),
+  },
+  key_serial_tree: {
+    usedBy: ['key_lookup', 'proc_keys_start', 'key_alloc', 'key_garbage_collector'],
+    looksRight: (kernel, at) =>
+      isTreeOf(kernel, at, 'struct key', 'serial_node', (key) => {
+        const found = kernel.object('struct key', key);
+        const [user, type] = [found.member('user').pointer(), found.member('type').pointer()];
+        return found.member('serial').number() > 0 && isPointer(kernel, user) && isPointer(kernel, type);
+      }),
+  },
+
+  prog_idr: {
+    usedBy: ['bpf_prog_get_curr_or_next', 'bpf_prog_load', 'bpf_prog_by_id', 'bpf_prog_free_id'],
+    looksRight: (kernel, at) =>
+      isIdrOf(
+        kernel,
+        at,
+        (program, id) => kernel.object('struct bpf_prog', program).member('aux').deref().member('id').number() === id,
+      ),
+  },
+  map_idr: {
+    usedBy: ['bpf_map_get_curr_or_next', 'bpf_map_free_id'],
+    looksRight: (kernel, at) =>
+      isIdrOf(kernel, at, (map, id) => kernel.object('struct bpf_map', map).member('id').number() === id),
+  },
+  bpf_kallsyms: {
+    usedBy: ['bpf_get_kallsym', 'bpf_ksym_add'],
+    looksRight: (kernel, at) =>
+      isListOf(kernel, at, 'struct bpf_ksym', 'lnode', (symbol) =>
+        isText(kernel, memberAt(kernel, 'struct bpf_ksym', 'name', symbol)),
+      ),
+  },
+  btf_modules: {
+    usedBy: ['btf_module_notify', 'btf_try_get_module', 'btf_get_module_btf'],
+    looksRight: (kernel, at) =>
+      isListOf(kernel, at, 'struct btf_module', 'list', (entry) =>
+        isText(
+          kernel,
+          memberAt(kernel, 'struct module', 'name', pointerIn(kernel, 'struct btf_module', 'module', entry)),
+        ),
+      ),
+  },
+
+  ftrace_trace_arrays: {
+    usedBy: ['ftrace_module_enable', 'ftrace_release_mod', 'trace_array_find', 'tracing_reset_all_online_cpus'],
+    // the first that was made has no name, and all have their events
+    looksRight: (kernel, at) =>
+      isListOf(kernel, at, 'struct trace_array', 'list', (array) => {
+        const name = pointerIn(kernel, 'struct trace_array', 'name', array);
+        return (
+          (name === 0n || isText(kernel, name)) &&
+          isList(kernel, memberAt(kernel, 'struct trace_array', 'events', array))
+        );
+      }),
+  },
+  ftrace_events: {
+    usedBy: ['trace_module_notify', '__trace_early_add_events', 'event_trace_add_tracer', 'perf_trace_init'],
+    looksRight: (kernel, at) =>
+      isListOf(kernel, at, 'struct trace_event_call', 'list', (event) =>
+        isText(
+          kernel,
+          pointerIn(
+            kernel,
+            'struct trace_event_class',
+            'system',
+            pointerIn(kernel, 'struct trace_event_call', 'class', event),
+          ),
+        ),
+      ),
+  },
+  ftrace_common_fields: {
+    usedBy: ['f_next', 'f_start', 'trace_find_event_field'],
+    looksRight: (kernel, at) =>
+      isListOf(kernel, at, 'struct ftrace_event_field', 'link', (field) =>
+        isText(kernel, pointerIn(kernel, 'struct ftrace_event_field', 'name', field)),
+      ),
+  },
+  __start___bug_table: {
+    usedBy: ['find_bug', 'generic_bug_clear_once'],
+    looksRight: (kernel, at) => isBugTable(kernel, at, 'start'),
+  },
+  __stop___bug_table: {
+    usedBy: ['find_bug', 'generic_bug_clear_once'],
+    looksRight: (kernel, at) => isBugTable(kernel, at, 'stop'),
+  },
 };
-
-const maxPid = 1 << 22;
-const maxCpu = 8191;
-/** More hierarchies of control groups than there are controllers. */
-const maxHierarchies = 64;
-
-function hasMember(types: Pick<TypeSource, 'find'>, type: string, member: string): boolean {
-  const found = types.find(type);
-  return found !== null && findMember(found, member) !== null;
-}
-
-function memberAt(kernel: Kernel, type: string, member: string, at: VirtAddr): VirtAddr {
-  return kernel.object(type, at).member(member).address;
-}
-
-function pointerIn(kernel: Kernel, type: string, member: string, at: VirtAddr): VirtAddr {
-  return kernel.space.pointer(memberAt(kernel, type, member, at));
-}
-
-function functionAt(kernel: Kernel, at: VirtAddr): string {
-  return kernel.symbols.kernel?.at(at)?.symbol.name ?? '';
-}
-
-/** A `struct list_head`, or what begins as one, that the neighbours on both sides lead back to. */
-function isList({ space }: Kernel, at: VirtAddr): boolean {
-  const [next, previous] = [space.pointer(at), space.pointer(offsetBy(at, 8))];
-  return space.pointer(offsetBy(next, 8)) === at && space.pointer(previous) === at;
-}
-
-/** A list whose first entry, if it has any, is one. @param member the entries' list_head */
-function isListOf(
-  kernel: Kernel,
-  at: VirtAddr,
-  type: string,
-  member: string,
-  isOne: (entry: VirtAddr) => boolean,
-): boolean {
-  if (!isList(kernel, at)) return false;
-  const next = kernel.space.pointer(at);
-  const place = findMember(kernel.type(type), member);
-  return place !== null && (next === at || isOne(offsetBy(next, -place.bitOffset / 8)));
-}
-
-/** A `struct xarray` (radix_tree_root before) whose top node leads back to it: an empty one looks like nothing. */
-function isXarray(kernel: Kernel, at: VirtAddr): boolean {
-  const head = pointerIn(kernel, 'struct xarray', 'xa_head', at);
-  if ((head & 3n) !== 2n) return false;
-  return pointerIn(kernel, 'struct xa_node', 'array', offsetBy(head, -2)) === at;
-}
-
-/** A `struct maple_tree` whose top node leads back to it: in its parent, marked by bit 0 (lib/maple_tree.c). */
-function isMapleTree(kernel: Kernel, at: VirtAddr): boolean {
-  const root = pointerIn(kernel, 'struct maple_tree', 'ma_root', at);
-  return root !== 0n && kernel.space.pointer((root & ~0xffn) as VirtAddr) === offsetBy(at, 1);
-}
-
-function isText(kernel: Kernel, at: VirtAddr): boolean {
-  return /^[\x20-\x7e]+$/.test(kernel.space.cString(at, 256));
-}
-
-/** A `struct hstate`: it has the name of its folder in sysfs. */
-function isHugePageSize(kernel: Kernel, at: VirtAddr): boolean {
-  return /^hugepages-/.test(kernel.space.cString(memberAt(kernel, 'struct hstate', 'name', at), 32));
-}
-
-/** A clock source with a name, where the type has a pointer to one. */
-function hasClock(kernel: Kernel, type: string, member: string, at: VirtAddr): boolean {
-  return isText(kernel, pointerIn(kernel, 'struct clocksource', 'name', pointerIn(kernel, type, member, at)));
-}
-
-/** A CPU's number, or -1 for none. */
-function isCpu({ space }: Kernel, at: VirtAddr): boolean {
-  return isBetween(space.i32(at), -1, maxCpu);
-}
-
-/** Whether the limit of pids is a variable: it is a namespace's own since 7863dcc72d0f (6.14). */
-function hasPidLimit(types: Pick<TypeSource, 'find'>): boolean {
-  return !hasMember(types, 'struct pid_namespace', 'pid_max');
-}
-
-function isPidLimit({ space }: Kernel, at: VirtAddr): boolean {
-  return isBetween(space.i32(at), 301, maxPid);
-}
-
-/** A list that the default hierarchy, which is exported, is on. */
-function hasDefaultHierarchy(kernel: Kernel, at: VirtAddr): boolean {
-  const hierarchy = kernel.ownSymbol('cgrp_dfl_root')?.address;
-  const place = findMember(kernel.type('struct cgroup_root'), 'root_list');
-  if (hierarchy === undefined || place === null || !isList(kernel, at)) return false;
-  let entry = kernel.space.pointer(at);
-  for (let i = 0; i < maxHierarchies && entry !== at; i++) {
-    if (entry === offsetBy(hierarchy, place.bitOffset / 8)) return true;
-    entry = kernel.space.pointer(entry);
-  }
-  return false;
-}
-
-/** Null, or an address of the kernel. */
-function isPointer({ arch }: Kernel, word: bigint): boolean {
-  return word === 0n || arch.isKernelAddress(word);
-}
-
-function isBetween(value: number, low: number, high: number): boolean {
-  return value >= low && value <= high;
-}
-
-function isPowerOfTwo(value: number): boolean {
-  return value > 0 && (value & (value - 1)) === 0;
-}

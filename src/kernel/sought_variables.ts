@@ -20,7 +20,7 @@ export function seekVariable(kernel: Kernel, name: string): Sought | null {
   for (const use of uses) {
     if (!attempt(() => use.isThere?.(ownTypes(kernel)) ?? true)) continue;
     const found = byUse(kernel, use) ?? byPlace(kernel, use);
-    if (found !== null) return found;
+    if (found !== null) return use.bytes === undefined ? found : { ...found, size: use.bytes };
   }
   return null;
 }

@@ -98,6 +98,16 @@ describe('a kernel whose kallsyms has code alone', () => {
     assert.deepEqual([symbols.at(virtAddr(perCpuStart + 0xc4n))?.offset], [4]);
   });
 
+  test('the banner by the release that VMCOREINFO tells: not the log that begins with it', () => {
+    const symbols = kernel({ vmcoreinfo: new Vmcoreinfo(`${vmcoreinfo}OSRELEASE=6.1.0-lab\n`) });
+    const { space } = (symbols as unknown as { parts: SearchedParts }).parts;
+    const write = (at: bigint, text: string) => (space as SyntheticSpace).write(virtAddr(at), Buffer.from(text));
+    write(data + 0x3_0001n, 'Linux version 6.1.0-lab (gcc 12) #1 SMP\0');
+    write(data + 0x3_1003n, 'Linux version 6.1.0-lab (gcc 12) #1 SMP\n\0');
+    assert.equal(symbols.find('linux_banner')?.address, data + 0x3_1003n);
+    assert.equal(kernel().find('linux_banner'), null);
+  });
+
   test('what VMCOREINFO says that an array points to is no variable', () => {
     assert.equal(kernel().find('mem_section'), null);
   });

@@ -107,3 +107,83 @@ test('a variable that kernels with such types do not have is not sought', () => 
   assert.equal(seekVariable(kernel, 'pid_max'), null);
   assert.equal(seekVariable(kernel, 'nosuch'), null);
 });
+
+describe('tables of devices', () => {
+  const devices = `
+    struct char_device_struct { struct char_device_struct *next; unsigned int major; unsigned int baseminor; char name[64]; };
+  `;
+  function table(kernel: CommandKernel, slot: number, major: number, name: string): VirtAddr {
+    const at = kernel.reserve(255 * 8);
+    const entry = kernel.allocate('struct char_device_struct');
+    kernel.set(entry, 'major', major);
+    kernel.space.write(entry.member('name').address, Buffer.from(`${name}\0`));
+    kernel.space.words(at + BigInt(slot * 8), entry.address);
+    return at;
+  }
+
+  test('entries are in the slots that their numbers tell, and the table ends where such tables do', () => {
+    const kernel = new CommandKernel(devices);
+    const at = table(kernel, 1, 256, 'mem');
+    code(kernel, 'chrdev_show', at);
+    assert.deepEqual(seekVariable(kernel, 'chrdevs'), { address: at, how: 'used by chrdev_show', size: 255 * 8 });
+  });
+
+  test('another slot, a name that is none, and an empty table are not believed', () => {
+    for (const [slot, major, name] of [
+      [2, 1, 'mem'],
+      [1, 1, ''],
+    ] as const) {
+      const kernel = new CommandKernel(devices);
+      code(kernel, 'chrdev_show', table(kernel, slot, major, name));
+      assert.equal(seekVariable(kernel, 'chrdevs'), null);
+    }
+    const kernel = new CommandKernel(devices);
+    code(kernel, 'chrdev_show', kernel.reserve(255 * 8));
+    assert.equal(seekVariable(kernel, 'chrdevs'), null);
+  });
+});
+
+test('an idr is marked as one; where it has entries, they are what it should hold', () => {
+  const declarations = `
+    struct xarray { int xa_lock; unsigned int xa_flags; void *xa_head; };
+    struct xa_node { u8 shift; u8 offset; u8 count; u8 nr_values; struct xa_node *parent; struct xarray *array; void *slots[64]; };
+    struct idr { struct xarray idr_rt; unsigned int idr_base; unsigned int idr_next; };
+    struct bpf_map { u32 id; };
+  `;
+  const made = (flags: number, id: number | null): VirtAddr | null => {
+    const kernel = new CommandKernel(declarations);
+    const idr = kernel.allocate('struct idr');
+    kernel.set(idr, 'idr_rt.xa_flags', flags);
+    if (id !== null) {
+      const [node, map] = [kernel.allocate('struct xa_node'), kernel.allocate('struct bpf_map')];
+      kernel.set(map, 'id', id);
+      kernel.set(node, 'array', idr);
+      kernel.set(node, 'slots[3]', map);
+      kernel.set(idr, 'idr_rt.xa_head', node.address | 2n);
+    }
+    code(kernel, 'bpf_map_free_id', idr.address);
+    return seekVariable(kernel, 'map_idr')?.address === idr.address ? idr.address : null;
+  };
+  assert.notEqual(made(0x0800_0004, null), null);
+  assert.notEqual(made(0x0800_0004, 3), null);
+  assert.equal(made(0x0800_0004, 4), null, 'an entry of another number');
+  assert.equal(made(0, null), null, 'zeroes');
+});
+
+test('the ends of the table of traps: entries lead to traps on one side alone, and some of their code is gone', () => {
+  const kernel = new CommandKernel('struct bug_entry { int bug_addr_disp; int file_disp; u16 line; u16 flags; };');
+  const entries = 20;
+  const start = kernel.reserve((entries + 16) * 12) + 8n * 12n;
+  const trap = kernel.code('frob', '0f0b');
+  const gone = kernel.code('setup', '90');
+  for (let n = 0; n < entries; n++) {
+    const at = start + BigInt(n * 12);
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32LE(Number((n === 0 ? gone : trap) - at));
+    kernel.space.write(at, bytes);
+  }
+  const stop = virtAddr(start + BigInt(entries * 12));
+  for (const name of ['find_bug', 'generic_bug_clear_once']) code(kernel, name, virtAddr(start), stop);
+  assert.equal(seekVariable(kernel, '__start___bug_table')?.address, start);
+  assert.equal(seekVariable(kernel, '__stop___bug_table')?.address, stop);
+});
