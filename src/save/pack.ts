@@ -21,6 +21,8 @@ export interface PackThreadData {
   readonly kept: SharedArrayBuffer;
   readonly compression: PageCompression;
   readonly dropsZeroes: boolean;
+  /** Pages are few, and to be made small. */
+  readonly isCompact: boolean;
   /** What is erased from the pages; null for nothing. */
   readonly erase: Erasure['ranges'] | null;
 }
@@ -57,10 +59,13 @@ export class Packer {
   private readonly into: Uint8Array;
   private room = new Uint8Array(0);
 
-  constructor(memory: PhysicalMemory, { kept, frames, compression, dropsZeroes, erase }: Omit<PackThreadData, 'dump'>) {
+  constructor(
+    memory: PhysicalMemory,
+    { kept, frames, compression, isCompact, dropsZeroes, erase }: Omit<PackThreadData, 'dump'>,
+  ) {
     this.memory = memory;
     this.kept = new FrameSet(frames, kept);
-    this.compress = compressor(compression);
+    this.compress = compressor(compression, isCompact);
     this.dropsZeroes = dropsZeroes;
     this.eraser = erase === null ? null : new Eraser(erase);
     this.zeroes = new Uint8Array(memory.pageSize);

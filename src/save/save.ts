@@ -192,6 +192,7 @@ function packedPages(
     frames: kept.length,
     kept: kept.bytes.buffer as SharedArrayBuffer,
     compression,
+    isCompact: mini !== null,
     dropsZeroes: (level & dumpLevel.zero) !== 0,
     erase,
   };
