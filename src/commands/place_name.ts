@@ -33,3 +33,8 @@ export function crashPlace(symbols: SymbolTable, place: SymbolPlace): string {
   }
   return formatPlace({ symbol: crashSymbol(symbols, place), offset: place.offset });
 }
+
+/** The name of the function that the compiler made a copy of: crash(8) shows it without `.isra.0` and `.part.0`. */
+export function withoutClone(symbol: string): string {
+  return symbol.replace(/\.(?:isra|part)\.\d{1,6}$/, '');
+}

@@ -52,6 +52,9 @@ const maxTraces = 1024;
 /** Words of a stack that are searched for a return address: those of the largest stack. */
 const maxWordsSearched = 8192;
 
+/** The problem of a trace whose task is dead, and has no stack any more. */
+export const noStack = 'the task has given its stack back';
+
 /** Makes backtraces of one kernel. */
 export class Backtracer {
   private readonly kernel: Kernel;
@@ -111,7 +114,7 @@ export class Backtracer {
 
   private trace(task: Task): StackTrace {
     const base = task.object.member('stack').pointer();
-    if (base === 0n) return lostTrace('the task has given its stack back');
+    if (base === 0n) return lostTrace(noStack);
     if (!task.active) {
       return this.unwinder.sleeping(base, (name) => task.object.member(`thread.${name}`).pointer(), task.address);
     }

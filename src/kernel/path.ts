@@ -28,6 +28,8 @@ export interface PathName {
   readonly name: string;
   /** True when the file has been unlinked. */
   readonly deleted: boolean;
+  /** False for what is in no directory, whatever its path looks like: sockets, pipes, memfds, System V segments. */
+  readonly placed: boolean;
 }
 
 interface Dentry {
@@ -88,14 +90,15 @@ export class PathNames {
     const deleted = !first.isHashed && !isOwnParent;
     const namer = this.namer(first.operations);
     const made = this.madeName(namer, first);
-    if (made !== null) return { path: made, name: first.name, deleted: namer === 'simple_dname' };
+    if (made !== null) return { path: made, name: first.name, deleted: namer === 'simple_dname', placed: false };
     const mount = vfsmount === 0n ? null : offsetBy(vfsmount, -this.mnt);
     if (isOwnParent && mount !== null && first.name !== '/') {
       // made for one file, and in no directory: what is not said by its operations, its name says
       const place = this.kernel.faults.attempt('mount', () => this.mount(mount), null);
-      if (place !== null && place.root !== dentry) return { path: first.name, name: first.name, deleted };
+      if (place !== null && place.root !== dentry)
+        return { path: first.name, name: first.name, deleted, placed: false };
     }
-    return { path: this.up(mount, dentry), name: first.name, deleted };
+    return { path: this.up(mount, dentry), name: first.name, deleted, placed: true };
   }
 
   /** Where a mount is mounted, by its `struct mount`; `/` for the root of a namespace. Faults as `of`. */

@@ -46,6 +46,7 @@ describe('paths', () => {
       path: '?/data.txt',
       name: 'data.txt',
       deleted: false,
+      placed: true,
       faults: 1,
     });
   });
@@ -93,6 +94,7 @@ describe('paths', () => {
       path: '/memfd:buffer',
       name: 'memfd:buffer',
       deleted: true,
+      placed: false,
       faults: 0,
     });
   });

@@ -33,6 +33,8 @@ export interface FileRow {
   /** The dentry's own name: `null`, `TCP`; empty for a pipe. */
   readonly name: string | null;
   readonly deleted: boolean;
+  /** False for what is in no directory: sockets, pipes, memfds. */
+  readonly placed: boolean;
   /** Virtual address of the `struct address_space` of its pages. */
   readonly mapping: VirtAddr | null;
   /** Pages in the page cache. */
@@ -189,6 +191,7 @@ function fileRow(kernel: Kernel, fd: number, address: VirtAddr): FileRow {
     path: file?.path?.path ?? null,
     name: file?.path?.name ?? null,
     deleted: file?.path?.deleted ?? false,
+    placed: file?.path?.placed ?? true,
     mapping: file?.inode?.mapping ?? null,
     pages: file?.inode?.pages ?? null,
   };
@@ -210,8 +213,8 @@ function pathHas(path: string, part: string): boolean {
 }
 
 /** A path as crash(8) shows it: what is in no directory by its dentry's name. */
-function shownPath({ path, name }: FileRow): string | null {
-  return path === null || path.startsWith('/') || path.startsWith('?/') ? path : name;
+function shownPath({ path, name, placed }: FileRow): string | null {
+  return path === null || placed ? path : name;
 }
 
 function dentryRow(kernel: Kernel, dentry: VirtAddr): DentryRow {

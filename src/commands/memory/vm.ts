@@ -186,7 +186,7 @@ function* structItem(context: CommandContext, type: string, object: KernelObject
 function vmaData(kernel: Kernel, { address, start, end, flags, file }: VmArea): VmaData {
   const held = file === 0n ? null : kernel.faults.attempt('mapped file', () => openFile(kernel, file).path, null);
   // what is in no directory is shown by its own name, as files does
-  const path = held === null || /^\??\//.test(held.path) ? (held?.path ?? null) : held.name;
+  const path = held === null || held.placed ? (held?.path ?? null) : held.name;
   return { address, start, end, flags, file: file !== 0n && path === null ? '?' : path };
 }
 

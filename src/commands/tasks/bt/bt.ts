@@ -4,7 +4,7 @@ import { offsetBy, type VirtAddr, virtAddr } from '../../../base/address.ts';
 import { NotFoundError, UsageError } from '../../../base/errors.ts';
 import { escapeTerminal, hex16 } from '../../../base/text.ts';
 import type { FrameState } from '../../../debuginfo/debug_info.ts';
-import { type Backtrace, backtracer, type Frame } from '../../../kernel/backtrace.ts';
+import { type Backtrace, backtracer, type Frame, noStack } from '../../../kernel/backtrace.ts';
 import { frameStates } from '../../../kernel/frame_state.ts';
 import { crashedCpu, crashedTask } from '../../../kernel/panic.ts';
 import { taskStack } from '../../../kernel/sched.ts';
@@ -15,7 +15,7 @@ import { type Answer, defineStream, type Line, noItems, type View } from '../../
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { type SymbolicWord, symbolicWord, wordText } from '../../memory/stack_word.ts';
 import { absent, counted, flag, type Options, radixOf, rest, valued, values } from '../../params.ts';
-import { crashSymbol } from '../../place_name.ts';
+import { crashSymbol, withoutClone } from '../../place_name.ts';
 import { placeText, type SourcePlace, sourcePlace } from '../../source_place.ts';
 import type { CallData } from './bt_args.ts';
 import type { FunctionData } from './bt_source.ts';
@@ -525,13 +525,9 @@ function frameLines(trace: TaskTrace, machine: string, style: FrameStyle): Line[
     if (frame.leaves !== null && frame.leaves !== 'task' && frame.leaves !== 'unknown')
       lines.push(untold(stackLine(frame.leaves)));
   }
-  if (trace.problem !== '') lines.push(untold(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`));
+  if (trace.problem === noStack) lines.push(untold('(no stack)'));
+  else if (trace.problem !== '') lines.push(untold(`bt: the trace ends here: ${escapeTerminal(trace.problem)}`));
   return lines;
-}
-
-/** The name of the function that the compiler made a copy of: crash(8) shows it without `.isra.0` and `.part.0`. */
-function withoutClone(symbol: string): string {
-  return symbol.replace(/\.(?:isra|part)\.\d{1,6}$/, '');
 }
 
 /** Two words a line, each column 16 wide; longer texts push the next one on. */

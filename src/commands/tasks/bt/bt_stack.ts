@@ -10,7 +10,7 @@ import { taskStack } from '../../../kernel/sched.ts';
 import type { Task } from '../../../kernel/task.ts';
 import type { CommandContext } from '../../context.ts';
 import { describeWord, type SymbolicWord, wordText } from '../../memory/stack_word.ts';
-import { crashSymbol } from '../../place_name.ts';
+import { crashSymbol, withoutClone } from '../../place_name.ts';
 import { exceptionLines, type RegisterData, type SavedRegisters, savedRegisters } from './exception_frame.ts';
 
 export interface ExceptionFrameData {
@@ -259,7 +259,7 @@ export function renderStack(data: StackData, machine: string): string {
       const lines: string[] = [];
       const start = data.started ? data.segments[0]?.symbols[0] : undefined;
       if (start !== undefined)
-        lines.push(`              START: ${escapeTerminal(start.symbol)} at ${hex16(start.address)}`);
+        lines.push(`              START: ${escapeTerminal(withoutClone(start.symbol))} at ${hex16(start.address)}`);
       for (const { symbols, entry, registers, leaves } of data.segments) {
         if (leaves !== null) lines.push(stackLine(leaves));
         if (entry !== null) lines.push(symbolLine(entry));
@@ -280,7 +280,7 @@ export function renderStack(data: StackData, machine: string): string {
 }
 
 function symbolLine({ at, symbol, address, module }: StackSymbol): string {
-  return `  [${hex16(at)}] ${escapeTerminal(symbol)} at ${hex16(address)}${module === null ? '' : ` [${escapeTerminal(module)}]`}`;
+  return `  [${hex16(at)}] ${escapeTerminal(withoutClone(symbol))} at ${hex16(address)}${module === null ? '' : ` [${escapeTerminal(module)}]`}`;
 }
 
 /** The line between the frames of one stack and those of the next, by the name of the one that was left. */
