@@ -79,6 +79,16 @@ type Mixing = 'swapped' | 'straight';
 /** @throws NotFoundError where the kernel's types know no SLUB */
 export const slub = perKernel((kernel) => new Slub(kernel));
 
+/** What stands where a free object keeps the next one. */
+export interface StoredNext {
+  /** Virtual address of the word. */
+  readonly at: VirtAddr;
+  /** As it lies in memory. */
+  readonly stored: bigint;
+  /** What the allocator makes of it. */
+  readonly values: readonly bigint[];
+}
+
 /** Reads the slabs of caches. */
 export class Slub {
   private readonly kernel: Kernel;
@@ -216,6 +226,21 @@ export class Slub {
     const second = this.decoded(cache, slab, mixed ^ (other === 'swapped' ? swapBytes(place) : place));
     if (second !== null) this.mixing = other;
     return second;
+  }
+
+  /**
+   * Where a free object keeps the next one, and what stands there: as it lies in memory, and what the allocator makes of that,
+   * for each way in which it may be mixed. Whether the object is free is not asked. Null where the linear map is not known.
+   * @throws MemoryFault
+   */
+  storedNext(cache: SlabCache, slab: Slab, index: number): StoredNext | null {
+    const object = this.objectAddress(cache, slab, index);
+    if (object === null) return null;
+    const at = offsetBy(object, cache.freePointer);
+    const stored = this.kernel.space.u64(at);
+    const { random } = cache;
+    const values = random === null ? [stored] : [swapBytes(at), at].map((place) => stored ^ random ^ place);
+    return { at, stored, values };
   }
 
   private decoded(cache: SlabCache, slab: Slab, value: bigint): number | 'end' | null {
