@@ -38,7 +38,7 @@ const jobs = [
   ['inquest-kdump-check', 'src/host/check.ts', 'CheckReport'],
   ['inquest-kdump-size', 'src/cli/kdump.ts', 'SizeData'],
   ['inquest-kdump-list', 'src/cli/kdump_crashes.ts', 'CrashList'],
-  ['inquest-kdump-show', 'src/host/crashes.ts', 'Crash'],
+  ['inquest-kdump-show', 'src/cli/kdump_crashes.ts', 'KdumpShown'],
 ];
 const registry = 'src/commands/registry.ts';
 const sessionFiles = ['explain', 'oops', 'report'].map((name) => `src/cli/session/${name}.ts`);

@@ -18,6 +18,32 @@ import { writeOut } from './output.ts';
 /** What `list --json` prints. */
 export type CrashList = readonly Crash[];
 
+/** How this machine is set up to be captured. */
+export interface KdumpSetup {
+  /** Whose kdump it is: `inquest`, or a distribution's. */
+  readonly family: string;
+  readonly unit: string;
+  /** Started at boot. */
+  readonly isEnabled: boolean;
+  /** Paths of configuration files. */
+  readonly configuration: readonly string[];
+  readonly targets: readonly string[];
+  /** Paths of the capture kernel and its initramfs; null for none. */
+  readonly kernel: string | null;
+  readonly initramfs: string | null;
+  /** What inquest's own initramfs was built for; null where it is another's. */
+  readonly builtFor: { readonly release: string; readonly modules: readonly string[] } | null;
+  /** Whether a capture kernel is loaded; null where that cannot be seen. */
+  readonly loaded: boolean | null;
+  /** Bytes of memory reserved for it; null where that cannot be seen. */
+  readonly reserved: number | null;
+  /** Of the capture kernel; null where another's kdump makes it. */
+  readonly commandLine: string | null;
+}
+
+/** What `show --json` prints: one crash, or without an ID what is set up; null for nothing. */
+export type KdumpShown = Crash | KdumpSetup | null;
+
 /** Folders in which crashes lie: local targets, and /var/crash. */
 function crashesOf(host: Host): CrashList {
   const configured = host.services.flatMap(({ configuration }) => configuration.config.targets);
@@ -53,7 +79,8 @@ export function runList(root: string, json: boolean): number {
 export function runShow(root: string, id: string | null, json: boolean): number {
   const host = new Host(new HostRoot(root));
   if (id === null) {
-    writeOut(setupText(host));
+    const setup = setupOf(host);
+    writeOut(json ? `${escapeJson(JSON.stringify(setup, null, 2))}\n` : setupText(setup));
     return 0;
   }
   const crash = crashesOf(host).find((one) => one.id === id);
@@ -80,25 +107,41 @@ function crashText({ root }: Host, { path, files, state, record }: Crash): strin
   ].join('');
 }
 
-function setupText(host: Host): string {
-  const { root, service, commandLine } = host;
-  if (service === null) return 'no kdump is configured\n';
+function setupOf({ root, service, commandLine, reservation }: Host): KdumpSetup | null {
+  if (service === null) return null;
+  const { family, unit, isEnabled, kernel, initramfs } = service;
   const { config, files } = service.configuration;
   const manifest = readManifest(`${root.dir}/${captureFolder}`);
+  return {
+    family,
+    unit,
+    isEnabled,
+    configuration: files.map(({ path }) => path),
+    targets: config.targets.map(targetText),
+    kernel,
+    initramfs,
+    builtFor: manifest === null ? null : { release: manifest.release, modules: manifest.modules },
+    loaded: reservation.loaded,
+    reserved: reservation.size,
+    commandLine: family === 'inquest' ? captureCommandLine(commandLine ?? '', config.append) : null,
+  };
+}
+
+function setupText(setup: KdumpSetup | null): string {
+  if (setup === null) return 'no kdump is configured\n';
+  const { builtFor, loaded, reserved, commandLine } = setup;
   const row = (name: string, value: string): string => `${name.padEnd(16)}${escapeLine(value)}\n`;
   return [
-    row('kdump of', service.family),
-    row('unit', `${service.unit}${service.isEnabled ? '' : ' (not started at boot)'}`),
-    ...files.map(({ path }) => row('configuration', path)),
-    ...config.targets.map((target, i) => row(i === 0 ? 'targets' : '', targetText(target))),
-    row('capture kernel', service.kernel ?? 'none'),
-    row('initramfs', service.initramfs ?? 'none'),
-    ...(manifest === null ? [] : [row('built for', `${manifest.release}, modules ${manifest.modules.join(' ')}`)]),
-    row('loaded', host.reservation.loaded === null ? 'not known' : host.reservation.loaded ? 'yes' : 'no'),
-    row('reserved', host.reservation.size === null ? 'not known' : sizeText(host.reservation.size)),
-    ...(service.family === 'inquest'
-      ? [row('command line', captureCommandLine(commandLine ?? '', config.append))]
-      : []),
+    row('kdump of', setup.family),
+    row('unit', `${setup.unit}${setup.isEnabled ? '' : ' (not started at boot)'}`),
+    ...setup.configuration.map((path) => row('configuration', path)),
+    ...setup.targets.map((target, i) => row(i === 0 ? 'targets' : '', target)),
+    row('capture kernel', setup.kernel ?? 'none'),
+    row('initramfs', setup.initramfs ?? 'none'),
+    ...(builtFor === null ? [] : [row('built for', `${builtFor.release}, modules ${builtFor.modules.join(' ')}`)]),
+    row('loaded', loaded === null ? 'not known' : loaded ? 'yes' : 'no'),
+    row('reserved', reserved === null ? 'not known' : sizeText(reserved)),
+    ...(commandLine === null ? [] : [row('command line', commandLine)]),
   ].join('');
 }
 

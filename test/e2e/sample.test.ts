@@ -94,7 +94,7 @@ test('who points to the first task: its children, what CPUs run, stacks', () => 
   for (const place of ['init real_parent', 'kthreadd parent', 'CPU 0 runqueues.idle', 'stack']) {
     assert.ok(places.includes(place), place);
   }
-  assert.equal(new Set(value.items.map(({ at }) => at)).size, value.tail.references);
+  assert.equal(new Set(value.items.map(({ at }) => at)).size, value.tail.count);
 });
 
 test('every task_struct is an object of its slab cache that is in use, and no other is', () => {

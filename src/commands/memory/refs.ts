@@ -28,7 +28,7 @@ export interface RefsItem {
 }
 
 export interface RefsTail {
-  readonly references: number;
+  readonly count: number;
 }
 
 /** Pointers that are told: a page or a lock of everybody's may have very many. */
@@ -60,7 +60,7 @@ place what it is: a variable, a member of a slab object, a stack and the frame t
       `${hex16(start)}${end - start === 1n ? '' : ` - ${hex16(end)}`}: ${identitySummary(target)}\n`,
     item: ({ at, value, in: place }, _view, { start }) =>
       `${hex16(at)}: ${hex16(value)}${value === start ? '' : ` (+${hex(value - start)})`}  ${identitySummary(place)}\n`,
-    tail: ({ references }) => `${references} ${references === 1 ? 'reference' : 'references'}\n`,
+    tail: ({ count }) => `${count} ${count === 1 ? 'reference' : 'references'}\n`,
   },
 });
 
@@ -74,7 +74,7 @@ function collectRefs(context: CommandContext, options: Options<typeof params>): 
       kernel.work.charge('nodes', 1);
       yield { at, value, in: identityOf(kernel, identify(kernel, at)) };
     }
-    return { references: places.length };
+    return { count: places.length };
   }
   return { head, items: items() };
 }
