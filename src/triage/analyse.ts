@@ -116,7 +116,7 @@ function collect(facts: Facts): Omit<Analysis, 'faults' | 'droppedFaults'> {
     stack: part('stack', () => stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed), null),
     source: part('source', () => sourceOf(facts, verdict), null),
     origin,
-    code: part('code', () => codeAround(facts, verdict), null),
+    code: kindTraits[verdict.kind].code ? part('code', () => codeAround(facts, verdict), null) : null,
     findings,
     // there is nothing that commands could ask
     next: facts.told === null ? nextSteps(verdict.kind, findings, origin) : [],

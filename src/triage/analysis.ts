@@ -264,7 +264,7 @@ export interface Analysis {
   readonly source: SourceOfFault | null;
   /** null where the kernel did not die of a bad address, or nobody can tell. */
   readonly origin: OriginReport | null;
-  /** Instructions up to the fault, and from it on, as `dis` prints them; `marked` is the one at fault. */
+  /** Instructions up to the fault, and from it on, as `dis` prints them; `marked` is the one at fault. Null where they tell nothing. */
   readonly code: (ShownOutput & { readonly after: ShownOutput | null }) | null;
   readonly findings: readonly Finding[];
   /** Every explanation that was weighed, the strongest first, with what spoke for it and against it. */

@@ -16,16 +16,18 @@ export interface KindTraits {
   readonly blamed: BlamedFrames;
   /** Whether an address that could not be accessed is the matter. */
   readonly access: boolean;
+  /** Whether the instructions at the place to blame tell more: not where it is merely where something ran out, or waits. */
+  readonly code: boolean;
   /** Whether the log's report is about another task than the one that panics. */
   readonly aboutOthers: boolean;
   /** Kinds that log and stack may call it as well: the log is finer than the stack. */
   readonly alike: readonly ReportKind[];
 }
 
-const fault = { blamed: 'exception', access: true, aboutOthers: false } as const;
-const check = { blamed: 'exception', access: false, aboutOthers: false } as const;
-const stuck = { blamed: 'stuck', access: false, aboutOthers: true } as const;
-const called = { blamed: 'caller', access: false, aboutOthers: false } as const;
+const fault = { blamed: 'exception', access: true, code: true, aboutOthers: false } as const;
+const check = { blamed: 'exception', access: false, code: true, aboutOthers: false } as const;
+const stuck = { blamed: 'stuck', access: false, code: true, aboutOthers: true } as const;
+const called = { blamed: 'caller', access: false, code: true, aboutOthers: false } as const;
 
 const badAddress = [
   'null-pointer',
@@ -54,10 +56,10 @@ export const kindTraits: Readonly<Record<ReportKind, KindTraits>> = {
   'hard-lockup': { ...stuck, alike: [...lockup, 'machine-check'] },
   'rcu-stall': { ...stuck, alike: lockup },
   nmi: { ...stuck, aboutOthers: false, alike: [...lockup, 'machine-check'] },
-  'hung-task': { blamed: 'sleeper', access: false, aboutOthers: true, alike: [] },
-  'out-of-memory': { ...called, alike: [] },
-  sysrq: { ...called, alike: ['null-pointer', 'bad-page-fault'] },
-  'machine-check': { ...called, alike: ['nmi', 'hard-lockup'] },
+  'hung-task': { blamed: 'sleeper', access: false, code: false, aboutOthers: true, alike: [] },
+  'out-of-memory': { ...called, code: false, alike: [] },
+  sysrq: { ...called, code: false, alike: ['null-pointer', 'bad-page-fault'] },
+  'machine-check': { ...called, code: false, alike: ['nmi', 'hard-lockup'] },
   'atomic-sleep': { ...called, alike: [...failedCheck, 'list-corruption'] },
   panic: { ...called, alike: [] },
   unknown: { ...called, alike: [] },
