@@ -233,7 +233,7 @@ function compare(folder: string, console: string, dropped: ReadonlySet<number>):
   return { lines: at, wrong };
 }
 
-export const stores = ['ramoops', 'efi', 'erst', 'blk'] as const;
+export const stores = ['ramoops', 'efi', 'erst', 'blk', 'mtdoops'] as const;
 export type Store = (typeof stores)[number];
 
 export interface PstoreOptions {
@@ -244,33 +244,37 @@ export interface PstoreOptions {
   readonly flips: number;
 }
 
-/** Where ramoops has its region, and how large: in the guest's memory, which the kernel is told to leave alone. */
+/** Where ramoops and phram have their region, and how large: in the guest's memory, which the kernel is told to leave alone. */
 const region = { address: 0x1c000000, size: 0x100000, record: 0x20000, console: 0x20000 };
 
 interface StorePlan {
-  /** Module, and what it is told. */
-  readonly module: string | null;
-  readonly parameters: string;
+  /** Modules in the order in which they are loaded, and what each is told. */
+  readonly modules: readonly (readonly [name: string, parameters: string])[];
   readonly append: string;
   readonly extra: readonly string[];
-  /** The file in which QEMU keeps the store; null: it is in memory, over a warm reset. */
+  /** The file in which QEMU keeps the store; null: it is in memory. */
   readonly image: string | null;
   /** What `inquest pstore` is told. */
   readonly options: readonly string[];
-  /** It is written by work that a panic would not let run: the kernel oopses, and lives. */
+  /** It is written by work that a panic would not let run: the kernel oopses, and lives. Else memory is kept over a warm reset. */
   readonly lives: boolean;
 }
 
 function storePlan({ store, ecc }: PstoreOptions, folder: string): StorePlan {
-  const none = { module: null, parameters: '', append: '', extra: [], options: [], lives: false };
+  const none = { modules: [], append: '', extra: [], options: [], lives: false };
   const hex = (value: number): string => `0x${value.toString(16)}`;
+  const reserved = `memmap=${hex(region.size)}$${hex(region.address)}`;
   switch (store) {
     case 'ramoops':
       return {
         ...none,
-        module: 'ramoops',
-        parameters: `mem_address=${hex(region.address)} mem_size=${hex(region.size)} record_size=${hex(region.record)} console_size=${hex(region.console)} ecc=${ecc}`,
-        append: `memmap=${hex(region.size)}$${hex(region.address)}`,
+        modules: [
+          [
+            'ramoops',
+            `mem_address=${hex(region.address)} mem_size=${hex(region.size)} record_size=${hex(region.record)} console_size=${hex(region.console)} ecc=${ecc}`,
+          ],
+        ],
+        append: reserved,
         image: null,
         options: [
           '--ecc',
@@ -286,7 +290,7 @@ function storePlan({ store, ecc }: PstoreOptions, folder: string): StorePlan {
       copyFileSync('/usr/share/OVMF/OVMF_VARS.fd', image);
       return {
         ...none,
-        module: 'efi_pstore',
+        modules: [['efi_pstore', '']],
         extra: [
           ...['-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd'],
           ...['-drive', `if=pflash,format=raw,file=${image}`],
@@ -309,9 +313,20 @@ function storePlan({ store, ecc }: PstoreOptions, folder: string): StorePlan {
     case 'blk':
       return {
         ...none,
-        module: 'pstore_blk',
-        parameters: 'blkdev=/dev/vda kmsg_size=64 best_effort=Y',
+        modules: [['pstore_blk', 'blkdev=/dev/vda kmsg_size=64 best_effort=Y']],
         image: join(folder, 'disk.img'),
+        lives: true,
+      };
+    case 'mtdoops':
+      // flash that is memory; generic kernels have it
+      return {
+        ...none,
+        modules: [
+          ['phram', `phram=lab,${hex(region.address)},${hex(region.size)},${hex(region.record)}`],
+          ['mtdoops', `mtddev=lab record_size=${region.record} dump_oops=1`],
+        ],
+        append: reserved,
+        image: null,
         lives: true,
       };
     default:
@@ -321,7 +336,7 @@ function storePlan({ store, ecc }: PstoreOptions, folder: string): StorePlan {
 
 /**
  * A kernel dies; what it left in its store is read by `inquest pstore` and compared with the console. Of ramoops an image is taken
- * after the machine was reset and another kernel had found the records.
+ * after the machine was reset and another kernel had found the records, of mtdoops while the kernel that oopsed still runs.
  * @throws Error when the guest does not come up, does not die, or its store has no records
  */
 export async function pstore(kernelName: string, options: PstoreOptions): Promise<CollectResult> {
@@ -334,16 +349,14 @@ export async function pstore(kernelName: string, options: PstoreOptions): Promis
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const plan = storePlan(options, folder);
-  const { module, parameters } = plan;
-  const again = plan.image === null;
+  const again = plan.image === null && !plan.lives;
   const guest = boot(fetched, folder, {
-    modules: module === null ? [] : [module],
+    modules: plan.modules.map(([name]) => name),
     init: [
-      ...(module === null
-        ? []
-        : [
-            `for m in $(cat /lib/modules/${module}.order); do case $m in ${module}) insmod /lib/modules/$m.ko ${parameters};; *) insmod /lib/modules/$m.ko;; esac; done`,
-          ]),
+      ...plan.modules.map(
+        ([name, parameters]) =>
+          `for m in $(cat /lib/modules/${name}.order); do case $m in ${name}) insmod /lib/modules/$m.ko ${parameters};; *) [ -d /sys/module/$m ] || insmod /lib/modules/$m.ko;; esac; done`,
+      ),
       'mkdir -p /tmp/pstore; mount -t pstore pstore /tmp/pstore',
       'if ls /tmp/pstore | grep -q dmesg; then echo LAB SECOND; sleep 1000000; fi',
       '[ -f /lib/modules/perish.ko ] && insmod /lib/modules/perish.ko',
@@ -357,11 +370,11 @@ export async function pstore(kernelName: string, options: PstoreOptions): Promis
     extra: plan.extra,
     reboots: again,
   });
-  const image = plan.image ?? join(folder, 'ramoops.img');
+  const image = plan.image ?? join(folder, `${store}.img`);
   try {
     const shown = again ? /^LAB SECOND/m : plan.lives ? /^LAB OVER/m : /end Kernel panic/;
     if (!(await guest.shows(shown, 900))) throw new Error(`the console did not show ${shown}`);
-    if (again) {
+    if (plan.image === null) {
       await guest.qmp('stop');
       await guest.qmp('pmemsave', { val: region.address, size: region.size, filename: image });
     }
