@@ -7,7 +7,7 @@ import { type CollectResult, machineCheck, netconsole, pstore, stores } from './
 import { compareDisassembly } from './disassembly.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
-import { failures, provoke } from './host/fail.ts';
+import { provocations, provoke } from './host/fail.ts';
 import { checkPackages } from './host/package.ts';
 import { prove } from './host/prove.ts';
 import { kernelNamed, kernels, type Suite, suites } from './kernels.ts';
@@ -269,10 +269,15 @@ host
 
 host
   .command('provoke')
-  .description('failures, after the proof: each must end in a saved log, a clear message and the configured action')
+  .description(
+    'the capture kernel alone, with every kind of target, and with failures: each must end in a saved log, a clear message and the configured action',
+  )
   .argument('<suite>', 'bookworm, sid')
-  .argument('[failure...]', failures.map(({ name }) => name).join(', '))
-  .action(async (name: string, chosen: string[]) => tellWrong(await provoke(suiteNamed(name), chosen)));
+  .argument('<dump>', 'what the dead kernel left: a vmcore')
+  .argument('[failure...]', provocations.map(({ name }) => name).join(', '))
+  .action(async (name: string, dump: string, chosen: string[]) =>
+    tellWrong(await provoke(suiteNamed(name), chosen, dump)),
+  );
 
 host
   .command('package')

@@ -1,6 +1,6 @@
 // The proof on a whole machine: inquest's package on a Debian that has nothing of it, set up as its user would, a crash, and
 // what lies where after the reboot.
-import { copyFileSync, existsSync, globSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { StepRecord } from '../../src/host/capture/record.ts';
 import { Archive } from '../archive.ts';
@@ -9,7 +9,7 @@ import { place, projectFolder, say } from '../place.ts';
 import { runProgram } from '../programs.ts';
 import { baseImage, overlay } from './image.ts';
 import { bootMachine, type HostMachine, type MachinePlan } from './machine.ts';
-import { type Service, startServices } from './services.ts';
+import { lackingAt, type Service, startServices } from './services.ts';
 
 /** Megabytes. */
 export const memory = 2048;
@@ -211,34 +211,5 @@ async function look(machine: HostMachine, services: readonly Service[], wrong: s
   for (const place of ['/var/crash', '/srv/crash'])
     for (const name of ['verdict.txt', 'verdict.json', 'vmcore-dmesg.txt', 'vmcore.mini', 'vmcore', 'capture.log'])
       if ((await machine.tell(`ls ${place}/*/${name}`)).status !== 0) wrong.push(`${place}: no ${name}`);
-  for (const { name, folder } of services) wrong.push(...lacking(name, folder));
-}
-
-/** What a target outside does not have, and dumps there that cannot be read. */
-function lacking(name: Service['name'], folder: string): readonly string[] {
-  const isStream = name === 'ssh' || name === 'https';
-  const [crashFolder] = globSync('*', { cwd: folder });
-  if (crashFolder === undefined) return [`${name}: nothing arrived`];
-  const at = join(folder, crashFolder);
-  const dumps = ['vmcore.mini', 'vmcore'].map((file) => `${file}${isStream ? '.flat' : ''}`);
-  const missing = ['verdict.txt', 'verdict.json', 'vmcore-dmesg.txt', 'capture.log', ...dumps].filter(
-    (file) => !existsSync(join(at, file)) || statSync(join(at, file)).size === 0,
-  );
-  const unread = dumps
-    .filter((file) => !missing.includes(file))
-    .flatMap((file) => {
-      try {
-        runProgram(process.execPath, [join(projectFolder, 'dist/inquest.js'), 'verify', join(at, file)]);
-        return [];
-      } catch (error) {
-        return [`${name}: ${file}: ${error instanceof Error ? error.message : error}`];
-      }
-    });
-  process.stdout.write(
-    `${name}: ${globSync('*', { cwd: at })
-      .sort()
-      .map((file) => `${file} ${statSync(join(at, file)).size}`)
-      .join(', ')}\n`,
-  );
-  return [...missing.map((file) => `${name}: no ${file}`), ...unread];
+  for (const { name, folder } of services) wrong.push(...lackingAt(name, folder));
 }

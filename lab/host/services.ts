@@ -5,9 +5,11 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  globSync,
   mkdirSync,
   openSync,
   readFileSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -15,7 +17,7 @@ import {
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { say } from '../place.ts';
+import { projectFolder, say } from '../place.ts';
 import { programPath, runProgram } from '../programs.ts';
 
 export const hostAddress = '10.0.2.2';
@@ -205,4 +207,33 @@ function startVirtiofs(place: string, memory: number): Service | null {
     ],
     stop: () => void child.kill(),
   };
+}
+
+/** What a target outside does not have, and dumps there that cannot be read. */
+export function lackingAt(name: Service['name'], folder: string): readonly string[] {
+  const isStream = name === 'ssh' || name === 'https';
+  const [crashFolder] = globSync('*', { cwd: folder });
+  if (crashFolder === undefined) return [`${name}: nothing arrived`];
+  const at = join(folder, crashFolder);
+  const dumps = ['vmcore.mini', 'vmcore'].map((file) => `${file}${isStream ? '.flat' : ''}`);
+  const missing = ['verdict.txt', 'verdict.json', 'vmcore-dmesg.txt', 'capture.log', ...dumps].filter(
+    (file) => !existsSync(join(at, file)) || statSync(join(at, file)).size === 0,
+  );
+  const unread = dumps
+    .filter((file) => !missing.includes(file))
+    .flatMap((file) => {
+      try {
+        runProgram(process.execPath, [join(projectFolder, 'dist/inquest.js'), 'verify', join(at, file)]);
+        return [];
+      } catch (error) {
+        return [`${name}: ${file}: ${error instanceof Error ? error.message : error}`];
+      }
+    });
+  process.stdout.write(
+    `${name}: ${globSync('*', { cwd: at })
+      .sort()
+      .map((file) => `${file} ${statSync(join(at, file)).size}`)
+      .join(', ')}\n`,
+  );
+  return [...missing.map((file) => `${name}: no ${file}`), ...unread];
 }

@@ -17,7 +17,7 @@ export async function runCaptureKernel(planFile: string): Promise<number> {
   ];
   return runCapture(plan, {
     self: self(heap),
-    frugal: [self(heap, ...frugalFlags), self(48, ...frugalFlags)],
+    frugal: [self(heap, '--optimize-for-size'), self(48, ...frugalFlags)],
     vmcore: '/proc/vmcore',
     makedumpfile: existsSync('/bin/makedumpfile') ? '/bin/makedumpfile' : null,
     scratch: '/run/inquest',
@@ -25,7 +25,7 @@ export async function runCaptureKernel(planFile: string): Promise<number> {
 }
 
 /**
- * Of V8. Without compilers less of Node's file is read again and again where memory ends; what runs for seconds gains little by
- * them: of a machine with 2 GiB the verdict takes as long, the mini dump half as long again.
+ * Of V8, for the last try: without its compilers less of Node's file is read again and again where memory ends. Slow where there
+ * are thousands of tasks.
  */
 const frugalFlags = ['--optimize-for-size', '--no-opt', '--no-maglev', '--no-sparkplug'];

@@ -32,7 +32,21 @@ export function readMounts(root: HostRoot): readonly Mount[] {
       ];
     });
   }
-  const table = root.text('/proc/mounts') ?? root.text('/etc/fstab') ?? '';
+  return parseTable(root.text('/proc/mounts') ?? root.text('/etc/fstab') ?? '');
+}
+
+/** What /etc/fstab would mount at a path, or above it, and is not mounted; null where all that it names there is. */
+export function unmountedAbove(root: HostRoot, path: string): Mount | null {
+  if (root.text('/proc/self/mountinfo') === null && root.text('/proc/mounts') === null) return null;
+  const wanted = mountOf(
+    parseTable(root.text('/etc/fstab') ?? '').filter(({ at }) => at.startsWith('/')),
+    path,
+  );
+  return wanted === null || readMounts(root).some(({ at }) => at === wanted.at) ? null : wanted;
+}
+
+/** Lines of /proc/mounts, or of fstab(5). */
+function parseTable(table: string): readonly Mount[] {
   return table.split('\n').flatMap((line) => {
     const [source, at, type, options = ''] = line.trim().split(/\s+/);
     if (source === undefined || source.startsWith('#') || at === undefined || type === undefined) return [];

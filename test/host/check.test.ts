@@ -272,6 +272,14 @@ const broken: readonly Broken[] = [
     mend: /USE_KDUMP=1/,
   },
   {
+    what: 'a target whose file system is not mounted',
+    change: { '/etc/fstab': '# a disk\nUUID=9 /var/crash xfs defaults,nofail 0 2\n/dev/vda1 / ext4 defaults 0 1\n' },
+    id: 'target',
+    state: 'failed',
+    found: /UUID=9 is not mounted at \/var\/crash/,
+    mend: /mount \/var\/crash/,
+  },
+  {
     what: 'a file system that is not written to',
     change: { '/proc/self/mountinfo': '25 1 252:1 / / rw - btrfs /dev/vda1 rw\n' },
     id: 'target',

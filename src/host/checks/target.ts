@@ -3,6 +3,7 @@ import { targetText } from '../config/capture_config.ts';
 import { crashFolders } from '../crash_folders.ts';
 import type { Host } from '../host.ts';
 import { estimatedDump } from '../size.ts';
+import { unmountedAbove } from '../storage.ts';
 import type { TargetStack } from '../target_stack.ts';
 import { type Finding, finding, type Question, sizeText } from './finding.ts';
 
@@ -48,7 +49,20 @@ function stackChecks(host: Host, stack: TargetStack): Finding[] {
       'name another target',
     ),
   );
-  if (problems.length === 0) {
+  const absent =
+    target.kind === 'directory' && target.device === null
+      ? unmountedAbove(host.root, host.root.canonical(target.path) ?? target.path)
+      : null;
+  if (absent !== null)
+    found.push(
+      finding(
+        reach,
+        'failed',
+        `${name}: ${absent.source} is not mounted at ${absent.at}, as /etc/fstab has it: the dump would go to what is below`,
+        `mount ${absent.at}; inquest kdump load --rebuild`,
+      ),
+    );
+  else if (problems.length === 0) {
     const below = devices
       .map(
         (device) =>
