@@ -25,7 +25,7 @@ export interface ExceptionFrame {
   readonly registers: Registers;
   /** The entry code's frame (`asm_exc_page_fault`, ...). */
   readonly entry: Frame;
-  /** Position of `entry` in the backtrace. */
+  /** Position of `entry` in the backtrace; -1 where that begins with what was interrupted. */
   readonly index: number;
 }
 
@@ -209,7 +209,18 @@ export class Facts {
       const place = this.kernel.place(instructionAt(this, exception));
       return place !== null && place.symbol.name === told?.symbol && place.offset === told.offset;
     };
-    return (told == null ? undefined : found.find(isTold)) ?? found[0] ?? null;
+    return (told == null ? undefined : found.find(isTold)) ?? found[0] ?? this.savedForDump(isTold);
+  }
+
+  /**
+   * What the CPU's own note says, where the way from the exception to the dump cannot be followed (its functions have no
+   * names): the kernel saves the registers of the exception itself there (crash_kexec()), if the log has them so.
+   */
+  private savedForDump(isTold: (exception: ExceptionFrame) => boolean): ExceptionFrame | null {
+    const [first] = this.crashTrace.frames;
+    if (first?.kind !== 'interrupted' || first.registers === null) return null;
+    const exception = { registers: first.registers, entry: first, index: -1 };
+    return isTold(exception) ? exception : null;
   }
 
   /** What a task waits for; null for one that does not wait, and where it cannot be told. */

@@ -85,6 +85,25 @@ describe('the report of an arm64 kernel', () => {
     assert.match(analyse(dying.context).panic.message, /it spins on the lock widget_lock/);
   });
 
+  test('has the registers of the fault, where the way from there to the dump has no names: as the CPU saved them', () => {
+    const log = [
+      'Unable to handle kernel NULL pointer dereference at virtual address 0000000000000240',
+      'pc : frob+0x60/0x100',
+      'Call trace:',
+      ' frob+0x60/0x100',
+      'Kernel panic - not syncing: Oops: Fatal exception',
+    ];
+    const dying = death(['frob', ...write], log);
+    dying.code('frob+0x60', '202041f9'); // ldr x0, [x1, #576]
+    assert.match(analyse(dying.context).panic.message, /tried to read from address 0x240 \(x1 is 0\) in frob\+0x60/);
+    // what the log does not tell of may be anything that the CPU did when it was stopped
+    const other = death(
+      ['frob', ...write],
+      log.map((line) => line.replace('0x60', '0x10')),
+    );
+    assert.equal(analyse(other.context).registers, null);
+  });
+
   test('has the registers of the fault', () => {
     const report = analyse(death([...abort, fault('frob+0x10[widget]'), ...write]).context);
     assert.deepEqual([report.registers?.x0, report.registers?.pc], ['0x0000000000000000', '0xffffffff81000310']);
