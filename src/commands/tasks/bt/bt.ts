@@ -344,6 +344,9 @@ function* interruptStacks(context: CommandContext, chosen: readonly number[] | n
   const { kernel } = context;
   const tracer = backtracer(kernel);
   const rank = (stack: string): number => (stackOrder.includes(stack) ? stackOrder.indexOf(stack) : stackOrder.length);
+  // a kernel without CONFIG_X86_MCE has the stack all the same; the entry was machine_check until 5.8
+  const entries = ['asm_exc_machine_check', 'machine_check'];
+  const always = entries.some((name) => kernel.ownSymbol(name) !== null) ? [...stackOrder, 'MCE'] : stackOrder;
   for (const irq of [true, false]) {
     for (const cpu of chosen ?? kernel.cpus.running) {
       const task = context.tasks.active(cpu);
@@ -354,8 +357,8 @@ function* interruptStacks(context: CommandContext, chosen: readonly number[] | n
         .sort((a, b) => rank(a.name) - rank(b.name));
       for (const stack of stacks) {
         const { frames } = exceptionFramesOn(context, task, stack);
-        // the stacks that every kernel has are always told of; the others where there is something on them
-        if (frames.length === 0 && !stackOrder.includes(stack.name)) continue;
+        // the stacks that this kernel uses are always told of; the others where there is something on them
+        if (frames.length === 0 && !always.includes(stack.name)) continue;
         yield { kind: 'cpu', cpu, stack: stack.name, frames };
       }
     }
