@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { projectFolder } from './place.ts';
 
 /** What of `help all --json` is needed. */
@@ -42,7 +42,7 @@ const words: Readonly<Record<string, readonly string[]>> = {
 export function sweep(dumps: readonly string[], program = join(projectFolder, 'src/cli/main.ts')): Swept {
   const folder = mkdtempSync(join(tmpdir(), 'lab-sweep-'));
   const run = (args: readonly string[]) =>
-    spawnSync(process.execPath, [program, 'crash', '-s', ...dumps, ...args], {
+    spawnSync(process.execPath, [resolve(program), 'crash', '-s', ...dumps.map((dump) => resolve(dump)), ...args], {
       encoding: 'utf8',
       maxBuffer: 1 << 30,
       timeout: 3_600_000,

@@ -1,9 +1,12 @@
 // The right word for a wrong one.
 
-/** The known word that is nearest to a wrong one: at most two letters changed, lost, added or swapped; or null. */
+/**
+ * The known word that is nearest to a wrong one: at most two letters changed, lost, added or swapped, of a short word one; or
+ * null, always for a single letter, which is as near to any other.
+ */
 export function nearest(wrong: string, known: Iterable<string>): string | null {
   let best: string | null = null;
-  let least = wrong.length < 4 ? 2 : 3;
+  let least = wrong.length < 2 ? 1 : wrong.length < 4 ? 2 : 3;
   for (const word of known) {
     const far = distance(wrong, word, least);
     if (far < least) {

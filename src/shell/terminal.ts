@@ -60,7 +60,7 @@ export class Terminal {
   private readonly lines: Interface;
   /** What readline reads: keys that this thread hands on. */
   private readonly keys = new PassThrough();
-  /** Keys that came while nobody asked for a line. */
+  /** Keys that came while nobody asked for a line, or while the line was being completed. */
   private waiting: { readonly text: string | undefined; readonly key: ReadlineKey }[] = [];
   private asking = false;
   private history: readonly string[];
@@ -84,7 +84,12 @@ export class Terminal {
       removeHistoryDuplicates: true,
       history: [...options.history],
       completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
-        this.completed = ([words, replaced]) => done(null, [[...words], replaced]);
+        this.completed = ([words, replaced]) => {
+          this.completed = null;
+          done(null, [[...words], replaced]);
+          // readline puts the words into the line before anything else that waits
+          setImmediate(() => this.takeWaiting());
+        };
         this.worker?.postMessage({ complete: line } satisfies ToWorker);
       },
     });
@@ -155,8 +160,7 @@ export class Terminal {
       lines.prompt();
       this.asking = true;
       // several lines that were pasted come at once
-      const waiting = this.waiting.splice(0);
-      for (const { text, key } of waiting) this.take(text, key);
+      this.takeWaiting();
       process.stdin.resume();
     });
   }
@@ -168,10 +172,24 @@ export class Terminal {
 
   /** One key: of the search, or readline's, or to wait for its turn. */
   private take(text: string | undefined, key: ReadlineKey): void {
-    if (!this.asking) {
+    if (this.completed !== null && key.ctrl === true && key.name === 'c') this.completed([[], '']);
+    if (!this.asking || this.completed !== null || this.waiting.length > 0) {
       this.waiting.push({ text, key });
       return;
     }
+    this.press(text, key);
+  }
+
+  /** Keys that waited, up to one that makes the next ones wait again. */
+  private takeWaiting(): void {
+    while (this.asking && this.completed === null) {
+      const next = this.waiting.shift();
+      if (next === undefined) return;
+      this.press(next.text, next.key);
+    }
+  }
+
+  private press(text: string | undefined, key: ReadlineKey): void {
     if (this.search === null) {
       if (key.ctrl === true && key.name === 'r') this.beginSearch();
       else this.keys.emit('keypress', text, key);

@@ -128,6 +128,8 @@ describe('the shell in a terminal', { skip: hasTerminal ? false : 'no script(1)'
     // the arrow, the Tab, and the beginning of the line
     await line('\x1b[A', /eval 9/);
     await line('\x01\x0b', /crash> /);
+    // who types on while the line is completed loses nothing
+    await line('eva\t 7 + 8\r', /decimal: 15[\s\S]*crash> /);
     await line('stac\t', /stacks/);
     await line('\x15', /crash> /);
     await line('alias sum eval\r', /sum +eval[\s\S]*crash> /);
