@@ -1,4 +1,4 @@
-// `node bench/verdicts.ts DUMP|FOLDER... [--only WORDS] [--quick]`: each dump's report held against what the reader of
+// `node bench/verdicts.ts DUMP|LOG|FOLDER... [--only WORDS] [--quick]`: each dump's report held against what the reader of
 // logs says of the same log (and of dmesg or console text beside the dump): nothing may be less specific, or other. Also
 // whether the verdict fits one screen, and whether each next step is a command that answers.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { reportKind } from '../src/oops/kinds.ts';
 import { LogScanner } from '../src/oops/scanner.ts';
 import { renderReport } from '../src/report/render.ts';
 import { ShellSession } from '../src/shell/session.ts';
-import { analyse } from '../src/triage/analyse.ts';
+import { analyse, analyseLog } from '../src/triage/analyse.ts';
 import type { Analysis } from '../src/triage/analysis.ts';
 import { Facts } from '../src/triage/facts.ts';
 import { agree } from '../src/triage/traits.ts';
@@ -51,11 +51,24 @@ function dumpsIn(path: string): string[] {
     .flatMap((entry) => {
       const file = join(path, entry.name);
       if (entry.isDirectory()) return entry.name === 'picture' ? [] : dumpsIn(file);
-      return entry.isFile() && /^vmcore/.test(entry.name) && !/\.txt$/.test(entry.name) && isDump(file) ? [file] : [];
+      if (!entry.isFile()) return [];
+      return /\.log$/.test(entry.name) || (/^vmcore/.test(entry.name) && !/\.txt$/.test(entry.name) && isDump(file))
+        ? [file]
+        : [];
     });
 }
 
+/** A log alone: its report held against the incident. */
+function judgeLog(path: string): string[] {
+  const text = readFileSync(path);
+  const analysis = analyseLog(text, path);
+  const told = deathIn(text);
+  console.log(`    ${analysis.panic.message}\n    (${analysis.panic.confidence}: ${analysis.panic.because})`);
+  return [...(told === null ? [] : against(analysis, told)), ...briefProblems(analysis)];
+}
+
 async function judge(path: string): Promise<string[]> {
+  if (!isDump(path)) return judgeLog(path);
   const context = openContext([path], noDebugOptions);
   const analysis = analyse(context);
   const { death } = new Facts(context);
@@ -69,16 +82,7 @@ async function judge(path: string): Promise<string[]> {
   }
   if (analysis.panic.confidence === 'certain')
     problems.push(...analysis.disagreements.map((text) => `certain, but: ${text}`));
-  const brief = renderReport(
-    analysis,
-    'text',
-    { colour: false, width: columns },
-    { why: false, brief: true, verdictLast: false },
-  );
-  const lines = brief.trimEnd().split('\n');
-  if (lines.length >= rows) problems.push(`the brief has ${lines.length} lines`);
-  for (const line of lines)
-    if (line.length > columns) problems.push(`the brief has a line of ${line.length} columns: ${line}`);
+  problems.push(...briefProblems(analysis));
   if (!values.quick) {
     for (const { command } of analysis.next) {
       let errors = '';
@@ -101,6 +105,22 @@ async function judge(path: string): Promise<string[]> {
   return problems;
 }
 
+/** Whether the verdict fits one screen. */
+function briefProblems(analysis: Analysis): string[] {
+  const problems: string[] = [];
+  const brief = renderReport(
+    analysis,
+    'text',
+    { colour: false, width: columns },
+    { why: false, brief: true, verdictLast: false },
+  );
+  const lines = brief.trimEnd().split('\n');
+  if (lines.length >= rows) problems.push(`the brief has ${lines.length} lines`);
+  for (const line of lines)
+    if (line.length > columns) problems.push(`the brief has a line of ${line.length} columns: ${line}`);
+  return problems;
+}
+
 /** Where a report says less than an incident of the log, or something else. */
 function against({ panic }: Analysis, told: Incident): string[] {
   const problems: string[] = [];
@@ -114,8 +134,11 @@ function against({ panic }: Analysis, told: Incident): string[] {
   const { rip } = panic;
   const symbol = rip?.symbol == null ? null : functionName(rip.symbol);
   const inWords = panic.message.includes(guilty.function);
-  // where the CPU was sent is a name of the log's; who sent it says more
-  if (symbol !== guilty.function && !(inWords && told.instruction?.symbol === guilty.symbol))
+  // where the CPU was sent is a name of the log's, and so is who called a function that left no frame: the report says more
+  const isCaller = new RegExp(`(?:which |; )${guilty.symbol.replaceAll('.', '\\.')}\\S*(?: \\[\\w+\\])? called`).test(
+    panic.message,
+  );
+  if (symbol !== guilty.function && !isCaller && !(inWords && told.instruction?.symbol === guilty.symbol))
     problems.push(
       `the log blames ${guilty.symbol}, the report ${rip?.symbol ?? 'nobody'}${inWords ? ' (named in the sentence)' : ''}`,
     );

@@ -56,7 +56,7 @@ export function memoryBlocks({ memory }: Pick<Analysis, 'memory'>): Block[] {
     blocks.push({
       kind: 'table',
       head: ['Cache', 'Size', 'Objects'],
-      rows: memory.slabs.map((s) => [s.name, size(s.bytes), String(s.objects)]),
+      rows: memory.slabs.map((s) => [s.name, size(s.bytes), s.objects === 0 ? '' : String(s.objects)]),
     });
   }
   return blocks;

@@ -26,7 +26,7 @@ import { Facts } from './facts.ts';
 import { looksLike, notCanonical } from './fault.ts';
 import { logFacts } from './log_facts.ts';
 import { memoryName } from './memory_name.ts';
-import { memoryReport } from './memory_report.ts';
+import { memoryOf } from './memory_report.ts';
 import { nextSteps } from './next_steps.ts';
 import { originReport, withOrigin } from './origin.ts';
 import { placeAt } from './place.ts';
@@ -82,7 +82,7 @@ function collect(facts: Facts): Omit<Analysis, 'faults' | 'droppedFaults'> {
   const found = (make: () => readonly Finding[]): readonly Finding[] => part('findings', make, []);
   const verdict = reachVerdict(facts);
   const { meaning, causes, next, sysctls } = facts.death === null ? explanationOf(verdict.kind) : explain(facts.death);
-  const machine = verdict.kind === 'out-of-memory' ? part('memory', () => memoryReport(facts.kernel), null) : null;
+  const machine = verdict.kind === 'out-of-memory' ? part('memory', () => memoryOf(facts), null) : null;
   const memory = machine === null ? null : { ...machine, cgroup: part('cgroup', () => cgroupThatRanOut(facts), null) };
   const isBadAddress = kindTraits[verdict.kind].access || verdict.kind === 'double-fault';
   const origin = isBadAddress ? part('origin', () => originReport(facts), null) : null;

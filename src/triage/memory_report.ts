@@ -10,6 +10,8 @@ import { slabCaches } from '../kernel/slab_cache.ts';
 import type { Task } from '../kernel/task.ts';
 import { type MemoryUse, memoryUse } from '../kernel/vmstat.ts';
 import type { MemoryReport } from './analysis.ts';
+import type { Facts } from './facts.ts';
+import { toldMemory } from './told_memory.ts';
 import { label, mebibytes } from './words.ts';
 
 type UseKind = Exclude<keyof MemoryUse, 'total'>;
@@ -162,23 +164,28 @@ const notable = 0.25;
 export function notableUses(memory: Omit<MemoryReport, 'cgroup'>): MemoryUseOf[] {
   return memory.uses
     .filter(({ name, bytes }) => name !== 'free' && memory.total > 0 && bytes / memory.total >= notable)
-    .map(({ name, bytes }) => ({ name, share: bytes / memory.total, by: takenBy(memory, name) }));
+    .map(({ name, bytes }) => ({ name, share: bytes / memory.total, by: takenBy(memory, { name, bytes }) }));
 }
 
-function takenBy(memory: Omit<MemoryReport, 'cgroup'>, name: string): string {
-  const percent = (bytes: number): string => `${Math.round((bytes / memory.total) * 100)}%`;
+function takenBy(memory: Omit<MemoryReport, 'cgroup'>, { name, bytes }: MemoryReport['uses'][number]): string {
+  const percent = (part: number): string => `${Math.round((part / memory.total) * 100)}%`;
   const [tmpfs, process, slab] = [memory.tmpfs[0], memory.tasks[0], memory.slabs[0]];
-  if (name.startsWith('files in tmpfs') && tmpfs !== undefined && tmpfs.used > 0)
-    return `most of it in the tmpfs on ${tmpfs.mountedOn || '(mounted nowhere)'} (${percent(tmpfs.used)})`;
-  if (name.startsWith('memory of processes') && process !== undefined)
-    return `most of it of ${label(process)}: ${mebibytes(process.rss)} (${percent(process.rss)})`;
-  if (name.startsWith('slab') && slab !== undefined && slab.bytes > 0)
+  // who takes but a crumb of it is not worth a name
+  const isMuch = (part: number): boolean => part > 0 && part / bytes >= noticed;
+  const most = (part: number): string => (part / bytes >= 0.5 ? 'most of it' : 'the largest part');
+  if (name.startsWith('files in tmpfs') && tmpfs !== undefined && isMuch(tmpfs.used))
+    return `${most(tmpfs.used)} in the tmpfs on ${tmpfs.mountedOn || '(mounted nowhere)'} (${percent(tmpfs.used)})`;
+  if (name.startsWith('memory of processes') && process !== undefined && isMuch(process.rss))
+    return `${most(process.rss)} of ${label(process)}: ${mebibytes(process.rss)} (${percent(process.rss)})`;
+  if (name.startsWith('slab') && slab !== undefined && isMuch(slab.bytes))
     return `the largest cache being ${slab.name} with ${mebibytes(slab.bytes)} (${percent(slab.bytes)})`;
   return '';
 }
 
-/** The largest notable use of memory; null where none is, or the counters cannot be read. */
-export function largestUse(kernel: Kernel): MemoryUseOf | null {
-  const memory = memoryReport(kernel);
-  return memory === null ? null : (notableUses(memory)[0] ?? null);
+/** Part of a use of memory from which on who takes it is told. */
+const noticed = 0.05;
+
+/** Where memory went, from the kernel's counters, or of a log alone as that has them; null where neither can be read. */
+export function memoryOf({ told, death, kernel }: Facts): Omit<MemoryReport, 'cgroup'> | null {
+  return told === null ? memoryReport(kernel) : death === null ? null : toldMemory(death);
 }

@@ -31,6 +31,9 @@ export const nothing: Explanation = {
 };
 
 function unknownSentence(facts: Facts, where: string, who: string | null): string {
+  // the reader of logs knows that it died though it said nothing: by the crash kernel that starts
+  if (facts.told !== null && facts.death?.title.startsWith('kernel died without a message'))
+    return `The k${facts.death.title.slice(1)}. What killed it, the dump that was saved then tells, or the log that is saved beside it.`;
   if (facts.crashedCpu !== null || facts.death !== null) {
     return `The kernel died${where}${who === null ? '' : `, in ${who},`} for a reason that neither its log nor its stack tells.`;
   }

@@ -1,17 +1,10 @@
 // The machine's memory ran out: what took it.
 import { bareAddress } from '../../base/text.ts';
 import type { Evidence, Finding } from '../analysis.ts';
-import { evidence, present } from '../evidence.ts';
+import { evidence, logEvidence, present } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { holderOf } from '../memory_holders.ts';
-import {
-  countersOf,
-  largestProcesses,
-  largestUse,
-  type MemoryUseOf,
-  memoryReport,
-  notableUses,
-} from '../memory_report.ts';
+import { countersOf, largestProcesses, type MemoryUseOf, memoryOf, notableUses } from '../memory_report.ts';
 import type { Scene } from '../scene.ts';
 import { label, mebibytes } from '../words.ts';
 import { ofKind } from './explanation.ts';
@@ -29,9 +22,10 @@ function outOfMemorySentence(facts: Facts): string {
   const page = kernel.dump.memory.pageSize;
   const asked = death?.task ?? facts.crashed?.task ?? null;
   const start = `Memory ran out${asked === null ? '' : ` when ${label(asked)} asked for more`}`;
-  const use = largestUse(kernel);
-  if (use !== null) {
-    const holder = holderOf(kernel, use.name, memoryReport(kernel)?.total ?? 0);
+  const memory = memoryOf(facts);
+  const use = memory === null ? undefined : notableUses(memory)[0];
+  if (memory !== null && use !== undefined) {
+    const holder = facts.told === null ? holderOf(kernel, use.name, memory.total) : null;
     return `${start}: ${useWords(use)}${holder === null ? '' : `; ${holder.words}`}.`;
   }
   const largest = largestProcesses(kernel, 1)[0];
@@ -45,19 +39,21 @@ function useWords({ name, share, by }: MemoryUseOf): string {
 
 /** The uses of memory that matter, each with the counter that shows it. */
 function useFindings({ facts }: Scene): Finding[] {
-  const memory = memoryReport(facts.kernel);
+  const memory = memoryOf(facts);
   if (memory === null) return [];
   return notableUses(memory).map(({ name, share, by }) => {
     const tmpfs = by.includes('tmpfs') ? memory.tmpfs[0] : undefined;
     const process = name.startsWith('memory of processes') ? memory.tasks[0] : undefined;
     const slab = name.startsWith('slab') ? memory.slabs[0] : undefined;
-    const holder = holderOf(facts.kernel, name, memory.total);
+    const holder = facts.told === null ? holderOf(facts.kernel, name, memory.total) : null;
     return {
       title: `${Math.round(share * 100)}% of memory is ${name}${by === '' ? '' : `: ${by}`}${holder === null ? '' : `; ${holder.words}`}`,
       explanation: holder?.advice ?? explanationOf(name),
       confidence: 'certain',
       evidence: present(
-        counterEvidence(facts, name),
+        facts.told === null
+          ? counterEvidence(facts, name)
+          : logEvidence(facts, 'Mem-Info:', 'What the kernel counted, in pages.', 12),
         tmpfs === undefined
           ? null
           : evidence(
