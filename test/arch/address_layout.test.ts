@@ -145,6 +145,23 @@ describe('arm64', () => {
     assert.equal(regionOf(kernel, 0xffff_8000_0a20_1000n)?.name, 'vmalloc');
   });
 
+  test('modules are where KASLR put them, as far as a branch reaches, or all of the module', () => {
+    const memory = new SyntheticMemory();
+    const kernel = arm64(memory);
+    // read through the linear map
+    memory.writeU64(0x4020_0000, 0n);
+    memory.writeU64(0x4020_0008, 0xffff_a38f_7834_0000n);
+    const places: Readonly<Record<string, bigint>> = {
+      _text: 0xffff_8000_0820_0000n,
+      _end: 0xffff_8000_0920_0000n,
+      module_direct_base: 0xffff_0000_0020_0000n,
+      module_plt_base: 0xffff_0000_0020_0008n,
+    };
+    kernel.useSymbols((name) => (places[name] === undefined ? null : virtAddr(places[name])));
+    assert.equal(regionOf(kernel, 0xffff_a38f_7839_4008n)?.name, 'modules');
+    assert.equal(regionOf(kernel, 0xffff_a38f_f834_0000n)?.name, 'vmalloc');
+  });
+
   test('tags of pointers are no part of an address of a kernel that uses some', () => {
     const kernel = arm64();
     assert.ok(kernel.isKernelAddress(0xffff_8000_0000_0000n));

@@ -86,6 +86,32 @@ describe('where the CPU went to no code', () => {
   });
 });
 
+describe('where modules are and none is', () => {
+  const modules = 0xffff_ffff_c050_0008n;
+  const timer = 0xffff_8880_0770_0040n;
+  const called = (log: readonly string[]) =>
+    death(
+      [
+        ...oops,
+        exception('asm_exc_page_fault', modules, { rdi: timer }),
+        'call_timer_fn',
+        '__run_timers',
+        'run_timer_softirq',
+        ...write,
+      ],
+      { log },
+    ).panic.message;
+
+  test('a timer of a module that was unloaded: that is the cause, not the function that the timer has', () => {
+    const log = ['Modules linked in: widget(O) [last unloaded: gone(O)]'];
+    assert.match(called(log), /^The CPU ran into code of a module that is gone: at 0xffffffffc0500008 .* module gone/);
+  });
+
+  test('where none was unloaded, the function is what is wrong', () => {
+    assert.match(called([]), /^The function of the timer at 0xffff888007700040 .* is 0xffffffffc0500008/);
+  });
+});
+
 describe('memory that is allocated and given back', () => {
   const types = `
     struct atomic_long { long counter; };

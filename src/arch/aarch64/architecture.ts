@@ -84,8 +84,13 @@ export class Arm64Architecture implements Architecture {
   }
 
   regions(): readonly MemoryRegion[] {
-    this.known ??= findRegions(this.layout, this.vmcoreinfo, this.symbol);
+    this.known ??= findRegions(this.layout, this.vmcoreinfo, this.symbol, (at) => this.word(at));
     return this.known;
+  }
+
+  private word(at: VirtAddr): bigint | null {
+    const { bytes } = this.space.readUpTo(at, 8);
+    return bytes.length < 8 ? null : new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   }
 
   swapSlots(entry: bigint): readonly SwapSlot[] {

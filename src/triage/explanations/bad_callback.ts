@@ -1,5 +1,6 @@
 // What somebody left with the kernel to be called is no code: a timer, a work, an RCU callback. The object that came
 // along says whose it was.
+import { virtAddr } from '../../base/address.ts';
 import { hex, hex16 } from '../../base/text.ts';
 import type { Finding } from '../analysis.ts';
 import { arrivalOf } from '../arrival.ts';
@@ -9,6 +10,7 @@ import { evidence, present } from '../evidence.ts';
 import { looksLike } from '../fault.ts';
 import { phrases, type Scene } from '../scene.ts';
 import type { Explanation } from './explanation.ts';
+import { isFreedCode, lastUnloaded } from './unloaded_code.ts';
 
 export const badCallback: Explanation = {
   name: 'bad-callback',
@@ -16,6 +18,8 @@ export const badCallback: Explanation = {
   weigh(scene) {
     const { jump, facts, kind } = scene;
     if (jump === null || kind === 'unknown' || arrivalOf(facts)?.how === 'returned') return null;
+    // of a module that went, the function was right once
+    if (isFreedCode(facts.kernel, virtAddr(jump)) && lastUnloaded(facts) !== null) return null;
     const callback = callbackRunning(facts, true);
     if (callback?.object == null) return null;
     const about = scene.as(kind);
