@@ -119,6 +119,8 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
   // a per-CPU variable, whose place BTF tells unless it was made by a pahole before 1.22
   runqueues: {
     usedBy: [],
+    // without its type no place looks like it, and there are very many
+    isThere: (types) => types.find('struct rq') !== null && types.find('struct task_struct') !== null,
     looksRight: (kernel, at) =>
       kernel.cpus.possible.every((cpu) => {
         const queue = kernel.object('struct rq', offsetBy(at, kernel.perCpuOffset(cpu)));
