@@ -2,10 +2,12 @@
 // ten times as much.
 
 const firstSlots = 16;
+/** The table of every empty set: most lists are empty, and a table of its own takes longer to make than such a list to walk. */
+const nothing = new BigUint64Array(firstSlots);
 
 /** Open addressing: the addresses themselves in a table, 0 where nothing is. */
 export class AddressSet {
-  private table = new BigUint64Array(firstSlots);
+  private table = nothing;
   private used = 0;
   private hasZero = false;
 
@@ -26,6 +28,7 @@ export class AddressSet {
     }
     const slot = this.slotOf(address);
     if (this.table[slot] === address) return false;
+    if (this.table === nothing) this.table = new BigUint64Array(firstSlots);
     this.table[slot] = address;
     if (++this.used * 3 > this.table.length * 2) this.grow();
     return true;
