@@ -35,7 +35,13 @@ export const incidents: Fact = {
       tally.compare('incident of CPU, task', owner, its.length === 0 ? undefined : owner);
       const letters = (taint ?? '').replace(/[ G]/g, '');
       const shown = its.map((incident) => (incident.taint?.flags ?? []).map(({ letter }) => letter).join(''));
-      if (its.length > 0) tally.compare(`taint of ${owner}`, letters, shown.find((own) => own === letters) ?? shown[0]);
+      // the panic that an incident ends in says its header again, with what the incident itself has added (D, W, L)
+      const before = letters.replace(/[DWL]/g, '');
+      const why = shown.some((own) => own.replace(/[DWL]/g, '') === before && subset(own, letters))
+        ? 'the incident itself tainted the kernel'
+        : undefined;
+      if (its.length > 0)
+        tally.compare(`taint of ${owner}`, letters, shown.find((own) => own === letters) ?? shown[0], why);
       const [, symbol, offset] =
         /\b(?:RIP: 0010:|pc : )(\w[\w.]*)\+0x([0-9a-f]+)\//.exec(lines.slice(i, i + 6).join('\n')) ?? [];
       if (symbol === undefined || its.length === 0) continue;
@@ -49,6 +55,11 @@ export const incidents: Fact = {
     for (const { message } of told) tally.compare('message', message, log.includes(message) ? message : undefined);
   },
 };
+
+/** Whether each letter of one is among those of the other. */
+function subset(one: string, other: string): boolean {
+  return [...one].every((letter) => other.includes(letter));
+}
 
 /** The kernel's names of what taints it (`taint_flags`, kernel/panic.c), each in words that an explanation has. */
 const taints: Readonly<Record<string, RegExp>> = {

@@ -69,7 +69,12 @@ export const mappings: Fact = {
         const [from = '', to = ''] = range.split('-').map((end) => end.replace(/^0+(?=.)/, ''));
         const path = shown.get(`${from}-${to}`);
         if (name.startsWith('/') && !name.startsWith('/memfd:'))
-          tally.compare(`${label}: ${range}`, name.replace(/ \(deleted\)$/, ''), path);
+          // a segment of System V's shared memory lies in no directory: /proc gives it a root's slash, crash(8) none
+          tally.compare(
+            `${label}: ${range}`,
+            name.replace(/ \(deleted\)$/, '').replace(/^\/(?=SYSV[0-9a-f]{8}$)/, ''),
+            path,
+          );
         else tally.compare(`${label}: ${range} is mapped`, 1, path === undefined ? 0 : 1);
       }
     }
