@@ -37,6 +37,11 @@ export function crashTestResult(test: CrashTest, crashes: readonly Crash[], boot
   if (crash?.record == null) return { passed: false, lines: ['no crash since then lies in a target of this machine'] };
   const { steps, memory } = crash.record;
   const lines: string[] = [`${crash.path}: ${crash.verdict ?? 'no verdict'}`];
+  const startedAfter = crash.record.startedAfter ?? null; // an older program's record does not have it
+  const when = (uptime: number): string =>
+    startedAfter === null
+      ? `${uptime.toFixed(1)} s after the capture kernel started`
+      : `${(startedAfter + uptime).toFixed(1)} s after the panic`;
   let passed = crash.verdict !== null;
   const wanted = ['verdict', ...(test.mini ? ['mini'] : []), ...(test.full ? ['full'] : [])];
   for (const target of test.targets) {
@@ -49,9 +54,7 @@ export function crashTestResult(test: CrashTest, crashes: readonly Crash[], boot
         tries.length === 0 &&
         steps.some((one) => one.step === 'full' && one.isGood);
       if (done !== undefined)
-        lines.push(
-          `${target}: ${step} arrived ${done.to.toFixed(1)} s after the capture kernel started${done.by === '' ? '' : ` (${done.by})`}`,
-        );
+        lines.push(`${target}: ${step} arrived ${when(done.to)}${done.by === '' ? '' : ` (${done.by})`}`);
       else if (isElsewhere) lines.push(`${target}: full is at a target before it`);
       else {
         passed = false;

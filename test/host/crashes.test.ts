@@ -24,6 +24,7 @@ const record: CaptureRecord = {
   release: '6',
   hostname: 'h',
   crashTime: 1,
+  startedAfter: 4.5,
   isComplete: true,
   memory: { total: 200 << 20, least: 100 << 20 },
   steps: [step('verdict', '/var/crash'), step('mini', '/var/crash'), step('full', '/var/crash')],
@@ -113,7 +114,13 @@ test('a test passes when everything arrived, with when; the full dump at one tar
   const found: Crash = { ...crash(2000, 's'), verdict: 'it died', record: { ...record, steps } };
   const { passed, lines } = crashTestResult(plan, [found], 'after');
   assert.equal(passed, true);
-  assert.ok(lines.includes('/var/crash: full arrived 3.0 s after the capture kernel started (inquest)'));
+  assert.ok(lines.includes('/var/crash: full arrived 7.5 s after the panic (inquest)'));
+  const clockless = { ...found, record: { ...record, steps, startedAfter: null } };
+  assert.ok(
+    crashTestResult(plan, [clockless], 'after').lines.includes(
+      '/var/crash: full arrived 3.0 s after the capture kernel started (inquest)',
+    ),
+  );
   assert.ok(lines.includes('raw: full is at a target before it'));
   assert.match(lines.at(-1)!, /at least 100 of 200 MiB/);
 });

@@ -23,6 +23,8 @@ export interface CaptureRecord {
   readonly hostname: string;
   /** When the kernel died, in seconds since 1970; null where it did not say. */
   readonly crashTime: number | null;
+  /** Seconds from then until the capture kernel started, by the machine's clock; null where that tells nothing. */
+  readonly startedAfter: number | null;
   readonly steps: readonly StepRecord[];
   /** Bytes of memory that the capture kernel has, and the least that was available. */
   readonly memory: { readonly total: number; readonly least: number };
@@ -71,6 +73,14 @@ export class Recorder {
     const how = by === '' ? '' : ` by ${by}`;
     this.say(`${step}${how}: ${at}: ${problem === '' ? `done in ${(to - from).toFixed(1)} s` : `FAILED: ${problem}`}`);
     return problem === '';
+  }
+
+  /** Seconds from a time, in seconds since 1970, until this kernel started; null where the clocks do not agree. */
+  startedAfter(time: number | null): number | null {
+    if (time === null) return null;
+    const seconds = Date.now() / 1000 - uptime() - time;
+    // the clock has whole seconds
+    return seconds < -2 || seconds > 3600 ? null : Math.max(0, seconds);
   }
 
   get log(): string {

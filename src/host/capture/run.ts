@@ -323,6 +323,7 @@ class Capture {
       release: this.#plan.release,
       hostname: this.#plan.hostname,
       crashTime: this.#crashTime,
+      startedAfter: this.#recorder.startedAfter(this.#crashTime),
       steps,
       memory,
       isComplete,
