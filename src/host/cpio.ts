@@ -59,6 +59,8 @@ export interface ImageContent {
   readonly paths: readonly string[];
   /** Bytes in memory once it is unpacked. */
   readonly unpacked: number;
+  /** Those of them that are files of modules. */
+  readonly modules: number;
 }
 
 /** Most bytes that an image may unpack to. */
@@ -71,13 +73,18 @@ const mostUnpacked = 2 ** 31 - 1;
 export function listImage(image: Buffer): ImageContent {
   const paths: string[] = [];
   let unpacked = 0;
+  let modules = 0;
   let at = 0;
   for (let archives = 0; at < image.length && archives < 64; archives++) {
     while (at < image.length && image[at] === 0) at++;
     if (at >= image.length) break;
     if (image.toString('latin1', at, at + 5) !== '07070') {
       const inner = listImage(unpack(image.subarray(at), 'initramfs', mostUnpacked));
-      return { paths: [...paths, ...inner.paths], unpacked: unpacked + inner.unpacked };
+      return {
+        paths: [...paths, ...inner.paths],
+        unpacked: unpacked + inner.unpacked,
+        modules: modules + inner.modules,
+      };
     }
     for (;;) {
       const header = image.toString('latin1', at, at + 110);
@@ -95,11 +102,12 @@ export function listImage(image: Buffer): ImageContent {
       if (name === 'TRAILER!!!') break;
       paths.push(name.replace(/^(\.?\/)+/, ''));
       unpacked += size;
+      if (/\.ko(\.\w+)?$/.test(name)) modules += size;
       if (paths.length > 1_000_000) throw new FormatError('initramfs', 'has more than a million entries');
-      if (at >= image.length) return { paths, unpacked };
+      if (at >= image.length) return { paths, unpacked, modules };
     }
   }
-  return { paths, unpacked };
+  return { paths, unpacked, modules };
 }
 
 function align(offset: number): number {
