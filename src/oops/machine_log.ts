@@ -44,7 +44,8 @@ function endedSuddenly(text: string): boolean {
 /** What the rest of a report is of whose beginning is missing, if the line may be such a rest's first. */
 function headlineOfRest(text: string): Headline | undefined {
   const rest = (kind: IncidentKind, title: string): Headline => ({ kind, role: 'start', title, strong: false });
-  if (/^(?:RIP: 00(?:10|18|08):|pc : |Call [Tt]race:)/.test(text)) return rest('unknown', 'kernel oops in %F');
+  if (/^(?:RIP: 00(?:10|18|08):|pc : |epc {1,3}: |PC is at |NIP \[|Krnl PSW : |Call [Tt]race:)/.test(text))
+    return rest('unknown', 'kernel oops in %F');
   if (/^"echo 0 > \/proc\/sys\/kernel\/hung_task_timeout_secs"/.test(text))
     return rest('hung-task', 'INFO: task hung in %F');
   if (/^(?:INFO: )?Allocated in \S{1,200} age=\d/.test(text))
@@ -237,7 +238,7 @@ export class MachineLog {
 
   private headline(line: LogLine, found: Headline, stream: Stream): void {
     const headline = withLeads(found, stream.leads);
-    if (this.orphan !== undefined) this.orphan = undefined;
+    if (this.orphan !== undefined) this.adopt(headline, stream);
     if (this.absorb(line, headline, stream)) {
       stream.leads = [];
       stream.cut = false;
@@ -406,6 +407,21 @@ export class MachineLog {
     return asker.add(line);
   }
 
+  /** What was printed without a headline: the panic that an oops leads to says what it was, another headline that it is over. */
+  private adopt(headline: Headline, stream: Stream): void {
+    const { draft } = this.orphan!;
+    this.orphan = undefined;
+    if (headline.role !== 'panic' || !isConsequence(headline.reason ?? '') || !draft.hasTrace) return;
+    this.believe(draft, stream);
+  }
+
+  private believe(draft: Draft, stream: Stream): void {
+    draft.confirm();
+    this.drafts.push(draft);
+    stream.current = draft;
+    this.orphan = undefined;
+  }
+
   /** Registers and traces whose headline is missing: an incident only if a later line says that it was one. */
   private orphanLine(line: LogLine, stream: Stream): void {
     const { text } = line;
@@ -421,15 +437,11 @@ export class MachineLog {
     draft.add(line);
     const proven =
       draft.kind === 'unknown'
-        ? /^---\[ end trace/.test(text) && draft.incident.instruction !== null
+        ? /^---\[ end trace/.test(text) && (draft.incident.instruction !== null || draft.incident.code !== null)
         : draft.kind === 'hung-task'
           ? draft.hasTrace
           : /^(?:INFO: )?(?:Slab 0x|Object 0x|Object [0-9a-f]{8,16}: )/.test(text);
-    if (!proven) return;
-    draft.confirm();
-    this.drafts.push(draft);
-    stream.current = draft;
-    this.orphan = undefined;
+    if (proven) this.believe(draft, stream);
   }
 
   // ---- endings

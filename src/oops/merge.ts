@@ -227,6 +227,8 @@ export function withLeads(headline: Headline, leads: readonly Lead[]): Headline 
     return { ...headline, kind: 'refcount', title: 'WARNING: refcount bug in %F' };
   if (/(?:^|\/)lib\/debugobjects\.c:/.test(file))
     return { ...headline, kind: 'odebug', title: 'WARNING: ODEBUG bug in %F' };
+  if (/(?:^|\/)kernel\/watchdog(?:_hld)?\.c:/.test(file))
+    return { ...headline, kind: 'hard-lockup', title: 'Watchdog detected hard LOCKUP in %F' };
   if (/(?:^|\/)lib\/string(?:_helpers)?\.c:/.test(file) && headline.kind === 'BUG')
     return { ...headline, kind: 'fortify', title: 'BUG: detected buffer overflow in %F' };
   return headline;

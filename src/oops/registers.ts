@@ -74,7 +74,7 @@ export class Registers {
       if (/^RIP/.test(text)) incident.architecture ??= 'x86_64';
       if (/^EIP/.test(text)) incident.architecture ??= 'i386';
       if (/^NIP/.test(text)) incident.architecture ??= 'powerpc';
-      if (/^epc/.test(text)) incident.architecture ??= 'riscv';
+      if (/^epc/.test(text)) incident.architecture ??= /^epc {2}/.test(text) ? 'mips' : 'riscv';
     }
     return true;
   }
@@ -105,7 +105,8 @@ export class Registers {
 function instructionFrame(value: string): Frame | null {
   const body = value
     .replace(/^(?:\[<?[0-9a-f]{8,16}>?\]\s{0,4}){1,2}/, '')
-    .replace(/^(?:[0-9a-f]{8,16} ){1,2}\((.{1,300})\)$/, '$1'); // s390 has the PSW's two words
+    .replace(/^(?:[0-9a-f]{8,16} ){1,2}\((.{1,300})\)$/, '$1') // s390 has the PSW's two words
+    .replace(/^(?:[0-9a-f]{8}|[0-9a-f]{16}) (?=[A-Za-z_.][\w.$]{0,255}\+0x)/, ''); // and mips the address
   const frame = parseFrame(` ${body}`, true);
   if (frame !== null) return frame;
   const address = /^(?:0x)?([0-9a-f]{1,16})\b/.exec(body)?.[1] ?? (/\(null\)/.test(body) ? '0' : undefined);

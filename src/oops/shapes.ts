@@ -2,7 +2,7 @@
 import type { TracePurpose } from './incident.ts';
 
 export const stackMark =
-  /^\s{0,8}<(\/?)((?:IRQ|TASK|NMI|SOFTIRQ|HARDIRQ|EOI|EOE|ENTRY_TRAMPOLINE|SYSENTER|EXCEPTION|UNKNOWN)\w{0,8}|#?[A-Z]{2,8}\d{0,2})>\s?(.*)$/;
+  /^\s{0,8}<{1,2}(\/?)((?:IRQ|TASK|NMI|SOFTIRQ|HARDIRQ|EOI|EOE|ENTRY_TRAMPOLINE|SYSENTER|EXCEPTION|UNKNOWN)\w{0,8}|#?[A-Z]{2,8}\d{0,2})>{1,2}\s?(.*)$/;
 export const traceHead =
   /^\s{0,8}(?:stack backtrace|Stack backtrace|Call [Tt]race|Call Backtrace|Backtrace|backtrace(?: \([^)]{0,40}\))?)\s?(?:\([^)]{0,80}\))?:/;
 export const cpuLine =
@@ -14,9 +14,9 @@ export const oldCpuLine =
 export const armCpuLine = /^CPU: (\d{1,5}) {1,8}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,12}\(?(\d[^\s)]{0,200})/;
 export const taintedLine = /^\s{1,12}(?:(Not tainted)|Tainted: ([A-Z ]{1,64}?)) {1,12}(\d\S{0,200})/;
 export const instructionLine =
-  /^(?:RIP|NIP|EIP|IP|pc|epc|PC|ERA|Krnl PSW|PSW)(?: {1,2}is at|\s?:|\s)\s{0,4}(?:(?:[0-9a-f]{2,4}):)?\s?(.{1,400})$/;
+  /^(?:RIP|NIP|EIP|IP|pc|epc|PC|ERA|Krnl PSW|PSW)(?: {1,2}is at|\s{0,3}:|\s)\s{0,4}(?:(?:[0-9a-f]{2,4}):)?\s?(.{1,400})$/;
 export const linkLine =
-  /^\s{0,4}(?:lr|LR|ra|RP\(r2\))(?: {1,2}is at|\s?:)?\s{0,4}(?:\[<?[0-9a-f]{8,16}>?\]\s{0,4})?([A-Za-z_.][\w.$]{0,255}\+0x[0-9a-f]{1,8}\/.{1,200})$/;
+  /^\s{0,4}(?:lr|LR|ra|RP\(r2\))(?: {1,2}is at|\s{0,4}:)?\s{0,4}(?:(?:\[<?[0-9a-f]{8,16}>?\]|[0-9a-f]{8,16}(?= [^\s(]))\s{0,4})?([A-Za-z_.][\w.$]{0,255}\+0x[0-9a-f]{1,8}\/.{1,200})$/;
 export const registerToken =
   /(?<![\w:])([A-Za-z][A-Za-z0-9_]{0,11}|\d{2})\s{0,3}[:=]\s{0,2}((?:[0-9a-f]{4}:)?[0-9a-f]{4,16})(?:\([0-9a-f]{4}\))?(?=[\s,)]|$)/g;
 export const registerLine =

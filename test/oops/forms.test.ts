@@ -131,3 +131,81 @@ test('the tick is to blame for what is wrong in it, not for the hangs that it fi
     ['kcsan', 'timekeeping_advance'],
   ]);
 });
+
+test('mips has the address of an instruction before its name', () => {
+  assert.deepEqual(
+    blamed([
+      '[   36.519177] CPU 1 Unable to handle kernel paging request at virtual address 00000018, epc == 8ed80668, ra == 8ed03454',
+      '[   36.529874] Oops[#1]:',
+      '[   36.532203] CPU: 1 PID: 3306 Comm: pumpd Not tainted 4.14.87 #0',
+      '[   36.590423] epc   : 8ed80668 pump_add_port+0x6c/0x88 [pump_lib]',
+      '[   36.597419] ra    : 8ed03454 drv_pump_port+0x7c/0x94 [pump]',
+      '[   36.618776] Modules linked in: pump_lib pump',
+    ]),
+    [['null-pointer', 'pump_add_port']],
+  );
+});
+
+test('an oops whose head was lost is known by its end', () => {
+  const trace = [
+    '[  601.856271] [<84d3863c>] pump_drain+0x1bc/0x8fc [pump]',
+    '[  601.868001] [<800302dc>] tasklet_hi_action+0x144/0x19c',
+    '[  601.878216] [<8002fbcc>] __do_softirq+0x294/0x2e0',
+  ];
+  const panic = '[  601.992186] Kernel panic - not syncing: Fatal exception in interrupt';
+  assert.deepEqual(blamed(['[  601.851135] Call Trace:', ...trace, panic]), [['unknown', 'pump_drain']]);
+  assert.deepEqual(
+    blamed([
+      '[  601.851135] Call Trace:',
+      ...trace,
+      '[  601.947719] Code: 24020001  a7a20046  8e02000c <8c420054> a7a20048',
+      '[  601.967766] ---[ end trace 609676f0e79b0222 ]---',
+    ]),
+    [['unknown', 'pump_drain']],
+  );
+  assert.deepEqual(
+    blamed([
+      '[  223.606866] NIP [c000000000ac0ce8] pump_update+0x18/0xf0',
+      '[  223.606907] LR [c000000000159748] pump_walk+0x4a8/0x5f0',
+      '[  223.606954] Call Trace:',
+      '[  223.606972] [c000003fdc18bc80] [c000000000159400] pump_walk+0x160/0x5f0 (unreliable)',
+      '[  223.607287] ---[ end trace 4456a1917aa7e1d7 ]---',
+    ]),
+    [['unknown', 'pump_update']],
+  );
+  assert.deepEqual(blamed(['[  601.851135] Call Trace:', ...trace, '[  610.000000] pump: link up']), []);
+});
+
+test('before 4.11 a hard lockup was a warning', () => {
+  assert.deepEqual(
+    blamed([
+      '[  418.606052] ------------[ cut here ]------------',
+      '[  418.606058] WARNING: CPU: 1 PID: 6133 at kernel/watchdog.c:245 watchdog_overflow_callback+0x9c/0xd0()',
+      '[  418.606058] Watchdog detected hard LOCKUP on cpu 1',
+      '[  418.606091] CPU: 1 PID: 6133 Comm: rm Not tainted 3.13.0 #80',
+      '[  418.606100] Call Trace:',
+      '[  418.606101]  <NMI>  [<ffffffff81721506>] dump_stack+0x45/0x56',
+      '[  418.606102]  [<ffffffff8106777d>] warn_slowpath_common+0x7d/0xa0',
+      '[  418.606103]  [<ffffffff8110d6bc>] watchdog_overflow_callback+0x9c/0xd0',
+      '[  418.606104]  <<EOE>>  [<ffffffffa04b2b1a>] pump_spin+0x1a/0x20 [pump]',
+    ]),
+    [['hard-lockup', 'pump_spin']],
+  );
+});
+
+test("a module's own primitive that waits is not to blame for a hang", () => {
+  assert.deepEqual(
+    blamed([
+      '[39512.886834] INFO: task pump_sync:3553 blocked for more than 120 seconds.',
+      '[39512.886929]       Not tainted 4.15.0 #84',
+      '[39512.887078] pump_sync       D    0  3553      2 0x80000000',
+      '[39512.887084] Call Trace:',
+      '[39512.887097]  __schedule+0x24e/0x880',
+      '[39512.887104]  schedule+0x2c/0x80',
+      '[39512.887118]  cv_wait_common+0x121/0x130 [porting]',
+      '[39512.887136]  __cv_wait+0x15/0x20 [porting]',
+      '[39512.887213]  pump_read+0x189/0xff0 [pump]',
+    ]),
+    [['hung-task', 'pump_read']],
+  );
+});
