@@ -23,7 +23,7 @@ export function dumpSymbolizer(kernel: Kernel): Symbolizer {
   if (!kernel.arch.backtraces.interruptedFrames) {
     symbolizer.followsCall = (address) => {
       const at = virtAddr(address);
-      if (isBootCode(kernel, at)) return undefined;
+      if (isBootCode(kernel, at) || isTrampoline(kernel, at)) return undefined;
       return kernel.space.isReadable(at) ? (kernel.arch.followsCall(kernel.space, at) ?? undefined) : undefined;
     };
   }
@@ -39,6 +39,12 @@ function isBootCode(kernel: Kernel, address: VirtAddr): boolean {
   const end = kernel.ownSymbol('_einittext')?.address;
   if (start !== undefined && end !== undefined && address >= start && address < end) return true;
   return /^(secondary_startup_64|startup_64|common_startup_64)/.test(kernel.place(address)?.symbol.name ?? '');
+}
+
+/** Where tracers and probes let functions return to: the start of a function, which no call leads to. */
+function isTrampoline(kernel: Kernel, address: VirtAddr): boolean {
+  const place = kernel.place(address);
+  return place?.offset === 0 && /trampoline|^return_to_handler$/.test(place.symbol.name);
 }
 
 /** Sentences on frames of an incident that this kernel cannot have printed; none if all fit. */

@@ -80,3 +80,12 @@ describe('calls that do not return', () => {
     assert.equal(withNoReturnCalls(kernel(), incident!), incident);
   });
 });
+
+test('a function that a probe lets return elsewhere: the trampoline begins where the function before it ends', () => {
+  const dying = DyingKernel.make();
+  for (const name of ['frob', 'clock', 'arch_rethook_trampoline', 'reader', 'other']) dying.codeAt(name);
+  dying.writeTables();
+  const told = (frame: string) => frameDisagreements(dying, findIncidents(trace(frame))[0]!);
+  assert.deepEqual(told('clock+0x100/0x100'), []);
+  assert.match(told('reader+0x100/0x100')[0] ?? '', /does not follow a call/);
+});
