@@ -6,6 +6,7 @@ import type { Incident } from '../oops/incident.ts';
 import { reportKind } from '../oops/kinds.ts';
 import { LogScanner } from '../oops/scanner.ts';
 import { significantFrames, similarity } from '../oops/signature.ts';
+import { waitKind } from '../oops/wait_kind.ts';
 import { Facts } from '../triage/facts.ts';
 import { noDebugOptions } from './debug_options.ts';
 import { openContext } from './open.ts';
@@ -56,6 +57,8 @@ export function compare(a: Incident, b: Incident): Comparison {
   const [framesA, framesB] = [significantFrames(a), significantFrames(b)];
   const common = framesA.filter((name) => framesB.includes(name));
   const functions = [a.guilty?.function ?? null, b.guilty?.function ?? null] as const;
+  const waits = [waitKind(a), waitKind(b)] as const;
+  const isOther = waits[0] !== null && waits[1] !== null && waits[0] !== waits[1];
   const reasons = [
     a.signature === b.signature ? `one signature: ${a.signature}` : `two signatures: ${a.signature} and ${b.signature}`,
     a.kind === b.kind ? `both are ${a.kind}` : `one is ${a.kind}, the other ${b.kind}`,
@@ -67,12 +70,21 @@ export function compare(a: Incident, b: Incident): Comparison {
     framesA.length === 0 && framesB.length === 0
       ? 'no frames to compare'
       : `${common.length} functions on both stacks, of ${framesA.length} and ${framesB.length}${common.length === 0 ? '' : `: ${common.slice(0, 6).join(', ')}`}`,
+    ...(waits[0] === null || waits[1] === null
+      ? []
+      : [waits[0] === waits[1] ? `both wait for ${waits[0]}` : `one waits for ${waits[0]}, the other for ${waits[1]}`]),
     ...(a.kernelRelease !== null && b.kernelRelease !== null && a.kernelRelease !== b.kernelRelease
       ? [`of two kernels: ${a.kernelRelease} and ${b.kernelRelease}`]
       : []),
   ];
   return {
-    same: alike >= surely ? 'yes' : alike >= likely && reportKind(a) === reportKind(b) ? 'likely' : 'no',
+    same: isOther
+      ? 'no'
+      : alike >= surely
+        ? 'yes'
+        : alike >= likely && reportKind(a) === reportKind(b)
+          ? 'likely'
+          : 'no',
     similarity: Math.round(alike * 100) / 100,
     titles: [a.title, b.title],
     signatures: [a.signature, b.signature],

@@ -82,12 +82,25 @@ function isReturn(kernel: Kernel, { flow, target }: Instruction): boolean {
   return flow === 'jump' && target !== null && kernel.arch.isReturnThunk(kernel.place(target)?.symbol.name ?? '');
 }
 
-/** The instruction by which a function ends with a jump to another, its start where there are several; null for none. */
-export function jumpTo(kernel: Kernel, start: VirtAddr, target: VirtAddr): VirtAddr | null {
+/** Functions between, each of which ends with a jump, that are gone through. */
+const maxHops = 2;
+
+/**
+ * The instruction by which a function ends with a jump to another, or to one that jumps on to it in turn; its start where there
+ * are several; null for none.
+ */
+export function jumpTo(kernel: Kernel, start: VirtAddr, target: VirtAddr, hops = 0): VirtAddr | null {
   const code = readFunction(kernel, start);
-  const jumps = (code?.instructions ?? []).filter(
-    ({ flow, target: to }) =>
-      (flow === 'jump' || flow === 'conditional-jump') && to !== null && leadsTo(kernel, to, target),
+  const all = (code?.instructions ?? []).filter(
+    ({ flow, target: to }) => (flow === 'jump' || flow === 'conditional-jump') && to !== null,
   );
+  const direct = all.filter(({ target: to }) => leadsTo(kernel, to!, target));
+  const jumps =
+    direct.length > 0 || hops >= maxHops
+      ? direct
+      : all.filter(({ target: to }) => {
+          const place = code?.positions.has(to!) === true ? null : kernel.place(to!);
+          return place !== null && place.offset < 16 && jumpTo(kernel, place.symbol.address, target, hops + 1) !== null;
+        });
   return jumps.length > 1 ? start : (jumps[0]?.address ?? null);
 }

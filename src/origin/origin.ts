@@ -13,6 +13,7 @@ import { hex } from '../base/text.ts';
 import type { Type } from '../debuginfo/type.ts';
 import type { Backtrace } from '../kernel/backtrace.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { Task } from '../kernel/task.ts';
 import { jumpedFrom, strayReturn } from './departures.ts';
 import { flippedBit } from './flipped_bit.ts';
 import type { FrameValues, Known } from './frame_values.ts';
@@ -251,9 +252,22 @@ function returnedNowhere(kernel: Kernel, caller: FrameValues, registers: Registe
   };
 }
 
-/** The function that a frame of a backtrace called; null where its call goes by a pointer that cannot be followed. */
-export function calledFunction(kernel: Kernel, trace: Backtrace, index: number, cpu: number | null): VirtAddr | null {
-  const called = callingFrame(kernel, trace, index, cpu)?.calledPointer() ?? null;
+/**
+ * The function that a frame of a backtrace called; null where its call goes by a pointer that cannot be followed.
+ * @param asleep the task, where the backtrace is of one that was switched away
+ */
+export function calledFunction(
+  kernel: Kernel,
+  trace: Backtrace,
+  index: number,
+  cpu: number | null,
+  asleep: Task | null = null,
+): VirtAddr | null {
+  const frame =
+    asleep === null
+      ? callingFrame(kernel, trace, index, cpu)
+      : (new StackValues(kernel, trace, { asleep, cpu: null }).at(index)?.asCall() ?? null);
+  const called = frame?.calledPointer() ?? null;
   return called === null || !kernel.arch.isKernelAddress(called) ? null : virtAddr(called);
 }
 

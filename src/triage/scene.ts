@@ -2,7 +2,7 @@
 // it may have been whom and what code it would be about.
 import type { VirtAddr } from '../base/address.ts';
 import { addressText } from '../base/text.ts';
-import { type Frame, frameName } from '../kernel/backtrace.ts';
+import { type Backtrace, type Frame, frameName } from '../kernel/backtrace.ts';
 import type { Task } from '../kernel/task.ts';
 import { functionName } from '../oops/frames.ts';
 import type { GuiltyFrame } from '../oops/incident.ts';
@@ -85,7 +85,12 @@ function readCase(scene: Scene, kind: ReportKind): Case {
   const instruction =
     isFault && facts.exception !== null ? placeAt(facts, instructionAt(facts, facts.exception)) : null;
   const { blamed: framed, disagreement } = whomToBlame(scene, kind, subject, instruction);
-  const jumped = isFault && scene.jump === null && framed !== null ? withoutFrame(facts, kind, framed) : null;
+  // a task that sleeps may have gone to sleep by a jump, as one that faults may have come to where it did
+  const trace = isFault ? facts.crashTrace : kind === 'hung-task' && subject !== null ? facts.trace(subject) : null;
+  const jumped =
+    trace !== null && scene.jump === null && framed !== null
+      ? withoutFrame(facts, kind, framed, trace, isFault ? null : subject)
+      : null;
   const blamed = jumped ?? framed;
   const disagreements = disagreement === null ? [] : [disagreement];
   if (
@@ -176,18 +181,25 @@ function frameOf(frames: readonly Frame[], { function: name, offset }: GuiltyFra
  * The function that a blamed frame called, where that ended with a jump to the one whose frame comes next: it is its code
  * that is to blame, and it left no frame. Null where the blamed frame itself called what comes next.
  */
-function withoutFrame(facts: Facts, kind: ReportKind, blamed: Place): Place | null {
+function withoutFrame(
+  facts: Facts,
+  kind: ReportKind,
+  blamed: Place,
+  trace: Backtrace,
+  asleep: Task | null,
+): Place | null {
   const { kernel, crashTrace, crashedCpu, exception } = facts;
-  const { frames } = crashTrace;
+  const { frames } = trace;
+  const isCrashed = trace === crashTrace;
+  const from = isCrashed ? (exception?.index ?? -1) : -1;
   const index = frames.findIndex(
-    (frame, i) =>
-      i > (exception?.index ?? -1) && frame.kind === 'call' && addressText(frame.address) === blamed.address,
+    (frame, i) => i > from && frame.kind === 'call' && addressText(frame.address) === blamed.address,
   );
   const inner = frames[index - 1];
   if (index < 0 || inner?.place == null || inner.kind === 'entry') return null;
   const { symbol } = inner.place;
   const find = (): VirtAddr | null => {
-    const called = calledFunction(kernel, crashTrace, index, crashedCpu?.cpu ?? null);
+    const called = calledFunction(kernel, trace, index, isCrashed ? (crashedCpu?.cpu ?? null) : null, asleep);
     const place = called === null ? null : kernel.place(called);
     if (place === null || place.symbol.address === symbol.address || place.offset >= 16) return null;
     // its own part for what is rare, or a function that serves its caller

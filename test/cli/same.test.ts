@@ -64,6 +64,33 @@ describe('same', () => {
   });
 });
 
+describe('same, of hung tasks', () => {
+  const hung = (...waits: readonly string[]) =>
+    findIncidents(
+      [
+        'INFO: task sh:11 blocked for more than 122 seconds.',
+        '      Not tainted 6.12.0 #1',
+        '"echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.',
+        'task:sh              state:D stack:0     pid:11   tgid:11   ppid:2      flags:0x00004000',
+        'Call Trace:',
+        ' <TASK>',
+        ...[...waits, 'frob', 'vfs_write', 'do_syscall_64'].map((name) => ` ${name}+0x50/0x100`),
+        ' </TASK>',
+        'Kernel panic - not syncing: hung_task: blocked tasks',
+      ]
+        .map((line, i) => `[    5.${String(i).padStart(6, '0')}] ${line}\n`)
+        .join(''),
+    )[0]!;
+
+  test('one function that waits for two things hangs twice', () => {
+    const mutex = hung('__schedule', 'schedule', '__mutex_lock');
+    const found = compare(mutex, hung('__schedule', 'schedule', 'wait_for_completion'));
+    assert.equal(found.same, 'no');
+    assert.ok(found.reasons.includes('one waits for a mutex, the other for a completion'));
+    assert.equal(compare(mutex, hung('__schedule', 'schedule', '__mutex_lock.constprop.0', 'mutex_lock')).same, 'yes');
+  });
+});
+
 describe('what a file is', () => {
   test('a log, with an escape in it, is a log', () => {
     assert.equal(inputKind(file('console.log', `\x1b[0m${log(['frob'])}`)).kind, 'log');

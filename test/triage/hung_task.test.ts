@@ -36,6 +36,30 @@ const analysed = (dying: DyingKernel) => {
 };
 
 describe('a hung task', () => {
+  test('whose function went to sleep by a jump, through another that jumps on: that function is to blame', () => {
+    const dying = hung();
+    const imm = (to: bigint, from: bigint): string =>
+      Buffer.from(Int32Array.of(Number(to - from)).buffer).toString('hex');
+    const jump = (from: string, to: string): void => {
+      dying.code(from, `e9 ${imm(dying.codeAt(to), dying.codeAt(from) + 5n)}`);
+    };
+    for (const name of ['__mutex_lock.constprop.0', 'mutex_lock']) dying.codeAt(name);
+    const waits = dying.codeAt('waits[widget]');
+    dying.code('frob[widget]', '90 eb 48'); // nop; jmp 0x4b
+    dying.code('frob+0x4b[widget]', `e8 ${imm(waits, dying.codeAt('frob+0x50[widget]'))}`); // call waits
+    jump('waits[widget]', 'mutex_lock');
+    jump('mutex_lock', '__mutex_lock.constprop.0');
+    const [holder, waiter] = [dying.task({ pid: 10, comm: 'holder' }), dying.task({ pid: 11, comm: 'waiter' })];
+    sleepsOn(dying, waiter, heldMutex(dying, holder, 'widget_mutex'), 'frob[widget]');
+    dying.sleeps(holder, ['schedule_timeout', 'msleep', 'doze[widget]', 'kthread', 'ret_from_fork_asm'], 1);
+    const { panic } = analysed(dying);
+    assert.match(
+      panic.message,
+      / in waits \[widget\] \(which ended with a jump; frob\+0x50 \[widget\] called it\) on the mutex/,
+    );
+    assert.equal(panic.rip?.symbol, 'waits');
+  });
+
   test('on a mutex whose holder sleeps elsewhere: the holder, and where it sleeps', () => {
     for (const log of [[], hungLog('waiter', 11, 'frob')]) {
       const dying = hung(log);
