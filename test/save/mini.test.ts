@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { pfn, physAddr } from '../../src/base/address.ts';
+import { offsetBy, pfn, physAddr } from '../../src/base/address.ts';
 import { unwatched } from '../../src/base/work.ts';
 import { call, drawn } from '../../src/commands/command.ts';
 import { CommandContext } from '../../src/commands/context.ts';
@@ -13,7 +13,10 @@ import { parseParams } from '../../src/commands/params.ts';
 import { commandTable } from '../../src/commands/registry.ts';
 import { miniNoteText, parseMiniNote } from '../../src/dump/mini_note.ts';
 import { openDump } from '../../src/dump/open.ts';
+import { backtracer } from '../../src/kernel/backtrace.ts';
+import { listEntries } from '../../src/kernel/list.ts';
 import { openKernel } from '../../src/kernel/open_kernel.ts';
+import { xarrayEntries } from '../../src/kernel/xarray.ts';
 import { miniPages } from '../../src/save/mini.ts';
 import { type SaveFilesOptions, saveFiles } from '../../src/save/save_files.ts';
 import { verifyDump } from '../../src/save/verify.ts';
@@ -63,6 +66,21 @@ describe('a mini dump', () => {
       assert.ok(expected.length > 0 || line === 'lock', line);
       assert.equal(printed(other!, line), expected, line);
     }
+    // what debuggers read as they start: else they do not
+    const dead = other!.kernel;
+    const pids = [...xarrayEntries(dead.variable('init_pid_ns').member('idr.idr_rt'), dead.faults)];
+    assert.ok(pids.length >= dead.tasks.all.length - dead.cpus.possible.length);
+    for (const { entry } of pids) assert.ok(dead.space.u64(entry) !== 0n);
+    const bus = dead.variable('bus_kset').deref().member('list');
+    assert.ok([...listEntries(bus, 'struct kobject', 'entry')].some((one) => one.member('name').string() === 'memory'));
+    for (const cpu of dead.cpus.online) {
+      const note = offsetBy(dead.variable('crash_notes').pointer(), dead.perCpuOffset(cpu));
+      assert.equal(dead.space.read(note, 336).length, 336);
+    }
+    const { frames } = backtracer(dead).of(other!.task);
+    for (const { place } of frames)
+      if (place !== null) assert.equal(dead.space.read(place.symbol.address, 4).length, 4);
+    assert.ok(frames.length > 5);
     assert.match(small.notes.mini!.holds, /bt of every task/);
     assert.deepEqual(small.memory.ramRanges(), dump.memory.ramRanges());
     assert.equal(small.info.pages.total, dump.info.pages.total);
