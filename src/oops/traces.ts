@@ -125,8 +125,8 @@ export class Traces {
   /** Reads a frame or a mark of the stack that the next ones are on. */
   readFrame(text: string, number: number): boolean {
     let body = text;
-    const mark = text.includes('<') ? stackMark.exec(text) : null;
-    if (mark !== null) {
+    // old kernels print the end of one stack and the beginning of another in one line
+    for (let mark = text.includes('<') ? stackMark.exec(text) : null; mark !== null; mark = stackMark.exec(body)) {
       const name = mark[2]!.toLowerCase();
       const leaves = mark[1] === '/' || name === 'eoi' || name === 'eoe';
       this.switchStack(leaves ? 'task' : name);

@@ -193,6 +193,22 @@ test('before 4.11 a hard lockup was a warning', () => {
   );
 });
 
+test('one stack may end and another begin in the same line', () => {
+  assert.deepEqual(
+    blamed([
+      '[  418.606058] NMI watchdog: Watchdog detected hard LOCKUP on cpu 1',
+      '[  418.606091] CPU: 1 PID: 6133 Comm: rm Not tainted 4.9.0 #80',
+      '[  418.606100] Call Trace:',
+      '[  418.606101]  <NMI>  [<ffffffff81721506>] dump_stack+0x45/0x56',
+      '[  418.606103]  [<ffffffff8110d6bc>] watchdog_overflow_callback+0x9c/0xd0',
+      '[  418.606104]  <<EOE>>  <IRQ>  [<ffffffffa04b2b1a>] pump_spin+0x1a/0x20 [pump]',
+      '[  418.606105]  [<ffffffff8110d6bc>] __do_softirq+0x9c/0xd0',
+      '[  418.606106]  <EOI>  [<ffffffff8110d6bc>] vfs_read+0x9c/0xd0',
+    ]),
+    [['hard-lockup', 'pump_spin']],
+  );
+});
+
 test("a module's own primitive that waits is not to blame for a hang", () => {
   assert.deepEqual(
     blamed([
