@@ -37,6 +37,7 @@ import { surroundingFindings } from './rules/surroundings.ts';
 import { readSettings } from './settings.ts';
 import { badPointer, sourceFunctions } from './source_of_fault.ts';
 import { loopFindings } from './stuck_loop.ts';
+import { toldCode } from './told_code.ts';
 import { kindTraits } from './traits.ts';
 import { reachVerdict, type Verdict } from './verdict.ts';
 import { blockedTasks } from './waiting.ts';
@@ -116,7 +117,9 @@ function collect(facts: Facts): Omit<Analysis, 'faults' | 'droppedFaults'> {
     stack: part('stack', () => stackOf(facts, facts.crashedCpu === null ? 'bt -a -s' : 'bt -s', verdict.blamed), null),
     source: part('source', () => sourceOf(facts, verdict), null),
     origin,
-    code: kindTraits[verdict.kind].code ? part('code', () => codeAround(facts, verdict), null) : null,
+    code: kindTraits[verdict.kind].code
+      ? part('code', () => (facts.told === null ? codeAround(facts, verdict) : codeOfLog(facts)), null)
+      : null,
     findings,
     // there is nothing that commands could ask
     next: facts.told === null ? nextSteps(verdict.kind, findings, origin) : [],
@@ -302,6 +305,12 @@ function stackOf(facts: Facts, command: string, at: Place | null): ShownOutput |
             }),
       ),
   });
+}
+
+/** What a log shows of the code. */
+function codeOfLog(facts: Facts): Analysis['code'] {
+  const code = toldCode(facts);
+  return code === null ? null : { ...code, after: null };
 }
 
 /** Instructions around the fault, from the function's start so that they are cut at the right bytes. */

@@ -1,6 +1,7 @@
 // A log without a dump: weighed as a dump is, and of its addresses none is shown that is not its own.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { shownLines } from '../../src/commands/shown.ts';
 import { wholeReport } from '../../src/report/document.ts';
 import { renderReport } from '../../src/report/render.ts';
 import { analyseLog } from '../../src/triage/analyse.ts';
@@ -39,6 +40,25 @@ describe('a report on a log alone', () => {
     assert.deepEqual([panic.confidence, panic.because, panic.source], ['certain', 'the log says so', 'log']);
     assert.match(findings[0]!.title, /reads address 0x240: a NULL pointer/);
     assert.deepEqual([next, faults, kernel.release], [[], [], '7.2.13']);
+  });
+
+  test('the code that the log shows is disassembled, as far as it is of that function', () => {
+    const { code } = report(...oops);
+    assert.deepEqual(
+      code === null ? null : shownLines(code).map(({ text, marked }) => `${marked ? '> ' : ''}${text}`),
+      [
+        '<widget_sum+0>:\tnopl (%rax,%rax)',
+        '<widget_sum+5>:\tmov (%rdi),%rdx',
+        '<widget_sum+8>:\tmovslq 0x8(%rdi),%rax',
+        '> <widget_sum+12>:\tadd 0x240(%rdx),%rax',
+        '<widget_sum+19>:\tret',
+        '<widget_sum+20>:\tint3',
+        '<widget_sum+21>:\tint3',
+        '<widget_sum+22>:\tint3',
+        '<widget_sum+23>:\tint3',
+      ],
+    );
+    assert.equal(report(...oops.filter((line) => !line.includes('Code:'))).code, null);
   });
 
   test('no address that stands for a function is shown', () => {
