@@ -1,5 +1,6 @@
 // One death of many sources as a document, which the report's renderers write.
 import { count } from '../base/text.ts';
+import { partsToChange } from '../collect/hardware/of_incident.ts';
 import type { MergedIncident, Told } from '../collect/incident/merge.ts';
 import { explain } from '../oops/explain.ts';
 import type { Block } from '../report/block.ts';
@@ -82,6 +83,6 @@ function meaning({ incident }: MergedIncident): Block[] {
   return [
     { kind: 'heading', text: 'What it means' },
     { kind: 'paragraph', text },
-    { kind: 'list', items: next },
+    { kind: 'list', items: [...partsToChange(incident), ...next] },
   ];
 }

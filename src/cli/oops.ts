@@ -1,5 +1,6 @@
 // `inquest oops`: every incident in a log, explained.
 import { escapeJson, escapeLogLine, escapeTerminal } from '../base/text.ts';
+import { partsToChange } from '../collect/hardware/of_incident.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readLog } from '../kernel/printk.ts';
 import { explain } from '../oops/explain.ts';
@@ -37,7 +38,7 @@ export async function runOops(source: string, options: OopsOptions): Promise<num
       else if (options.titles) writeOut(`${escapeLogLine(incident.title)}\n`);
       else
         writeOut(
-          `${found === 0 ? '' : '\n'}${renderIncident(incident, kernel === null ? {} : { sysctls: sysctlValues(kernel, incident) })}`,
+          `${found === 0 ? '' : '\n'}${renderIncident(incident, { parts: partsToChange(incident), ...(kernel === null ? {} : { sysctls: sysctlValues(kernel, incident) }) })}`,
         );
       found++;
     }

@@ -310,7 +310,7 @@ const explanations: Record<IncidentKind, Explanation> = {
       'rarely, a device that breaks bus rules',
     ],
     next: [
-      'decode the bank status (mcelog --ascii, rasdaemon)',
+      'inquest mce FILE: what the banks say, and which part to change',
       'log | grep -i "hardware error"',
       "the machine's own event log (BMC)",
     ],
@@ -551,7 +551,12 @@ const explanations: Record<IncidentKind, Explanation> = {
   'hardware-error': {
     meaning: 'Hardware or firmware reported an error (memory controller, PCIe, APEI).',
     causes: ['a failing module, card, cable or slot', 'marginal signals, power or heat'],
-    next: ["the machine's own event log (BMC)", 'lspci -vv of the device; replace or move it', 'ras-mc-ctl --errors'],
+    next: [
+      'inquest mce FILE: which part it was',
+      "the machine's own event log (BMC)",
+      'lspci -vv of the device; replace or move it',
+      'ras-mc-ctl --errors',
+    ],
     sysctls: [memoryFailureRecovery, nmiUnrecovered],
   },
   serror: {

@@ -11,6 +11,8 @@ export interface RenderOptions {
   brief?: boolean;
   /** Values of sysctls by name, where a dump told them. */
   sysctls?: ReadonlyMap<string, string>;
+  /** Which parts of the machine to change, a sentence each. */
+  parts?: readonly string[];
 }
 
 const label = (name: string): string => `  ${name.padEnd(11)} `;
@@ -28,6 +30,7 @@ export function renderIncident(incident: Incident, options: RenderOptions = {}):
   field('message', incident.message);
   for (const line of incident.detail?.split('\n') ?? []) field('before', line);
   field('panic', incident.panic);
+  for (const part of options.parts ?? []) field('part', part);
   field(
     'when',
     [incident.timestamp === null ? '' : `${incident.timestamp.toFixed(6)} s after boot`, incident.wallTime ?? '']

@@ -7,7 +7,9 @@ import { bootErrors, cperErrors } from '../../src/collect/hardware/cper.ts';
 import type { HardwareError } from '../../src/collect/hardware/hardware_error.ts';
 import { hardwareErrors } from '../../src/collect/hardware/log_errors.ts';
 import { codeMeaning, describeMachineCheck, machineCheckDefaults } from '../../src/collect/hardware/mca.ts';
+import { partsToChange } from '../../src/collect/hardware/of_incident.ts';
 import { machineCheckOfBytes } from '../../src/collect/hardware/raw_mce.ts';
+import { findIncidents } from '../../src/oops/scanner.ts';
 import { cperRecord, guidBytes } from '../support/pstore_writer.ts';
 
 const log = (...lines: string[]): string =>
@@ -311,5 +313,20 @@ test('bytes and lines that are damaged are read to where they make sense', () =>
       }
     }),
     { numRuns: 300 },
+  );
+});
+
+test("an incident's own words tell which part to change", () => {
+  const log = [
+    '[  100.000000] mce: [Hardware Error]: CPU 2: Machine Check Exception: 5 Bank 7: be00000000800400',
+    '[  100.000002] mce: [Hardware Error]: TSC 1234567 ADDR 3f1000 MISC 86',
+    '[  100.000003] mce: [Hardware Error]: PROCESSOR 0:50654 TIME 1600000000 SOCKET 0 APIC 4 microcode 2000065',
+    '[  100.000005] Kernel panic - not syncing: Fatal machine check',
+    '[  200.000000] WARNING: CPU: 0 PID: 1 at kernel/pump.c:1 pump_stop+0x1/0x2',
+    '',
+  ].join('\n');
+  assert.deepEqual(
+    findIncidents(log).map((incident) => partsToChange(incident).map((sentence) => sentence.replace(/,.*/, ''))),
+    [['The machine died of it (1 error): change the processor with CPU 2 of socket 0'], []],
   );
 });
