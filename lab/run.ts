@@ -206,13 +206,30 @@ function commandLine({ fetched, scenario, format }: Plan): string {
   return [`console=${console}`, crash, scenario.append].filter(Boolean).join(' ');
 }
 
+/**
+ * kexec asks /proc/kallsyms for _text, which arm64's kernels without KALLSYMS_ALL leave out: what lies before _stext is no text
+ * to them. Without it, kexec 2.0.32 says of /proc/vmcore that the kernel is at -1, and reading there is an oops of the capture
+ * kernel. The image's head before _stext is 64 KiB (arch/arm64/kernel/vmlinux.lds.S).
+ */
+const kexecWithText = `kexec() {
+  if grep -q ' _text$' /proc/kallsyms; then command kexec "$@"; return; fi
+  stext=$(sed -n 's/ T _stext$//p' /proc/kallsyms)
+  { printf '%x T _text\\n' $((0x$stext - 0x10000)); cat /proc/kallsyms; } > /tmp/kallsyms
+  mount --bind /tmp/kallsyms /proc/kallsyms
+  command kexec "$@"
+  umount /proc/kallsyms
+  rm /tmp/kallsyms
+}
+`;
+
 /** The guest's disk: an ext4 file system with what this run wants, and room for what comes back. */
 function makeDisk({ fetched, folder, scenario, format, record, options }: Plan): string {
   const disk = join(folder, 'disk.img');
   const files = mkdtempSync(join(folder, 'files-'));
   const sysctl = Object.entries(scenario.sysctl ?? {}).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(join(files, 'sysctl'), sysctl.join(''));
-  writeFileSync(join(files, 'setup.sh'), scenario.setup ?? '');
+  const ownText = format.capture !== undefined && fetched.kernel.machine === 'aarch64' ? kexecWithText : '';
+  writeFileSync(join(files, 'setup.sh'), ownText + (scenario.setup ?? ''));
   writeFileSync(join(files, 'provoke.sh'), scenario.provoke);
   if (format.capture !== undefined) {
     writeFileSync(

@@ -13,7 +13,7 @@ export const totals: Fact = {
       const found = new RegExp(`^ *${name} +(\\d+)`, 'm').exec(text)?.[1];
       return found === undefined ? undefined : Number(found);
     };
-    const said = (name: string) => (world.picture.memory(name) ?? Number.NaN) / 4;
+    const said = (name: string) => (world.picture.memory(name) ?? Number.NaN) / (world.pageSize / 1024);
     tally.compare('total memory, pages', said('MemTotal'), pages('TOTAL MEM'));
     if (said('SwapTotal') > 0) tally.compare('total swap, pages', said('SwapTotal'), pages('TOTAL SWAP'));
     for (const [row, ...names] of [

@@ -95,10 +95,11 @@ export const pages: Fact = {
       const label = `process ${task.pid} ${task.comm}`;
       const inMemory = [...(body ?? '').matchAll(/^[0-9a-f]+ +[0-9a-f]+$/gm)].length;
       const swapped = [...(body ?? '').matchAll(/^[0-9a-f]+ +SWAP: \//gm)].length;
-      const said = kb('Rss') / 4;
+      const kibibytes = world.pageSize / 1024;
+      const said = kb('Rss') / kibibytes;
       if (inMemory >= said && inMemory <= said + uncounted) tally.same();
       else tally.fault(`${label}: ${said} pages in memory at the picture, ${inMemory} in the dump`);
-      tally.compare(`${label}: pages on swap`, kb('Swap') / 4, body === undefined ? undefined : swapped);
+      tally.compare(`${label}: pages on swap`, kb('Swap') / kibibytes, body === undefined ? undefined : swapped);
     }
   },
 };

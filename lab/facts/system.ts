@@ -19,7 +19,7 @@ export const identity: Fact = {
     tally.compare('CPUs online', cpus, online, stopped ? 'panic() takes the CPUs that it stops offline' : undefined);
     const present = [...(world.picture.text('zoneinfo') ?? '').matchAll(/^ +present +(\d+)$/gm)];
     if (present.length > 0) {
-      const mebibytes = present.reduce((sum, [, pages]) => sum + Number(pages), 0) / 256;
+      const mebibytes = present.reduce((sum, [, pages]) => sum + Number(pages), 0) / (2 ** 20 / world.pageSize);
       tally.compare('memory', sizeText(mebibytes), sysField(text, 'MEMORY'));
     }
   },
