@@ -273,13 +273,17 @@ function* orcSymbols({ header, ips, entries, count }: OrcPlace): Iterable<Kernel
 /** Longest `linux_banner`, in bytes. */
 const maxBanner = 512;
 
-/** The text that the kernel prints first: its copy in the log has no line's end. */
+/**
+ * The text that the kernel prints first: its copy in the log has no line's end, and what stands for it while the kernel is
+ * linked (init/version.c, since 2df8220cc511, 6.1) no number behind the #.
+ */
 function findBanner(image: ImageBytes, { release }: Vmcoreinfo): VirtAddr | null {
   if (release === null) return null;
   for (const at of image.occurrences(Buffer.from(`Linux version ${release} `))) {
     const text = image.bytes.subarray(at, at + maxBanner);
     const end = text.indexOf(0);
-    if (end > 0 && text.indexOf(0x0a) === end - 1) return image.address(at);
+    const line = Buffer.from(text.subarray(0, end)).toString('latin1');
+    if (end > 0 && line.indexOf('\n') === end - 1 && /#\d/.test(line)) return image.address(at);
   }
   return null;
 }

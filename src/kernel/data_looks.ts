@@ -136,13 +136,18 @@ export function isKset(kernel: Kernel, at: VirtAddr, name: string): boolean {
   return kernel.space.cString(kset.member('kobj.name').pointer(), 32) === name;
 }
 
-/** IDR_INIT_BASE (include/linux/idr.h): ROOT_IS_IDR, and the tag for free slots at the root. */
-const idrFlags = 0x0800_0004;
+/**
+ * IDR_RT_MARKER (include/linux/idr.h, include/linux/radix-tree.h): ROOT_IS_IDR and, above the bits of allocations, of which
+ * kernels have some 20 to 28, tags at the root.
+ */
+function isIdrMark(flags: number): boolean {
+  return (flags & 0xf_ffff) === 4 && flags !== 4;
+}
 
 /** A `struct idr`, which is marked as one; empty, or with such entries. @param isOne whether something is an entry, with its number */
 export function isIdrOf(kernel: Kernel, at: VirtAddr, isOne: (entry: VirtAddr, id: number) => boolean): boolean {
   const root = kernel.object('struct idr', at).member('idr_rt');
-  if (root.member('xa_flags').number() !== idrFlags) return false;
+  if (!isIdrMark(root.member('xa_flags').number())) return false;
   if (root.member('xa_head').pointer() === 0n) return true;
   if (!isXarray(kernel, root.address)) return false;
   for (const { entry, index } of xarrayEntries(root, kernel.faults)) return isOne(entry, Number(index));
@@ -181,4 +186,23 @@ export function isBugTable(kernel: Kernel, at: VirtAddr, end: 'start' | 'stop'):
   };
   const inside = Array.from({ length: fewEntries }, (_, n) => (end === 'start' ? n : -1 - n));
   return inside.some(isEntry) && !inside.map((n) => -1 - n).some(isEntry);
+}
+
+/** Whether a per-CPU variable is what it should be on each CPU. @param isOne asked with the CPU's own address of it */
+export function onEveryCpu(kernel: Kernel, at: VirtAddr, isOne: (own: VirtAddr, cpu: number) => boolean): boolean {
+  const cpus = kernel.cpus.possible;
+  return cpus.length > 0 && cpus.every((cpu) => isOne(offsetBy(at, kernel.perCpuOffset(cpu)), cpu));
+}
+
+/** A `struct kprobe_insn_cache`, which says what its pages are called (since d002b8bc6db3, 5.8). */
+export function isSlotCache(kernel: Kernel, at: VirtAddr, name: string): boolean {
+  return kernel.space.cString(pointerIn(kernel, 'struct kprobe_insn_cache', 'sym', at), 32) === name;
+}
+
+/** A per-CPU `struct timer_base`, which has its CPU's number. */
+export function isTimerBase(kernel: Kernel, at: VirtAddr): boolean {
+  return onEveryCpu(kernel, at, (base, cpu) => {
+    const found = kernel.object('struct timer_base', base);
+    return found.member('cpu').number() === cpu && isPointer(kernel, found.member('running_timer').pointer());
+  });
 }

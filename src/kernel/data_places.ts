@@ -39,3 +39,8 @@ export function* perCpuLines(kernel: Kernel): Iterable<VirtAddr> {
   const start = virtAddr((image.start + BigInt(cacheLine - 1)) & ~BigInt(cacheLine - 1));
   for (let at = 0; at < image.bytes.length; at += cacheLine) yield offsetBy(start, at);
 }
+
+/** Every word that a per-CPU pointer may be, where kernels link them from 0. */
+export function* perCpuWords(): Iterable<VirtAddr> {
+  for (let at = 0; at < maxPerCpuArea; at += 8) yield virtAddr(BigInt(at));
+}

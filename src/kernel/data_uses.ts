@@ -1,8 +1,8 @@
 // Which functions use which variables, and by what a variable is known: for kernels that name none of their data.
 // Functions are those of kernels from 5.10 to 7.2 that refer to a variable in all builds looked at; those that a kernel
 // has not are left out.
-import { offsetBy, type VirtAddr } from '../base/address.ts';
-import { sizeOf, type TypeSource } from '../debuginfo/type.ts';
+import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
+import { findMember, sizeOf, type TypeSource } from '../debuginfo/type.ts';
 import {
   functionAt,
   hasClock,
@@ -20,15 +20,18 @@ import {
   isPidLimit,
   isPointer,
   isPowerOfTwo,
+  isSlotCache,
   isTableByMajor,
   isText,
+  isTimerBase,
   isTreeOf,
   isXarray,
   maxPid,
   memberAt,
+  onEveryCpu,
   pointerIn,
 } from './data_looks.ts';
-import { perCpuLines, pointersToModules } from './data_places.ts';
+import { perCpuLines, perCpuWords, pointersToModules } from './data_places.ts';
 import type { Kernel } from './kernel.ts';
 
 export interface DataUse {
@@ -42,14 +45,20 @@ export interface DataUse {
   readonly looksRight?: (kernel: Kernel, at: VirtAddr) => boolean;
   /** Without that: whether it may be it. Every function of `usedBy` that the kernel has must refer to it then, and two at least. */
   readonly mayBe?: (kernel: Kernel, at: VirtAddr) => boolean;
-  /** Bytes of an array whose length is in its kernels' code alone. */
-  readonly bytes?: number;
+  /** Bytes of an array whose length nothing else tells; throws as `looksRight`. */
+  readonly bytes?: (kernel: Kernel, at: VirtAddr) => number;
   /** Where it may be, if no function tells: every place is held against `looksRight`. */
   readonly places?: (kernel: Kernel) => Iterable<VirtAddr>;
 }
 
 /** CHRDEV_MAJOR_HASH_SIZE (include/linux/fs.h), BLKDEV_MAJOR_HASH_SIZE (include/linux/blkdev.h). */
 const majorSlots = 255;
+
+/** More than kernels have: two, three since 7988e5ae2be7 (6.10). */
+const maxTimerBases = 8;
+
+/** CPU_ENTRY_AREA_PER_CPU (arch/x86/include/asm/pgtable_areas.h). */
+const entryAreas = virtAddr(0xffff_fe00_0000_1000n);
 
 export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = {
   modules: {
@@ -131,6 +140,62 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
     places: perCpuLines,
   },
 
+  timer_bases: {
+    usedBy: [],
+    // an array: none before it
+    looksRight: (kernel, at) =>
+      isTimerBase(kernel, at) &&
+      isTimerBase(kernel, offsetBy(at, sizeOf(kernel.type('struct timer_base')))) &&
+      !isTimerBase(kernel, offsetBy(at, -sizeOf(kernel.type('struct timer_base')))),
+    bytes: (kernel, at) => {
+      const size = sizeOf(kernel.type('struct timer_base'));
+      let bases = 0;
+      while (bases < maxTimerBases && isTimerBase(kernel, offsetBy(at, bases * size))) bases++;
+      return bases * size;
+    },
+    places: perCpuLines,
+  },
+  hrtimer_bases: {
+    usedBy: [],
+    looksRight: (kernel, at) =>
+      onEveryCpu(
+        kernel,
+        at,
+        (base) => pointerIn(kernel, 'struct hrtimer_cpu_base', 'clock_base[1].cpu_base', base) === base,
+      ),
+    places: perCpuLines,
+  },
+  rcu_data: {
+    usedBy: [],
+    looksRight: (kernel, at) =>
+      onEveryCpu(kernel, at, (data, cpu) => {
+        const found = kernel.object('struct rcu_data', data);
+        return found.member('cpu').number() === cpu && found.member('grpmask').bigint() === 1n << BigInt(cpu % 16);
+      }),
+    places: perCpuLines,
+  },
+  tick_cpu_sched: {
+    usedBy: [],
+    looksRight: (kernel, at) =>
+      onEveryCpu(kernel, at, (tick) =>
+        /^tick_(?:sched_timer|nohz_handler)/.test(
+          functionAt(kernel, pointerIn(kernel, 'struct tick_sched', 'sched_timer.function', tick)),
+        ),
+      ),
+    places: perCpuLines,
+  },
+  // stacks of exceptions, in each CPU's entry area: one behind another, before they were shuffled (97e3d26b5e5f, 6.2)
+  cea_exception_stacks: {
+    usedBy: [],
+    isThere: (types) => types.find('struct cea_exception_stacks') !== null,
+    looksRight: (kernel, at) => {
+      const area = kernel.type('struct cpu_entry_area');
+      const first = offsetBy(entryAreas, findMember(area, 'estacks')!.bitOffset / 8);
+      return onEveryCpu(kernel, at, (word, cpu) => kernel.space.pointer(word) === offsetBy(first, cpu * sizeOf(area)));
+    },
+    places: perCpuWords,
+  },
+
   // the keeper of the clocks: an array since 6.17, with a type of its own since 6.13, and a shadow of it before
   timekeeper_data: {
     usedBy: [
@@ -189,7 +254,7 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
     mayBe: (kernel, at) => kernel.arch.isKernelAddress(kernel.space.pointer(at)),
   },
   nr_swapfiles: {
-    usedBy: ['swap_next', 'swap_start', 'swapdev_block', 'count_swap_pages', 'si_swapinfo'],
+    usedBy: ['find_first_swap', 'count_swap_pages', 'si_swapinfo'],
     mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 1, 64),
   },
   swapper_spaces: {
@@ -213,6 +278,14 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
     usedBy: ['find_vmap_area', 'alloc_vmap_area', 'purge_vmap_node', 'vmalloc_info_show'],
     isThere: (types) => types.find('struct vmap_node') !== null,
     mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 1, 4096),
+  },
+  vmap_nodes: {
+    usedBy: ['find_vmap_area', 'alloc_vmap_area', 'purge_vmap_node', 'vmalloc_info_show'],
+    isThere: (types) => types.find('struct vmap_node') !== null,
+    looksRight: (kernel, at) => {
+      const node = kernel.object('struct vmap_node', kernel.space.pointer(at));
+      return isList(kernel, node.member('busy.head').address) && isList(kernel, node.member('lazy.head').address);
+    },
   },
   hstates: {
     usedBy: ['hugetlb_report_meminfo', 'hugetlb_total_pages', 'hugetlb_register_node', 'size_to_hstate'],
@@ -267,7 +340,7 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
   chrdevs: {
     usedBy: ['__register_chrdev_region', '__unregister_chrdev_region', 'chrdev_show'],
     looksRight: (kernel, at) => isTableByMajor(kernel, at, 'struct char_device_struct', 'major', majorSlots),
-    bytes: majorSlots * 8,
+    bytes: () => majorSlots * 8,
   },
   cdev_map: {
     usedBy: ['cdev_add', 'cdev_del', 'chrdev_open', '__unregister_chrdev'],
@@ -280,7 +353,7 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
   major_names: {
     usedBy: ['blkdev_show', 'unregister_blkdev', '__register_blkdev', 'register_blkdev'],
     looksRight: (kernel, at) => isTableByMajor(kernel, at, 'struct blk_major_name', 'major', majorSlots),
-    bytes: majorSlots * 8,
+    bytes: () => majorSlots * 8,
   },
   block_class: {
     usedBy: ['blkcg_print_stat', 'add_partition', '__alloc_disk_node', 'devtmpfs_create_node', 'disk_seqf_start'],
@@ -347,6 +420,14 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
     usedBy: ['bpf_map_get_curr_or_next', 'bpf_map_free_id'],
     looksRight: (kernel, at) =>
       isIdrOf(kernel, at, (map, id) => kernel.object('struct bpf_map', map).member('id').number() === id),
+  },
+  kprobe_insn_slots: {
+    usedBy: ['kprobe_get_kallsym', 'arch_prepare_kprobe', 'arch_remove_kprobe', 'kernel_text_address'],
+    looksRight: (kernel, at) => isSlotCache(kernel, at, 'kprobe_insn_page'),
+  },
+  kprobe_optinsn_slots: {
+    usedBy: ['kprobe_get_kallsym', 'arch_prepare_optimized_kprobe', 'kernel_text_address'],
+    looksRight: (kernel, at) => isSlotCache(kernel, at, 'kprobe_optinsn_page'),
   },
   bpf_kallsyms: {
     usedBy: ['bpf_get_kallsym', 'bpf_ksym_add'],

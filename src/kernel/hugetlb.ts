@@ -26,10 +26,12 @@ const maxOrder = 30;
 export function hugePagePools(kernel: Kernel): HugePagePool[] {
   const sizes = kernel.optionalVariable('hugetlb_max_hstate');
   const states = kernel.optionalVariable('hstates');
-  if (sizes === null || states === null) return [];
+  if (states === null) return [];
   const pools: HugePagePool[] = [];
-  for (let i = 0; i < Math.min(maxHugeSizes, sizes.number()); i++) {
+  for (let i = 0; i < Math.min(maxHugeSizes, sizes?.number() ?? maxHugeSizes); i++) {
     const state = states.index(i);
+    // where nothing tells how many there are, the first that was not set up is past them
+    if (sizes === null && !/^hugepages-\d/.test(state.member('name').string(64))) break;
     const order = state.member('order').number();
     if (order > maxOrder) continue;
     pools.push({
@@ -47,6 +49,6 @@ export function hugePagePools(kernel: Kernel): HugePagePool[] {
 
 /** Ordinary pages in all pools; null for a kernel without them. @throws MemoryFault */
 export function hugePagesTotal(kernel: Kernel): number | null {
-  if (kernel.optionalVariable('hugetlb_max_hstate') === null) return null;
+  if (kernel.optionalVariable('hstates') === null) return null;
   return hugePagePools(kernel).reduce((sum, { total, order }) => sum + total * 2 ** order, 0);
 }

@@ -20,7 +20,9 @@ export function seekVariable(kernel: Kernel, name: string): Sought | null {
   for (const use of uses) {
     if (!attempt(() => use.isThere?.(ownTypes(kernel)) ?? true)) continue;
     const found = byUse(kernel, use) ?? byPlace(kernel, use);
-    if (found !== null) return use.bytes === undefined ? found : { ...found, size: use.bytes };
+    if (found === null) continue;
+    const size = kernel.faults.attempt(name, () => use.bytes?.(kernel, found.address), undefined);
+    return size === undefined ? found : { ...found, size };
   }
   return null;
 }

@@ -103,6 +103,7 @@ describe('a kernel whose kallsyms has code alone', () => {
     const { space } = (symbols as unknown as { parts: SearchedParts }).parts;
     const write = (at: bigint, text: string) => (space as SyntheticSpace).write(virtAddr(at), Buffer.from(text));
     write(data + 0x3_0001n, 'Linux version 6.1.0-lab (gcc 12) #1 SMP\0');
+    write(data + 0x3_0801n, 'Linux version 6.1.0-lab (gcc 12) # SMP\n\0'); // what it is linked with at first
     write(data + 0x3_1003n, 'Linux version 6.1.0-lab (gcc 12) #1 SMP\n\0');
     assert.equal(symbols.find('linux_banner')?.address, data + 0x3_1003n);
     assert.equal(kernel().find('linux_banner'), null);

@@ -187,3 +187,32 @@ test('the ends of the table of traps: entries lead to traps on one side alone, a
   assert.equal(seekVariable(kernel, '__start___bug_table')?.address, start);
   assert.equal(seekVariable(kernel, '__stop___bug_table')?.address, stop);
 });
+
+describe('per-CPU variables of kernels whose types do not place them', () => {
+  const perCpu = [0xffff_8880_0100_0000n, 0xffff_8880_0200_0000n];
+  const declarations =
+    'struct timer_list; struct timer_base { int lock; struct timer_list *running_timer; u64 clk; unsigned int cpu; };';
+  function kernelWith(bases: number, wrongCpu = false): CommandKernel {
+    const kernel = new CommandKernel(declarations, perCpu);
+    for (const [cpu, start] of perCpu.entries()) {
+      kernel.space.map(start, 0x4000);
+      const size = 32n;
+      for (let n = 0; n < 8; n++) kernel.space.words(start + 0x1000n + BigInt(n) * size + 16n, 7n, 0x0099n); // others
+      for (let n = 0; n < bases; n++) {
+        const at = start + 0x1000n + BigInt(n) * size;
+        kernel.space.words(at, 0n, 0n, 5n, BigInt(wrongCpu ? 1 : cpu));
+      }
+    }
+    return kernel;
+  }
+
+  test('an array where each CPU has its own number, as long as it goes on', () => {
+    const found = seekVariable(kernelWith(3), 'timer_bases');
+    assert.deepEqual([found?.address, found?.size], [0x1000n, 3 * 32]);
+  });
+
+  test('numbers that are not the CPUs’, and one base alone, are none', () => {
+    assert.equal(seekVariable(kernelWith(2, true), 'timer_bases'), null);
+    assert.equal(seekVariable(kernelWith(1), 'timer_bases'), null);
+  });
+});
