@@ -49,6 +49,7 @@ export function affordableThreads(each: number): number {
  * are, so what is kept does not grow with their number. The threads end with the generator.
  * @param program what the threads run: it calls `serve`
  * @param data what `serve` is given, as plain data
+ * @param here does a task in this thread, too, instead of waiting: one thread fewer does. Its results stay valid.
  * @throws Error when a thread fails, or none answers any more; Cancelled
  */
 export function* inThreads<Task, Result>(
@@ -57,6 +58,7 @@ export function* inThreads<Task, Result>(
   threads: number,
   tasks: Iterable<Task>,
   work: Work,
+  here: ((task: Task) => Result) | null = null,
 ): Generator<Result, void, void> {
   const answered = new SharedArrayBuffer(4);
   const count = new Int32Array(answered);
@@ -76,10 +78,12 @@ export function* inThreads<Task, Result>(
   let given = 0;
   let next = 0;
   let isOver = false;
+  /** Tasks given and not yet asked for the result of. */
+  const most = (threads + 1) * 2 * tasksEach;
   try {
     for (;;) {
       for (const thread of workers) {
-        while (!isOver && thread.busy < tasksEach && given - next < threads * 2 * tasksEach) {
+        while (!isOver && thread.busy < tasksEach && given - next < most) {
           const { value, done } = source.next();
           if (done === true) isOver = true;
           else {
@@ -106,7 +110,12 @@ export function* inThreads<Task, Result>(
           isAny = true;
         }
       }
-      if (!isAny) waitFor(count, before, work);
+      if (isAny) continue;
+      if (here !== null && !isOver && given - next < most) {
+        const { value, done } = source.next();
+        if (done === true) isOver = true;
+        else results.set(given++, here(value));
+      } else waitFor(count, before, work);
     }
   } finally {
     source.return?.();

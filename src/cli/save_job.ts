@@ -36,11 +36,11 @@ export type FromSaveThread =
  * @throws Error with the words of whatever ended it
  */
 export function runSaveJob<Job extends SaveJob>(job: Job, shown: ProgressShown): Promise<SaveResultOf<Job>> {
+  beFrugal();
   return job.kind === 'mini' ? saveHere(job, shown) : saveInThread(job, shown);
 }
 
 async function saveHere<Job extends SaveJob>(job: Job, shown: ProgressShown): Promise<SaveResultOf<Job>> {
-  beFrugal();
   const { performSave } = await import('./perform_save.ts');
   const progress = new Progress(shown);
   let stepBytes: number | null = null;

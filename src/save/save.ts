@@ -202,18 +202,17 @@ function packedPages(
       yield task;
     }
   };
+  const packer = new Packer(memory, data);
   // a few thousand pages; and what is known to be zero is known here
   if (threads > 1 && mini === null) {
     const program = threadProgram('save_worker', import.meta.url);
-    return inThreads<PackTask, PackedPages>(
-      program,
-      { ...data, dump: description } satisfies PackThreadData,
-      threads,
-      tasks(),
-      memory.work,
-    );
+    const start: PackThreadData = { ...data, dump: description };
+    const here = (task: PackTask): PackedPages => {
+      const packed = packer.pack(task);
+      return { ...packed, data: packed.data.slice() };
+    };
+    return inThreads<PackTask, PackedPages>(program, start, threads - 1, tasks(), memory.work, here);
   }
-  const packer = new Packer(memory, data);
   return (function* () {
     for (const task of tasks()) yield packer.pack(task);
   })();
