@@ -153,7 +153,8 @@ function withOffsets(lines: readonly DeclarationLine[], type: CompoundType, styl
   });
 }
 
-function addMembers(lines: DeclarationLine[], type: CompoundType, depth: number, start: number): void {
+/** @param start bits from the whole's start; null in a struct that has a member's name, whose members crash(8) shows no offsets of */
+function addMembers(lines: DeclarationLine[], type: CompoundType, depth: number, start: number | null): void {
   const { members } = type;
   if (members.length === 0) {
     lines.push({ depth, text: '<no data fields>', bitOffset: null, name: '' });
@@ -161,7 +162,7 @@ function addMembers(lines: DeclarationLine[], type: CompoundType, depth: number,
   }
   for (const [i, member] of members.entries()) {
     if (lines.length > maxLines) throw new FormatError(header(type), `over ${maxLines} lines`);
-    const bitOffset = start + member.bitOffset;
+    const bitOffset = start === null ? null : start + member.bitOffset;
     const bits = member.bitSize > 0 ? ` : ${member.bitSize}` : '';
     // Debug information does not tell `x[]` from `x[0]`; C allows `x[]` only at the end of a struct.
     const open = type.kind === 'struct' && i === members.length - 1;
@@ -169,7 +170,7 @@ function addMembers(lines: DeclarationLine[], type: CompoundType, depth: number,
     if ((base.kind === 'struct' || base.kind === 'union') && base.name === '' && depth < maxDepth) {
       const opens = lines.length;
       lines.push({ depth, text: `${[...qualifiers, base.kind].join(' ')} {`, bitOffset: null, name: '' });
-      addMembers(lines, base, depth + 1, pointer ? 0 : bitOffset);
+      addMembers(lines, base, depth + 1, pointer || text !== '' ? null : bitOffset);
       const end = text === '' ? '};' : `} ${text};`;
       lines.push({ depth, text: end, bitOffset: member.name === '' ? null : bitOffset, name: member.name, opens });
     } else {

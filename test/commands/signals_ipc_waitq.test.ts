@@ -86,7 +86,7 @@ describe('sig', () => {
       'SHARED_PENDING',
       '    SIGNAL: 0000000000004000',
       '  SIGQUEUE:  SIG      SIGINFO     ',
-      '            15  ADDRESS         ',
+      '              15  ADDRESS         ',
       '',
     ]);
   });

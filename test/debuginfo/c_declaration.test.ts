@@ -127,16 +127,16 @@ const pageOffsets = `struct page {
    [16]         unsigned long private;
             };
             struct {
-    [8]         unsigned int a;
-   [12]         unsigned int b;
+                unsigned int a;
+                unsigned int b;
     [8]     } pair;
         };
    [24] unsigned int order : 3;
    [28] enum {A, B = 5} kind;
    [32] unsigned int marks[0];
         struct {
-   [32]     unsigned int a;
-   [36]     unsigned int b;
+            unsigned int a;
+            unsigned int b;
    [32] } pairs[2];
   [120] unsigned long tail[];
 }
@@ -188,8 +188,8 @@ test('one member is cut out of the whole, with its offset', () => {
     member('pairs'),
     `struct page {
         struct {
-   [32]     unsigned int a;
-   [36]     unsigned int b;
+            unsigned int a;
+            unsigned int b;
    [32] } pairs[2];
 }`,
   );

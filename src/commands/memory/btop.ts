@@ -12,13 +12,22 @@ export interface Converted {
   readonly result: bigint;
 }
 
-function convert(words: readonly string[], how: (value: bigint) => bigint): Converted[] {
+function convert(
+  words: readonly string[],
+  parse: (word: string) => bigint | null,
+  how: (value: bigint) => bigint,
+): Converted[] {
   if (words.length === 0) throw new UsageError('');
   return words.map((word) => {
-    const given = parseHex(word);
-    if (given === null) throw new UsageError(`not a hexadecimal number: ${escapeTerminal(word)}`);
+    const given = parse(word);
+    if (given === null) throw new UsageError(`not a number: ${escapeTerminal(word)}`);
     return { given, result: BigInt.asUintN(64, how(given)) };
   });
+}
+
+/** crash(8) takes numbers of page frames, unlike addresses, for decimal ones where their digits allow it. */
+function frameNumber(word: string): bigint | null {
+  return /^\d{1,20}$/.test(word) ? BigInt(word) : parseHex(word);
 }
 
 function render(data: readonly Converted[]): string {
@@ -35,7 +44,8 @@ export const btop = defineCommand({
     examples: [['btop 512a000', '512a000: 512a']],
   },
   params: { addresses: rest('address', values.word) },
-  collect: (context, { addresses }): readonly Converted[] => convert(addresses, (value) => value / pageSize(context)),
+  collect: (context, { addresses }): readonly Converted[] =>
+    convert(addresses, parseHex, (value) => value / pageSize(context)),
   render,
 });
 
@@ -43,10 +53,15 @@ export const ptob = defineCommand({
   name: 'ptob',
   help: {
     summary: 'page frame number to byte address',
-    description: 'The physical address at which a page frame begins. Numbers are hexadecimal, 0x or not.',
-    examples: [['ptob 512a', '512a: 512a000']],
+    description:
+      'The physical address at which a page frame begins. A number is decimal unless it has 0x before it, or one of a to f in it.',
+    examples: [
+      ['ptob 512a', '512a: 512a000'],
+      ['ptob 20778', '512a: 512a000'],
+    ],
   },
   params: { pages: rest('page-number', values.word) },
-  collect: (context, { pages }): readonly Converted[] => convert(pages, (value) => value * pageSize(context)),
+  collect: (context, { pages }): readonly Converted[] =>
+    convert(pages, frameNumber, (value) => value * pageSize(context)),
   render,
 });

@@ -191,12 +191,14 @@ function sizeName(bytes: number): string {
 
 function translationText(one: Translation, physicalDigits: number): string {
   const { address, space, physical, entries, top, pageSize, entry, vma, page } = one;
+  const outside = space === 'user' && physical === null && vma === null && entry === null && one.problem === null;
   const width = space === 'kernel' ? 16 : 10;
-  const found = physical === null ? '(not mapped)' : hex(physical);
+  const found = outside ? '(not accessible)' : physical === null ? '(not mapped)' : hex(physical);
   const lines = [
     `${'VIRTUAL'.padEnd(width)}  ${'PHYSICAL'.padEnd(16)}\n`,
     `${(space === 'kernel' ? hex16(address) : hex(address)).padEnd(width)}  ${found.padEnd(16)}\n`,
   ];
+  if (outside) return lines.join('');
   if (entries.length > 0) {
     lines.push('\n', tablesText(entries, top));
     if (physical !== null && pageSize !== null) {

@@ -18,7 +18,7 @@ import { structTexts } from '../types/shown_structs.ts';
 import { structSpec } from '../types/struct_spec.ts';
 import { type StructValue, structValue } from '../types/struct_value.ts';
 import { valueReading } from '../types/value_reading.ts';
-import { endTexts, socketType, stateName } from './socket_names.ts';
+import { endTexts, socketType, stateName, wholeIpv6 } from './socket_names.ts';
 
 /** A socket that a task has open. */
 export interface OpenSocket {
@@ -306,8 +306,9 @@ function openEndsText({ family: of, type, ends }: Sock): string {
   const [local, peer] = endTexts(ends);
   const named = `${socketType(of, type)} `;
   // crash leaves out what is no Internet socket's
-  if (ends.kind === 'inet') return of === family.inet ? `${named} ${local} ${peer}` : `${named}${local} ${peer}`;
-  return ends.kind === 'unix' && ends.name !== null ? `${named} ${local}` : named;
+  if (ends.kind !== 'inet') return named;
+  if (of === family.inet) return `${named} ${local} ${peer}`;
+  return named + [ends.local, ends.peer].map(({ address, port }) => `${wholeIpv6(address)}-${port}  `).join('');
 }
 
 const socketHeader =

@@ -87,3 +87,16 @@ export function endTexts(ends: SocketEnds): readonly [local: string, peer: strin
       return assertNever(ends);
   }
 }
+
+/** An IPv6 address with all of its eight groups, as net -s has it: `fe80:0:0:0:0:0:0:1` for `fe80::1`. */
+export function wholeIpv6(address: string): string {
+  const plain = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
+    [Number(a) * 256 + Number(b), Number(c) * 256 + Number(d)].map((group) => group.toString(16)).join(':'),
+  );
+  const [front = '', back] = plain.split('::');
+  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
+  if (back === undefined) return plain;
+  const [first, last] = [groups(front), groups(back)];
+  const zeroes = Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0');
+  return [...first, ...zeroes, ...last].join(':');
+}

@@ -103,6 +103,8 @@ function collectForeach(
     for (const [done, task] of chosen.entries()) {
       context.kernel.work.progress(done, chosen.length);
       for (const [number, { command, options }] of asked.entries()) {
+        // kernel threads have no arguments: asked of every task, that is no news
+        if (command.name === 'ps' && options.arguments === true && task.kernelThread) continue;
         const label = { task: taskLabel(task), command: number };
         try {
           const { value } = call(context, command, command.forTask(options, task));

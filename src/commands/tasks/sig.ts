@@ -136,10 +136,10 @@ function shortName(signal: number): string {
 /** SA_* by bit (include/uapi/asm-generic/signal-defs.h), in the order in which they are shown. */
 const actionFlags: readonly (readonly [bit: bigint, name: string])[] = [
   [0x1n, 'SA_NOCLDSTOP'],
+  [0x0400_0000n, 'SA_RESTORER'],
   [0x2n, 'SA_NOCLDWAIT'],
   [0x4n, 'SA_SIGINFO'],
   [0x800n, 'SA_EXPOSE_TAGBITS'],
-  [0x0400_0000n, 'SA_RESTORER'],
   [0x0800_0000n, 'SA_ONSTACK'],
   [0x1000_0000n, 'SA_RESTART'],
   [0x4000_0000n, 'SA_NODEFER'],
@@ -166,7 +166,7 @@ function actionText({ signal, address, handler, mask, flags }: SignalAction): st
 function pendingText(title: string, pending: PendingSignals | null): string {
   if (pending === null) return `${title}\n    SIGNAL: ?\n  SIGQUEUE: ?\n`;
   const { signals, queue } = pending;
-  const rows = queue.map(({ signal, info }) => `${String(signal).padStart(14)}  ${hex16(info)}\n`).join('');
+  const rows = queue.map(({ signal, info }) => `${String(signal).padStart(16)}  ${hex16(info)}\n`).join('');
   const queued = queue.length === 0 ? '(empty)\n' : ` SIG  ${'SIGINFO'.padStart(11).padEnd(16)}\n${rows}`;
   return `${title}\n    SIGNAL: ${hex16(signals)}\n  SIGQUEUE: ${queued}`;
 }

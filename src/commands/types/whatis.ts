@@ -36,12 +36,7 @@ export type WhatisItem =
 
 const params = {
   offsets: flag('o', 'offsets of members in definitions'),
-  sizes: valued(
-    'r',
-    'size|low-high',
-    values.word,
-    'search: structs and unions of this size in bytes, or of one in this range',
-  ),
+  sizes: valued('r', 'size|low-high', values.word, 'search: types of this size in bytes, or of one in this range'),
   member: valued('m', 'type', values.type, 'search: structs and unions with a member of this type, or a pointer to it'),
   names: rest('type|symbol', values.type),
 };
@@ -78,7 +73,7 @@ export const whatis = defineStream({
         case 'macro':
           return `${escapeTerminal(item.text)}\n`;
         case 'found':
-          return `${index === 0 ? 'SIZE  TYPE\n' : ''}${String(item.size).padEnd(4)}  ${escapeTerminal(item.name)}\n`;
+          return `${index === 0 ? 'SIZE  TYPE\n' : ''}${String(item.size).padStart(4)}  ${escapeTerminal(item.name)}\n`;
       }
     },
   },
@@ -116,18 +111,25 @@ function meaning(context: CommandContext, name: string): WhatisItem {
   throw new NotFoundError('type of symbol', what, 'no debug information here knows it');
 }
 
-/** Structs and unions by size and by what they contain, smaller ones first. */
+/** Types by size, and structs and unions by what they contain, smaller ones first. */
 function search({ kernel }: CommandContext, sizes: string | null, member: string | null): WhatisItem[] {
   const [low, high] = sizes === null ? [0, Number.POSITIVE_INFINITY] : range(sizes);
   const wanted = member === null ? null : member.trim().replace(/^(struct|union|enum) /, '');
   const found = new Map<string, number>();
   for (const type of kernel.types.all()) {
     kernel.work.charge('nodes', 1);
-    if ((type.kind !== 'struct' && type.kind !== 'union') || type.name === '') continue;
-    if (type.size < low || type.size > high || found.has(type.name)) continue;
-    if (wanted === null || kernel.faults.attempt(type.name, () => contains(type, wanted, 0), false)) {
-      found.set(type.name, type.size);
+    if (!('name' in type) || type.name === '' || type.kind === 'incomplete') continue;
+    const name = type.kind === 'int' ? typeText(type) : type.name;
+    // a typedef of a function has no size
+    const inner = strip(type);
+    if (found.has(name) || inner.kind === 'function' || inner.kind === 'void' || inner.kind === 'incomplete') continue;
+    const size = kernel.faults.attempt(name, () => sizeOf(type), null);
+    if (size === null || size < low || size > high) continue;
+    if (wanted !== null) {
+      if (type.kind !== 'struct' && type.kind !== 'union') continue;
+      if (!kernel.faults.attempt(name, () => contains(type, wanted, 0), false)) continue;
     }
+    found.set(name, size);
   }
   return [...found]
     .sort(([a, sizeA], [b, sizeB]) => sizeA - sizeB || (a < b ? -1 : 1))
@@ -141,7 +143,7 @@ function range(text: string): [low: number, high: number] {
   return [low, match[2] === undefined ? low : Number(match[2])];
 }
 
-/** Whether a member, or one of an anonymous struct in it, is of a type, or points to it. */
+/** Whether a member, or one of a struct in it, is of a type, or points to it. */
 function contains(type: CompoundType, wanted: string, depth: number): boolean {
   return type.members.some((member) => {
     let at: Type = member.type;
@@ -162,7 +164,7 @@ function contains(type: CompoundType, wanted: string, depth: number): boolean {
       break;
     }
     const inner = strip(member.type);
-    const isNameless = member.name === '' && (inner.kind === 'struct' || inner.kind === 'union');
-    return isNameless && depth < maxDepth && contains(inner, wanted, depth + 1);
+    const isCompound = inner.kind === 'struct' || inner.kind === 'union';
+    return isCompound && depth < maxDepth && contains(inner, wanted, depth + 1);
   });
 }
