@@ -50,7 +50,7 @@ describe('set', () => {
 
   test('radix is shown and changed', () => {
     const { context } = twoTasks();
-    assert.match(run(set, context, ['radix', '16']).text, /^ +output radix: 16 \(hex\)\n$/);
+    assert.match(run(set, context, ['radix', '16']).text, /^output radix: 16 \(hex\)\n$/);
     assert.equal(context.radix, 16);
     run(set, context, ['dec']);
     assert.equal(context.radix, 10);

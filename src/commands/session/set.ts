@@ -108,7 +108,10 @@ function change({ kernel, variables }: CommandContext, name: string, value: stri
 function renderSet(data: SetData): string {
   switch (data.kind) {
     case 'variables':
-      return data.variables.map(({ name, value }) => `${name.padStart(14)}: ${escapeLine(value)}\n`).join('');
+      // in a column where there are several
+      return data.variables
+        .map(({ name, value }, _, { length }) => `${length > 1 ? name.padStart(14) : name}: ${escapeLine(value)}\n`)
+        .join('');
     case 'task':
       return data.silent ? '' : contextTaskText(data.task);
     default:
