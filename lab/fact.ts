@@ -13,6 +13,8 @@ import type { Tally } from './tally.ts';
 export interface Fact {
   readonly name: string;
   readonly commands: readonly string[];
+  /** Whether the guest had what a command names: one that is not asked prints nothing. Without it, all are asked. */
+  isAsked?(picture: Picture, command: string): boolean;
   /** A program that is not installed here and without which nothing can be said; undefined if there is none. */
   lacks?(machine: MachineKind): string | undefined;
   compare(world: World, texts: readonly string[], tally: Tally): void;

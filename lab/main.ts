@@ -193,15 +193,25 @@ program
   .option('--scenarios <names>', 'separated by commas', list)
   .option('--ci', 'the small matrix; where QEMU or the archive is out of reach, say so and succeed')
   .option('--sweep', 'delete the dumps that were checked and found right')
+  .option('--record', 'with --ci: write down how much each fact compared')
   .option('--program <file>', "inquest's entry point (default: src/cli/main.ts)")
   .action(
-    async (options: { kernels?: string[]; scenarios?: string[]; ci?: boolean; sweep?: boolean; program?: string }) => {
+    async (options: {
+      kernels?: string[];
+      scenarios?: string[];
+      ci?: boolean;
+      sweep?: boolean;
+      record?: boolean;
+      program?: string;
+    }) => {
+      const isWhole = options.ci && options.kernels === undefined && options.scenarios === undefined;
       const chosen = options.ci ? small : usual;
       try {
         const { failed, wrong } = await matrix({
           ...options,
           kernels: options.kernels ?? chosen.kernels,
           scenarios: options.scenarios ?? chosen.scenarios,
+          ...(isWhole ? { totals: options.record ? 'record' : 'hold' } : {}),
         });
         process.exitCode = wrong > 0 ? 1 : failed > 0 ? 3 : 0;
       } catch (error) {

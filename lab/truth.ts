@@ -1,5 +1,7 @@
 // Many dumps with what their guests said, held against what was reached before: of each fact, no less may be compared, no more
 // may be wrong, and what is wrong and accepted has its reason (`because`). The record is test/levels/truth.json.
+// Of runs of the lab, no two of which are alike, nothing may be wrong; how much each fact compares in all runs of CI
+// together is in test/levels/lab.json, and may not fall far.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checked, check } from './check.ts';
@@ -16,6 +18,13 @@ export interface FactLevel {
 
 /** What was reached of a dump, by the facts' names. */
 export type Level = Readonly<Record<string, FactLevel>>;
+
+/** How much each fact compared; a fact is left out that could not be judged for want of a program. */
+export type Totals = Readonly<Record<string, number>>;
+
+const labFile = join(projectFolder, 'test/levels/lab.json');
+/** Share of what was compared before that is enough: who ran since the picture differs from run to run. */
+const enough = 0.5;
 
 const file = join(projectFolder, 'test/levels/truth.json');
 
@@ -86,4 +95,37 @@ export function worseThan(
     ].filter((problem) => problem !== '');
     return problems.length === 0 ? [] : [{ fact, problem: problems.join('; ') }];
   });
+}
+
+/** Of all runs together. */
+export function totalsOf(checked: readonly Checked[]): Totals {
+  const totals = new Map<string, number>();
+  for (const { rows } of checked) {
+    for (const { fact, tally } of rows) totals.set(fact, (totals.get(fact) ?? 0) + (tally?.compared ?? 0));
+  }
+  for (const { rows } of checked) for (const { fact, lacks } of rows) if (lacks !== undefined) totals.delete(fact);
+  return Object.fromEntries(totals);
+}
+
+/** Facts that compare far less than they did. @param unjudged those that nobody here can judge */
+export function fallenFar(reached: Totals, before: Totals, unjudged: ReadonlySet<string>): readonly string[] {
+  return Object.entries(before).flatMap(([fact, then]) => {
+    const now = reached[fact] ?? 0;
+    return unjudged.has(fact) || now >= then * enough
+      ? []
+      : [`${fact}: ${now} compared in all runs, and ${then} before`];
+  });
+}
+
+/** Holds all runs of CI's matrix against what they compared before. @param record writes down what is reached now @returns what is less */
+export function holdTotals(checked: readonly Checked[], record: boolean): readonly string[] {
+  const totals = totalsOf(checked);
+  if (record) {
+    writeFileSync(labFile, `${JSON.stringify(totals, null, 2)}\n`);
+    return [];
+  }
+  const unjudged = new Set(
+    checked.flatMap(({ rows }) => rows.filter(({ lacks }) => lacks !== undefined).map(({ fact }) => fact)),
+  );
+  return fallenFar(totals, JSON.parse(readFileSync(labFile, 'utf8')) as Totals, unjudged);
 }

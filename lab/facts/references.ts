@@ -32,6 +32,7 @@ const ofModule = ['perish_sum', 'perish_queue'];
 export const places: Fact = {
   name: 'what addresses are',
   commands: [...Object.keys(parts), ...ofModule].map((name) => `find ${name}`),
+  isAsked: (picture, command) => picture.addresses.has(command.replace(/^find /, '')),
   compare({ picture }, texts, tally) {
     const iomem = picture.text('iomem') ?? '';
     for (const [i, [name, part]] of Object.entries(parts).entries()) {

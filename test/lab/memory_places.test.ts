@@ -101,6 +101,10 @@ describe('addresses', () => {
       kallsyms: 'ffffffffb8600200 R linux_banner\n',
       iomem: '00100000-31fdffff : System RAM\n  1e400000-1eadefff : Kernel rodata\n',
     });
+    assert.deepEqual(
+      places.commands.filter((command) => places.isAsked!(picture, command)),
+      ['find linux_banner'],
+    );
     const text = (address: string, physical: string) =>
       `${address}\n      symbol  linux_banner\n        page  frame 1e400, physical ${physical}, reserved; struct page ffffdc21c0790000\n`;
     assert.deepEqual(counts(compared(places, picture, [text('ffffffffb8600200', '1e400200'), '', ''])), [3, 0, 0]);

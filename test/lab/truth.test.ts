@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { layOut } from '../../lab/given.ts';
 import { Picture } from '../../lab/picture.ts';
 import { Tally } from '../../lab/tally.ts';
-import { levelOf, worseThan } from '../../lab/truth.ts';
+import { fallenFar, levelOf, totalsOf, worseThan } from '../../lab/truth.ts';
 import { pictureOf } from './world.ts';
 
 /** A row of `equal` comparisons that hold and `wrong` that do not. */
@@ -33,6 +33,21 @@ test('what cannot be judged here for want of a program is as it was', () => {
   const now = levelOf([{ fact: 'core file', tally: undefined, lacks: 'gdb' }], before);
   assert.deepEqual(worseThan(now, before), []);
   assert.equal(worseThan(levelOf([{ fact: 'core file', tally: undefined }], before), before).length, 1);
+});
+
+test('of all runs together: what compares half as much as before, or nothing, has fallen', () => {
+  const checked = (rows: ReturnType<typeof row>[]) => ({ program: 'inquest', rows, wrong: 0 });
+  const before = { stacks: 60, tasks: 100, mounts: 8 };
+  const now = totalsOf([
+    checked([row('stacks', 20), row('tasks', 40), row('mounts', 0)]),
+    checked([row('stacks', 11), row('tasks', 9)]),
+  ]);
+  assert.deepEqual(now, { stacks: 31, tasks: 49, mounts: 0 });
+  assert.deepEqual(fallenFar(now, before, new Set()), [
+    'tasks: 49 compared in all runs, and 100 before',
+    'mounts: 0 compared in all runs, and 8 before',
+  ]);
+  assert.deepEqual(fallenFar({}, before, new Set(Object.keys(before))), []);
 });
 
 test('what is wrong and accepted has its reason beside it, which goes with the last wrong comparison', () => {
