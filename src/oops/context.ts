@@ -1,5 +1,6 @@
 // In what context a report was made: the lines of dump_stack_print_info() and print_modules(), in all their wordings.
 // Fills `cpu`, `task`, `taint`, `kernelRelease`, `hardware`, `workqueue` and `modules`.
+import { type Frame, makeFrame } from './frames.ts';
 import { type OpenIncident, type TaskRef, taskRef } from './incident.ts';
 import type { Sections } from './sections.ts';
 import { armCpuLine, cpuLine, hardwareLine, oldCpuLine, shortCpuLine, taintedLine } from './shapes.ts';
@@ -12,6 +13,8 @@ export class Context {
   proven = false;
   /** The report has come to its CPU and task. */
   sawTask = false;
+  /** The function of the work item that the task was at. */
+  work: Frame | null = null;
   private sawStalledTask = false;
   private readonly incident: OpenIncident;
   private readonly sections: Sections;
@@ -35,8 +38,9 @@ export class Context {
       this.setKernel(taint[2], taint[3]!);
       return true;
     }
-    const queue = /^Workqueue: (\S{1,120}) (\S{1,200})/.exec(text);
+    const queue = /^Workqueue: (\S{1,120}) (\S{1,200})(?: \[([\w-]{1,64})[^\]]{0,60}\])?/.exec(text);
     if (queue === null) return false;
+    if (this.incident.workqueue === null) this.work = makeFrame({ symbol: queue[2]!, module: queue[3] ?? null });
     this.incident.workqueue ??= `${queue[1]} ${queue[2]}`;
     return true;
   }

@@ -356,7 +356,7 @@ export class Draft {
       const { link } = this.registers;
       if (link !== null && link.symbol !== instruction.symbol) first.push(link);
     }
-    const { guilty, others } = findBlame(first, main, incident.kind);
+    const { guilty, others } = findBlame(first, main, incident.kind, this.context.work);
     incident.guilty = guilty === null ? null : asGuilty(guilty);
     incident.hints = hintsFor(incident);
     writeTitle(incident, headline, this.access.what, others);

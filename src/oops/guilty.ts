@@ -61,8 +61,14 @@ export interface Blame {
 
 /**
  * @param first frames that come before the trace: the function a headline names, the instruction pointer
+ * @param work the function of the work item that the task was at
  */
-export function findBlame(first: readonly Frame[], traces: readonly Trace[], kind: IncidentKind): Blame {
+export function findBlame(
+  first: readonly Frame[],
+  traces: readonly Trace[],
+  kind: IncidentKind,
+  work: Frame | null = null,
+): Blame {
   const named = [...first, ...runningFrames(traces, kind)].filter((frame) => frame.symbol !== null);
   // a return address at the very start of a function belongs to the function before it (after a call that does not return)
   const frames = named.filter((frame) => frame.offset !== 0 || first.includes(frame) || frame.interrupted);
@@ -70,7 +76,7 @@ export function findBlame(first: readonly Frame[], traces: readonly Trace[], kin
     const stalled = stalledOperation(frames, kind);
     if (stalled !== null) return stalled;
   }
-  const guilty = culprit(first, frames, kind);
+  const guilty = culprit(first, frames, kind, work);
   if (guilty === null) return { guilty, others: [] };
   const others: (string | null)[] = kind === 'hung-task' ? [sharedWait(frames)] : skippedServices(frames, guilty);
   if (kind === 'stack-overflow') others.push(anchor(frames));
@@ -114,12 +120,19 @@ function anchor(frames: readonly Frame[]): string | null {
   return nameOf(frames[begins - 1]!).replace(/^__(?:(?:x64|ia32|arm64|riscv|s390x|se|do)_(?:compat_)?)?sys_/, 'sys_');
 }
 
-function culprit(first: readonly Frame[], frames: readonly Frame[], kind: IncidentKind): Frame | null {
+function culprit(
+  first: readonly Frame[],
+  frames: readonly Frame[],
+  kind: IncidentKind,
+  work: Frame | null,
+): Frame | null {
   const innocent = (frame: Frame): boolean => isMachinery(nameOf(frame), frame.module, kind);
   const begins = frames.findIndex((frame, i) => i >= first.length && frameRole(frame) === 'runner');
   const guilty = frames.findIndex((frame) => !innocent(frame));
   if (guilty >= 0 && (begins < 0 || guilty < begins)) return frames[guilty]!;
   const served = (begins < 0 ? frames : frames.slice(0, begins)).filter((frame) => !isBystander(frameRole(frame)));
+  // the work's own function may have left no frame: a call in its last line is a jump
+  if (begins >= 0 && work !== null && isOwn(work, kind) && nameOf(frames[begins]!) === 'process_one_work') return work;
   // nothing but services between the runner and the fault: what the runner called, else the runner
   if (begins >= 0) return served.at(-1) ?? frames[begins]!;
   return (

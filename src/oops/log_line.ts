@@ -31,6 +31,7 @@ const ansi = /\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[()][0-9A-B]|[=>78cDEHM])/g;
 /** `[   12.345678] `, with caller `[ T123]` or cpu `@1`. Also without blank after it. */
 const kernelStamp =
   /^\[\s{0,8}(\d{1,10}\.(?:\d{3,9})?)s?(?:[@,](\d{1,4}))?\](?:\[pid:\d{1,10},cpu\d{1,4},[^\]]{0,32}\]|\s?\[\s{0,8}([TC])(\d{1,10})(?:[-@/ ][^\]]{0,48})?\]|\s{0,2}\(\d{1,4}\)\[\d{1,10}:[^\]]{0,32}\]|\s{1,2}\[\d{1,3}:\s{0,16}[^\]:]{1,24}:\s{0,8}\d{1,10}\])?(?: |$)?/;
+const cutStamp = /^\d{1,8}\.\d{6}\] /;
 const embeddedStamp = /\[ {0,6}\d{1,8}\.\d{6}\](?:\[ {0,6}[TC]\d{1,8}[^\]]{0,40}\])? /g;
 const priority = /^<(\d{1,3})>(?:1 (?=\d{4}-\d\d-\d\dT))?/;
 const isoDate =
@@ -211,6 +212,10 @@ function stripPrefixes(input: string, start: number, end: number, number: number
         continue;
       }
       break;
+    }
+    if (round === 0 && c >= 0x30 && c <= 0x39 && cutStamp.test(text)) {
+      text = `[${text}`; // whoever copied it began one character late
+      continue;
     }
     if (c === 0x3c /* < */) {
       const m = priority.exec(text);

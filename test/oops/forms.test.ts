@@ -225,3 +225,34 @@ test("a module's own primitive that waits is not to blame for a hang", () => {
     [['hung-task', 'pump_read']],
   );
 });
+
+test('a work item whose last call was a jump left no frame', () => {
+  const report = (work: string): string[] => [
+    '[   27.285351] rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 0-... } 6 jiffies s: 85 root: 0x1/.',
+    '[   27.288773] Task dump for CPU 0:',
+    '[   27.289259] task:kworker/u4:4    state:R  running task     stack:    0 pid:  314 ppid:     2 flags:0x00004008',
+    `[   27.290203] Workqueue: events_unbound ${work}`,
+    '[   27.291091] Call Trace:',
+    '[   27.292109]  __schedule+0x246/0x5c0',
+    '[   27.292716]  __cond_resched+0x33/0x50',
+    '[   27.292990]  process_one_work+0x23c/0x3f0',
+    '[   27.293171]  worker_thread+0x50/0x3e0',
+  ];
+  assert.deepEqual(blamed(report('pump_check [pump]')), [['rcu-stall', 'pump_check']]);
+  assert.deepEqual(blamed(report('kfree_rcu_work')), [['rcu-stall', '__cond_resched']]);
+});
+
+test('the first bracket may have been left behind', () => {
+  assert.deepEqual(
+    blamed([
+      '407819.286867] BUG: Bad page state in process pumpd  pfn:46c479',
+      '407819.288361] page:ffffea000f7afa78 count:-2 mapcount:0 mapping:          (null) index:0x0',
+      '[407819.294388] page dumped because: nonzero _count',
+      '[407819.295893] Call Trace:',
+      '[407819.295894]  dump_stack+0x46/0x5b',
+      '[407819.295895]  bad_page+0xf5/0x10f',
+      '[407819.295896]  pump_pages+0x10/0x20 [pump]',
+    ]),
+    [['bad-page-state', 'pump_pages']],
+  );
+});
