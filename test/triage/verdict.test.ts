@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ReportKind } from '../../src/oops/kinds.ts';
 import { analyse } from '../../src/triage/analyse.ts';
+import { blamedStack } from '../../src/triage/blamed_stack.ts';
 import { reachVerdict } from '../../src/triage/verdict.ts';
 import { DyingKernel, exception, type StackItem, user } from '../support/dying_kernel.ts';
 import { shownText } from '../support/shown.ts';
@@ -539,4 +540,26 @@ test('an NMI that found the panicking CPU idle was for the CPU that was stuck wi
   assert.deepEqual([told.kind, told.rip?.symbol], ['nmi', 'frob']);
   assert.deepEqual(told.culprit, { pid: 7, comm: 'sh', cpu: 0 });
   assert.match(told.message, /on CPU 1, which was idle, while CPU 0 ran sh \(pid 7\) in frob\+0x10\.$/);
+});
+
+test('a dump without stacks or symbols shows the stack that its log has', () => {
+  const dying = DyingKernel.make({
+    log: [
+      'BUG: kernel NULL pointer dereference, address: 0000000000000140',
+      'Oops: Oops: 0000 [#1] SMP NOPTI',
+      'CPU: 1 UID: 0 PID: 7 Comm: sh Not tainted 6.12.0 #1',
+      'RIP: 0010:frob+0x10/0x100 [widget]',
+      'Call Trace:',
+      ' <TASK>',
+      ' ? spill+0x50/0x100',
+      ' vfs_write+0x50/0x100',
+      ' </TASK>',
+      'Kernel panic - not syncing: Fatal exception',
+    ],
+  });
+  const { frames } = blamedStack(dying.facts, reachVerdict(dying.facts));
+  assert.deepEqual(
+    frames.map(({ name, address }) => [name, address]),
+    [['vfs_write', null]],
+  );
 });
