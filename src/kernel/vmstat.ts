@@ -145,6 +145,8 @@ export interface MemoryUse {
   readonly vmalloc: number | null;
   readonly kernelStacks: number | null;
   readonly pageTables: number | null;
+  /** Memory of per-CPU variables, those of boot too. */
+  readonly perCpu: number | null;
 }
 
 export function memoryUse(kernel: Kernel): MemoryUse {
@@ -176,7 +178,15 @@ export function memoryUse(kernel: Kernel): MemoryUse {
     vmalloc: vmalloc === null ? null : Math.max(0, vmalloc - (stacks ?? 0)),
     kernelStacks: stacks,
     pageTables: first('NR_PAGETABLE'),
+    perCpu: kernel.faults.attempt('per-CPU memory', () => perCpuPages(kernel), null),
   };
+}
+
+/** pcpu_nr_pages() (mm/percpu.c, 7e8a6304d541, 4.19): pages of each unit times units, as `Percpu` in /proc/meminfo. */
+function perCpuPages(kernel: Kernel): number | null {
+  const populated = kernel.ownSymbol('pcpu_nr_populated');
+  const units = kernel.optionalVariable('pcpu_nr_units');
+  return populated === null || units === null ? null : Number(kernel.space.u64(populated.address)) * units.number();
 }
 
 /** nr_vmalloc_pages (mm/vmalloc.c); a counter of vm_node_stat on newer kernels. */

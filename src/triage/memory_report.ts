@@ -47,11 +47,12 @@ const uses: readonly { readonly kind: UseKind; readonly name: string; readonly c
     name: 'page tables',
     counters: ['vm_node_stat[NR_PAGETABLE]', 'vm_zone_stat[NR_PAGETABLE]'],
   },
+  { kind: 'perCpu', name: 'per-CPU memory', counters: ['*(unsigned long *)&pcpu_nr_populated'] },
   { kind: 'free', name: 'free', counters: ['vm_zone_stat[NR_FREE_PAGES]'] },
 ];
 
 /** Name of what no counter counts. */
-const uncounted = 'not counted (pages that drivers and the kernel took for themselves, per-CPU memory)';
+const uncounted = 'not counted (pages that drivers and the kernel took for themselves)';
 
 /** Expressions for `p` that show how many pages a use takes; the first that this kernel has will do. */
 export function countersOf(name: string): readonly string[] {
@@ -69,7 +70,7 @@ function readReport(kernel: Kernel): Omit<MemoryReport, 'cgroup'> {
   const rows: { name: string; bytes: number }[] = [];
   for (const { kind, name } of uses) {
     const pages = use[kind];
-    if (pages !== null && (pages > 0 || (kind !== 'hugePages' && kind !== 'vmalloc')))
+    if (pages !== null && (pages > 0 || (kind !== 'hugePages' && kind !== 'vmalloc' && kind !== 'perCpu')))
       rows.push({ name, bytes: pages * page });
   }
   const counted = rows.reduce((sum, { bytes }) => sum + bytes, 0);

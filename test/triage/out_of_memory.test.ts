@@ -43,10 +43,12 @@ interface Machine {
     readonly sharedWith?: number;
   }[];
   readonly vmalloc?: number;
+  /** Pages of per-CPU memory on each of two CPUs. */
+  readonly perCpu?: number;
 }
 
 /** A kernel that panicked for want of memory. Sizes in pages. */
-function starved({ total, free = 0, node = {}, caches = [], processes = [], vmalloc }: Machine): DyingKernel {
+function starved({ total, free = 0, node = {}, caches = [], processes = [], vmalloc, perCpu }: Machine): DyingKernel {
   const dying = DyingKernel.make({ types });
   const counters = (name: string, values: readonly number[]): void => {
     const address = dying.reserve(values.length * 8);
@@ -61,6 +63,11 @@ function starved({ total, free = 0, node = {}, caches = [], processes = [], vmal
   );
   dying.set(dying.allocate('struct atomic_long', '_totalram_pages'), 'counter', total);
   if (vmalloc !== undefined) dying.set(dying.allocate('struct atomic_long', 'nr_vmalloc_pages'), 'counter', vmalloc);
+
+  if (perCpu !== undefined) {
+    dying.space.words(dying.allocate('unsigned long', 'pcpu_nr_populated').address, BigInt(perCpu));
+    dying.space.words(dying.allocate('int', 'pcpu_nr_units').address, 2n);
+  }
 
   dying.space.words(dying.allocate('unsigned int', 'nr_node_ids').address, 1n);
   const list = dying.allocate('struct list_head', 'slab_caches');
@@ -107,6 +114,12 @@ function analysed(machine: Machine): Analysis {
 }
 
 describe('out of memory', () => {
+  test('per-CPU memory is that of all CPUs', () => {
+    const { panic, memory } = analysed({ total: 1000, perCpu: 300 });
+    assert.match(panic.message, /: 60% of it is per-CPU memory\.$/);
+    assert.equal(memory?.uses.find(({ name }) => name === 'per-CPU memory')?.bytes, 600 * 4096);
+  });
+
   test('a process that took it: named, with what it has, and the command that shows it', () => {
     const { panic, findings, memory } = analysed({
       total: 1000,
