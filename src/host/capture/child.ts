@@ -75,7 +75,11 @@ export function runChild(
     const end = (status: number | null, why: string, wasKilled = false): void => {
       clearTimeout(timer);
       void reading.then(() => {
-        const said = errors.trim().split('\n').slice(-3).join('; ');
+        const lines = errors.split(/[\r\n]+/).map((line) => line.trim());
+        const said = lines
+          .filter((line) => line !== '')
+          .slice(-3)
+          .join('; ');
         const bad = problem !== '' ? problem : status === 0 ? '' : said !== '' ? said : why;
         resolve({ isGood: bad === '', problem: bad, output, wasKilled: wasKilled && problem === '' });
       });

@@ -15,8 +15,8 @@ const pieceSize = 4 << 20;
 const tries = 6;
 const pause = 2;
 
-/** @throws TargetError where a file that it needs is not there */
-export function openHttps(planned: PlannedTarget, crash: CrashName, seconds: number): StreamTarget {
+/** @throws TargetError where a file that it needs is not there, and where nothing answers */
+export async function openHttps(planned: PlannedTarget, crash: CrashName, seconds: number): Promise<StreamTarget> {
   const { target } = planned;
   if (target.kind !== 'https') throw new TargetError('not a target over HTTPS');
   const name = targetText(target);
@@ -115,6 +115,8 @@ export function openHttps(planned: PlannedTarget, crash: CrashName, seconds: num
       }
     }
   };
+  // whatever it answers: what cannot be reached now is not tried again at every step
+  await again(() => call('OPTIONS', target.url, {}, null));
   return {
     kind: 'stream',
     name,

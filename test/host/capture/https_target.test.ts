@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { openHttps } from '../../../src/host/capture/https_target.ts';
-import type { StreamTarget } from '../../../src/host/capture/open_target.ts';
+import { type StreamTarget, TargetError } from '../../../src/host/capture/open_target.ts';
 
 // of a server that is nobody's: for localhost alone, until 2126
 const key = `-----BEGIN PRIVATE KEY-----
@@ -58,6 +58,7 @@ async function tusServer(
   let cut = breaks;
   const server = createServer({ key, cert: certificate }, (request, response) => {
     const { method, headers } = request;
+    if (method === 'OPTIONS') return void response.writeHead(204).end();
     if (headers.authorization !== 'Bearer secret') {
       response.writeHead(401).end();
       request.resume();
@@ -91,7 +92,7 @@ async function tusServer(
   return { url: `https://localhost:${(server.address() as AddressInfo).port}/files`, uploads };
 }
 
-function target(url: string, tokenFile = token): StreamTarget {
+function target(url: string, tokenFile = token): Promise<StreamTarget> {
   const planned = {
     target: { kind: 'https', url, tokenFile, caFile: ca },
     device: null,
@@ -113,7 +114,7 @@ function stream(): Readable {
 
 test('small files and a stream of unknown length arrive whole, and are told apart', async () => {
   const { url, uploads } = await tusServer(0);
-  const to = target(url);
+  const to = await target(url);
   await to.put('verdict.txt', Buffer.from('it died'));
   await to.send('vmcore.flat', stream(), 60);
   assert.equal(uploads[1]!.length, null, 'before the end nobody knows the length: it is incomplete');
@@ -129,7 +130,7 @@ test('small files and a stream of unknown length arrive whole, and are told apar
 
 test('a connection that breaks is taken up where the server has come to', async () => {
   const { url, uploads } = await tusServer(1);
-  const to = target(url);
+  const to = await target(url);
   await to.send('vmcore.flat', stream(), 60);
   await to.finish('vmcore.flat');
   assert.ok(uploads[0]!.bytes.equals(content));
@@ -139,11 +140,19 @@ test('a wrong token is told at once; the token goes to no other host', async () 
   const wrong = join(folder, 'wrong');
   writeFileSync(wrong, 'guess');
   const { url } = await tusServer(0);
-  await assert.rejects(target(url, wrong).put('a', Buffer.from('x')), /answered 401/);
+  await assert.rejects((await target(url, wrong)).put('a', Buffer.from('x')), /answered 401/);
   const elsewhere = await tusServer(0, () => 'https://example.org/files/0');
-  await assert.rejects(target(elsewhere.url).put('a', Buffer.from('x')), /names another one/);
+  await assert.rejects((await target(elsewhere.url)).put('a', Buffer.from('x')), /names another one/);
 });
 
-test('a token file that is not there is told', () => {
-  assert.throws(() => target('https://localhost/', join(folder, 'none')), /none/);
+test('a token file that is not there is told', async () => {
+  await assert.rejects(target('https://localhost/', join(folder, 'none')), /none/);
+});
+
+test('a server that is not there is told before anything is sent', async () => {
+  const { url } = await tusServer(0);
+  const gone = servers.pop()!;
+  gone.closeAllConnections();
+  await new Promise((resolve) => gone.close(resolve));
+  await assert.rejects(target(url), TargetError);
 });
