@@ -266,6 +266,20 @@ describe('a damaged stack of arm64 ends the trace with what is wrong, and keeps 
   });
 });
 
+test('stacks of 64 KiB, as with pages of that size: a task is followed to the end of its own', () => {
+  const world = new World();
+  const size = 0x1_0000n;
+  world.space.map(taskBase + stackSize, Number(size - stackSize));
+  world.symbols.set('__start_init_stack', heap);
+  world.symbols.set('__end_init_stack', heap + size);
+  const end = taskBase + size - savedSize;
+  world.saved(end, { pc: 0x40_1000n, sp: 0xffff_f000n, pstate: EL0 });
+  world.record(taskBase + 0x3000n, taskBase + 0xc000n, f(2));
+  world.record(taskBase + 0xc000n, end + recordAt, f(3));
+  const { frames, end: why } = world.sleeping(f(1), taskBase + 0x3000n, taskBase + 0x3000n);
+  assert.deepEqual([addresses(frames), frames.at(-1)!.kind, why], [[f(1), f(2), f(3)], 'entry', 'complete']);
+});
+
 describe('exceptions and stacks of a CPU', () => {
   /** CPU 0 in an interrupt handler on the IRQ stack, which came while f(5) ran. */
   function interrupted(world: World, type: bigint | null, x30 = f(7)) {
@@ -301,6 +315,14 @@ describe('exceptions and stacks of a CPU', () => {
     for (const prepare of [
       (world: World) => world.code(5, 0xd503_201f), // a leaf: nop
       (world: World) => world.code(5, 0xa8c1_7bfd, 0x4cn), // ldp x29, x30, [sp], #16 came just before
+      // a shadow call stack: str x30, [x18], #8 comes before the record is made, and
+      (world: World) => world.code(5, 0xf800_865e),
+      (world: World) => {
+        world.code(5, 0xf800_865e);
+        world.code(5, 0xa9bf_7bfd, 4n);
+        world.code(5, 0xa8c1_7bfd, 0x48n);
+        world.code(5, 0xf85f_8e5e, 0x4cn); // ldr x30, [x18, #-8]! after it is taken back
+      },
     ]) {
       const world = new World();
       prepare(world);
