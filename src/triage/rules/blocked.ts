@@ -63,7 +63,7 @@ export function blockedFindings(facts: Facts, about: Case): Finding[] {
       ],
     });
   }
-  findings.push(...otherWaits(facts, blocked));
+  findings.push(...otherWaits(facts, blocked, about));
   if (findings.length === 0 && about.kind === 'hung-task') {
     findings.push({
       title: `${count(blocked.length, 'task')} in uninterruptible sleep, for what cannot be told`,
@@ -76,11 +76,13 @@ export function blockedFindings(facts: Facts, about: Case): Finding[] {
 }
 
 /** Blocked tasks that wait for something else than a lock, those that wait for the same together. */
-function otherWaits(facts: Facts, blocked: readonly Task[]): Finding[] {
+function otherWaits(facts: Facts, blocked: readonly Task[], { subject }: Case): Finding[] {
   const byWords = new Map<string, Task[]>();
   for (const task of blocked) {
     const wait = facts.waiting(task);
     if (!tells(wait) || wait.kind === 'lock' || wait.kind === 'time') continue;
+    // a shell whose child runs in its memory is in no trouble
+    if (wait.kind === 'completion' && wait.subject?.kind === 'child' && task.address !== subject?.address) continue;
     const words = waitedFor(facts, wait);
     byWords.set(words, [...(byWords.get(words) ?? []), task]);
   }
