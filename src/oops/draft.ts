@@ -21,6 +21,9 @@ import { Traces } from './traces.ts';
 
 const maxAftermath = 16;
 
+/** A symbolised headline with a header's function, which became a part of the one that the next line names. */
+const inlinedHelper = /\s(?:\.\/)?(?:\w{1,16}\/){0,3}include\/\S{1,120}:\d{1,7} \[inline\]$/;
+
 /** An incident of which its headline alone is known. */
 function openIncident(kind: IncidentKind, line: LogLine): OpenIncident {
   return {
@@ -108,7 +111,7 @@ export class Draft {
     this.access = new Access(incident, this.traces);
     if (details.length > 0) incident.detail = details.join('\n').slice(0, maxText);
     this.touch(line);
-    this.learn(headline);
+    this.learn(headline, line.text);
     if (headline.role === 'panic') this.setPanic(headline.reason ?? '');
     if (kind === 'out-of-memory') addMemory(incident, line.text);
     if (kind === 'rcu-stall') {
@@ -162,9 +165,10 @@ export class Draft {
     return !this.hasTrace && this.headline.traceless !== true;
   }
 
-  private learn(headline: Headline): void {
+  private learn(headline: Headline, text: string): void {
     const { incident } = this;
-    if (headline.frame !== undefined && headline.kind === incident.kind) this.namedFunctions.push(headline.frame);
+    const own = headline.kind === incident.kind && !inlinedHelper.test(text);
+    if (headline.frame !== undefined && own) this.namedFunctions.push(headline.frame);
     if (headline.cpu !== undefined) incident.cpu ??= headline.cpu;
     if (headline.pid !== undefined) incident.task ??= taskRef(headline.comm ?? null, headline.pid);
     if (headline.faultAddress !== undefined) incident.faultAddress ??= hexadecimal(headline.faultAddress);
@@ -205,7 +209,7 @@ export class Draft {
     const { incident } = this;
     switch (as) {
       case 'same':
-        this.learn(headline);
+        this.learn(headline, line.text);
         addNote(incident, line.text);
         if (incident.kind === 'bad-page-fault' && /fault|overflow/.test(headline.kind)) incident.kind = headline.kind;
         return;

@@ -126,7 +126,7 @@ function culprit(
   kind: IncidentKind,
   work: Frame | null,
 ): Frame | null {
-  const innocent = (frame: Frame): boolean => isMachinery(nameOf(frame), frame.module, kind);
+  const innocent = (frame: Frame): boolean => isMachinery(nameOf(frame), frame.module, kind) || isHelper(frame);
   const begins = frames.findIndex((frame, i) => i >= first.length && frameRole(frame) === 'runner');
   const guilty = frames.findIndex((frame) => !innocent(frame));
   if (guilty >= 0 && (begins < 0 || guilty < begins)) return frames[guilty]!;
@@ -143,6 +143,11 @@ function culprit(
     first.find((frame) => frame.symbol !== null) ??
     null
   );
+}
+
+/** Whether it is a header's function: it became a part of its caller, and does what that wants. */
+function isHelper({ inline, source }: Frame): boolean {
+  return inline && source !== null && /^(?:\.\/)?(?:\w{1,16}\/){0,3}include\//.test(source);
 }
 
 /** The services between culprit and fault, the innermost and the outermost: what the bug is called by who blames services. */

@@ -36,11 +36,13 @@ const serving: Partial<Record<IncidentKind, RegExp>> = {
 
 /**
  * Whether a function (without compiler suffixes) is machinery for an incident of this kind. What is machinery is built into
- * the kernel: a module's function is not, whatever its name, but for one that waits for its caller, in a hang; of BPF, programs are somebody's, what leads to them is not.
+ * the kernel: a module's function is not, whatever its name, but for one that waits, or allocates, for its caller, where that is what
+ * the incident is of; of BPF, programs are somebody's, what leads to them is not.
  */
 export function isMachinery(name: string, module: string | null, kind: IncidentKind): boolean {
   if (name === '') return true;
-  if (module !== null && module !== 'bpf') return kind === 'hung-task' && roleOf(name) === 'wait';
+  if (module !== null && module !== 'bpf')
+    return kind === 'hung-task' ? roleOf(name) === 'wait' : kind === 'memory-leak' && serving[kind]!.test(name);
   if (module !== null) return !name.startsWith('bpf_prog_');
   let known = machinery.get(kind);
   if (known === undefined) {

@@ -67,7 +67,8 @@ export class Registers {
     if (traces.addInterrupted(frame)) return true;
     const known = incident.instruction;
     if (sections.othersRegisters && (!sections.ofStalledCpu || known !== null)) return true;
-    if (known === null || (known.symbol === null && frame.symbol !== null && !traces.hasFrames)) {
+    // a symbolised report has a line for each function that was inlined into the next
+    if (known === null || known.inline || (known.symbol === null && frame.symbol !== null && !traces.hasFrames)) {
       incident.instruction = frame;
       this.block = traces.breaks;
       if (/^(?:pc|PC)\b/.test(text)) incident.architecture ??= /^pc : /.test(text) ? 'arm64' : 'arm';

@@ -256,3 +256,41 @@ test('the first bracket may have been left behind', () => {
     [['bad-page-state', 'pump_pages']],
   );
 });
+
+test("a header's function that was inlined is not to blame", () => {
+  assert.deepEqual(
+    blamed([
+      'divide error: 0000 [#1] PREEMPT SMP NOPTI',
+      'CPU: 0 PID: 14336 Comm: pumpd Not tainted 6.1.0 #1',
+      'RIP: 0010:div_u64_rem include/linux/math64.h:29 [inline]',
+      'RIP: 0010:div_u64 include/linux/math64.h:128 [inline]',
+      'RIP: 0010:pump_share+0xa87/0x1200 drivers/pump/share.c:1486',
+      'RSP: 0018:ffffc9000e38f370 EFLAGS: 00010216',
+    ]),
+    [['divide-error', 'pump_share']],
+  );
+  assert.deepEqual(
+    blamed([
+      'BUG: KASAN: use-after-free in list_empty include/linux/list.h:284 [inline]',
+      'BUG: KASAN: use-after-free in pump_peek include/linux/pump.h:129 [inline]',
+      'BUG: KASAN: use-after-free in pump_change+0x8e2/0x970 drivers/pump/change.c:1615',
+      'Read of size 8 at addr ffff88800bf211c0 by task ksoftirqd/1/17',
+    ]),
+    [['kasan', 'pump_change']],
+  );
+});
+
+test('an allocator of its own does not make a module leak', () => {
+  assert.deepEqual(
+    blamed([
+      'unreferenced object 0xffff88804b7b5640 (size 32):',
+      '  comm "softirq", pid 0, jiffies 4310614523 (age 9737.592s)',
+      '  backtrace:',
+      '    [<000000004d300c9a>] __kmalloc+0x13c/0x330',
+      '    [<00000000114265ca>] kmalloc+0x9/0x10 [pump]',
+      '    [<00000000a1b6664e>] pump_zalloc+0x21/0xe0 [pump]',
+      '    [<000000004b3c47cc>] pump_dump+0x10/0x50 [pump]',
+    ]),
+    [['memory-leak', 'pump_dump']],
+  );
+});
