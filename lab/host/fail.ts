@@ -88,8 +88,8 @@ export const provocations: readonly Provoked[] = [
     name: 'unreadable',
     // what is left of it: the notes
     damage: (memory) => void memory.fill(0x5a),
-    says: [/verdict by inquest: .*FAILED: /, /no verdict/, /inquest: poweroff/],
-    saved: { vmcore: /^(KDUMP {3}|\x7fELF)/, 'capture.log': /verdict by inquest: .*FAILED: / },
+    says: [/VERDICT: (Nothing in this dump|no verdict)/, /mini by inquest: .*FAILED: /, /inquest: poweroff/],
+    saved: { vmcore: /^(KDUMP {3}|\x7fELF)/, 'capture.log': /mini by inquest: .*FAILED: / },
   },
   {
     name: 'other-release',

@@ -265,8 +265,8 @@ class Capture {
   }
 
   #makedumpfileCommand(target: OpenTarget, makedumpfile: string): SaveCommand {
-    // of its messages the errors alone: the others are progress
-    const how = ['--message-level', '4', '-l', '-d', String(this.#plan.config.level), this.#programs.vmcore];
+    // of its messages the errors alone, the others are progress; over what a failed try left
+    const how = ['--message-level', '4', '-f', '-l', '-d', String(this.#plan.config.level), this.#programs.vmcore];
     if (target.kind === 'stream')
       return { name: 'vmcore.flat', command: [makedumpfile, '-F', ...how], incomplete: null };
     const incomplete = `${target.folder}/vmcore.incomplete`;
