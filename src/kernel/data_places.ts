@@ -10,24 +10,40 @@ const maxImage = 128 * 1024 * 1024;
 const cacheLine = 64;
 const maxPerCpuArea = 1024 * 1024;
 
+/** Most stretches of 4 GiB in which modules may be. */
+const maxHighs = 64;
+
 /** The kernel's image behind its code; null where not even its start is known. */
 const imageOf = perKernel((kernel: Kernel): ImageBytes | null => {
   const start = kernel.ownSymbol('_etext')?.address ?? kernel.ownSymbol('_stext')?.address;
   return start === undefined ? null : ImageBytes.read(kernel.space, virtAddr(start & ~7n), maxImage);
 });
 
-/** Pairs of words in the image of which the first is an address of modules' memory: list heads among them. */
+/** Modules are so near the kernel that code can refer to its data by its distance, in bytes. */
+const nearKernel = 1n << 31n;
+
+/** Pairs of words in the image of which the first is an address where modules may be: list heads among them. */
 export function* pointersToModules(kernel: Kernel): Iterable<VirtAddr> {
   const image = imageOf(kernel);
-  const area = kernel.arch.regions().find(({ name }) => name === 'modules');
-  if (image === null || area === undefined) return;
+  const text = kernel.ownSymbol('_stext')?.address ?? image?.start;
+  if (image === null || text === undefined) return;
+  const end = image.start + BigInt(image.bytes.length);
+  const areas = [
+    ...kernel.arch.regions().filter(({ name }) => name === 'modules'),
+    // where the region moved with KASLR, and nothing tells where to
+    { start: text - nearKernel, end: text },
+    { start: end, end: end + nearKernel },
+  ];
   const words = new Uint32Array(image.bytes.buffer, image.bytes.byteOffset, image.bytes.byteLength >> 2);
-  const [first, last] = [Number(area.start >> 32n), Number((area.end - 1n) >> 32n)];
+  const highs = new Set<number>();
+  for (const { start, end: last } of areas) {
+    for (let high = start >> 32n; high <= (last - 1n) >> 32n && highs.size < maxHighs; high++) highs.add(Number(high));
+  }
   for (let i = 0; i + 3 < words.length; i += 2) {
     const high = words[i + 1]!;
-    if (high < first || high > last) continue;
+    if (!highs.has(high)) continue;
     const word = (BigInt(high) << 32n) | BigInt(words[i]!);
-    if (word >= area.start && word < area.end) yield image.address(i * 4);
+    if (areas.some(({ start, end: last }) => word >= start && word < last)) yield image.address(i * 4);
   }
 }
 

@@ -73,6 +73,21 @@ describe('the list of modules', () => {
     assert.equal(seekVariable(empty, 'modules'), null);
   });
 
+  test('without any function, it is in the image, and leads to modules near the kernel, wherever their region is', () => {
+    const kernel = new CommandKernel(types);
+    const image = 0xffff_ffff_8200_0000n;
+    const module = kernel.object('struct module', virtAddr(0xffff_ffff_7000_0000n));
+    kernel.space.map(image, 0x1000).map(module.address, 0x1000);
+    kernel.define('_stext', image, 0);
+    const entry = module.member('list').address;
+    kernel.space.words(image + 0x100n, entry, entry);
+    kernel.space.words(entry, image + 0x100n, image + 0x100n);
+    kernel.set(module, 'mkobj.mod', module);
+    assert.deepEqual(seekVariable(kernel, 'modules')?.address, image + 0x100n);
+    kernel.set(module, 'mkobj.mod', 0);
+    assert.equal(seekVariable(kernel, 'modules'), null);
+  });
+
   test('a variable that has a name is no other', () => {
     const kernel = new CommandKernel(types);
     const head = list(kernel);
