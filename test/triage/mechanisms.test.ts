@@ -1,8 +1,10 @@
 // How a death came about, beyond its kind: smashed stacks, callbacks that are no code, code that is gone, deaths upon deaths.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { analyse } from '../../src/triage/analyse.ts';
 import { reachVerdict } from '../../src/triage/verdict.ts';
 import { DyingKernel, type Exception, exception, type StackItem, user } from '../support/dying_kernel.ts';
+import { shownText } from '../support/shown.ts';
 
 const oops: readonly StackItem[] = [
   'machine_kexec',
@@ -404,4 +406,26 @@ test('a CPU that was dying, too, has a sentence of its own', () => {
     panic.message,
     /CPU 0 was dying, too: other \(pid 8\) had faulted in spill\+0x20 \[widget\], and waited in oops_begin\(\)\. CPU 1 was first/,
   );
+});
+
+test('a canary that was overwritten: the words of that frame are shown, up to its return address', () => {
+  const log = ['Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: frob+0x50/0x100 [widget]'];
+  const dying = DyingKernel.make({ log });
+  const text = 0x4141_4141_4141_4141n;
+  dying.panicOn(1, dying.task({ pid: 7, comm: 'sh' }), [
+    'machine_kexec',
+    'panic',
+    '__stack_chk_fail',
+    'frob[widget]',
+    { words: [text, text, text] },
+    'vfs_write',
+    'do_syscall_64',
+    user,
+  ]);
+  dying.writeTables();
+  const { panic, findings } = analyse(dying.context);
+  assert.match(panic.message, /^The stack was overwritten in the frame of frob\+0x50 \[widget\]/);
+  const shown = findings[0]!.evidence.find(({ command }) => command.startsWith('rd -s '));
+  assert.match(shown?.command ?? '', /^rd -s [0-9a-f]{16} 4$/);
+  assert.match(shownText(shown!), /4141414141414141 4141414141414141[\s\S]*vfs_write\+80/);
 });

@@ -1,6 +1,8 @@
 // A function found the canary on its own stack overwritten: it, or what it called, wrote past an array.
-import type { Finding } from '../analysis.ts';
+import { addressText, hex16 } from '../../base/text.ts';
+import type { Evidence, Finding } from '../analysis.ts';
 import { evidence, logEvidence, present } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
 import { shortPlace } from '../place.ts';
 import { phrases, type Scene } from '../scene.ts';
 import type { Explanation } from './explanation.ts';
@@ -27,12 +29,28 @@ export const stackProtector: Explanation = {
       speaksAgainst: [],
       about,
       sentence: `The stack was overwritten in the frame of ${where}: its canary was gone when it returned, so it, or what it called, wrote past an array there${runBy}.`,
-      findings: () => findings(scene),
+      findings: () => findings(scene, about.blamed?.address ?? null),
     };
   },
 };
 
-function findings({ facts }: Scene): Finding[] {
+/** Words of a frame that are shown. */
+const maxWords = 48;
+
+/** The frame's own memory, from where it left off to its return address. */
+function frameWords(facts: Facts, address: string | null): Evidence | null {
+  const frame = facts.deathFrames.find(({ kind, address: at }) => kind === 'call' && addressText(at) === address);
+  const next = frame === undefined ? undefined : facts.deathFrames[facts.deathFrames.indexOf(frame) + 1];
+  if (frame === undefined || next === undefined || next.frameAddress <= frame.stackPointer) return null;
+  const words = Math.min(maxWords, Number(next.frameAddress - frame.stackPointer) / 8 + 1);
+  return evidence(
+    facts,
+    `rd -s ${hex16(frame.stackPointer)} ${words}`,
+    'Its frame: look for where a pattern or a text begins.',
+  );
+}
+
+function findings({ facts }: Scene, address: string | null): Finding[] {
   return [
     {
       title: 'The canary between the variables and the return address of a function was overwritten',
@@ -41,6 +59,7 @@ function findings({ facts }: Scene): Finding[] {
       confidence: 'certain',
       evidence: present(
         logEvidence(facts, 'stack-protector: ', 'Where the kernel found it.'),
+        frameWords(facts, address),
         evidence(facts, 'bt', 'Who returned when it was found.', { cut: { kind: 'head', lines: 24 } }),
       ),
     },
