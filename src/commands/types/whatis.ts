@@ -120,9 +120,9 @@ function search({ kernel }: CommandContext, sizes: string | null, member: string
     kernel.work.charge('nodes', 1);
     if (!('name' in type) || type.name === '' || type.kind === 'incomplete') continue;
     const name = type.kind === 'int' ? typeText(type) : type.name;
-    // a typedef of a function has no size
-    const inner = strip(type);
-    if (found.has(name) || inner.kind === 'function' || inner.kind === 'void' || inner.kind === 'incomplete') continue;
+    if (found.has(name)) continue;
+    // another name of a type that has one is no other type
+    if (type.kind === 'typedef' && !('name' in type.target && type.target.name === '')) continue;
     const size = kernel.faults.attempt(name, () => sizeOf(type), null);
     if (size === null || size < low || size > high) continue;
     if (wanted !== null) {
