@@ -30,6 +30,9 @@ for (const name of readdirSync(folder).sort()) {
     [
       parity,
       '--json',
+      // on a machine that does other things, too
+      '--timeout',
+      '300',
       '--root',
       join(folder, name),
       reference,
