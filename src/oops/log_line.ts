@@ -31,6 +31,9 @@ const ansi = /\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[()][0-9A-B]|[=>78cDEHM])/g;
 /** `[   12.345678] `, with caller `[ T123]` or cpu `@1`. Also without blank after it. */
 const kernelStamp =
   /^\[\s{0,8}(\d{1,10}\.(?:\d{3,9})?)s?(?:[@,](\d{1,4}))?\](?:\s?\[pid:\d{1,10},cpu\d{1,4},[^\]]{0,32}\]|\s?\[\s{0,8}([TC])(\d{1,10})(?:[-@/ ][^\]]{0,48})?\]|\s{0,2}\(\d{1,4}\)\[\d{1,10}:[^\]]{0,32}\]|\s{1,2}\[\d{1,3}:\s{0,16}[^\]:]{1,24}:\s{0,8}\d{1,10}\])?(?: |$)?/;
+/** A mail's or an issue's mark before a line of a log. */
+const quotedStamp =
+  /^(?:[>|`] {0,4}){1,8}(?=\[ {0,8}\d{1,10}\.\d{6}\]|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\dT\d\d:\d\d)/;
 const cutStamp = /^\d{1,8}\.\d{6}\] /;
 const embeddedStamp = /\[ {0,6}\d{1,8}\.\d{6}\](?:\[ {0,6}[TC]\d{1,8}[^\]]{0,40}\])? /g;
 const priority = /^<(\d{1,3})>(?:1 (?=\d{4}-\d\d-\d\dT))?/;
@@ -215,6 +218,12 @@ function stripPrefixes(input: string, start: number, end: number, number: number
     }
     if (round === 0 && c >= 0x30 && c <= 0x39 && cutStamp.test(text)) {
       text = `[${text}`; // whoever copied it began one character late
+      continue;
+    }
+    if (round === 0 && (c === 0x3e || c === 0x60 || c === 0x7c) /* > ` | */) {
+      const m = quotedStamp.exec(text);
+      if (m === null) break;
+      text = text.slice(m[0].length);
       continue;
     }
     if (c === 0x3c /* < */) {

@@ -294,3 +294,18 @@ test('an allocator of its own does not make a module leak', () => {
     [['memory-leak', 'pump_dump']],
   );
 });
+
+test('a log with stamps or dates may be quoted', () => {
+  const report = [
+    'BUG: kernel NULL pointer dereference, address: 0000000000000030',
+    'Oops: Oops: 0000 [#1] SMP NOPTI',
+    'RIP: 0010:pump_access+0x1b/0x350 [pump]',
+  ];
+  for (const mark of [
+    '> Apr 28 10:17:39 host kernel: ',
+    '>> Apr  8 10:17:39 host kernel: ',
+    '`[  213.136361] ',
+    '> [  213.136361] ',
+  ])
+    assert.deepEqual(blamed(report.map((line) => mark + line)), [['null-pointer', 'pump_access']], mark);
+});
