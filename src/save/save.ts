@@ -211,12 +211,22 @@ function packedPages(
       const packed = packer.pack(task);
       return { ...packed, data: packed.data.slice() };
     };
-    return inThreads<PackTask, PackedPages>(program, start, threads - 1, tasks(), memory.work, here);
+    const all = inThreads<PackTask, PackedPages>(program, start, threads - 1, tasks(), memory.work, here);
+    return (function* () {
+      for (const packed of all) {
+        yield packed;
+        // written by now: given back at once, as tens of megabytes would gather until garbage is collected
+        (packed.data.buffer as Detachable).transfer(0);
+      }
+    })();
   }
   return (function* () {
     for (const task of tasks()) yield packer.pack(task);
   })();
 }
+
+/** ES2024, in Node 22. */
+type Detachable = ArrayBuffer & { transfer(length: number): ArrayBuffer };
 
 /** A split set has about as many pages in each file. */
 function partsOf(kept: FrameSet, parts: number): Part[] {
