@@ -18,7 +18,7 @@ export const instructionLine =
 export const linkLine =
   /^\s{0,4}(?:lr|LR|ra|RP\(r2\))(?: {1,2}is at|\s{0,4}:)?\s{0,4}(?:(?:\[<?[0-9a-f]{8,16}>?\]|[0-9a-f]{8,16}(?= [^\s(]))\s{0,4})?([A-Za-z_.][\w.$]{0,255}\+0x[0-9a-f]{1,8}\/.{1,200})$/;
 export const registerToken =
-  /(?<![\w:])([A-Za-z][A-Za-z0-9_]{0,11}|\d{2})\s{0,3}[:=]\s{0,2}((?:[0-9a-f]{4}:)?[0-9a-f]{4,16})(?:\([0-9a-f]{4}\))?(?=[\s,)]|$)/g;
+  /(?<![\w:])([A-Za-z][A-Za-z0-9_]{0,11}|\d{2})\s{0,3}[:=]\s{0,2}(?:0x)?((?:[0-9a-f]{4}:)?[0-9a-f]{4,16})(?:\([0-9a-f]{4}\))?(?=[\s,)]|$)/g;
 export const registerLine =
   /^\s{0,4}(?:R[A-Z0-9]{1,2}|E[A-Z]{2}|[re](?:ax|bx|cx|dx|si|di|bp|sp)|CR\d|DR\d|[CDEFGS]S|PKRU|FS|x\d{1,2}|r\d{1,2}|sp|lr|fp|ip|pstate|psr|GPR\d\d|LR|CTR|MSR|DAR|CFAR|DSISR|ra|gp|tp|[ast]\d{1,2}|status|epc|\$ {1,2}\d{1,2}|Krnl|ORIG_\w{2,4}|pmr|PS|SP)\s{0,4}[:=]/;
 export const moduleLine = /^Modules linked in:(.*)$/;

@@ -81,7 +81,9 @@ export function arrivalOf(facts: Facts): Arrival | null {
 }
 
 /** The first frame above a place on the stack that a call made. */
-function firstWhole({ kernel: { arch, space } }: Facts, frames: readonly Frame[], top: VirtAddr): Frame | null {
+function firstWhole({ kernel: { arch, space }, told }: Facts, frames: readonly Frame[], top: VirtAddr): Frame | null {
+  // of a log, what it lists
+  if (told !== null) return frames.find(({ kind, place }) => kind === 'call' && place !== null) ?? null;
   const isWhole = ({ kind, place, frameAddress, address }: Frame): boolean =>
     kind === 'call' && place !== null && frameAddress > top && arch.followsCall(space, address) === true;
   return frames.find(isWhole) ?? null;
@@ -117,7 +119,7 @@ function arrivalByLink(facts: Facts, exception: ExceptionFrame, link: VirtAddr):
   const frame = firstWhole(facts, frames, top);
   const copies = copiesAbove(facts, top, meant ?? target);
   const called = frame === null ? null : calledAt(facts, frame);
-  const lostFrame = frame === null ? null : Number(frame.frameAddress - top);
+  const lostFrame = frame === null || facts.told !== null ? null : Number(frame.frameAddress - top);
   return {
     how: 'returned',
     frame,

@@ -114,3 +114,28 @@ describe('a report on a log alone', () => {
     assert.equal(report('[    1.0] hello').panic.kind, 'unknown');
   });
 });
+
+test('arm64: the link register is where the CPU went, so it returned there', () => {
+  const text = [
+    'Unable to handle kernel paging request at virtual address bfff414141414141',
+    'Mem abort info:',
+    '  ESR = 0x0000000086000004',
+    'Internal error: Oops: 0000000086000004 [#1]  SMP',
+    'CPU: 0 UID: 0 PID: 261 Comm: sh Not tainted 7.2.0 #1',
+    'pstate: 61400005 (nZCv daif +PAN -UAO -TCO +DIT -SSBS BTYPE=--)',
+    'pc : 0xbfff414141414141',
+    'lr : 0xffff414141414141',
+    'sp : ffff80008064bac0',
+    'x29: ffff80008064bac0 x28: fff0000003e75c80 x27: 0000000000000000',
+    'Call trace:',
+    ' 0xbfff414141414141 (P)',
+    ' widget_write+0x50/0x80 [widget]',
+    '---[ end trace 0000000000000000 ]---',
+    'Kernel panic - not syncing: Oops: Fatal exception',
+  ].map((line, i) => `[    5.00${i.toString().padStart(4, '0')}] ${line}\n`);
+  const { panic } = analyseLog(Buffer.from(text.join('')), 'console.log');
+  assert.match(
+    panic.message,
+    /^The CPU returned to address 0xffff414141414141, the text "AAAAAA", which was not signed .* widget_write\+0x50 \[widget\]/,
+  );
+});
