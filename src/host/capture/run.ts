@@ -108,6 +108,7 @@ class Capture {
       });
       if (!wasKilled) break;
     }
+    await this.#verdictOfLog();
     const verdict = readVerdict(`${scratch}/verdict.json`);
     this.#crashTime = verdict?.crashTime ?? null;
     if (this.#crashTime !== null) this.#crash = { ...this.#crash, stamp: stampOf(new Date(this.#crashTime * 1000)) };
@@ -131,6 +132,26 @@ class Capture {
         writeFileSync('/dev/pmsg0', `inquest: ${sentence}\n`);
         return '';
       });
+  }
+
+  /** Where the dump gave no verdict: that of its log alone, which takes a third of the memory. */
+  async #verdictOfLog(): Promise<void> {
+    const { frugal, scratch } = this.#programs;
+    const log = `${scratch}/vmcore-dmesg.txt`;
+    const [node = '', ...words] = frugal.at(-1)!;
+    if (existsSync(`${scratch}/verdict.json`) || !existsSync(log)) return;
+    await this.#recorder.step('verdict', log, 'inquest', async () => {
+      for (const [format, name] of [
+        ['json', 'verdict.json'],
+        ['text', 'verdict.txt'],
+      ] as const) {
+        const args = [...words, 'report', '--format', format, log];
+        const { isGood, problem, output } = await runChild(node, args, { seconds: this.#plan.config.limits.verdict });
+        if (!isGood) return problem;
+        writeFileSync(`${scratch}/${name}`, output);
+      }
+      return '';
+    });
   }
 
   /** Puts logical volumes and arrays together. */

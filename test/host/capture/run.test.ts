@@ -152,6 +152,23 @@ test('a kernel that cannot be analysed: the log is kept, and the dump is copied'
   assert.match(here.remote.get('capture.log')!, /no verdict/);
 });
 
+test('where the dump gives no verdict, its log does', async () => {
+  const here = new Surroundings(
+    `case "$1 $2 $3" in --smaller*) shift ;; esac
+case "$1 $2 $3" in
+kdump*) echo log > $4/vmcore-dmesg.txt; sleep 60 ;;
+"report --format json") echo '${verdict}' ;;
+"report --format text") echo text ;;
+"save "*) printf dump ;;
+esac`,
+  );
+  const limits = { verdict: 1, mini: 5, full: 5, target: 5 };
+  assert.equal(await here.run([here.ssh()], { limits }), captureStatus.saved);
+  assert.match(here.remote.get('capture.log')!, /verdict by inquest: .* FAILED: it took longer than 1 s/);
+  assert.match(here.remote.get('capture.log')!, /VERDICT: a pointer was NULL/);
+  assert.equal(here.remote.get('verdict.txt'), 'text\n');
+});
+
 test('what hangs is ended after its time, and the next step goes on', async () => {
   const here = new Surroundings(
     `case "$1 $2" in "save --mini") sleep 60 ;; *) ${good.replaceAll('\n', ' ').replace('esac', 'esac ;;')} esac`,
