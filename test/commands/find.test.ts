@@ -42,6 +42,18 @@ describe('find', () => {
     assert.match(findOf('slab_caches').text, /symbol {2}slab_caches\n/);
     assert.match(findOf('ffffd00000000000').text, /nothing is known of it/);
   });
+  test('a per-CPU variable: every copy, or that of the CPU that is named', () => {
+    const { writer, findOf } = machine();
+    const { kernel } = writer;
+    const counter = kernel.reserve(8) - kernel.perCpuOffset(0);
+    kernel.define('__per_cpu_start', counter - 0x1000n);
+    kernel.define('__per_cpu_end', counter + 0x1000n);
+    kernel.define('counter', counter, 8);
+    const copies = [0, 1].map((cpu) => (counter + kernel.perCpuOffset(cpu)).toString(16));
+    const addresses = (line: string): string[] => findOf(line).text.match(/^[0-9a-f]{16}$/gm) ?? [];
+    assert.deepEqual(addresses('counter'), copies);
+    assert.deepEqual(addresses('counter:1'), [copies[1]]);
+  });
   test('names with control characters are made safe', () => {
     const { writer, findOf } = machine();
     const cache = writer.cache({ name: 'a\n\x1b[31m', size: 64 });

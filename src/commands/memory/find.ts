@@ -1,10 +1,11 @@
 // find: what an address is.
 import type { VirtAddr } from '../../base/address.ts';
-import { physAddr } from '../../base/address.ts';
+import { offsetBy, physAddr } from '../../base/address.ts';
 import { UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex, hex16 } from '../../base/text.ts';
 import { identify } from '../../kernel/identify.ts';
-import { addressArgument } from '../address.ts';
+import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
+import { addressArgument, cpusOf, splitCpuSpec } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
 import { flag, rest, values } from '../params.ts';
@@ -19,6 +20,7 @@ a slab cache with its state, its member and its neighbours, area of vmalloc(), V
 it is used for.`,
     examples: [
       ['find ffff8880012208b0', 'what this is'],
+      ['find runqueues', "each CPU's copy of a variable; runqueues:1 is that of CPU 1"],
       ['find -p 1fba8000', 'what is at this physical address'],
     ],
   },
@@ -29,14 +31,23 @@ it is used for.`,
   collect(context, { physical, addresses }): readonly Identity[] {
     if (addresses.length === 0) throw new UsageError('');
     const { kernel } = context;
-    return addresses.map((word) => {
-      const address = physical ? linear(context, word) : addressArgument(context, word);
+    const places = addresses.flatMap((word) => (physical ? [linear(context, word)] : named(context, word)));
+    return places.map((address) => {
       const task = kernel.arch.isKernelAddress(address) ? null : context.task;
       return identityOf(kernel, identify(kernel, address, task));
     });
   },
   render: (found) => found.map(identityText).join('\n'),
 });
+
+/** The address that a word names; of a per-CPU variable those of its copies, of all CPUs unless it says which. */
+function named(context: CommandContext, word: string): VirtAddr[] {
+  const { kernel } = context;
+  const { base, cpus } = splitCpuSpec(word);
+  const symbol = kernel.symbols.find(base);
+  if (symbol === null || !isPerCpuSymbol(kernel, symbol)) return [addressArgument(context, word)];
+  return cpusOf(context, cpus ?? 'a').map((cpu) => offsetBy(symbol.address, kernel.perCpuOffset(cpu)));
+}
 
 function linear({ kernel }: CommandContext, word: string): VirtAddr {
   const given = parseHex(word);
