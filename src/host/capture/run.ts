@@ -136,17 +136,24 @@ class Capture {
 
   /** Where the dump gave no verdict: that of its log alone, which takes a third of the memory. */
   async #verdictOfLog(): Promise<void> {
-    const { frugal, scratch } = this.#programs;
+    const { frugal, scratch, makedumpfile, vmcore } = this.#programs;
+    const { limits } = this.#plan.config;
     const log = `${scratch}/vmcore-dmesg.txt`;
     const [node = '', ...words] = frugal.at(-1)!;
-    if (existsSync(`${scratch}/verdict.json`) || !existsSync(log)) return;
+    if (existsSync(`${scratch}/verdict.json`)) return;
+    if (!existsSync(log) && makedumpfile !== null)
+      await this.#recorder.step('verdict', log, 'makedumpfile', async () => {
+        const args = ['--message-level', '4', '--dump-dmesg', vmcore, log];
+        return (await runChild(makedumpfile, args, { seconds: limits.verdict })).problem;
+      });
+    if (!existsSync(log)) return;
     await this.#recorder.step('verdict', log, 'inquest', async () => {
       for (const [format, name] of [
         ['json', 'verdict.json'],
         ['text', 'verdict.txt'],
       ] as const) {
         const args = [...words, 'report', '--format', format, log];
-        const { isGood, problem, output } = await runChild(node, args, { seconds: this.#plan.config.limits.verdict });
+        const { isGood, problem, output } = await runChild(node, args, { seconds: limits.verdict });
         if (!isGood) return problem;
         writeFileSync(`${scratch}/${name}`, output);
       }

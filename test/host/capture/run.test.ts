@@ -54,7 +54,13 @@ class Surroundings {
     return { kind: 'ssh', host, port: null, key: '/k', knownHosts: '/h', path: join(this.dir, 'remote') };
   }
 
-  async run(targets: readonly Target[], changed: Partial<CaptureConfig> = {}): Promise<number> {
+  /** @param makedumpfile shell lines of one; null without */
+  async run(
+    targets: readonly Target[],
+    changed: Partial<CaptureConfig> = {},
+    makedumpfile: string | null = null,
+  ): Promise<number> {
+    if (makedumpfile !== null) this.#program('makedumpfile', makedumpfile);
     const config = { ...defaultConfig, targets, limits: { verdict: 5, mini: 5, full: 5, target: 5 }, ...changed };
     const plan: CapturePlan = {
       release: '6.1',
@@ -80,7 +86,7 @@ class Surroundings {
         self: [join(this.#bin, 'fake-inquest')],
         frugal: [[join(this.#bin, 'fake-inquest')], [join(this.#bin, 'fake-inquest'), '--smaller']],
         vmcore: join(this.dir, 'vmcore'),
-        makedumpfile: null,
+        makedumpfile: makedumpfile === null ? null : join(this.#bin, 'makedumpfile'),
         scratch: join(this.dir, 'scratch'),
       });
     } finally {
@@ -167,6 +173,14 @@ esac`,
   assert.match(here.remote.get('capture.log')!, /verdict by inquest: .* FAILED: it took longer than 1 s/);
   assert.match(here.remote.get('capture.log')!, /VERDICT: a pointer was NULL/);
   assert.equal(here.remote.get('verdict.txt'), 'text\n');
+});
+
+test('a program that does not get as far as the log: makedumpfile writes it', async () => {
+  const here = new Surroundings(
+    'case "$2" in capture-verdict) exit 1 ;; esac; case "$1 $2" in "save "*) printf dump ;; esac',
+  );
+  await here.run([here.ssh()], {}, 'for word; do :; done; echo "its log" >"$word"');
+  assert.equal(here.remote.get('vmcore-dmesg.txt'), 'its log\n');
 });
 
 test('what hangs is ended after its time, and the next step goes on', async () => {
