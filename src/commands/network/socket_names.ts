@@ -90,7 +90,7 @@ export function endTexts(ends: SocketEnds): readonly [local: string, peer: strin
 
 /** An IPv6 address with all of its eight groups, as net -s has it: `fe80:0:0:0:0:0:0:1` for `fe80::1`. */
 export function wholeIpv6(address: string): string {
-  const plain = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
+  const plain = address.replace(/(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/, (_, a, b, c, d) =>
     [Number(a) * 256 + Number(b), Number(c) * 256 + Number(d)].map((group) => group.toString(16)).join(':'),
   );
   const [front = '', back] = plain.split('::');
