@@ -4,8 +4,9 @@
 //   tasks --> | thread | thread | ... | --> results, in the order of the tasks
 //             each has a port of its own; a word of shared memory counts what was answered
 import { existsSync } from 'node:fs';
-import { availableParallelism, freemem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads';
+import { availableMemory } from './available_memory.ts';
 import type { Work } from './work.ts';
 
 /** What a thread is started with. */
@@ -40,8 +41,7 @@ const reserve = 64e6;
  * @param each bytes that one takes
  */
 export function affordableThreads(each: number): number {
-  const available = process.availableMemory?.() ?? freemem();
-  return Math.max(1, Math.min(availableParallelism(), Math.floor((available - reserve) / each)));
+  return Math.max(1, Math.min(availableParallelism(), Math.floor((availableMemory() - reserve) / each)));
 }
 
 /**

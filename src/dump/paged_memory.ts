@@ -6,7 +6,9 @@
 //
 // A set has two slots, the one used last in front: a hit costs a compare or two (against 94 ns for an LRU
 // in a Map), and two pages used in turn, such as a page table and what it maps, do not drive each other out.
+
 import { type Pfn, type PhysAddr, pfn as toPfn } from '../base/address.ts';
+import { availableMemory } from '../base/available_memory.ts';
 import { MemoryFault } from '../base/errors.ts';
 import { WorkSlot } from '../base/work.ts';
 import { InputError } from './byte_source.ts';
@@ -53,8 +55,9 @@ const windowBytes = 256 * 1024;
 /** Bytes of pages to keep: in a capture kernel less than elsewhere. @returns a power of two */
 function affordableCache(): number {
   const [least, most] = cacheLimits;
+  const share = availableMemory() / 32;
   let bytes: number = most;
-  while (bytes > least && bytes > process.availableMemory() / 32) bytes /= 2;
+  while (bytes > least && bytes > share) bytes /= 2;
   return bytes;
 }
 
