@@ -38,15 +38,19 @@ export interface World {
   ranSince(task: PictureTask): string | undefined;
 }
 
+/** A kernel thread that sets up tables of a fresh file system, and ends when that is done or it can no longer be written to. */
+const endsByItself = 'ext4lazyinit';
+
 /** Why something of this name may not be in the dump; undefined: it must be. */
 export function whyGone({ gone }: World, name: string): string | undefined {
+  if (name === endsByItself) return 'its work was done, or its file system had become read-only';
   return gone?.names.test(name) === true ? gone.why : undefined;
 }
 
 /** The processes of the picture that did not run since: nothing about them may differ. */
 export function processesAtRest({ picture, ranSince }: World): PictureTask[] {
   return [...picture.tasks.values()].filter(
-    (task) => task.tid === task.pid && task.state !== 'Z' && ranSince(task) === undefined,
+    (task) => task.tid === task.pid && task.state !== 'Z' && task.comm !== endsByItself && ranSince(task) === undefined,
   );
 }
 
