@@ -2,11 +2,11 @@
 // commands it needs. A fact whose commands the program does not have is "not claimed": neither right nor wrong.
 import type { Answers } from './answers.ts';
 import { parseMembers, parseTaskBlocks } from './crash_text.ts';
+import type { Death } from './given.ts';
 import type { Change } from './given_dumps.ts';
 import type { MachineKind } from './kernels.ts';
 import type { Picture, PictureTask } from './picture.ts';
 import type { RunRecord } from './run.ts';
-import type { Scenario } from './scenario.ts';
 import type { Tally } from './tally.ts';
 
 /** The command lines a fact needs, and what each printed, in the same order. */
@@ -23,7 +23,7 @@ export interface Fact {
 /** What a fact knows beside the answers. */
 export interface World {
   readonly picture: Picture;
-  readonly scenario: Pick<Scenario, 'verdict' | 'moves'>;
+  readonly scenario: Death;
   readonly record: RunRecord;
   readonly machine: MachineKind;
   /** Bytes. */

@@ -13,22 +13,30 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { type Given, givenDumps } from './given_dumps.ts';
+import { openDump } from '../src/dump/open.ts';
+import { type Change, givenDumps, pictured, unmounted } from './given_dumps.ts';
 import { kernelNamed, type MachineKind } from './kernels.ts';
 import { Picture } from './picture.ts';
 import { type RunRecord, readRecord } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarioNamed } from './scenarios/index.ts';
 
+/** What a kernel died of: of a dump that nobody described, nothing. */
+export interface Death extends Pick<Scenario, 'moves'> {
+  readonly verdict: Scenario['verdict'] | null;
+}
+
 export interface Judged {
   readonly picture: Picture;
   readonly record: RunRecord;
-  readonly scenario: Pick<Scenario, 'verdict' | 'moves'>;
+  readonly scenario: Death;
   readonly machine: MachineKind;
   /** Bytes. */
   readonly pageSize: number;
-  readonly gone: Given['gone'];
-  readonly made: Given['made'];
+  /** What went between the picture and the crash, and why; null if nothing did. */
+  readonly gone: Change | null;
+  /** Slab caches that have more objects than the picture says, and why; null if none has. */
+  readonly made: Change | null;
   /** Takes away what was unpacked. */
   close(): void;
 }
@@ -51,9 +59,6 @@ export function judged(folder: string): Judged {
 }
 
 function unpacked(folder: string): Judged {
-  const name = basename(folder);
-  const given = givenDumps[name];
-  if (given === undefined) throw new Error(`${folder}: what its kernel died of is not told in lab/given_dumps.ts`);
   const work = mkdtempSync(join(tmpdir(), 'lab-given-'));
   const close = (): void => rmSync(work, { recursive: true });
   try {
@@ -72,15 +77,15 @@ function unpacked(folder: string): Judged {
         release: /^Linux version (\S+)/.exec(picture.text('version') ?? '')?.[1] ?? '',
         scenario: '',
         format: 'given',
-        level: given.level,
+        level: openDump([join(folder, 'vmcore')]).info.level ?? 0,
         memory: Math.round((picture.memory('MemTotal') ?? 0) / 1024),
         cpus: cpuinfo.match(/^processor\s*:/gm)?.length ?? 1,
       },
-      scenario: given,
+      scenario: givenDumps[basename(folder)] ?? { verdict: null },
       machine: /^CPU implementer/m.test(cpuinfo) ? 'aarch64' : 'x86_64',
       pageSize: Number(/^KernelPageSize:\s+(\d+) kB$/m.exec(picture.text('1/smaps') ?? '')?.[1] ?? 4) * 1024,
-      gone: given.gone,
-      made: given.made,
+      gone: unmounted,
+      made: pictured,
       close,
     };
   } catch (error) {

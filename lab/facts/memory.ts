@@ -74,7 +74,7 @@ export const slabs: Fact = {
       else if (world.scenario.moves !== undefined) tally.moved(world.scenario.moves);
       else if (cache.objects > then && world.made?.names.test(name) === true) tally.moved(world.made.why);
       // (for seconds: every process that ends meanwhile leaves its task, its maple nodes, its files)
-      else if (cache.objects > then && holdsRcu.includes(String(world.scenario.verdict.kind)))
+      else if (cache.objects > then && holdsRcu.includes(String(world.scenario.verdict?.kind)))
         tally.moved('a CPU that is stuck ends no grace period: what RCU frees stays');
       else tally.fault(`cache ${name}: ${then} objects at the picture, ${cache.objects} in the dump`);
     }

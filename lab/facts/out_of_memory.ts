@@ -29,7 +29,7 @@ export const outOfMemory: Fact = {
   name: 'memory when it ran out',
   commands: [reportCommand, 'log'],
   compare(world, [report = '', log = ''], tally) {
-    if (world.scenario.verdict.kind !== 'out-of-memory') return;
+    if (world.scenario.verdict?.kind !== 'out-of-memory') return;
     const said = log.slice(Math.max(0, log.lastIndexOf('Mem-Info:')));
     const memory = (JSON.parse(report || '{}') as { memory?: ReportedMemory | null }).memory ?? undefined;
     const nearly = (what: string, then: number, now: number | undefined, limit: number, why: string) =>

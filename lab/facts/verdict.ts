@@ -18,6 +18,7 @@ export const verdict: Fact = {
   commands: [reportCommand],
   compare(world, [text = ''], tally) {
     const { panic, findings = [] } = JSON.parse(text || '{}') as Report;
+    if (world.scenario.verdict === null) return;
     const { kind, at, task, says, sentence, never, uncertain } = world.scenario.verdict;
     const oneOf = (what: string, expected: string | readonly string[], found: string | undefined): void => {
       const several = typeof expected === 'string' ? [expected] : expected;
