@@ -5,7 +5,7 @@ import { type Answers, CrashAnswers, DrgnAnswers, InquestAnswers } from './answe
 import { type Fact, switchesCommand, type World, whoRan } from './fact.ts';
 import { facts } from './facts/index.ts';
 import { fetchKernel } from './fetch.ts';
-import { judged } from './given.ts';
+import { type Judged, judged } from './given.ts';
 import { kernelNamed } from './kernels.ts';
 import { readRecord } from './run.ts';
 import { Tally } from './tally.ts';
@@ -43,7 +43,7 @@ export function checkPeers(folder: string): (Checked | string)[] {
   const { vmlinux } = fetchKernel(kernelNamed(readRecord(folder).kernel), { debug: true });
   if (vmlinux === undefined) return ["no debug kernel in the kernel's packages"];
   const dump = dumpsOf(folder)[0] ?? '';
-  const commands = [...new Set([switchesCommand, ...facts.flatMap((fact) => fact.commands)])];
+  const commands = asked();
   const peers: (() => Answers)[] = [];
   if (CrashAnswers.installed) peers.push(() => new CrashAnswers(dump, vmlinux, commands));
   if (DrgnAnswers.installed) peers.push(() => new DrgnAnswers(dump, vmlinux));
@@ -56,6 +56,11 @@ export function checkPeers(folder: string): (Checked | string)[] {
   });
 }
 
+/** Every command line that a fact needs. */
+export function asked(): readonly string[] {
+  return [...new Set([switchesCommand, ...facts.flatMap((fact) => fact.commands)])];
+}
+
 function dumpsOf(folder: string): string[] {
   const dumps = ['vmcore', ...globSync('vmcore.[0-9]', { cwd: folder }).sort()].map((name) => join(folder, name));
   if (!existsSync(dumps[0] ?? '')) throw new Error(`${folder}: no vmcore`);
@@ -63,18 +68,22 @@ function dumpsOf(folder: string): string[] {
 }
 
 function compare(folder: string, answers: Answers): Checked {
-  const { close, ...known } = judged(folder);
+  const known = judged(folder);
   const dmesg = join(folder, 'vmcore-dmesg.txt');
-  const world: World = {
-    ...known,
-    dmesgOfMakedumpfile: existsSync(dmesg) ? readFileSync(dmesg, 'utf8') : undefined,
-    ranSince: whoRan(answers),
-  };
+  try {
+    return hold(known, answers, existsSync(dmesg) ? readFileSync(dmesg, 'utf8') : undefined);
+  } finally {
+    known.close();
+  }
+}
+
+/** Compares answers with a picture. @param dmesg the log as makedumpfile read it, where it did */
+export function hold(known: Judged, answers: Answers, dmesg?: string): Checked {
+  const world: World = { ...known, dmesgOfMakedumpfile: dmesg, ranSince: whoRan(answers) };
   const rows = facts.map((fact) => {
     const lacks = fact.lacks?.(world.machine);
     return { fact: fact.name, tally: lacks === undefined ? checkFact(fact, world, answers) : undefined, lacks };
   });
-  close();
   return { program: answers.name, rows, wrong: rows.reduce((sum, row) => sum + (row.tally?.wrong ?? 0), 0) };
 }
 

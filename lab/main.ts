@@ -8,6 +8,7 @@ import { compareDisassembly } from './disassembly.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
 import { provocations, provoke } from './host/fail.ts';
+import { live } from './host/live.ts';
 import { checkPackages } from './host/package.ts';
 import { prove } from './host/prove.ts';
 import { kernelNamed, kernels, type Suite, suites } from './kernels.ts';
@@ -272,8 +273,9 @@ host
   )
   .argument('<suite>', 'bookworm, sid')
   .option('--beside', 'beside an installed kdump-tools')
-  .action(async (name: string, options: { beside?: boolean }) => {
-    const { wrong } = await prove(suiteNamed(name), { beside: options.beside ?? false });
+  .option('--upgrade', 'and a newer kernel at the end')
+  .action(async (name: string, { beside = false, upgrade = false }: { beside?: boolean; upgrade?: boolean }) => {
+    const { wrong } = await prove(suiteNamed(name), { beside, upgrade });
     tellWrong(wrong);
   });
 
@@ -287,6 +289,16 @@ host
   .argument('[failure...]', provocations.map(({ name }) => name).join(', '))
   .action(async (name: string, dump: string, chosen: string[]) =>
     tellWrong(await provoke(suiteNamed(name), chosen, dump)),
+  );
+
+host
+  .command('live')
+  .description('the running machine: held against its /proc, its system calls followed, and asked while it moves')
+  .argument('<suite>', 'bookworm, sid')
+  .option('--rounds <n>', 'how often it is asked while it moves', number, 200)
+  .option('--all', 'every command with every option, too')
+  .action(async (name: string, options: { rounds: number; all?: boolean }) =>
+    tellWrong(await live(suiteNamed(name), { rounds: options.rounds, all: options.all ?? false })),
   );
 
 host

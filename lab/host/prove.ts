@@ -4,9 +4,9 @@ import { copyFileSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:f
 import { basename, join } from 'node:path';
 import type { StepRecord } from '../../src/host/capture/record.ts';
 import { Archive } from '../archive.ts';
-import type { Suite } from '../kernels.ts';
+import { kernels, newestRelease, type Suite } from '../kernels.ts';
 import { place, projectFolder, say } from '../place.ts';
-import { runProgram } from '../programs.ts';
+import { OutOfReach, runProgram } from '../programs.ts';
 import { baseImage, overlay } from './image.ts';
 import { bootMachine, type HostMachine, type MachinePlan } from './machine.ts';
 import { lackingAt, type Service, startServices } from './services.ts';
@@ -17,6 +17,8 @@ export const memory = 2048;
 export interface ProveOptions {
   /** Beside an installed kdump-tools, whose place inquest takes. */
   readonly beside: boolean;
+  /** A newer kernel is installed at the end, and booted. */
+  readonly upgrade: boolean;
 }
 
 /** What was expected and did not come. */
@@ -66,6 +68,7 @@ export async function prove(suite: Suite, options: ProveOptions): Promise<Proof>
     await machine.isUp(3600);
     await machine.tell('systemctl is-system-running --wait', 3600);
     await look(machine, services, wrong);
+    if (options.upgrade) await upgrade(machine, wrong);
     await machine.powerOff();
   } finally {
     await machine.stop();
@@ -75,7 +78,7 @@ export async function prove(suite: Suite, options: ProveOptions): Promise<Proof>
 }
 
 /** The disk that carries files into the machine: a tar archive. */
-function packParcel(suite: Suite, services: readonly Service[], file: string, { beside }: ProveOptions): void {
+function packParcel(suite: Suite, services: readonly Service[], file: string, { beside, upgrade }: ProveOptions): void {
   const folder = `${file}.d`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'debs'), { recursive: true });
@@ -84,8 +87,13 @@ function packParcel(suite: Suite, services: readonly Service[], file: string, { 
   copyFileSync(join(projectFolder, deb), join(folder, 'inquest.deb'));
   // what inquest is measured with; it is not set up to use it
   const names = ['makedumpfile', ...(beside ? ['kdump-tools'] : [])];
-  for (const path of new Archive(suite).downloadWithDependencies(names))
-    copyFileSync(path, join(folder, 'debs', basename(path)));
+  const archive = new Archive(suite);
+  for (const path of archive.downloadWithDependencies(names)) copyFileSync(path, join(folder, 'debs', basename(path)));
+  if (upgrade) {
+    mkdirSync(join(folder, 'kernel'));
+    for (const path of archive.download([newerKernel(suite, archive)]))
+      copyFileSync(path, join(folder, 'kernel', basename(path)));
+  }
   for (const [path, text] of services.flatMap(({ files }) => [...files])) {
     mkdirSync(join(folder, 'files', path, '..'), { recursive: true });
     writeFileSync(join(folder, 'files', path), text, { mode: 0o600 });
@@ -93,6 +101,14 @@ function packParcel(suite: Suite, services: readonly Service[], file: string, { 
   runProgram('tar', ['-c', '-f', file, '--owner=0', '--group=0', '-C', folder, '.']);
   runProgram('truncate', ['-s', '%1M', file]);
   rmSync(folder, { recursive: true });
+}
+
+/** The package of a kernel that is newer than the one in the image. */
+function newerKernel(suite: Suite, archive: Archive): string {
+  const kernel = kernels.find((one) => one.suite === suite && one.name === '6.12');
+  const release = kernel && newestRelease(kernel, archive.names('linux-image-'));
+  if (release === undefined) throw new OutOfReach(`the archive of ${suite} has no other kernel`);
+  return `linux-image-${release}`;
 }
 
 function emptyDisk(file: string): string {
@@ -172,6 +188,23 @@ export async function crash(machine: HostMachine): Promise<{ readonly started: n
   const verdict = await seen(/VERDICT: .*/, 2400);
   await seen(/inquest: (reboot|poweroff|halt)\s/, 3 * 3600);
   return { started: started - panic, verdict: verdict - panic };
+}
+
+/** A kernel comes by the package manager, as on any other day: the next panic is captured by its own capture kernel. */
+async function upgrade(machine: HostMachine, wrong: string[]): Promise<void> {
+  say('a newer kernel is installed');
+  const { status, output } = await machine.tell(
+    'mkdir -p /root/kernel && tar -x -C /root/kernel -f /dev/vde ./kernel && DEBIAN_FRONTEND=noninteractive dpkg -i --force-depends /root/kernel/kernel/*.deb 2>&1 | tail -n 30; ls /boot; inquest kdump status',
+    3600,
+  );
+  process.stdout.write(`\n== upgrade (status ${status})\n${output}`);
+  if (status !== 0) wrong.push(`status, with a newer kernel installed: exit status ${status}`);
+  const before = (await machine.run('uname -r')).trim();
+  await machine.reboot();
+  const after = await machine.tell('uname -r; systemctl is-system-running --wait; inquest kdump status', 3600);
+  process.stdout.write(`\n== status, after the upgrade (status ${after.status})\n${after.output}`);
+  if (after.status !== 0) wrong.push(`status, after the upgrade: exit status ${after.status}`);
+  if (after.output.startsWith(`${before}\n`)) wrong.push(`upgrade: ${before} was booted again`);
 }
 
 /** After the reboot: what the program tells, and what lies there. */
