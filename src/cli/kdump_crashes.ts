@@ -1,5 +1,6 @@
 // `inquest kdump list`, `show`, `prune`, `recover`, `notice`: the crashes of this machine.
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { escapeJson, escapeLine, escapeTerminal } from '../base/text.ts';
 import { findDevice } from '../host/capture/devices.ts';
@@ -66,9 +67,13 @@ export function runList(root: string, json: boolean): number {
     writeOut(`${escapeJson(JSON.stringify(crashes, null, 2))}\n`);
     return 0;
   }
-  for (const { id, bytes, state, verdict } of crashes) {
+  // one crash may lie at several targets
+  const folders = crashes.map(({ path }) => dirname(path));
+  const width = new Set(folders).size > 1 ? Math.max(...folders.map((folder) => folder.length)) : 0;
+  for (const [i, { id, bytes, state, verdict }] of crashes.entries()) {
+    const where = width === 0 ? '' : `${escapeLine(folders[i]!).padEnd(width)}  `;
     writeOut(
-      `${escapeLine(id).padEnd(28)} ${sizeText(bytes).padStart(9)}  ${state.padEnd(8)}  ${escapeLine(verdict ?? '-')}\n`,
+      `${escapeLine(id).padEnd(28)} ${sizeText(bytes).padStart(9)}  ${state.padEnd(8)}  ${where}${escapeLine(verdict ?? '-')}\n`,
     );
   }
   if (crashes.length === 0) writeOut('no crash lies on this machine\n');
@@ -210,7 +215,9 @@ export function runNotice(): number {
     if (existsSync(noticePath)) rmSync(noticePath);
     writeOut('no crash since the last boot\n');
   } else {
-    const text = `The kernel of this machine died (${fresh.length === 1 ? 'once' : `${fresh.length} times`} since this was looked at): ${escapeLine(last.verdict ?? 'no verdict')}\n  ${escapeLine(last.path)}: inquest kdump show ${escapeLine(last.id)}\n`;
+    // a crash that lies at several targets is one
+    const deaths = new Set(fresh.map(({ id }) => id)).size;
+    const text = `The kernel of this machine died (${deaths === 1 ? 'once' : `${deaths} times`} since this was looked at): ${escapeLine(last.verdict ?? 'no verdict')}\n  ${escapeLine(last.path)}: inquest kdump show ${escapeLine(last.id)}\n`;
     mkdirSync('/run/motd.d', { recursive: true });
     writeFileSync(noticePath, text);
     writeOut(text);

@@ -12,6 +12,11 @@ const kinds: readonly (readonly [RegExp, string])[] = [
   [/^_*(?:mutex_lock\w*|ww_mutex\w*)/, 'a mutex'],
   [/^_*(?:rwsem\w*|down_(?:read|write)\w*)/, 'an rwsem'],
   [/^_*(?:down|down_(?:timeout|interruptible|killable|common))$/, 'a semaphore'],
+  [/^_*(?:rpc_wait_bit_killable|rpc_wait_for_completion_task)/, "a server's answer"],
+  [
+    /^_*(?:jbd2_log_wait_commit|jbd2_journal_lock_updates|wait_transaction_(?:locked|switching)|add_transaction_credits)/,
+    'a journal',
+  ],
   [/^_*(?:folio_wait\w*|wait_on_page\w*|folio_lock\w*|lock_page\w*)/, 'a page'],
   [/^_*(?:out_of_line_wait_on_\w*bit\w*|wait_on_bit\w*|wait_on_buffer)/, 'a bit'],
   [/^_*(?:wait_for_completion\w*|wait_for_common\w*)/, 'a completion'],

@@ -46,7 +46,13 @@ export function blockedFor(facts: Facts, task: Task | null): string {
 
 /** What is waited for, where it is no lock: `completion widget_done`. */
 export function waitedFor(facts: Facts, wait: Wait): string {
-  return waitWords(facts.kernel, wait, (at) => thingName(facts.kernel, at));
+  const words = waitWords(facts.kernel, wait, (at) => thingName(facts.kernel, at));
+  if (wait.kind !== 'journal') return words;
+  // whose turn it is, and what that one does instead: not in a circle, where each waits for the other
+  const [next] = wait.users.length > 0 ? wait.users : wait.thread === null ? [] : [wait.thread];
+  if (next === undefined || next === wait.task) return words;
+  const then = facts.waiting(next);
+  return then?.kind === 'journal' && then.users.length === 0 ? words : `${words}, ${doing(facts, next)}`;
 }
 
 /** Whether a wait says anything: not only that somebody sleeps. */

@@ -60,6 +60,8 @@ export interface DyingOptions {
   readonly log?: readonly string[];
   /** C declarations of further types. */
   readonly types?: string;
+  /** Further members of task_struct. */
+  readonly task?: string;
 }
 
 export class DyingKernel extends SyntheticKernel {
@@ -100,11 +102,12 @@ export class DyingKernel extends SyntheticKernel {
   /** @param create makes the kernel from the declarations of its types */
   protected static makeWith(
     create: (declarations: string) => DyingKernel,
-    { cpus = 2, log = [], types = '', thread }: DyingOptions & { readonly thread?: string },
+    { cpus = 2, log = [], types = '', task = '', thread }: DyingOptions & { readonly thread?: string },
   ): DyingKernel {
     const kernel = machine({
       cpus,
       ...(thread === undefined ? {} : { thread }),
+      more: { task },
       make: (declarations) =>
         create(`${ringbufferTypes} ${declarations}
           struct atomic_t { int counter; };

@@ -21,9 +21,9 @@ export class SleepingKernel {
   private marks = 0n;
   private pids = 100;
 
-  /** @param types further C declarations, and members of task_struct */
-  constructor(types = '') {
-    this.kernel = DyingKernel.make({ types: `${waitTypes} ${types}` });
+  /** @param types further C declarations @param task further members of task_struct */
+  constructor(types = '', task = '') {
+    this.kernel = DyingKernel.make({ types: `${waitTypes} ${types}`, task });
   }
 
   /**

@@ -9,10 +9,14 @@ import { offCpuFor } from '../../kernel/sched_times.ts';
 import { slabCacheOf } from '../../kernel/slab.ts';
 import type { Task, TaskState } from '../../kernel/task.ts';
 import type { PageFile } from '../../kernel/wait/page_wait.ts';
+import type { RpcWait } from '../../kernel/wait/rpc_wait.ts';
 import type { Wait, WaitKind } from '../../kernel/wait/wait.ts';
 import type { WorkItem } from '../../kernel/workqueue.ts';
 import { type TaskLabel, taskLabel } from '../context.ts';
 import { addressName } from '../system/address_name.ts';
+
+/** Tasks named in one line. */
+const mostTold = 3;
 
 /** A task that waits. */
 export interface WaiterData {
@@ -62,6 +66,8 @@ function subjectOf(wait: Wait): { readonly object: VirtAddr | null; readonly own
       return { object: wait.word, owner: null };
     case 'device':
       return { object: wait.address, owner: null };
+    case 'journal':
+      return { object: wait.journal, owner: wait.users[0] ?? (wait.thread === wait.task ? null : wait.thread) };
     case 'grace-period':
       return { object: wait.srcu, owner: null };
     case 'work':
@@ -129,6 +135,7 @@ export function waitWords(
     case 'page':
       return `${wait.flag === 'writeback' ? 'writeback' : wait.flag === 'locked' ? 'the lock' : `the flag ${escapeLine(wait.flag)}`} of ${wait.swap ? 'a page that is read from swap' : 'page'} ${hex16(wait.page)}${wait.file === null ? '' : ` of ${fileText(wait.file)}`}`;
     case 'bit': {
+      if (wait.of?.kind === 'rpc') return rpcWords(wait.of);
       const of =
         wait.of === null
           ? ''
@@ -143,6 +150,8 @@ export function waitWords(
       return deviceWords(wait);
     case 'io':
       return 'I/O';
+    case 'journal':
+      return journalWords(wait);
     case 'grace-period':
       return graceWords(kernel, wait, name);
     case 'work':
@@ -196,6 +205,25 @@ function deviceWords({ what, device, address }: Extract<Wait, { readonly kind: '
       return `its share of ${on}`;
     case 'frozen':
       return `the request queue of ${on}, which is frozen`;
+    default:
+      return assertNever(what);
+  }
+}
+
+function rpcWords({ server, program, procedure }: RpcWait): string {
+  const call = [program, procedure].filter((text) => text !== null).map(escapeLine);
+  return `the answer of ${server === null ? 'a server' : `the server ${escapeLine(server)}`} to ${call.length === 0 ? 'a remote call' : call.join(' ')}`;
+}
+
+function journalWords({ what, device, thread, users, task }: Extract<Wait, { readonly kind: 'journal' }>): string {
+  const journal = `the journal of ${escapeLine(device)}`;
+  switch (what) {
+    case 'commit':
+      return `${journal} to be committed${thread === null || thread === task ? '' : `, by ${taskText(thread)}`}`;
+    case 'room':
+      return `room in ${journal}`;
+    case 'handles':
+      return `those who change something under ${journal}${users.length === 0 ? '' : `: ${users.slice(0, mostTold).map(taskText).join(', ')}${users.length > mostTold ? `, and ${users.length - mostTold} more` : ''}`}`;
     default:
       return assertNever(what);
   }

@@ -8,6 +8,7 @@ import { offsetOf, strip } from '../../debuginfo/type.ts';
 import { blockDeviceName } from '../genhd.ts';
 import type { Kernel } from '../kernel.ts';
 import { queueEntries } from './queue_entry.ts';
+import { type RpcWait, rpcWait } from './rpc_wait.ts';
 import type { Sleeper } from './sleeper.ts';
 
 /** The file that a page belongs to. */
@@ -39,6 +40,7 @@ export interface BitWait {
   readonly of:
     | { readonly kind: 'buffer'; readonly address: VirtAddr; readonly device: string; readonly block: bigint }
     | { readonly kind: 'inode'; readonly file: PageFile }
+    | ({ readonly kind: 'rpc' } & RpcWait)
     | null;
 }
 
@@ -93,6 +95,8 @@ export function bitWait(sleeper: Sleeper): BitWait | null {
 /** By who waits: a word alone does not tell what it is part of. */
 function ownerOfWord(sleeper: Sleeper, word: VirtAddr): BitWait['of'] {
   const { kernel } = sleeper;
+  const rpc = rpcWait(sleeper, word);
+  if (rpc !== null) return { kind: 'rpc', ...rpc };
   if (sleeper.in(/^(__wait_on_buffer|__lock_buffer|__sync_dirty_buffer|__bread_gfp|bh_read|__bh_read)/)) {
     const type = kernel.type('struct buffer_head');
     const buffer = kernel.object(type, offsetBy(word, -offsetOf(type, 'b_state')));

@@ -11,6 +11,7 @@ import { type BlockWait, blockWait } from './block_wait.ts';
 import { awaitedCompletion, type CompletionSubject, completionSubject } from './completion.ts';
 import { type FutexWait, futexWait } from './futex_wait.ts';
 import { type GracePeriodWait, gracePeriodWait } from './grace_period_wait.ts';
+import { type JournalWait, journalWait } from './journal_wait.ts';
 import { type BitWait, bitWait, type PageWait, pageWait } from './page_wait.ts';
 import { type FrozenFileSystem, frozenFileSystem, percpuRwsemWait } from './percpu_rwsem.ts';
 import { queueEntries } from './queue_entry.ts';
@@ -35,6 +36,8 @@ export type WaitedFor =
   | ({ readonly kind: 'device' } & BlockWait)
   /** I/O of which nothing more can be told. */
   | { readonly kind: 'io' }
+  /** A file system's journal. */
+  | ({ readonly kind: 'journal' } & JournalWait)
   | ({ readonly kind: 'grace-period' } & GracePeriodWait)
   | ({ readonly kind: 'work' } & WorkWait)
   /** A completion; `subject` where it is known what it is about. */
@@ -158,6 +161,8 @@ function asleep(sleeper: Sleeper): WaitedFor {
       subject: completion === null ? null : completionSubject(sleeper, completion),
     };
   }
+  const journal = journalWait(sleeper);
+  if (journal !== null) return { kind: 'journal', ...journal };
   const bit = bitWait(sleeper);
   if (bit !== null) return { kind: 'bit', ...bit };
   const futex = futexWait(sleeper);

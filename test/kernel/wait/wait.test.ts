@@ -1,6 +1,7 @@
 // What a task waits for: a wrong answer sends people after the wrong lock, device or task.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { waitWords } from '../../../src/commands/tasks/wait_data.ts';
 import type { Wait, WaitKind } from '../../../src/kernel/wait/wait.ts';
 import { SleepingKernel } from '../../support/sleeper_writer.ts';
 
@@ -284,6 +285,130 @@ describe('devices', () => {
     keeps(dio.address);
     const wait = of('device', world.wait(task));
     assert.deepEqual([wait.what, wait.address, wait.device], ['direct', dio.address, 'nvme0n1p2']);
+  });
+});
+
+describe('journals', () => {
+  const types = `
+    struct transaction { int t_tid; };
+    struct jbd2_journal_handle { void *h_transaction; };
+    struct journal_s { int j_flags; struct wait_queue_head j_wait_transaction_locked; struct wait_queue_head j_wait_done_commit;
+      struct wait_queue_head j_wait_commit; struct wait_queue_head j_wait_updates; struct wait_queue_head j_wait_reserved;
+      struct transaction *j_committing_transaction; char j_devname[56]; struct task_struct *j_task; };
+  `;
+
+  function journalOf(world: SleepingKernel, name = 'dm-0-8') {
+    const { kernel } = world;
+    const thread = world.sleeps(['kjournald2', 'kthread'], { comm: 'jbd2/dm-0-8', state: 1 });
+    const journal = kernel.allocate('struct journal_s');
+    kernel.set(journal, 'j_devname', name);
+    kernel.set(journal, 'j_task', thread.task);
+    const transaction = kernel.allocate('struct transaction');
+    kernel.set(journal, 'j_committing_transaction', transaction);
+    return { journal, thread, transaction };
+  }
+
+  test('a commit, by the thread that makes it, and the device without what names the journal', () => {
+    const world = new SleepingKernel(types);
+    const { journal, thread } = journalOf(world);
+    const { task, record } = world.sleeps(['jbd2_log_wait_commit', 'ext4_sync_file', 'do_fsync'], { user: true });
+    world.queues(
+      record('struct wait_queue_entry'),
+      task,
+      'autoremove_wake_function',
+      journal.member('j_wait_done_commit'),
+    );
+    const wait = of('journal', world.wait(task));
+    assert.deepEqual([wait.what, wait.journal, wait.device], ['commit', journal.address, 'dm-0']);
+    assert.equal(wait.thread?.address, thread.task.address);
+    assert.match(waitWords(world.kernel, wait), /^the journal of dm-0 to be committed, by \d+ "jbd2\/dm-0-8"$/);
+  });
+
+  test('what only looks like a journal is an event: no name, or no thread of a journal', () => {
+    const world = new SleepingKernel(types);
+    const { journal } = journalOf(world, '\x01\x02');
+    const { task, record } = world.sleeps(['jbd2_log_wait_commit', 'ext4_sync_file'], { user: true });
+    world.queues(
+      record('struct wait_queue_entry'),
+      task,
+      'autoremove_wake_function',
+      journal.member('j_wait_done_commit'),
+    );
+    of('event', world.wait(task));
+  });
+
+  test('the thread itself: those with a handle on the transaction, and nobody else', () => {
+    const world = new SleepingKernel(types, 'void *journal_info;');
+    const { kernel } = world;
+    const { journal, transaction } = journalOf(world);
+    const committer = world.sleeps(['jbd2_journal_commit_transaction', 'kjournald2', 'kthread'], {
+      comm: 'jbd2/dm-0-8',
+    });
+    kernel.set(journal, 'j_task', committer.task);
+    world.queues(
+      committer.record('struct wait_queue_entry'),
+      committer.task,
+      'autoremove_wake_function',
+      journal.member('j_wait_updates'),
+    );
+    const [user, other] = ['changer', 'other'].map((comm) => world.sleeps(['frob'], { comm, user: true }));
+    const handles = [transaction, kernel.allocate('struct transaction')].map((of) => {
+      const handle = kernel.allocate('struct jbd2_journal_handle');
+      kernel.set(handle, 'h_transaction', of);
+      return handle;
+    });
+    kernel.set(user!.task, 'journal_info', handles[0]!);
+    kernel.set(other!.task, 'journal_info', handles[1]!);
+    const wait = of('journal', world.wait(committer.task));
+    assert.deepEqual([wait.what, wait.users.map(({ comm }) => comm)], ['handles', ['changer']]);
+  });
+});
+
+describe('remote calls', () => {
+  test('the server, and what it was asked', () => {
+    const world = new SleepingKernel(`${pageTypes}
+      struct rpc_procinfo { const char *p_name; };
+      struct rpc_message { struct rpc_procinfo *rpc_proc; };
+      struct rpc_program { const char *name; };
+      struct rpc_xprt { const char *servername; };
+      struct rpc_clnt { struct rpc_program *cl_program; struct rpc_xprt *cl_xprt; };
+      struct rpc_task { int tk_status; unsigned long tk_runstate; struct rpc_clnt *tk_client; struct rpc_message tk_msg; };
+    `);
+    const { kernel } = world;
+    const text = (value: string): bigint => {
+      const at = kernel.reserve(32);
+      kernel.space.write(at, Buffer.from(`${value}\0`));
+      return at;
+    };
+    const [rpc, client, xprt, program, procedure] = ['task', 'clnt', 'xprt', 'program', 'procinfo'].map((name) =>
+      kernel.allocate(`struct rpc_${name}`),
+    );
+    kernel.set(rpc!, 'tk_client', client!);
+    kernel.set(rpc!, 'tk_msg.rpc_proc', procedure!);
+    kernel.set(client!, 'cl_xprt', xprt!);
+    kernel.set(client!, 'cl_program', program!);
+    kernel.set(xprt!, 'servername', text('files.example'));
+    kernel.set(program!, 'name', text('nfs'));
+    kernel.set(procedure!, 'p_name', text('READ'));
+    const { task, record } = world.sleeps([
+      'rpc_wait_bit_killable',
+      'out_of_line_wait_on_bit',
+      '__rpc_execute',
+      'nfs_do_read',
+    ]);
+    const entry = record('struct wait_bit_queue_entry');
+    kernel.set(entry, 'key.flags', rpc!.member('tk_runstate').address);
+    kernel.set(entry, 'key.bit_nr', 1);
+    world.queues(entry.member('wq_entry'), task, 'wake_bit_function', kernel.allocate('struct wait_queue_head'));
+    const wait = of('bit', world.wait(task));
+    assert.deepEqual(wait.of, {
+      kind: 'rpc',
+      rpc: rpc!.address,
+      server: 'files.example',
+      program: 'nfs',
+      procedure: 'READ',
+    });
+    assert.equal(waitWords(kernel, wait), 'the answer of the server files.example to nfs READ');
   });
 });
 
