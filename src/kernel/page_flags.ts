@@ -51,6 +51,8 @@ export interface PageFacts {
   readonly headIsMasked: boolean;
   /** Orders of free blocks are below this. */
   readonly orders: number;
+  /** Every kind of page that a dump level names, and that must not be read, can be told; perhaps not page tables. */
+  readonly tellsLevels: boolean;
 }
 
 /**
@@ -109,7 +111,23 @@ export function pageFacts(info: Vmcoreinfo, size: number, types: TypeSource | nu
     hugetlbFlag: flag('hugetlb'),
     headIsMasked: offset('compound_head') === null,
     orders: orders >= 1 && orders <= 32 ? orders : defaultOrders,
+    tellsLevels: types !== null || vmcoreinfoTellsLevels(info, typeTests),
   };
+}
+
+/**
+ * Whether VMCOREINFO alone is enough. What this kernel does not have (PG_hwpoison without CONFIG_MEMORY_FAILURE) it leaves out
+ * just as what it does not tell, so each kind is asked for in the words of its time.
+ */
+function vmcoreinfoTellsLevels(info: Vmcoreinfo, types: Record<PageTypeName, PageTypeTest | null>): boolean {
+  const tells = (name: string): boolean => info.number(name) !== null;
+  const slab = tells('PG_slab') || types.slab !== null;
+  const hugetlb = tells('HUGETLB_PAGE_DTOR') || tells('PG_hugetlb') || types.hugetlb !== null;
+  // a page type since types are numbers (6.12), which 6.12's VMCOREINFO does not tell, and 7.2's does
+  const isNumber = types.buddy !== null && types.buddy.mask === 0xff00_0000;
+  const unaccepted = !isNumber || types.unaccepted !== null;
+  const flags = tells('PG_swapcache') && tells('PG_private') && tells('PG_swapbacked');
+  return flags && slab && hugetlb && types.offline !== null && unaccepted;
 }
 
 /** Names and values of an enumeration; none where there is no such. */

@@ -58,6 +58,9 @@ const PRIVATE = 1 << 10;
 const POISONED = 1 << 11;
 const COMPOUND = 1 << 12;
 
+/** Words of `PageFrames.classify` are below this. */
+export const wordLimit = COMPOUND << 1;
+
 /** What one frame was used for. */
 export interface PageUse {
   readonly kind: PageKind;
@@ -421,6 +424,16 @@ function isMask(low: number, high: number): boolean {
   if (rest === 0 || (rest & (rest - 1)) !== 0) return false;
   return low === 0 || high === 0xffff_ffff;
 }
+
+/**
+ * As `pageFrames`, for what dump levels ask: by VMCOREINFO alone where that tells enough, as finding the kernel's types takes
+ * longer than to look at a gigabyte's `struct page`s. Page tables and reserved pages may be `kernel` then.
+ */
+export const levelFrames = perKernel((kernel) => {
+  const model = memoryModel(kernel);
+  const told = model === null ? null : PageFrames.open(kernel.space, model, kernel.vmcoreinfo, null, kernel.work);
+  return told?.facts.tellsLevels ? told : pageFrames(kernel);
+});
 
 /** The classifier of a kernel's page frames; null where the kernel does not tell enough. */
 export const pageFrames = perKernel((kernel) => {

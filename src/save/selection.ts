@@ -4,7 +4,7 @@ import { FormatError } from '../base/errors.ts';
 import type { PhysicalMemory } from '../dump/dump.ts';
 import { type DropKind, dropKind, dumpLevel, takenWords } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { pageFrames, pageUse } from '../kernel/page_kind.ts';
+import { levelFrames, pageUse, wordLimit } from '../kernel/page_kind.ts';
 import { FrameSet } from './frame_set.ts';
 import { readable } from './recorded_memory.ts';
 import { memoryMapFrames } from './unused_map.ts';
@@ -51,13 +51,13 @@ export function selectFrames(kernel: Kernel, level: number, leavesMap = false): 
   const { maxPfn } = memory;
   const ram = ramFrames(memory);
   const kept = new FrameSet(maxPfn);
-  const frames = pageFrames(kernel);
+  const frames = levelFrames(kernel);
   if (frames === null && (level & ~dumpLevel.zero) !== 0) {
     throw new FormatError('memory map', 'the dump does not tell what its pages were used for: nothing can be left out');
   }
   const taken = takenWords(level);
   const words = new Uint16Array(atOnce);
-  const counts = new Float64Array(1 << 16); // by word
+  const counts = new Float64Array(wordLimit); // by word
   for (const { first, count } of memory.presentRuns(pfn(0), pfn(maxPfn))) {
     kept.set(first, count, true);
     if (frames === null) continue;
