@@ -59,6 +59,8 @@ const maxTimerBases = 8;
 
 /** CPU_ENTRY_AREA_PER_CPU (arch/x86/include/asm/pgtable_areas.h). */
 const entryAreas = virtAddr(0xffff_fe00_0000_1000n);
+/** CPU_ENTRY_AREA_MAP_SIZE, bytes. */
+const entryAreasSize = 1n << 39n;
 
 export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = {
   modules: {
@@ -184,14 +186,21 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
       ),
     places: perCpuLines,
   },
-  // stacks of exceptions, in each CPU's entry area: one behind another, before they were shuffled (97e3d26b5e5f, 6.2)
+  // stacks of exceptions, in each CPU's entry area: one behind another, and in any order since 97e3d26b5e5f (6.2)
   cea_exception_stacks: {
     usedBy: [],
     isThere: (types) => types.find('struct cea_exception_stacks') !== null,
     looksRight: (kernel, at) => {
       const area = kernel.type('struct cpu_entry_area');
       const first = offsetBy(entryAreas, findMember(area, 'estacks')!.bitOffset / 8);
-      return onEveryCpu(kernel, at, (word, cpu) => kernel.space.pointer(word) === offsetBy(first, cpu * sizeOf(area)));
+      const taken = new Set<bigint>();
+      return onEveryCpu(kernel, at, (word) => {
+        const beyond = kernel.space.pointer(word) - first;
+        if (beyond < 0n || beyond >= entryAreasSize || beyond % BigInt(sizeOf(area)) !== 0n || taken.has(beyond))
+          return false;
+        taken.add(beyond);
+        return true;
+      });
     },
     places: perCpuWords,
   },
