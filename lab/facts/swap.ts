@@ -1,6 +1,7 @@
 // Swap: the areas in `swap` and /proc/swaps, and what a process holds that was pushed out to them.
 import { parseTaskBlocks } from '../crash_text.ts';
 import type { Fact } from '../fact.ts';
+import type { Picture } from '../picture.ts';
 
 export const swapAreas: Fact = {
   name: 'swap areas',
@@ -31,12 +32,17 @@ const heldTimes = 50_000;
 /** How many of them are in a KiB of the process's memory, less than there were seen to be. */
 const perKiB = 8;
 
+const holderOf = (picture: Picture): number | undefined =>
+  picture.pids.find((pid) => picture.text(`${pid}/cmdline`)?.includes('holder.awk'));
+
 export const swappedPages: Fact = {
   name: 'pages on compressed swap',
   commands: [`foreach user search -u -c ${held}`],
+  // all memory of all threads: minutes where there are thousands
+  isAsked: (picture) => holderOf(picture) !== undefined,
   compare(world, [text = ''], tally) {
     const { picture } = world;
-    const holder = picture.pids.find((pid) => picture.text(`${pid}/cmdline`)?.includes('holder.awk'));
+    const holder = holderOf(picture);
     if (holder === undefined) return;
     const body = parseTaskBlocks(text).find(({ pid }) => pid === holder)?.body ?? '';
     const found = new Set([...body.matchAll(/held-in-zram-(\d{5})\./g)].map(([, number]) => number)).size;

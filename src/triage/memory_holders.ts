@@ -1,9 +1,10 @@
 // Who keeps memory that counters know by its kind alone: of slab, sockets and what waits for RCU; of pages that nobody counts,
 // sockets and pipes.
-import { virtAddr } from '../base/address.ts';
+import { type VirtAddr, virtAddr } from '../base/address.ts';
 import { count, hex16 } from '../base/text.ts';
 import { fileMemory, type HeldByFiles } from '../kernel/file_memory.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { perKernel } from '../kernel/per_kernel.ts';
 import { rcuBacklog } from '../kernel/rcu_segcblist.ts';
 import { slabAt } from '../kernel/slab.ts';
 import { slabCacheAt } from '../kernel/slab_cache.ts';
@@ -22,11 +23,15 @@ export interface Holder {
   readonly shows: string;
 }
 
+/** A use of memory, as the report has it. */
+export const perCpuUse = 'per-CPU memory';
+
 /** Part of the memory that somebody must keep to be told of. */
 const notable = 0.1;
 
 /** Who keeps most of a use of memory; null where nobody that can be told keeps much. @param total bytes of all memory */
 export function holderOf(kernel: Kernel, use: string, total: number): Holder | null {
+  if (use === perCpuUse) return kernel.faults.attempt('vmalloc areas', () => tablesOfPerCpu(kernel), null);
   if (use === 'vmalloc') return kernel.faults.attempt('vmalloc areas', () => asksForVmalloc(kernel), null);
   const isSlab = use.startsWith('slab');
   if (!isSlab && !use.startsWith('not counted')) return null;
@@ -56,28 +61,67 @@ function held({ count, bytes, most, fullest }: HeldByFiles, what: 'socket' | 'pi
   };
 }
 
-/** Who asked for most of what vmalloc() gave; null where nobody did for a half of it. */
-function asksForVmalloc(kernel: Kernel): Holder | null {
-  const callers = new Map<bigint, { bytes: number; areas: number; example: VmStruct }>();
-  let all = 0;
+/** What one function asked vmalloc() for. */
+interface Asked {
+  readonly by: VirtAddr;
+  readonly bytes: number;
+  readonly areas: number;
+  readonly example: VmStruct;
+}
+
+/** Who asked for what vmalloc() gave, those with the most first. @throws MemoryFault, NotFoundError */
+const vmallocCallers = perKernel((kernel): readonly Asked[] => {
+  const callers = new Map<bigint, Asked>();
   for (const { vm } of vmallocAreas(kernel)) {
     if (vm === null || vm.pages === 0) continue;
-    const bytes = vm.pages * kernel.dump.memory.pageSize;
-    all += bytes;
     // one function may ask at several places
-    const by = kernel.place(vm.caller)?.symbol.address ?? vm.caller;
+    const by = virtAddr(kernel.place(vm.caller)?.symbol.address ?? vm.caller);
     const known = callers.get(by);
     callers.set(by, {
-      bytes: (known?.bytes ?? 0) + bytes,
+      by,
+      bytes: (known?.bytes ?? 0) + vm.pages * kernel.dump.memory.pageSize,
       areas: (known?.areas ?? 0) + 1,
       example: known?.example ?? vm,
     });
   }
-  const [most] = [...callers].sort((a, b) => b[1].bytes - a[1].bytes);
-  if (most === undefined || most[1].bytes < all / 2) return null;
-  const [by, { bytes, areas, example }] = most;
+  return [...callers.values()].sort((a, b) => b.bytes - a.bytes);
+});
+
+/** Of mm/percpu.c, which keeps tables of each chunk by vmalloc(): as much again as the memory, where allocations are large. */
+function isOfPerCpu(kernel: Kernel, { by }: Asked): boolean {
+  return /^pcpu_/.test(kernel.place(by)?.symbol.name ?? '');
+}
+
+/** Bytes that vmalloc() gave for the tables of per-CPU memory. @throws MemoryFault, NotFoundError */
+export function perCpuTables(kernel: Kernel): number {
+  return vmallocCallers(kernel)
+    .filter((asked) => isOfPerCpu(kernel, asked))
+    .reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function tablesOfPerCpu(kernel: Kernel): Holder | null {
+  const bytes = perCpuTables(kernel);
+  const [most] = vmallocCallers(kernel).filter((asked) => isOfPerCpu(kernel, asked));
+  if (most === undefined) return null;
   return {
-    words: `${objectName(kernel, virtAddr(by))} asked for ${mebibytes(bytes)} of it in ${count(areas, 'area')}`,
+    words: `${mebibytes(bytes)} of it are tables of its chunks, which the kernel counts as vmalloc`,
+    advice:
+      'What asks for per-CPU memory (alloc_percpu(), once for every CPU) must give it back by free_percpu(): who asks without end is on the stack of who asked last.',
+    bytes,
+    command: `struct vm_struct.addr,nr_pages,caller ${hex16(most.example.address)}`,
+    shows: 'The tables of one chunk.',
+  };
+}
+
+/** Who asked for most of what vmalloc() gave, but for per-CPU memory; null where nobody did for a half of it. */
+function asksForVmalloc(kernel: Kernel): Holder | null {
+  const callers = vmallocCallers(kernel).filter((asked) => !isOfPerCpu(kernel, asked));
+  const all = callers.reduce((sum, { bytes }) => sum + bytes, 0);
+  const [most] = callers;
+  if (most === undefined || most.bytes < all / 2) return null;
+  const { by, bytes, areas, example } = most;
+  return {
+    words: `${objectName(kernel, by)} asked for ${mebibytes(bytes)} of it in ${count(areas, 'area')}`,
     advice:
       'What asks for vmalloc() memory must give it back by vfree(): one function with ever more areas leaks them.',
     bytes,

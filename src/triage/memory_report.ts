@@ -11,6 +11,7 @@ import type { Task } from '../kernel/task.ts';
 import { type MemoryUse, memoryUse } from '../kernel/vmstat.ts';
 import type { MemoryReport } from './analysis.ts';
 import type { Facts } from './facts.ts';
+import { perCpuTables, perCpuUse } from './memory_holders.ts';
 import { toldMemory } from './told_memory.ts';
 import { label, mebibytes } from './words.ts';
 
@@ -47,7 +48,7 @@ const uses: readonly { readonly kind: UseKind; readonly name: string; readonly c
     name: 'page tables',
     counters: ['vm_node_stat[NR_PAGETABLE]', 'vm_zone_stat[NR_PAGETABLE]'],
   },
-  { kind: 'perCpu', name: 'per-CPU memory', counters: ['*(unsigned long *)&pcpu_nr_populated'] },
+  { kind: 'perCpu', name: perCpuUse, counters: ['*(unsigned long *)&pcpu_nr_populated'] },
   { kind: 'free', name: 'free', counters: ['vm_zone_stat[NR_FREE_PAGES]'] },
 ];
 
@@ -72,6 +73,13 @@ function readReport(kernel: Kernel): Omit<MemoryReport, 'cgroup'> {
     const pages = use[kind];
     if (pages !== null && (pages > 0 || (kind !== 'hugePages' && kind !== 'vmalloc' && kind !== 'perCpu')))
       rows.push({ name, bytes: pages * page });
+  }
+  // what keeps the books of per-CPU memory grows with it: told apart from it, it would hide who is to blame
+  const [perCpu, vmalloc] = [perCpuUse, 'vmalloc'].map((wanted) => rows.find(({ name }) => name === wanted));
+  if (perCpu !== undefined && vmalloc !== undefined) {
+    const tables = kernel.faults.attempt('vmalloc areas', () => Math.min(perCpuTables(kernel), vmalloc.bytes), 0);
+    perCpu.bytes += tables;
+    vmalloc.bytes -= tables;
   }
   const counted = rows.reduce((sum, { bytes }) => sum + bytes, 0);
   const total = use.total * page;

@@ -39,7 +39,7 @@ for (const [name, shape] of Object.entries(shapes)) {
   describe(`wait queue of ${name}`, () => {
     const world = () => {
       const kernel = machine({
-        more: { types: `struct list_head { struct list_head *next, *prev; }; ${shape.types}` },
+        more: { types: shape.types },
       });
       const task = newTask(kernel, { pid: 5 });
       linkTasks(kernel, [task]);

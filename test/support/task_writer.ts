@@ -20,8 +20,8 @@ export function taskTypes(
   more: MoreTypes = {},
 ): string {
   return `
-    ${more.types ?? ''}
     struct list_head { struct list_head *next, *prev; };
+    ${more.types ?? ''}
     struct hlist_node { struct hlist_node *next; struct hlist_node **pprev; };
     struct hlist_head { struct hlist_node *first; };
     struct cpumask { unsigned long bits[1]; };
