@@ -15,8 +15,9 @@ const eats = { sysctl: panicsOnOom, memory: 640, moves: 'memory was filled on pu
 const worn = waysOf('worn');
 
 /** A scenario of the guest's program that takes memory. */
-function glutton(what: string, about: string, verdict: Scenario['verdict']): Scenario {
-  const provoke = `glutton ${what} &\nsleep 20\nbusybox tail /dev/zero &\n`;
+/** @param first lines that run before it */
+function glutton(what: string, about: string, verdict: Scenario['verdict'], first = ''): Scenario {
+  const provoke = `${first}glutton ${what} &\nsleep 20\nbusybox tail /dev/zero &\n`;
   return { name: `glutton-${what}`, about, dying: outOfMemory, verdict, provoke, ...eats };
 }
 
@@ -200,10 +201,13 @@ export const wornOut: readonly Scenario[] = [
     kind: 'out-of-memory',
     says: /page tables/,
   }),
-  glutton('threads', 'sleeping threads take all memory for their kernel stacks', {
-    kind: 'out-of-memory',
-    says: /kernel stacks/,
-  }),
+  glutton(
+    'threads',
+    'sleeping threads take all memory for their kernel stacks',
+    { kind: 'out-of-memory', says: /kernel stacks/ },
+    // the kernel lets threads have an eighth of the memory
+    'cd /proc/sys; echo 200000 > kernel/threads-max; echo 200000 > kernel/pid_max; echo 1000000 > vm/max_map_count\n',
+  ),
   glutton('sockets', 'sockets full of what nobody reads', { kind: 'out-of-memory', says: /sockets/ }),
   glutton('pipes', 'pipes full of what nobody reads', { kind: 'out-of-memory', says: /pipes/ }),
   {

@@ -34,8 +34,16 @@ function withControl(facts: Facts, told: OomRequest): OomRequest {
   for (let i = 1; i < Math.min(words, maxWords); i++) {
     const control = kernel.object(type, offsetBy(from, i * 8));
     if (control.member('gfp_mask').number() !== told.mask || control.member('order').number() !== told.order) continue;
+    // the same flags stand on the stack many times
     const constraint = constraints[control.member('constraint').number()];
-    if (constraint === undefined || control.member('totalpages').bigint() <= 0n) continue;
+    const pointers = ['nodemask', 'memcg', 'chosen'].map((name) => control.member(name).pointer());
+    if (
+      constraint === undefined ||
+      !kernel.arch.isKernelAddress(control.member('zonelist').pointer()) ||
+      pointers.some((pointer) => pointer !== 0n && !kernel.arch.isKernelAddress(pointer)) ||
+      !isPageCount(control.member('totalpages').bigint())
+    )
+      continue;
     const nodemask = control.member('nodemask');
     return {
       ...told,
@@ -44,6 +52,11 @@ function withControl(facts: Facts, told: OomRequest): OomRequest {
     };
   }
   return told;
+}
+
+/** A number of pages that a machine may have: no more than 52 bits address. */
+function isPageCount(pages: bigint): boolean {
+  return pages > 0n && pages < 1n << 40n;
 }
 
 /** The numbers of the bits that are set, as a list: `0-1,3`. */

@@ -54,6 +54,7 @@ function verdict(
   return reachVerdict(dying.facts);
 }
 
+const zonelist = 0xffff_c900_1000_4000n;
 const kernelRequest = 'gfp_mask=0xcc0(GFP_KERNEL), order=0';
 
 describe('out of memory in a part of the machine', () => {
@@ -80,7 +81,7 @@ describe('out of memory in a part of the machine', () => {
   test('a memory policy, of which only the structure on the stack knows: the panic came before the victim was told', () => {
     const nodemask = 0xffff_c900_1000_0000n;
     // zonelist, nodemask, memcg, gfp_mask | order, totalpages, chosen, points, constraint
-    const control = [1n, nodemask, 0n, 0xcc0n, 5000n, 0n, 0n, 2n];
+    const control = [zonelist, nodemask, 0n, 0xcc0n, 5000n, 0n, 0n, 2n];
     const { panic } = verdict(report(kernelRequest, [{ name: 'Normal', free: 500 }]), [9n, ...control], (dying) => {
       dying.space.map(nodemask, 128);
       dying.space.words(nodemask, 0b10110n);
@@ -91,19 +92,17 @@ describe('out of memory in a part of the machine', () => {
     );
   });
 
-  test('words on the stack that are like it, of another request, are not believed', () => {
-    const { panic } = verdict(report(kernelRequest, [{ name: 'Normal', free: 500 }]), [
-      1n,
-      0n,
-      0n,
-      0xdc0n,
-      5000n,
-      0n,
-      0n,
-      2n,
-    ]);
-    assert.match(panic.message, /^Memory ran out/);
-  });
+  for (const [what, words] of [
+    ['of another request', [zonelist, 0n, 0n, 0xdc0n, 5000n, 0n, 0n, 2n]],
+    ['without a list of zones', [1n, 0n, 0n, 0xcc0n, 5000n, 0n, 0n, 1n]],
+    ['with numbers for pointers', [zonelist, 0n, 0n, 0xcc0n, 5000n, 0x1_0000_0001n, 0n, 1n]],
+    ['with more pages than there can be', [zonelist, 0n, 0n, 0xcc0n, 0x400_0000_0000n, 0n, 0n, 1n]],
+  ] as const) {
+    test(`words on the stack that are like it, ${what}, are not believed`, () => {
+      const { panic } = verdict(report(kernelRequest, [{ name: 'Normal', free: 500 }]), words);
+      assert.match(panic.message, /^Memory ran out/);
+    });
+  }
 
   test('fragmented: enough is free, and no piece of the order', () => {
     const log = report('gfp_mask=0x40cc0(GFP_KERNEL|__GFP_COMP), order=2', [
