@@ -84,6 +84,9 @@ export const pageFrames: Fact = {
         else if (mayBecome(what, said)) {
           moved += count;
           tally.moved('the page was freed, taken or given to another use', count);
+        } else if (world.scenario.moves !== undefined && transient.has(what.split(' ')[0]!) && /^hugetlb/.test(said)) {
+          // a pool of huge pages that was made larger
+          tally.moved(world.scenario.moves, count);
         } else
           tally.fault(
             `frames ${at.toString(16)} to ${(until - 1).toString(16)}: the guest said ${what}, the dump ${said}`,

@@ -14,8 +14,7 @@ const eats = { sysctl: panicsOnOom, memory: 640, moves: 'memory was filled on pu
 
 const worn = waysOf('worn');
 
-/** A scenario of the guest's program that takes memory. */
-/** @param first lines that run before it */
+/** A scenario of the guest's program that takes memory. @param first lines that run before it */
 function glutton(what: string, about: string, verdict: Scenario['verdict'], first = ''): Scenario {
   const provoke = `${first}glutton ${what} &\nsleep 20\nbusybox tail /dev/zero &\n`;
   return { name: `glutton-${what}`, about, dying: outOfMemory, verdict, provoke, ...eats };
