@@ -2,12 +2,14 @@
 //
 //   quiet    boot messages and chatter, no incident
 //   sparse   a report in every 50 KB: 20,000 in a gigabyte
-//   dense    reports one after another
+//   dense    reports one after another: every one of test/oops/reports in turn, each with values of its own
+//   loop     one bug that comes again and again, at fifty places
 //
-// Usage: node bench/oops.ts [quiet|sparse|dense|FILE] [megabytes]     FILE: a log that is read again and again
+// Usage: node bench/oops.ts [quiet|sparse|dense|loop|FILE] [megabytes]     FILE: a log that is read again and again
 import { readFileSync } from 'node:fs';
 import { keepHeapSmall } from '../src/cli/source.ts';
 import { LogScanner } from '../src/oops/scanner.ts';
+import { allTexts } from '../test/oops/reports/index.ts';
 
 let time = 10;
 const stamp = (): string => {
@@ -56,11 +58,45 @@ function report(i: number): string[] {
   ];
 }
 
+let state = 1;
+/** Digits that are the same in every run, and no two alike. */
+function digits(count: number): string {
+  let text = '';
+  while (text.length < count) {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    text += (state >>> 8).toString(16).padStart(6, '0').slice(-4);
+  }
+  return text.slice(0, count);
+}
+
+const spoken = allTexts.filter(({ kind, lines }) => kind !== null && !/^\[ /.test(lines[0]!));
+
+/** A report of the corpus by turns, with registers, addresses of data, process and CPU of its own. */
+function spokenReport(i: number): string[] {
+  const s = stamp();
+  const pid = 2 + ((i * 7919) % 30_000);
+  return spoken[(i * 389) % spoken.length]!.lines.map(
+    (line) =>
+      s +
+      line
+        .replace(/(?<=\b[A-Za-z][A-Za-z0-9]{1,2}\s?: (?:\d{4}:)?|\baddr(?:ess)?:? )[0-9a-f]{8,16}\b/g, (old) =>
+          /^0*$/.test(old) ? old : old.slice(0, 4) + digits(old.length - 4),
+        )
+        .replace(/\bPID: \d+/, `PID: ${pid}`)
+        .replace(/^CPU: \d/, `CPU: ${i % 8}`),
+  );
+}
+
 /** About a megabyte. */
 function made(kind: string): Buffer {
   const lines: string[] = [];
   for (let size = 0, i = 0, since = 0; size < 1e6; i++) {
-    const more = kind === 'dense' || (kind === 'sparse' && since >= 50_000) ? report(i) : [chatter(i)];
+    const more =
+      kind === 'dense'
+        ? spokenReport(i)
+        : kind === 'loop' || (kind === 'sparse' && since >= 50_000)
+          ? report(i)
+          : [chatter(i)];
     const length = more.reduce((sum, line) => sum + line.length + 1, 0);
     since = more.length > 1 ? 0 : since + length;
     size += length;
@@ -71,7 +107,7 @@ function made(kind: string): Buffer {
 
 const what = process.argv[2] ?? 'sparse';
 const megabytes = Number(process.argv[3] ?? 200);
-const text = ['quiet', 'sparse', 'dense'].includes(what) ? made(what) : readFileSync(what);
+const text = ['quiet', 'sparse', 'dense', 'loop'].includes(what) ? made(what) : readFileSync(what);
 keepHeapSmall();
 const scanner = new LogScanner();
 let bytes = 0;
