@@ -49,9 +49,11 @@ export class Access {
 
   /** Reads the lines in which s390, powerpc and others say at which address. */
   readAddress(text: string): boolean {
-    const address = /(?:Failing address|DAR|addr(?:ess)? accessed): (?:0x)?([0-9a-f]{8,16})/.exec(text)?.[1];
+    const address = text.includes(': ')
+      ? /(?:Failing address|DAR|addr(?:ess)? accessed): (?:0x)?([0-9a-f]{8,16})/.exec(text)?.[1]
+      : undefined;
     if (address !== undefined) this.incident.faultAddress ??= hexadecimal(address);
-    else if (!/^Faulting instruction address: /.test(text)) return false;
+    else if (!text.startsWith('Faulting instruction address: ')) return false;
     addNote(this.incident, text);
     return true;
   }

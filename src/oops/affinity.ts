@@ -1,19 +1,23 @@
 // Reports that are printed at once, without caller ids, take turns line by line. What each of them still misses, and
 // what it has named, tells whose the next line is.
 import type { Draft } from './draft.ts';
+import { LinePattern } from './line_pattern.ts';
 import type { LogLine } from './log_line.ts';
 import { endMark, traceHead } from './shapes.ts';
 
+const frameOrEnd = new LinePattern(/^(?:[ \t[]|---\[)/);
+
 /**
  * Which of the reports a line belongs to.
- * @param drafts oldest first; the last one gets the line if nothing speaks for another
+ * @param current gets the line if nothing speaks for another
+ * @param older oldest first
  */
-export function likeliest(line: LogLine, drafts: readonly Draft[]): Draft {
-  const current = drafts.at(-1)!;
+export function likeliest(line: LogLine, current: Draft, older: readonly Draft[]): Draft {
   let best = current;
   let bestScore = affinity(current, line.text);
-  const frame = /^(?:[ \t[]|---\[)/.test(line.text);
-  for (const draft of drafts.slice(0, -1).reverse()) {
+  const frame = frameOrEnd.test(line.text);
+  for (let i = older.length - 1; i >= 0; i--) {
+    const draft = older[i]!;
     if (line.number - draft.lastNumber > 16) continue;
     const score = affinity(draft, line.text);
     // of two that both wait for such a line the older one comes first; a frame follows the frame before it

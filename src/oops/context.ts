@@ -38,7 +38,9 @@ export class Context {
       this.setKernel(taint[2], taint[3]!);
       return true;
     }
-    const queue = /^Workqueue: (\S{1,120}) (\S{1,200})(?: \[([\w-]{1,64})[^\]]{0,60}\])?/.exec(text);
+    const queue = text.startsWith('Workqueue: ')
+      ? /^Workqueue: (\S{1,120}) (\S{1,200})(?: \[([\w-]{1,64})[^\]]{0,60}\])?/.exec(text)
+      : null;
     if (queue === null) return false;
     if (this.incident.workqueue === null) this.work = makeFrame({ symbol: queue[2]!, module: queue[3] ?? null });
     this.incident.workqueue ??= `${queue[1]} ${queue[2]}`;

@@ -9,6 +9,7 @@ import { hintsFor } from './hints.ts';
 import { addNote, addTask, type Incident, maxText, type OpenIncident, taskRef } from './incident.ts';
 import { damageOf, diesOf, nameOnly, nearNull, severityOf, usesInstruction } from './judgement.ts';
 import type { IncidentKind } from './kinds.ts';
+import { LinePattern } from './line_pattern.ts';
 import { Locks } from './locks.ts';
 import type { LogLine } from './log_line.ts';
 import { addMemory, readMemory } from './out_of_memory.ts';
@@ -23,6 +24,12 @@ const maxAftermath = 16;
 
 /** A symbolised headline with a header's function, which became a part of the one that the next line names. */
 const inlinedHelper = /\s(?:\.\/)?(?:\w{1,16}\/){0,3}include\/\S{1,120}:\d{1,7} \[inline\]$/;
+
+/** A place, not the first frame of a trace, comes in the next line. */
+const placeLine = new LinePattern(/^(?:Preemption disabled|(?:hardirqs|softirqs) last .{0,40}) at:\s*$/);
+/** The kernel's last words. */
+const goodbye = new LinePattern(/^(?:Rebooting in |Kernel Offset: |reboot: |Restarting system)/);
+const induced = new LinePattern(/^(?:FAULT_INJECTION: forcing a failure|vmalloc: allocation failure)/);
 
 /** An incident of which its headline alone is known. */
 function openIncident(kind: IncidentKind, line: LogLine): OpenIncident {
@@ -75,6 +82,8 @@ export class Draft {
   lastStamp: number | undefined;
   /** The kernel closed the report. */
   ended = false;
+  /** Whether it may still get lines: it is one of the machine's. */
+  open = false;
   /** Why the text may not be what the kernel said about this incident. */
   mixed: string | null = null;
   /** The functions that the report itself names: each that was inlined into the next has a line of its own. */
@@ -264,7 +273,7 @@ export class Draft {
       this.asideAt = -1;
       if (/^\s{0,8}\[<|^\s{0,8}[A-Za-z_][\w.]{0,200}\+0x/.test(text)) return true;
     }
-    if (/^(?:Preemption disabled|(?:hardirqs|softirqs) last .{0,40}) at:\s*$/.test(text)) {
+    if (placeLine.test(text)) {
       // a place, not the first frame of a trace
       this.asideAt = line.number;
       return true;
@@ -272,7 +281,7 @@ export class Draft {
     const c = text.charCodeAt(0);
     // frames first: most lines of a report are frames
     if (c === 0x20 || c === 0x09 || c === 0x5b || c === 0x3c || this.traces.open) {
-      if (this.traces.readFrame(text, line.number)) return true;
+      if (this.traces.readFrame(text, line.number, line.frame)) return true;
     }
     switch (c) {
       case 0x43: // C
@@ -321,15 +330,17 @@ export class Draft {
     if (incident.kind === 'out-of-memory' && readMemory(incident, text)) return true;
     if (this.access.read(text) || this.locks.read(text) || this.context.readDetail(text)) return true;
     if (this.access.readAddress(text)) return true;
-    if (/^(?:Rebooting in |Kernel Offset: |reboot: |Restarting system)/.test(text)) {
+    if (goodbye.test(text)) {
       if (this.panicked) this.ended = true;
       return this.panicked;
     }
     const comm = incident.kind === 'memory-leak' ? /^ {2}comm "(.{0,64})", pid (\d{1,10})/.exec(text) : null;
     if (comm !== null) incident.task ??= taskRef(comm[1]!, comm[2]);
-    if (/^FAULT_INJECTION: forcing a failure|^vmalloc: allocation failure/.test(text))
-      this.mixed ??= 'another report is mixed in';
-    if (/event severity: corrected|has been corrected by h\/w|Corrected error, no action/.test(text))
+    if (induced.test(text)) this.mixed ??= 'another report is mixed in';
+    if (
+      text.includes('orrected') &&
+      /event severity: corrected|has been corrected by h\/w|Corrected error, no action/.test(text)
+    )
       this.corrected = true;
     // sanitizers and lockdep close their reports with a double line
     if (text.startsWith('=====') && this.hasTrace && !this.panicked) this.ended = true;

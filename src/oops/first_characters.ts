@@ -30,8 +30,10 @@ function addAtom(atom: string, into: Set<string>): boolean {
   if (atom.startsWith('(?:') || (atom.startsWith('(') && !atom.startsWith('(?')))
     return alternatives(atom.slice(atom.startsWith('(?:') ? 3 : 1, -1)).every((branch) => collect(branch, into));
   if (atom.startsWith('(')) return false;
-  if (!/^(?:\\[DSWdsw]|\.|\[)/.test(atom)) into.add(atom.replace(/^\\/, ''));
-  else for (const character of members(atom)) into.add(character);
+  // a place between characters, or what takes more than the one behind the backslash
+  if (/^(?:\^|\$|\\[bBckpPux\d])/.test(atom)) return false;
+  if (/^(?:\\[A-Za-z]|\.|\[)/.test(atom)) for (const character of members(atom)) into.add(character);
+  else into.add(atom.replace(/^\\/, ''));
   return true;
 }
 

@@ -123,7 +123,9 @@ function armFrame(text: string): Frame | null {
 const knownFrames = new Map<string, Frame>();
 const maxKnown = 4096;
 
-function fullFrame(text: string): Frame | null {
+/** Reads a frame with `func+0x1/0x2`: all that `parseFrame` takes outside of traces, but for arm's. */
+export function fullFrame(text: string): Frame | null {
+  if (!text.includes('+')) return null;
   const m = full.exec(text);
   if (m === null) return null;
   const rest = m[6]!;

@@ -1,10 +1,16 @@
 // The locks that a report names: those being held, the chains in which lockdep saw them taken, and the function that
 // took the one in question. Fills `locks`.
 import { type OpenIncident, type TaskRef, taskRef } from './incident.ts';
+import { LinePattern } from './line_pattern.ts';
 import { atFunction, lockHolder, lockLine } from './shapes.ts';
 import type { Traces } from './traces.ts';
 
 const maxLocks = 512;
+
+const chainLine = new LinePattern(/^-> #\d{1,3} \(/);
+const acquirerLine =
+  /^(.{1,64})\/(\d{1,10}) (?:is trying to (?:acquire|release)|just changed|\[.{1,80}\] takes|is freeing)/;
+const workLine = new LinePattern(/^\s{0,8}(?:last function: |preempt=0x[0-9a-f]{1,8} .{0,60}workfn=)(\S{1,200})/);
 
 export class Locks {
   /** The function that takes the lock, or left one behind, as printed. */
@@ -44,22 +50,19 @@ export class Locks {
     }
     if (lock !== null) return true;
     if (
-      /^-> #\d{1,3} \(/.test(text) ||
-      /(?:state was registered|acquired|have been taken|registered) at:\s*$/.test(text)
+      chainLine.test(text) ||
+      (text.includes(' at:') && /(?:state was registered|acquired|have been taken|registered) at:\s*$/.test(text))
     ) {
       this.traces.begin(text, 'lock');
       return true;
     }
-    const acquirer =
-      /^(.{1,64})\/(\d{1,10}) (?:is trying to (?:acquire|release)|just changed|\[.{1,80}\] takes|is freeing)/.exec(
-        text,
-      );
+    const acquirer = text.includes('/') ? acquirerLine.exec(text) : null;
     if (acquirer !== null) {
       incident.task ??= taskRef(acquirer[1]!, acquirer[2]);
       return true;
     }
     // a work item that left its lock behind
-    const last = /^\s{0,8}(?:last function: |preempt=0x[0-9a-f]{1,8} .{0,60}workfn=)(\S{1,200})/.exec(text)?.[1];
+    const last = workLine.exec(text)?.[1];
     if (last === undefined) return false;
     this.taker ??= last;
     return true;

@@ -1,4 +1,5 @@
 // A kernel message without what terminals, loggers and transports put around it.
+import type { Frame } from './frames.ts';
 
 export interface LogLine {
   /** The message. Leading blanks are kept: they are part of the kernel's layout. */
@@ -25,6 +26,8 @@ export interface LogLine {
   dropped: boolean;
   /** Whether a word stands in it that announces something, where that is known (keywords.ts). */
   announces?: boolean;
+  /** The frame with offset and size that the text is (frames.ts), where that is known; null: none. */
+  frame?: Frame | null;
 }
 
 const ansi = /\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[()][0-9A-B]|[=>78cDEHM])/g;
@@ -75,115 +78,6 @@ export function parseLine(raw: string, start: number, end: number, number: numbe
   const line = stripPrefixes(plainText(raw), start, end, number);
   if (line.foreign) return [line];
   return splitEmbedded(line);
-}
-
-/**
- * A line as nearly all are, a stamp, perhaps a caller, and the message; null: any other, which `parseLine` reads. Looks at
- * each byte once and makes no text but the message. For who knows that no record is open (records.ts).
- * @param bytes[from, to) the line without its newline
- */
-export function parsePlainLine(
-  bytes: Buffer,
-  from: number,
-  to: number,
-  start: number,
-  end: number,
-  number: number,
-): LogLine | null {
-  if (bytes[from] !== 0x5b) return null;
-  let i = from + 1;
-  while (bytes[i] === 0x20 && i < from + 9) i++;
-  const digits = i;
-  let microseconds = 0;
-  for (; isDigit(bytes[i]!); i++) microseconds = microseconds * 10 + bytes[i]! - 0x30;
-  if (i === digits || i - digits > 10 || bytes[i] !== 0x2e) return null;
-  for (let n = 1; n <= 6; n++) {
-    const c = bytes[i + n]!;
-    if (!isDigit(c)) return null;
-    microseconds = microseconds * 10 + c - 0x30;
-  }
-  i += 7;
-  if (bytes[i] !== 0x5d) return null;
-  i++;
-  let caller: string | undefined;
-  // from the console `[   12.345678][  T123] `, of dmesg `[   12.345678] [  T123] `
-  if (bytes[i] === 0x5b || (bytes[i] === 0x20 && bytes[i + 1] === 0x5b)) {
-    const open = bytes[i] === 0x5b ? i + 1 : i + 2;
-    i = open;
-    while (bytes[i] === 0x20 && i < open + 8) i++;
-    const name = i;
-    if (bytes[i] !== 0x54 && bytes[i] !== 0x43) return null; // T, C
-    i++;
-    while (isDigit(bytes[i]!)) i++;
-    if (i - name < 2 || i - name > 11 || bytes[i] !== 0x5d) return null;
-    caller = bytes.toString('latin1', name, i);
-    i++;
-  }
-  if (bytes[i] !== 0x20) return null;
-  const at = i + 1;
-  const last = bytes[to - 1] === 0x0d ? to - 1 : to;
-  if (at >= last || !beginsMessage(bytes, at) || !isMessage(bytes, at, last)) return null;
-  const line: LogLine = {
-    text: bytes.toString('latin1', at, last),
-    start,
-    end,
-    number,
-    timestamp: microseconds / 1e6,
-    kernel: true,
-    foreign: false,
-    dropped: false,
-    announces: true,
-  };
-  if (caller !== undefined) line.caller = caller;
-  return line;
-}
-
-/** The first letters of syslog's facilities, and of the tag `kernel`. */
-const facilities = 'kumdaslncf';
-const facilityLetters: ReadonlySet<number> = new Set(Buffer.from(facilities));
-
-/** Whether no further prefix can begin at `bytes[at]`: a stamp, a date, a level, a tag. */
-function beginsMessage(bytes: Buffer, at: number): boolean {
-  const c = bytes[at]!;
-  if (c === 0x20) {
-    let i = at + 1;
-    while (bytes[i] === 0x20) i++;
-    return bytes[i] !== 0x6b && bytes[i] !== 0x5b && !(i === at + 1 && bytes[i] === 0x28);
-  }
-  if (c >= 0x41 && c <= 0x57) return bytes[at + 3] !== 0x20;
-  if (c >= 0x61 && c <= 0x7a) return !facilityLetters.has(c);
-  return c === 0x58 || (c >= 0x2b && c <= 0x2f) || c === 0x5f || c === 0x23;
-}
-
-/** Whether nothing in `bytes[from, to)` may be another stamp, a tag, a fragment, a part of pstore's, or no ASCII. */
-function isMessage(bytes: Buffer, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) {
-    const c = bytes[i]!;
-    if (c > 0x5d) {
-      if (c >= 0x80) return false;
-      continue;
-    }
-    switch (c) {
-      case 0x5d: // ] of a stamp
-        if (bytes[i - 7] === 0x2e && isDigit(bytes[i - 1]!)) return false;
-        break;
-      case 0x3a: // kernel:
-        if (bytes[i - 1] === 0x6c && bytes[i - 2] === 0x65) return false;
-        break;
-      case 0x3d: // ncfrag=
-        if (bytes[i - 1] === 0x67 && bytes[i - 2] === 0x61) return false;
-        break;
-      case 0x23: // Panic#
-        if (i > from && bytes[i - 1]! >= 0x61) return false;
-        break;
-      case 0x0d:
-      case 0x1b:
-        return false;
-      default:
-        break;
-    }
-  }
-  return true;
 }
 
 function stripPrefixes(input: string, start: number, end: number, number: number): LogLine {

@@ -25,6 +25,8 @@ interface Stream {
   cut: boolean;
 }
 
+/** A draft that nothing has proven is over when no line has touched it for so many. */
+const unprovenLines = 24;
 /** Lines within which a kernel prints its command line, which tells a crash kernel from another. */
 const commandLineWithin = 200;
 
@@ -56,6 +58,9 @@ function headlineOfRest(text: string): Headline | undefined {
 export class MachineLog {
   private readonly streams = new Map<string, Stream>();
   private drafts: Draft[] = [];
+  /** Up to this line no draft is over. */
+  private quietUntil = 0;
+  private lastExpired = 0;
   private pendingLeads = 0;
   private lastStamp: number | undefined;
   private release: string | undefined;
@@ -79,7 +84,10 @@ export class MachineLog {
     if (this.pendingLeads > 0) return true;
     const { orphan } = this;
     if (orphan !== undefined && number - orphan.draft.lastNumber <= nearLines) return true;
-    for (const draft of this.drafts) if (!draft.ended && number - draft.lastNumber <= nearLines) return true;
+    for (let i = this.drafts.length - 1; i >= 0; i--) {
+      const draft = this.drafts[i]!;
+      if (!draft.ended && number - draft.lastNumber <= nearLines) return true;
+    }
     return false;
   }
 
@@ -143,7 +151,7 @@ export class MachineLog {
       this.lastStamp = line.timestamp;
       return;
     }
-    if (text.startsWith('-- ') && /^-- (?:Boot|Reboot)\b/.test(text)) {
+    if (text.charCodeAt(0) === 0x2d && /^-- (?:Boot|Reboot)\b/.test(text)) {
       this.closeAll(-1, true); // journalctl's mark between boots
       this.lastStamp = undefined;
       return;
@@ -209,7 +217,7 @@ export class MachineLog {
     const draft = new Draft(headline, { ...first, timestamp: undefined }, []);
     draft.incident.kernelRelease = release ?? null;
     draft.extendTo({ ...last, timestamp: undefined });
-    this.drafts.push(draft);
+    this.addDraft(draft);
     this.close(draft, false, false);
   }
 
@@ -255,8 +263,7 @@ export class MachineLog {
     this.countLeads();
     const previous = stream.current;
     if (
-      previous !== undefined &&
-      this.drafts.includes(previous) &&
+      previous?.open === true &&
       previous.incomplete &&
       previous.confirmed &&
       line.number - previous.lastNumber <= 8
@@ -265,7 +272,7 @@ export class MachineLog {
       draft.mixed ??= 'another report is mixed in';
     }
     this.makeCurrent(stream, draft);
-    this.drafts.push(draft);
+    this.addDraft(draft);
     if (this.drafts.length > maxDrafts) this.close(this.drafts[0]!, false, false);
   }
 
@@ -273,18 +280,18 @@ export class MachineLog {
   private makeCurrent(stream: Stream, draft: Draft): void {
     const previous = stream.current;
     if (previous === draft) return;
-    stream.older = stream.older.filter((older) => older !== draft && this.drafts.includes(older));
-    if (previous !== undefined && this.drafts.includes(previous)) stream.older = [...stream.older, previous].slice(-4);
+    stream.older = stream.older.filter((older) => older !== draft && older.open);
+    if (previous?.open === true) stream.older = [...stream.older, previous].slice(-4);
     stream.current = draft;
   }
 
   /** Whether the headline belongs to an incident that is already open. */
   private absorb(line: LogLine, headline: Headline, stream: Stream): boolean {
-    const own = stream.current !== undefined && this.drafts.includes(stream.current) ? stream.current : undefined;
+    const own = stream.current?.open === true ? stream.current : undefined;
     if (headline.role === 'panic') return this.absorbPanic(line, headline, stream, own);
     // the older of two interleaved reports may be the one that waits for its die line
     for (const draft of [...stream.older, ...(own === undefined ? [] : [own])]) {
-      if (!this.drafts.includes(draft) || draft.panicked) continue;
+      if (!draft.open || draft.panicked) continue;
       const as = continues(draft, headline, line);
       if (as === undefined) continue;
       draft.addHeadline(headline, line, as);
@@ -349,7 +356,7 @@ export class MachineLog {
   private body(line: LogLine, stream: Stream): void {
     const { text } = line;
     if (text === '') {
-      const open = stream.current !== undefined && this.drafts.includes(stream.current) ? stream.current : undefined;
+      const open = stream.current?.open === true ? stream.current : undefined;
       if (line.dropped && open?.ended === false && line.number - open.lastNumber <= nearLines)
         open.mixed ??= 'messages were dropped';
       return;
@@ -372,11 +379,9 @@ export class MachineLog {
     const nmi = (c === 0x4e || c === 0x43) && /^(?:NMI backtrace for cpu \d|CPU\d{1,5}: )/.test(text);
     if (nmi && this.attachCpu(line, stream)) return;
     const { current } = stream;
-    if (current !== undefined && this.drafts.includes(current)) {
-      if (stream.older.some((draft) => draft === current || !this.drafts.includes(draft)))
-        stream.older = stream.older.filter((draft) => this.drafts.includes(draft) && draft !== current);
+    if (current?.open === true) {
       if (stream.older.length > 0) {
-        const best = stream.older.every((draft) => draft.ended) ? current : likeliest(line, [...stream.older, current]);
+        const best = this.likeliestOf(line, stream, current);
         if (best !== current) {
           best.add(line);
           return;
@@ -384,12 +389,24 @@ export class MachineLog {
       }
       if (current.add(line)) return;
     }
-    if (stream.current === undefined || !this.drafts.includes(stream.current)) this.orphanLine(line, stream);
+    if (stream.current?.open !== true) this.orphanLine(line, stream);
+  }
+
+  /** The current report, unless older ones that the stream's lines may still belong to have a better claim. */
+  private likeliestOf(line: LogLine, stream: Stream, current: Draft): Draft {
+    let closed = false;
+    let waiting = false;
+    for (const draft of stream.older) {
+      if (draft === current || !draft.open) closed = true;
+      else if (!draft.ended) waiting = true;
+    }
+    if (closed) stream.older = stream.older.filter((draft) => draft.open && draft !== current);
+    return waiting ? likeliest(line, current, stream.older) : current;
   }
 
   /** A CPU's own trace, printed because a watchdog elsewhere asked for it. */
   private attachCpu(line: LogLine, stream: Stream): boolean {
-    const own = stream.current !== undefined && this.drafts.includes(stream.current) ? stream.current : undefined;
+    const own = stream.current?.open === true ? stream.current : undefined;
     if (own !== undefined) return own.add(line);
     const kinds: readonly IncidentKind[] = [
       'rcu-stall',
@@ -417,7 +434,7 @@ export class MachineLog {
 
   private believe(draft: Draft, stream: Stream): void {
     draft.confirm();
-    this.drafts.push(draft);
+    this.addDraft(draft);
     stream.current = draft;
     this.orphan = undefined;
   }
@@ -448,20 +465,32 @@ export class MachineLog {
 
   /** Time passes: `number` is the line that has come by now, here or elsewhere in the text. */
   expire(number: number): void {
-    for (const stream of this.pendingLeads > 0 ? this.streams.values() : []) {
+    if (this.pendingLeads > 0) this.expireLeads(number);
+    if (this.silentDeath !== undefined && number - this.silentDeath.line.number > commandLineWithin)
+      this.reportSilentDeath();
+    if (this.orphan !== undefined && number > this.orphan.until) this.orphan = undefined;
+    // pstore's parts are put in order: what was printed later may stand earlier
+    if (number < this.quietUntil && number >= this.lastExpired) {
+      this.lastExpired = number;
+      return;
+    }
+    this.lastExpired = number;
+    this.quietUntil = Number.POSITIVE_INFINITY;
+    for (const draft of this.drafts) {
+      const lines = draft.confirmed ? idleLines : unprovenLines;
+      if (number - draft.lastNumber > lines) this.close(draft, false, false);
+      else this.quietUntil = Math.min(this.quietUntil, Math.min(number, draft.lastNumber) + lines);
+    }
+  }
+
+  private expireLeads(number: number): void {
+    for (const stream of this.streams.values()) {
       const last = stream.leads.at(-1);
       if (last !== undefined && number - last.line.number > 12) {
         stream.leads = [];
         stream.cut = false;
         this.countLeads();
       }
-    }
-    if (this.silentDeath !== undefined && number - this.silentDeath.line.number > commandLineWithin)
-      this.reportSilentDeath();
-    if (this.orphan !== undefined && number > this.orphan.until) this.orphan = undefined;
-    for (const draft of this.drafts) {
-      const idle = number - draft.lastNumber;
-      if (idle > idleLines || (!draft.confirmed && idle > 24)) this.close(draft, false, false);
     }
   }
 
@@ -489,15 +518,22 @@ export class MachineLog {
       orphan.incident.code !== null
     ) {
       orphan.confirm();
-      this.drafts.push(orphan);
+      this.addDraft(orphan);
       this.close(orphan, cut, rebooted);
     }
     this.streams.clear();
     this.pendingLeads = 0;
   }
 
+  private addDraft(draft: Draft): void {
+    draft.open = true;
+    this.drafts.push(draft);
+    this.quietUntil = 0;
+  }
+
   private close(draft: Draft, cut: boolean, rebooted: boolean): void {
     this.drafts = this.drafts.filter((other) => other !== draft);
+    draft.open = false;
     if (!draft.confirmed) return;
     draft.incident.kernelRelease ??= this.release ?? null;
     const incident = draft.finish(cut, rebooted);

@@ -7,7 +7,7 @@
 //
 // Documentation/networking/netconsole.rst, Documentation/ABI/testing/dev-kmsg, systemd.journal-fields(7).
 import { parseExtendedHeader, recordText } from './extended_record.ts';
-import { type LogLine, parseLine, parsePlainLine } from './log_line.ts';
+import { type LogLine, parseLine } from './log_line.ts';
 
 const extendedStart =
   /(?:[\w.+~-]{1,64},)?\d{1,5},\d{1,20},\d{1,20},[-c+],(?:[^;,\n]{1,80},){0,4}ncfrag=\d{1,5}\/\d{1,5};/g;
@@ -34,12 +34,9 @@ export class RecordReader {
     return this.pending !== undefined;
   }
 
-  /** As `read`, of a line as nearly all are; null: `read` has to see to it. */
-  readPlain(bytes: Buffer, from: number, to: number, start: number, number: number): LogLine | null {
-    if (this.pending !== undefined) return null;
-    const line = parsePlainLine(bytes, from, to, start, start + (to - from), number);
-    if (line !== null) this.afterRecord = false;
-    return line;
+  /** A line was read that is none of a record: see plain_lines.ts. Only for who has seen that none is being held. */
+  passPlain(): void {
+    this.afterRecord = false;
   }
 
   read(raw: string, start: number, end: number, number: number): LogLine[] {

@@ -8,6 +8,9 @@ import { instructionLine, linkLine, registerLine, registerToken } from './shapes
 import type { Traces } from './traces.ts';
 
 const maxRegisters = 64;
+/** A line of x86-64's registers, as most are. */
+const threeRegisters =
+  /^([A-Z][A-Z\d]{1,2}): ([\da-f]{16}) ([A-Z][A-Z\d]{1,2}): ([\da-f]{16}) ([A-Z][A-Z\d]{1,2}): ([\da-f]{16})$/;
 
 export class Registers {
   /** A line was read that only the kernel's own reports have. */
@@ -88,18 +91,27 @@ export class Registers {
     // after the first block come those of others, and user space's at the end of a trace
     if (!goesOn && (registers.length > 0 || (traces.open && traces.hasFrames))) return;
     this.block = traces.breaks;
-    registerToken.lastIndex = 0;
-    for (
-      let m = registerToken.exec(text);
-      m !== null && registers.length < maxRegisters;
-      m = registerToken.exec(text)
-    ) {
-      const name = m[1]!;
-      if (registers.some((register) => register.name === name)) continue;
-      registers.push({ name, value: hexadecimal(m[2]![4] === ':' ? m[2]!.slice(5) : m[2]!) });
-      if (/^x\d/.test(name)) incident.architecture ??= 'arm64';
+    const three = threeRegisters.exec(text);
+    if (three !== null) for (let i = 1; i < 7; i += 2) this.addValue(three[i]!, three[i + 1]!);
+    else {
+      registerToken.lastIndex = 0;
+      for (
+        let m = registerToken.exec(text);
+        m !== null && registers.length < maxRegisters;
+        m = registerToken.exec(text)
+      ) {
+        this.addValue(m[1]!, m[2]![4] === ':' ? m[2]!.slice(5) : m[2]!);
+        if (/^x\d/.test(m[1]!)) incident.architecture ??= 'arm64';
+      }
     }
     this.proven = true;
+  }
+
+  private addValue(name: string, digits: string): void {
+    const { registers } = this.incident;
+    if (registers.length >= maxRegisters) return;
+    for (const register of registers) if (register.name === name) return;
+    registers.push({ name, value: hexadecimal(digits) });
   }
 }
 

@@ -1,7 +1,7 @@
 // Log text in, incidents out. Reads a stream of any size in constant memory:
 //
-//   bytes -> KeywordFinder -> lines -> RecordReader, parseLine -> PstoreOrder -> MachineLog by host -> Incidents
-//            (skips nearly all)   (journal, netconsole, prefixes)
+//   bytes -> KeywordFinder -> lines -> PlainLines, or RecordReader, parseLine -> PstoreOrder -> MachineLog by host -> Incidents
+//            (skips nearly all)        (journal, netconsole, other prefixes)
 //
 // While nothing is wrong only the finder of keywords looks at the bytes. From the first suspicious line until its report is
 // over, every line is read; and while a report may still get a line, those in which words of such lines stand.
@@ -11,11 +11,10 @@ import type { Incident } from './incident.ts';
 import { farWords, words } from './keywords.ts';
 import type { LogLine } from './log_line.ts';
 import { MachineLog } from './machine_log.ts';
+import { maxLine, PlainLines } from './plain_lines.ts';
 import { PstoreOrder } from './pstore_order.ts';
 import { RecordReader } from './records.ts';
 
-/** Longest line that is looked at, in bytes; the rest of a longer one is passed over. */
-const maxLine = 16 * 1024;
 const sliceSize = 1 << 20;
 /** How much of the text before a kernel's first message is looked at, in bytes. */
 const lookBack = 4096;
@@ -32,6 +31,7 @@ type Attention =
   | 'every';
 
 export class LogScanner {
+  private readonly plain = new PlainLines();
   private readonly records = new RecordReader();
   private readonly order = new PstoreOrder();
   private readonly machines = new Map<string, MachineLog>();
@@ -142,12 +142,11 @@ export class LogScanner {
   /** @param searched where what is searched for words ends: not before `to`, unless that is one line */
   private readWindow(bytes: Buffer, from: number, to: number, base: number, searched: number): void {
     let text: SearchedText | null | undefined;
-    /** The next word that announces something, where that is known. */
-    let next = -1;
+    this.plain.take(bytes);
     for (let pos = from; pos < to; ) {
       const attention = this.attention;
-      if (text === undefined) text = SearchedText.take(bytes, from, searched);
       if (attention !== 'every') {
+        if (text === undefined) text = SearchedText.take(bytes, from, searched);
         const hit = (attention === 'none' ? words : farWords).find(bytes, pos, searched, text);
         const line = hit < 0 ? to : Math.max(pos, bytes.lastIndexOf(10, hit) + 1);
         this.lineNumber += text === null || to > searched ? countLines(bytes, pos, line) : text.lines(pos, line);
@@ -155,13 +154,17 @@ export class LogScanner {
         if (attention === 'far') this.expire(this.lineNumber);
         if (hit < 0) break;
       }
-      const end = bytes.indexOf(10, pos);
-      if (next < pos && text !== null) {
-        const found = words.find(bytes, pos, searched, text);
-        next = found < 0 ? to : found;
-      }
       this.lineNumber++;
-      this.rawLine(bytes, pos, end, base + pos, text === null || next < end || end > searched);
+      const plain = this.holding ? null : this.plain.read(pos, to, base, this.lineNumber);
+      if (plain !== null) {
+        this.records.passPlain();
+        if (plain.announces === true && plain.text.includes('Linux version ')) this.seeBoot(bytes, pos);
+        this.line(plain);
+        pos = plain.end - base + 1;
+        continue;
+      }
+      const end = bytes.indexOf(10, pos);
+      this.rawLine(bytes, pos, end, base + pos);
       pos = end + 1;
     }
   }
@@ -182,23 +185,16 @@ export class LogScanner {
     return all.subarray(Math.max(0, all.length - lookBack));
   }
 
-  /**
-   * @param offset of the line in the input
-   * @param announces whether a word may stand in it that announces something
-   */
-  private rawLine(bytes: Buffer, from: number, to: number, offset: number, announces = true): void {
+  /** A kernel's first message begins at `bytes[at]`. */
+  private seeBoot(bytes: Buffer, at: number): void {
+    this.beforeBoot = this.before(bytes, at).toString('latin1');
+  }
+
+  /** @param offset of the line in the input */
+  private rawLine(bytes: Buffer, from: number, to: number, offset: number): void {
     const end = Math.min(to, from + maxLine);
-    const plain =
-      this.order.holding || end < to ? null : this.records.readPlain(bytes, from, end, offset, this.lineNumber);
-    if (plain !== null) {
-      plain.announces = announces && words.occursIn(plain.text);
-      if (announces && plain.text.includes('Linux version '))
-        this.beforeBoot = this.before(bytes, from).toString('latin1');
-      this.line(plain);
-      return;
-    }
     const raw = bytes.toString('utf8', from, bytes[end - 1] === 13 ? end - 1 : end);
-    if (raw.includes('Linux version ')) this.beforeBoot = this.before(bytes, from).toString('latin1');
+    if (raw.includes('Linux version ')) this.seeBoot(bytes, from);
     for (const line of this.records.read(raw, offset, offset + (to - from), this.lineNumber)) this.ordered(line);
   }
 
@@ -234,8 +230,13 @@ export class LogScanner {
     return machine;
   }
 
+  /** Whether a record, or a part of pstore's, waits for its rest. */
+  private get holding(): boolean {
+    return this.order.holding || this.records.holding;
+  }
+
   private get attention(): Attention {
-    if (this.order.holding || this.records.holding) return 'every';
+    if (this.holding) return 'every';
     let attention: Attention = 'none';
     for (const machine of this.allMachines) {
       if (machine.needsEveryLine(this.lineNumber)) return 'every';

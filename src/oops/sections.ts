@@ -3,8 +3,12 @@
 // names the CPUs that it is about, and comes to them only in such sections.
 import type { Headline } from './headlines.ts';
 import { addNote, addTask, type OpenIncident, taskRef } from './incident.ts';
+import { LinePattern } from './line_pattern.ts';
 import { oldTaskLine, taskLine } from './shapes.ts';
 import type { Traces } from './traces.ts';
+
+/** A line that a stall report has besides its traces. */
+const stallLine = new LinePattern(/^(?:\s|rcu|\}|Tasks blocked|blocking rcu_node)/);
 
 export class Sections {
   /** The report has asked other CPUs for their backtraces. */
@@ -105,7 +109,7 @@ export class Sections {
       this.others = true;
       return true;
     }
-    if (incident.kind === 'rcu-stall' && /^\s|^rcu|^\}|^Tasks blocked|^blocking rcu_node/.test(text)) {
+    if (incident.kind === 'rcu-stall' && stallLine.test(text)) {
       this.readStalled(text.replace(/^rcu: ?/, ''));
       addNote(incident, text);
       return true;

@@ -34,7 +34,7 @@ function normalName(frame: Frame): string {
 
 /** A bug that comes again has the same signature. */
 const known = new Map<string, string>();
-const maxKnown = 256;
+const maxKnown = 4096;
 
 function hash(parts: readonly string[]): string {
   const text = parts.join('\n');

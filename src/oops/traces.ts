@@ -23,7 +23,7 @@ export class Traces {
   private suspended: { trace: OpenTrace; number: number } | undefined;
   private nextPurpose: TracePurpose | undefined;
   private nextCpu: number | undefined;
-  private readonly cpuOf = new Map<OpenTrace, number>();
+  private cpuOf: Map<OpenTrace, number> | null = null;
   /** Lockdep has announced the reporter's own stack. */
   private reporter = false;
 
@@ -33,7 +33,8 @@ export class Traces {
   }
 
   get hasFrames(): boolean {
-    return this.incident.traces.some((trace) => trace.frames.length > 0);
+    for (const trace of this.incident.traces) if (trace.frames.length > 0) return true;
+    return false;
   }
 
   get hasMain(): boolean {
@@ -75,7 +76,12 @@ export class Traces {
     }
     this.trace = { purpose, heading: heading.trim().replace(/:$/, '').slice(0, 120), stack: 'task', frames: [] };
     this.incident.traces.push(this.trace);
-    if (this.nextCpu !== undefined) this.cpuOf.set(this.trace, this.nextCpu);
+    if (this.nextCpu !== undefined) this.setCpu(this.trace, this.nextCpu);
+  }
+
+  private setCpu(trace: OpenTrace, cpu: number): void {
+    this.cpuOf ??= new Map();
+    this.cpuOf.set(trace, cpu);
   }
 
   close(): void {
@@ -122,8 +128,12 @@ export class Traces {
     return false;
   }
 
-  /** Reads a frame or a mark of the stack that the next ones are on. */
-  readFrame(text: string, number: number): boolean {
+  /**
+   * Reads a frame or a mark of the stack that the next ones are on.
+   * @param known the frame with offset and size that the text is, where that is known
+   */
+  readFrame(text: string, number: number, known?: Frame | null): boolean {
+    if (known != null && !text.includes('<')) return this.takeFrame(known, number);
     let body = text;
     // old kernels print the end of one stack and the beginning of another in one line
     for (let mark = text.includes('<') ? stackMark.exec(text) : null; mark !== null; mark = stackMark.exec(body)) {
@@ -134,7 +144,10 @@ export class Traces {
       body = ` ${mark[3]}`;
     }
     const frame = parseFrame(body, this.inTrace);
-    if (frame === null) return false;
+    return frame !== null && this.takeFrame(frame, number);
+  }
+
+  private takeFrame(frame: Frame, number: number): boolean {
     if (this.trace === undefined && this.suspended !== undefined && number - this.suspended.number <= 6) {
       // somebody else's lines stood between two frames
       this.trace = this.suspended.trace;
@@ -168,8 +181,8 @@ export class Traces {
     }
     if (this.incident.traces.length >= maxTraces) return;
     this.trace = { heading: trace.heading, purpose: trace.purpose, stack, frames: [] };
-    const cpu = this.cpuOf.get(trace);
-    if (cpu !== undefined) this.cpuOf.set(this.trace, cpu);
+    const cpu = this.cpuOf?.get(trace);
+    if (cpu !== undefined) this.setCpu(this.trace, cpu);
     this.incident.traces.push(this.trace);
   }
 
@@ -186,26 +199,26 @@ export class Traces {
    */
   complete(stalled: ReadonlySet<number>): void {
     const { traces, kind } = this.incident;
-    traces.splice(0, traces.length, ...traces.filter((trace) => trace.frames.length > 0));
+    for (let i = traces.length - 1; i >= 0; i--) if (traces[i]!.frames.length === 0) traces.splice(i, 1);
     const main = traces.find((trace) => trace.purpose === 'main');
     if (main !== undefined) {
       if (kind !== 'rcu-stall' || stalled.size === 0) return;
-      const cpu = this.cpuOf.get(main);
+      const cpu = this.cpuOf?.get(main);
       if (cpu === undefined || stalled.has(cpu)) return;
     }
     const own =
-      traces.find((trace) => trace.purpose === 'other-cpu' && stalled.has(this.cpuOf.get(trace) ?? -1)) ??
+      traces.find((trace) => trace.purpose === 'other-cpu' && stalled.has(this.cpuOf?.get(trace) ?? -1)) ??
       traces.find((trace) => trace.purpose === 'panic') ??
       traces.find((trace) => trace.purpose === 'other-cpu') ??
       traces.find((trace) => trace.purpose === 'other-task');
     if (own === undefined) return;
     // its parts on other stacks are traces with the same heading
     const { heading, purpose } = own;
-    const cpu = this.cpuOf.get(own);
+    const cpu = this.cpuOf?.get(own);
     own.purpose = 'main';
     if (purpose !== 'panic' && cpu === undefined) return;
     for (const trace of traces)
-      if (trace.heading === heading && trace.purpose === purpose && this.cpuOf.get(trace) === cpu)
+      if (trace.heading === heading && trace.purpose === purpose && this.cpuOf?.get(trace) === cpu)
         trace.purpose = 'main';
   }
 }
