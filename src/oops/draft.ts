@@ -257,6 +257,15 @@ export class Draft {
     return taken;
   }
 
+  /** As `add`, of a line that is known to be a frame; false: it may be something else here. */
+  addFrame(line: LogLine): boolean {
+    const c = line.text.charCodeAt(0);
+    if ((c !== 0x20 && c !== 0x09) || this.ftrace > 0 || this.asideAt === line.number - 1) return false;
+    if (!this.traces.readFrame(line.text, line.number, line.frame)) return false;
+    this.touch(line);
+    return true;
+  }
+
   private read(text: string, line: LogLine): boolean {
     if (text === '') return false;
     if (this.ftrace > 0 && line.number - this.lastNumber <= 2) {

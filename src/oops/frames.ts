@@ -121,7 +121,7 @@ function armFrame(text: string): Frame | null {
 
 /** A log that says much says most of it again and again. */
 const knownFrames = new Map<string, Frame>();
-const maxKnown = 4096;
+const maxKnown = 8192;
 
 /** Reads a frame with `func+0x1/0x2`: all that `parseFrame` takes outside of traces, but for arm's. */
 export function fullFrame(text: string): Frame | null {

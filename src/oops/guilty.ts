@@ -12,6 +12,7 @@
 import { type Frame, functionName } from './frames.ts';
 import type { GuiltyFrame, Trace } from './incident.ts';
 import type { IncidentKind } from './kinds.ts';
+import { KnownFrames } from './known_frames.ts';
 import { isBystander, isInterruptEntry, isMachinery, isStall } from './machinery.ts';
 import { type Role, roleOf } from './roles.ts';
 
@@ -69,6 +70,15 @@ export function findBlame(
   kind: IncidentKind,
   work: Frame | null = null,
 ): Blame {
+  const all: (Frame | null)[] = [...first, null];
+  for (const trace of traces) for (const frame of trace.frames) all.push(frame);
+  all.push(null, work);
+  return blames.of(kind, all, () => judge(first, traces, kind, work));
+}
+
+const blames = new KnownFrames<Blame>(2048);
+
+function judge(first: readonly Frame[], traces: readonly Trace[], kind: IncidentKind, work: Frame | null): Blame {
   const named = [...first, ...runningFrames(traces, kind)].filter((frame) => frame.symbol !== null);
   // a return address at the very start of a function belongs to the function before it (after a call that does not return)
   const frames = named.filter((frame) => frame.offset !== 0 || first.includes(frame) || frame.interrupted);

@@ -590,7 +590,7 @@ function rulesFor(code: number): readonly Rule[] {
 
 /** A log that announces much announces most of it again and again. */
 const knownHeadlines = new Map<string, Readonly<Headline> | undefined>();
-const maxKnown = 1024;
+const maxKnown = 4096;
 
 /** What a message announces; undefined for the great many that announce nothing. */
 export function parseHeadline(text: string): Readonly<Headline> | undefined {

@@ -82,7 +82,11 @@ export function hintsFor(incident: Incident): string[] {
   return [...hints].slice(0, 16);
 }
 
+/** All of them in one: most numbers are none. */
+const anyPattern = new RegExp(patterns.map(({ test }) => `(?:${test.source})`).join('|'));
+
 /** @param value hexadecimal digits */
 function matching(value: string): string | null {
+  if (!anyPattern.test(value)) return null;
   return patterns.find((pattern) => pattern.test.test(value))?.says ?? null;
 }

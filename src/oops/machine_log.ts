@@ -130,6 +130,7 @@ export class MachineLog {
    * @param before the text that stood before it, if it is a kernel's first message
    */
   line(line: LogLine, before: string): void {
+    if (line.frame != null && this.frame(line)) return;
     const suspicious = line.announces ?? words.occursIn(line.text);
     if (!line.kernel && (suspicious || this.quote !== '')) this.unquote(line, suspicious);
     const { text } = line;
@@ -172,6 +173,19 @@ export class MachineLog {
     if (headline === undefined) this.body(line, stream);
     else if (headline.role === 'lead') this.lead(line, headline, stream);
     else this.headline(line, headline, stream);
+  }
+
+  /** Takes a line that is a frame and announces nothing, as most lines of reports, if it can only be the current report's. */
+  private frame(line: LogLine): boolean {
+    const { timestamp, caller } = line;
+    if (line.announces !== false || !line.kernel || timestamp === undefined) return false;
+    if (this.lastStamp !== undefined && timestamp < this.lastStamp) return false;
+    const stream = this.streams.get(caller ?? '');
+    if (stream === undefined || stream.leads.length > 0 || stream.current?.open !== true) return false;
+    if (stream.older.length > 0 && this.likeliestOf(line, stream, stream.current) !== stream.current) return false;
+    if (!stream.current.addFrame(line)) return false;
+    this.lastStamp = timestamp;
+    return true;
   }
 
   /** Whether a CPU that hangs may be printing: its clock may have stopped with it. */

@@ -7,12 +7,21 @@ import { runningFrames } from './guilty.ts';
 import { stable } from './headlines.ts';
 import type { Incident, OpenIncident, Trace } from './incident.ts';
 import { type IncidentKind, reportKind } from './kinds.ts';
+import { KnownFrames } from './known_frames.ts';
 import { isEntry, isMachinery, waitsOn } from './machinery.ts';
 
 const maxFrames = 6;
 
 /** Function names of the trace's meaning part, innermost first. */
-export function normalFrames(traces: readonly Trace[], kind: IncidentKind): string[] {
+export function normalFrames(traces: readonly Trace[], kind: IncidentKind): readonly string[] {
+  const all: Frame[] = [];
+  for (const trace of traces) for (const frame of trace.frames) all.push(frame);
+  return normal.of(kind, all, () => readNormal(traces, kind));
+}
+
+const normal = new KnownFrames<readonly string[]>(2048);
+
+function readNormal(traces: readonly Trace[], kind: IncidentKind): readonly string[] {
   const names: string[] = [];
   for (const frame of runningFrames(traces, kind)) {
     if (frame.inline || frame.symbol === null) continue;
@@ -69,7 +78,7 @@ function hangsOn(incident: Incident): string {
 }
 
 /** The functions that tell of an incident, from the guilty one outwards: what its signature is made of. */
-export function significantFrames(incident: Incident): string[] {
+export function significantFrames(incident: Incident): readonly string[] {
   const main = incident.traces.filter((trace) => trace.purpose === 'main');
   const names = normalFrames(
     main.length > 0 ? main : incident.traces.filter((trace) => trace.purpose === 'panic'),
