@@ -23,7 +23,6 @@ const programs = {
   crash_worker: 'src/cli/crash_worker.ts',
   search_worker: 'src/dump/search_worker.ts',
   listen_worker: 'src/collect/netconsole/listen_worker.ts',
-  save_thread: 'src/cli/save_thread.ts',
   save_worker: 'src/save/save_worker.ts',
   index: 'src/index.ts',
 };
