@@ -67,6 +67,8 @@ export interface Command<P extends Params = Params, Head = unknown, Item = unkno
   readonly unlimited: boolean;
   /** The options to run it for one task. */
   forTask(options: Options<P>, task: Task): Options<P>;
+  /** True where `foreach` runs it once for all of its tasks, by its parameter `tasks`: what it shows is one table. */
+  readonly together: boolean;
   /** True when the command did not do what was asked, though it says why in its data (`sym nosuch`). */
   failed(head: Head, tail: Tail): boolean;
 }
@@ -85,14 +87,16 @@ export function defineCommand<P extends Params, Data>(definition: {
   forTask?(options: Options<P>, task: Task): Options<P>;
   failed?(data: Data): boolean;
   readonly unlimited?: boolean;
+  readonly together?: boolean;
 }): WholeCommand<P, Data> {
-  const { name, help, params, unlimited = false } = definition;
+  const { name, help, params, unlimited = false, together = false } = definition;
   return {
     name,
     help,
     params,
     items: null,
     unlimited,
+    together,
     collect: (context, options) => ({ head: definition.collect(context, options), items: nothing() }),
     text: { head: (data, view) => definition.render(data, view), item: () => '', tail: () => '' },
     ...forTasks(params, definition.forTask),
@@ -118,11 +122,13 @@ export function defineStream<P extends Params, Head, Item, Tail>(definition: {
   forTask?(options: Options<P>, task: Task): Options<P>;
   failed?(head: Head, tail: Tail): boolean;
   readonly unlimited?: boolean;
+  readonly together?: boolean;
 }): Command<P, Head, Item, Tail> {
-  const { text, unlimited = false } = definition;
+  const { text, unlimited = false, together = false } = definition;
   return {
     ...definition,
     unlimited,
+    together,
     text: { head: () => '', tail: () => '', ...text },
     ...forTasks(definition.params, definition.forTask),
     failed: (head, tail) => definition.failed?.(head, tail) ?? false,

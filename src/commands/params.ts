@@ -12,6 +12,7 @@ import { escapeTerminal } from '../base/text.ts';
 import type { Task } from '../kernel/task.ts';
 import { addressArgument, countArgument } from './address.ts';
 import { type CommandContext, parseCpus } from './context.ts';
+import { eachWord } from './each_word.ts';
 
 /** What a value is: how to complete it, and what a form or a tool's schema asks for. */
 export type Kind =
@@ -173,7 +174,7 @@ export function optional<T>(value: string, { kind, parse }: ValueKind<T>, help =
 /** All further arguments. */
 export function rest<T>(value: string, { kind, parse }: ValueKind<T>, help = ''): Param<readonly T[]> {
   return param({ letter: null, kind, arity: 'rest', value, help }, {}, (given, context) =>
-    given.map(({ word }) => parse(word, context)),
+    eachWord(context, given, ({ word }) => parse(word, context)),
   );
 }
 

@@ -5,6 +5,7 @@ import { Cancelled, unwatched, type Work } from '../base/work.ts';
 import type { Fault } from '../kernel/faults.ts';
 import { type Command, call, drawn, type Gathered, toJson, type View } from './command.ts';
 import type { CommandContext } from './context.ts';
+import { badArgument } from './each_word.ts';
 import { type Params, parseParams } from './params.ts';
 
 /** Where output goes. Blocks while its reader is slow. */
@@ -165,7 +166,8 @@ function runOnce<P extends Params, Head, Item, Tail>(
       const next = step(() => answer.items.next());
       if (next.done) {
         open = writer === null ? out.write(text.tail(next.value, view, head)) : writer.tail(next.value);
-        return ended(command.failed(head, next.value) ? 'failed' : 'done');
+        const failed = command.failed(head, next.value) || found.faults.some(({ what }) => what === badArgument);
+        return ended(failed ? 'failed' : 'done');
       }
       open = writer === null ? out.write(text.item(next.value, view, head, index)) : writer.item(next.value);
     }

@@ -7,7 +7,7 @@ import { FormatError, type InquestError, MemoryFault, NotFoundError } from '../b
 export interface Fault {
   /** What was being read, in words: `task list`, `module names`. */
   readonly what: string;
-  /** Stable code of the error (`memory-fault`, `bad-format`, `not-found`, `budget`). */
+  /** Stable code of the error (`memory-fault`, `bad-format`, `not-found`, `budget`; `usage` of an argument). */
   readonly code: string;
   /** For memory faults: why (`excluded`, `not-mapped`, ...). */
   readonly reason: string | null;
@@ -110,6 +110,11 @@ export class FaultLog {
    */
   record(what: string, error: unknown): void {
     this.add(toFault(what, error));
+  }
+
+  /** Records that a part of what was asked for is not to be had, whatever the dump holds: one argument of several. */
+  refuse(what: string, { code, message }: InquestError): void {
+    this.add({ what, code, reason: null, address: null, message });
   }
 
   /** Runs `work`; if the dump's content makes it fail, records that and returns `fallback`. */

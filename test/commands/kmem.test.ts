@@ -5,6 +5,7 @@ import { NotFoundError, UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { kmem } from '../../src/commands/memory/kmem/kmem.ts';
 import { sizeText } from '../../src/commands/memory/kmem/use.ts';
+import { MemoryMap, pageShapes } from '../support/memory_map.ts';
 import { run } from '../support/run_command.ts';
 import { SlabWriter, sheafTypes, slubTypes } from '../support/slab_writer.ts';
 
@@ -163,5 +164,16 @@ test('sizes are whole or have one digit, in the largest unit that fits', () => {
   assert.deepEqual(
     [0, 4096, 1023 * 1024, 2 ** 20, 218_087_424, 12.72 * 2 ** 20, 2 ** 30, 1.5 * 2 ** 30].map(sizeText),
     ['0', '4 KB', '1023 KB', '1 MB', '208 MB', '12.7 MB', '1 GB', '1.5 GB'],
+  );
+});
+
+test('-m shows members as what they are: bits in hexadecimal, numbers in decimal, counts with their sign', () => {
+  const map = new MemoryMap(pageShapes['6.1']!).page(0, 'reserved');
+  const members = 'flags,_refcount,_mapcount,page_type,index,lru';
+  const rows = run(kmem, new CommandContext(map.kernel), ['-m', members]).text.split('\n');
+  assert.equal(rows[0], '      PAGE        flags  _refcount  _mapcount  page_type  index  lru');
+  assert.equal(
+    rows[1],
+    'ffffea0000000000  0000000000001000  00000000  -1  4294967295  0  0000000000000000,0000000000000000  ',
   );
 });

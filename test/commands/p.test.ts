@@ -47,6 +47,33 @@ describe('p, wrong usage', () => {
   });
 });
 
+describe('p, values printed before', () => {
+  const printed = () => {
+    const kernel = machine();
+    kernel.run(p, 'jiffies');
+    kernel.run(p, 'stat');
+    return kernel;
+  };
+  test('$ is the last, $$ the one before, $1 the first; each is counted, too', () => {
+    const kernel = printed();
+    assert.equal(kernel.run(p, '$.name').text, '$3 = "ab\\000"\n');
+    assert.equal(kernel.run(p, '$1 + 1').text, '$4 = 4294899022\n');
+    assert.equal(kernel.run(p, '$$').text, '$5 = "ab\\000"\n');
+    assert.equal(kernel.run(p, '$$4 == $1').text, '$6 = 1\n');
+    assert.match(kernel.run(p, '&$2').text, /^\$7 = \(struct stat \*\)/);
+  });
+  test('what was not printed is refused, and counts as nothing', () => {
+    for (const line of ['$', '$1', '$$']) assert.throws(() => machine().run(p, line), UsageError);
+    const kernel = printed();
+    for (const line of ['$3', '$0', '$$2', '$99999999999']) assert.throws(() => kernel.run(p, line), UsageError);
+    assert.equal(kernel.run(p, '$1').text, '$3 = 4294899021\n');
+  });
+  test('a session has values of its own', () => {
+    printed();
+    assert.throws(() => machine().run(p, '$1'), UsageError);
+  });
+});
+
 describe('p', () => {
   test('a variable with its name, an expression without; values are numbered', () => {
     const kernel = machine();

@@ -97,7 +97,7 @@ describe('vm', () => {
   test('every VMA with its file; the path made safe', () => {
     assert.equal(
       masked(new World().run('5')),
-      `${whole}${columns}ADDRESS              400000     403000 8000075 /tmp/lib.so\nADDRESS              500000     502000 100073\n`,
+      `${whole}${columns}ADDRESS              400000     403000 8000075 /tmp/lib.so\nADDRESS              500000     502000 100073 \n`,
     );
     assert.match(new World('l\x1b.so').run('5'), /l\\x1b\.so/);
   });
@@ -120,7 +120,7 @@ describe('vm', () => {
         '400000      FILE: /tmp/lib.so  OFFSET: 2000',
         '401000        7654000',
         '402000      FILE: /tmp/lib.so  OFFSET: 4000',
-        `${columns}ADDRESS              500000     502000 100073`,
+        `${columns}ADDRESS              500000     502000 100073 `,
         'VIRTUAL     PHYSICAL ',
         '500000        8001000',
         '501000      SWAP: (unknown)  OFFSET: 7',

@@ -3,6 +3,7 @@ import { UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
+import { eachWord } from '../each_word.ts';
 import { rest, values } from '../params.ts';
 
 /** One number and what it is. */
@@ -13,12 +14,13 @@ export interface Converted {
 }
 
 function convert(
+  context: CommandContext,
   words: readonly string[],
   parse: (word: string) => bigint | null,
   how: (value: bigint) => bigint,
 ): Converted[] {
   if (words.length === 0) throw new UsageError('');
-  return words.map((word) => {
+  return eachWord(context, words, (word) => {
     const given = parse(word);
     if (given === null) throw new UsageError(`not a number: ${escapeTerminal(word)}`);
     return { given, result: BigInt.asUintN(64, how(given)) };
@@ -45,7 +47,7 @@ export const btop = defineCommand({
   },
   params: { addresses: rest('address', values.word) },
   collect: (context, { addresses }): readonly Converted[] =>
-    convert(addresses, parseHex, (value) => value / pageSize(context)),
+    convert(context, addresses, parseHex, (value) => value / pageSize(context)),
   render,
 });
 
@@ -62,6 +64,6 @@ export const ptob = defineCommand({
   },
   params: { pages: rest('page-number', values.word) },
   collect: (context, { pages }): readonly Converted[] =>
-    convert(pages, frameNumber, (value) => value * pageSize(context)),
+    convert(context, pages, frameNumber, (value) => value * pageSize(context)),
   render,
 });

@@ -8,6 +8,7 @@ import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
 import { addressArgument, cpusOf, splitCpuSpec } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
+import { eachWord } from '../each_word.ts';
 import { flag, rest, values } from '../params.ts';
 import { type Identity, identityLines, identityOf } from './identity.ts';
 
@@ -31,8 +32,8 @@ it is used for.`,
   collect(context, { physical, addresses }): readonly Identity[] {
     if (addresses.length === 0) throw new UsageError('');
     const { kernel } = context;
-    const places = addresses.flatMap((word) => (physical ? [linear(context, word)] : named(context, word)));
-    return places.map((address) => {
+    const places = eachWord(context, addresses, (word) => (physical ? [linear(context, word)] : named(context, word)));
+    return places.flat().map((address) => {
       const task = kernel.arch.isKernelAddress(address) ? null : context.task;
       return identityOf(kernel, identify(kernel, address, task));
     });

@@ -81,6 +81,5 @@ export interface VmaData {
 export const vmaHeader = `${center('VMA', 16)} ${centerRight('START', 10)} ${centerRight('END', 10)}  FLAGS FILE\n`;
 
 export function vmaText({ address, start, end, flags, file }: VmaData): string {
-  const line = `${hex16(address)} ${hex(start).padStart(10)} ${hex(end).padStart(10)} ${hex(flags).padStart(6)} ${escapeLine(file ?? '')}`;
-  return `${line.trimEnd()}\n`;
+  return `${hex16(address)} ${hex(start).padStart(10)} ${hex(end).padStart(10)} ${hex(flags).padStart(6)} ${escapeLine(file ?? '')}\n`;
 }

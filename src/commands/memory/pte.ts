@@ -5,6 +5,7 @@ import { swapFileName } from '../../kernel/swap.ts';
 import { swapSlotOf } from '../../kernel/swapped_pages.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
+import { eachWord } from '../each_word.ts';
 import { rest, values } from '../params.ts';
 import { type EntryData, entryText } from './page_rows.ts';
 
@@ -19,7 +20,7 @@ the flags or, for a page that was swapped out, the swap area and the offset in i
   params: { contents: rest('contents', values.word) },
   collect(context, { contents }): readonly EntryData[] {
     if (contents.length === 0) throw new UsageError('');
-    return contents.map((word) => describe(context, word));
+    return eachWord(context, contents, (word) => describe(context, word));
   },
   render: (entries) => entries.map(entryText).join(''),
 });

@@ -5,6 +5,7 @@ import { escapeTerminal, hex, hex16 } from '../../base/text.ts';
 import { cpusOf, splitCpuSpec } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
+import { eachWord } from '../each_word.ts';
 import { rest, values } from '../params.ts';
 
 export type PtovAnswer =
@@ -29,7 +30,7 @@ per-CPU memory lies. Numbers are hexadecimal, 0x or not.`,
   params: { addresses: rest('address|offset:cpus', values.place) },
   collect(context, { addresses }): readonly PtovAnswer[] {
     if (addresses.length === 0) throw new UsageError('');
-    return addresses.map((word) => answer(context, word));
+    return eachWord(context, addresses, (word) => answer(context, word));
   },
   render: (answers) => answers.map(answerText).join('\n'),
 });

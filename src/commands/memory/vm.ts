@@ -114,6 +114,7 @@ function collectVm(context: CommandContext, options: VmOptions): Answer<VmHead, 
     if (value === null) throw new UsageError(`not a number: ${escapeLine(options.flags)}`);
     return { head: { flags: { value, names: vmFlagNames(kernel, value) }, physicalDigits }, items: noItems(null) };
   }
+  if (options.mm === 0n) throw new UsageError('invalid mm_struct address: 0');
   const tasks = options.tasks.length === 0 ? [context.task] : options.tasks;
   function* items(): Generator<VmItem, null> {
     for (const task of tasks) yield* taskItems(context, task, options);

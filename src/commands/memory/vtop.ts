@@ -14,6 +14,7 @@ import type { Task } from '../../kernel/task.ts';
 import { addressArgument } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import { type TaskLabel, taskHeader, taskLabel } from '../context.ts';
+import { eachWord } from '../each_word.ts';
 import { flag, rest, type ValueKind, valued, values } from '../params.ts';
 import {
   type EntryData,
@@ -84,16 +85,16 @@ A page that is not there may be swapped out: then the swap area and the offset (
   collect(context, { user, kernel: isKernel, tasks, addresses }): VtopData {
     const { kernel } = context;
     if (addresses.length === 0) throw new UsageError('');
+    const places = eachWord(context, addresses, (word) => addressArgument(context, word));
     const { maxPfn, pageSize } = kernel.dump.memory;
     const where = (address: VirtAddr): 'kernel' | 'user' => {
       if (isKernel) return 'kernel';
       return user || tasks !== null || !kernel.arch.isKernelAddress(address) ? 'user' : 'kernel';
     };
     const translate = (task: Task | null): Translation[] =>
-      addresses.map((word) => {
-        const address = addressArgument(context, word);
-        return where(address) === 'kernel' ? ofKernel(kernel, address) : ofUser(kernel, task ?? context.task, address);
-      });
+      places.map((address) =>
+        where(address) === 'kernel' ? ofKernel(kernel, address) : ofUser(kernel, task ?? context.task, address),
+      );
     return {
       tasks:
         tasks === null

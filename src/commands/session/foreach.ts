@@ -4,6 +4,7 @@ import { escapeLine } from '../../base/text.ts';
 import type { Task, TaskState } from '../../kernel/task.ts';
 import { type Answer, asOne, type Command, call, defineStream, drawn, type Gathered } from '../command.ts';
 import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
+import { eachWord } from '../each_word.ts';
 import { type Params, parseParams, text } from '../params.ts';
 import { tasksByWord } from '../task_words.ts';
 
@@ -23,7 +24,8 @@ export interface ForeachHead {
 
 /** What one command said of one task. */
 export interface ForeachItem {
-  readonly task: TaskLabel;
+  /** Null where the command was run once for all of them (`foreach ps`). */
+  readonly task: TaskLabel | null;
   /** Position in the head's list of commands. */
   readonly command: number;
   /** Its data, as its own `--json` prints it; null where it failed. */
@@ -78,7 +80,7 @@ Commands that can be run: those whose arguments are tasks. The options behind a 
         if (body === '') return '';
         // of `ps` one table, as far as nothing stands between its lines
         if (one.name === 'ps' && index > 0) return body.replace(/^ +PID +PPID .*\n/, '');
-        const header = unnamed.has(one.name) ? `${taskHeader(task)}\n` : '';
+        const header = task !== null && unnamed.has(one.name) ? `${taskHeader(task)}\n` : '';
         const gap = index > 0 && !body.endsWith('\n\n') ? '\n' : '';
         return `${gap}${header}${body}`;
       },
@@ -99,23 +101,38 @@ function collectForeach(
     return { command, options: parseParams<Params>(command.params, rest, context) };
   });
   let failed = 0;
+  function one(
+    { command }: Invocation,
+    number: number,
+    task: Task | null,
+    options: Invocation['options'],
+  ): ForeachItem {
+    const label = { task: task === null ? null : taskLabel(task), command: number };
+    try {
+      const { value } = call(context, command, options);
+      return { ...label, data: asOne(command, value), [gathered]: value, problem: null };
+    } catch (error) {
+      if (!(error instanceof InquestError)) throw error;
+      failed++;
+      const problem = messageOf(error);
+      const what = task === null ? 'tasks' : `pid ${task.pid}`;
+      context.kernel.faults.record(what, new FormatError(command.name, problem));
+      return { ...label, data: null, [gathered]: null, problem };
+    }
+  }
   function* results(): Generator<ForeachItem, ForeachTail> {
+    const [only] = asked;
+    if (asked.length === 1 && only?.command.together === true) {
+      if (chosen.length > 0) yield one(only, 0, null, { ...only.options, tasks: chosen });
+      return { failed };
+    }
     for (const [done, task] of chosen.entries()) {
       context.kernel.work.progress(done, chosen.length);
-      for (const [number, { command, options }] of asked.entries()) {
+      for (const [number, invocation] of asked.entries()) {
+        const { command, options } = invocation;
         // kernel threads have no arguments: asked of every task, that is no news
-        if (command.name === 'ps' && options.arguments === true && task.kernelThread) continue;
-        const label = { task: taskLabel(task), command: number };
-        try {
-          const { value } = call(context, command, command.forTask(options, task));
-          yield { ...label, data: asOne(command, value), [gathered]: value, problem: null };
-        } catch (error) {
-          if (!(error instanceof InquestError)) throw error;
-          failed++;
-          const problem = messageOf(error);
-          context.kernel.faults.record(`pid ${task.pid}`, new FormatError(command.name, problem));
-          yield { ...label, data: null, [gathered]: null, problem };
-        }
+        if (command.name === 'ps' && options['arguments'] === true && task.kernelThread) continue;
+        yield one(invocation, number, task, command.forTask(options, task));
       }
     }
     return { failed };
@@ -140,16 +157,17 @@ function splitCommands(
 
 /** Tasks that any of the words names, of the kinds and in one of the states that others name. */
 function chooseTasks(context: CommandContext, words: readonly string[]): readonly Task[] {
-  const named: Task[] = [];
+  const names: string[] = [];
   const wantedStates = new Set<string>();
   const kinds = new Set<string>();
   for (const word of words) {
     if (['user', 'kernel', 'gleader', 'active'].includes(word)) kinds.add(word);
     else if (states.includes(word as TaskState)) wantedStates.add(word);
-    else named.push(...tasksByWord(context, word));
+    else names.push(word);
   }
   const { all } = context.tasks;
-  const from = words.length > kinds.size + wantedStates.size ? new Set(named) : null;
+  const named = names.length === 0 ? null : eachWord(context, names, (word) => tasksByWord(context, word));
+  const from = named === null ? null : new Set(named.flat());
   return all.filter(
     (task) =>
       (from === null || from.has(task)) &&

@@ -130,7 +130,10 @@ what the request is for.`,
   items: 'devices',
   collect({ kernel }, options) {
     if (options.target !== null && options.deviceDump === null) throw new UsageError('');
-    if (options.deviceDumps) return { head: null, items: deviceDumpRows(kernel) };
+    if (options.deviceDumps) {
+      if (kernel.dump.notes.devices.length === 0) throw new UsageError('no device dumps found in this dumpfile');
+      return { head: null, items: deviceDumpRows(kernel) };
+    }
     if (options.deviceDump !== null) {
       return { head: null, items: noItems(null, [deviceDump(kernel, options.deviceDump, options.target)]) };
     }

@@ -6,6 +6,7 @@ import { type ExpressionEnvironment, evaluate } from '../../debuginfo/c_expressi
 import { KernelObject, type ObjectContext } from '../../debuginfo/object.ts';
 import { strip, type Type } from '../../debuginfo/type.ts';
 import type { CommandContext } from '../context.ts';
+import { keptValue } from './value_history.ts';
 
 /**
  * Evaluates an expression over the kernel's variables and types.
@@ -19,7 +20,7 @@ export function evaluateText(
 ): KernelObject {
   const environment: ExpressionEnvironment = {
     context: objects,
-    symbol: (name) => namedObject(context, name, objects),
+    symbol: (name) => namedObject(context, name, objects) ?? keptValue(context, name),
     macro: (name) => context.kernel.macro(name),
   };
   return evaluate(text, environment);

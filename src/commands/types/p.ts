@@ -15,6 +15,7 @@ import type { CommandContext } from '../context.ts';
 import { flag, type Options, radixOf, radixParamsOrH, text } from '../params.ts';
 import { evaluateText, symbolType } from './expression.ts';
 import { drawing } from './struct_value.ts';
+import { keepValue } from './value_history.ts';
 import { objectsIn, valueReading } from './value_reading.ts';
 
 export interface PrintedValue {
@@ -61,28 +62,22 @@ export const p = defineCommand({
 pointers followed. A per-CPU variable alone shows its type and where its copies are; with CPUS, their values.
 
 Types of variables come from BTF, which on most kernels has the per-CPU ones alone, and from a table of
-well-known ones. Of any other variable the address is known, and a cast gives it a type: *(int *)&NAME.`,
+well-known ones. Of any other variable the address is known, and a cast gives it a type: *(int *)&NAME.
+
+Values are numbered, and may be used again: $ is the last one, $$ the one before, $3 the third.`,
     examples: [
       ['p jiffies', 'a variable'],
       ['p init_task.tasks', 'a member'],
       ['p runqueues:1', "one CPU's copy"],
       ['p ((struct task_struct *)0xff1459ed011f0000)->comm', 'a member of what is at an address'],
       ['p sizeof(struct page)', 'a size'],
+      ['p $.pid', 'a member of what was printed last'],
     ],
   },
   params,
   collect: collectPrint,
   render: renderPrint,
 });
-
-/** Values printed in a session so far: gdb numbers them. */
-const counters = new WeakMap<CommandContext, number>();
-
-function nextNumber(context: CommandContext): number {
-  const n = (counters.get(context) ?? 0) + 1;
-  counters.set(context, n);
-  return n;
-}
 
 function collectPrint(context: CommandContext, options: Options<typeof params>): PrintData {
   const { kernel } = context;
@@ -155,7 +150,7 @@ function printed(
   const value = readValue(object, valueReading(context));
   return {
     cpu,
-    number: nextNumber(context),
+    number: keepValue(context, object),
     get value() {
       return valueData(value);
     },

@@ -7,6 +7,7 @@ import { type AddressIdentity, identify, physicalPage } from '../../../kernel/id
 import { memoryModel } from '../../../kernel/memory_model.ts';
 import { addressArgument } from '../../address.ts';
 import { type CommandContext, parseHex } from '../../context.ts';
+import { eachWord } from '../../each_word.ts';
 import { type ContextTask, contextTask, contextTaskText } from '../../task_context.ts';
 import { pageRowsHeader, pageRowText } from '../page_rows.ts';
 import { type PageItem, pageItem, physicalDigits } from './pages.ts';
@@ -51,7 +52,7 @@ export function collectAddresses(
   const { kernel } = context;
   return {
     kind: 'addresses',
-    addresses: words.map((word) => addressItem(context, word, isPhysical)),
+    addresses: eachWord(context, words, (word) => addressItem(context, word, isPhysical)),
     physicalDigits: physicalDigits(kernel),
   };
 }

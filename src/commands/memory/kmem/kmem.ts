@@ -6,6 +6,7 @@ import { identify } from '../../../kernel/identify.ts';
 import { addressArgument } from '../../address.ts';
 import { type Answer, defineStream, noItems } from '../../command.ts';
 import { type CommandContext, parseCpus, parseHex } from '../../context.ts';
+import { eachWord } from '../../each_word.ts';
 import { absent, attached, flag, type Options, rest, valued, values } from '../../params.ts';
 import { type AddressesHead, addressesText, collectAddresses } from './address.ts';
 import {
@@ -179,7 +180,7 @@ function collectKmem(context: CommandContext, options: KmemOptions): Answer<Kmem
     case 'vmalloc':
       return collectVmalloc(
         context,
-        words.map((word) => addressArgument(context, word)),
+        eachWord(context, words, (word) => addressArgument(context, word)),
       );
     case 'free':
     case 'freeBlocks':
@@ -235,7 +236,7 @@ function slabView(context: CommandContext, options: KmemOptions): Answer<KmemHea
 function framesOf(context: CommandContext, { words, physical }: KmemOptions): Pfn[] | null {
   const { kernel } = context;
   if (words.length === 0) return null;
-  return words.map((word) => {
+  return eachWord(context, words, (word) => {
     const address = physical ? parseHex(word) : addressArgument(context, word);
     if (address === null) throw new UsageError(`invalid address: ${escapeTerminal(word)}`);
     if (physical || !kernel.arch.isKernelAddress(address)) {

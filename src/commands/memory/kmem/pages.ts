@@ -2,7 +2,7 @@
 import { offsetBy, type Pfn, pfn, type VirtAddr } from '../../../base/address.ts';
 import { UsageError } from '../../../base/errors.ts';
 import { escapeTerminal, hex, hex16 } from '../../../base/text.ts';
-import { findMember, sizeOf, strip, type Type } from '../../../debuginfo/type.ts';
+import { findMember, sizeOf, strip } from '../../../debuginfo/type.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { memoryModel } from '../../../kernel/memory_model.ts';
 import { type PageRow, pageFlagNames, pageRow, pageRows } from '../../../kernel/page.ts';
@@ -15,8 +15,14 @@ export interface PagesHead {
   readonly kind: 'pages';
   /** Hexadecimal digits of the highest physical address. */
   readonly physicalDigits: number;
-  /** Members that are shown in place of the usual words (-m). */
-  readonly members: readonly { readonly name: string; readonly bytes: number }[] | null;
+  /** Members that are shown in place of the usual words (-m), each with the bytes of one of its words. */
+  readonly members:
+    | readonly {
+        readonly name: string;
+        readonly bytes: number;
+        readonly shown: 'hexadecimal' | 'unsigned' | 'signed';
+      }[]
+    | null;
 }
 
 export interface PageItem extends NamedPageRow {
@@ -52,8 +58,12 @@ export function collectPages(
     return { kind: 'page', ...row, flagNames, values: readers?.map(({ read }) => read(row.page)) ?? null };
   };
   function* items(): Generator<PageItem, null> {
-    if (frames === null) for (const row of pageRows(kernel, pfn(0), pfn(kernel.dump.memory.maxPfn))) yield item(row);
-    else {
+    if (frames === null) {
+      // the last section has all its `struct page`s, memory behind them or not
+      const { maxPfn } = kernel.dump.memory;
+      const pages = memoryModel(kernel)?.pagesPerSection ?? 1;
+      for (const row of pageRows(kernel, pfn(0), pfn(Math.ceil(maxPfn / pages) * pages))) yield item(row);
+    } else {
       for (const frame of frames) {
         const row = rowOf(kernel, frame);
         if (row !== null) yield item(row);
@@ -79,6 +89,7 @@ interface MemberReader {
   readonly name: string;
   /** Of the member or, of a struct, of each of its words. */
   readonly bytes: number;
+  readonly shown: 'hexadecimal' | 'unsigned' | 'signed';
   readonly read: (page: VirtAddr) => readonly bigint[] | null;
 }
 
@@ -88,23 +99,42 @@ function memberReader(kernel: Kernel, path: string): MemberReader {
   const place = findMember(type, path);
   if (place === null) throw new UsageError(`struct page has no member ${escapeTerminal(path)}`);
   const size = sizeOf(place.type);
-  const scalar = firstScalar(place.type);
-  const words = Math.min(Math.floor(size / 8), 8);
+  const scalar = strip(place.type);
+  const isScalar = scalar.kind === 'int' || scalar.kind === 'pointer' || scalar.kind === 'enum';
+  // a structure as words, an atomic_t as one of its size
+  const bytes = isScalar || size < 8 ? size : 8;
+  const words = isScalar ? 1 : Math.min(Math.floor(size / 8), 8) || 1;
   const read = (page: VirtAddr): readonly bigint[] => {
     const object = kernel.object(type, page).member(path);
-    if (scalar) return [BigInt.asUintN(size * 8, object.bigint())];
-    return Array.from({ length: words }, (_, i) => kernel.space.u64(offsetBy(object.address, i * 8)));
+    if (isScalar) return [BigInt.asUintN(size * 8, object.bigint())];
+    return Array.from({ length: words }, (_, i) =>
+      kernel.space
+        .read(offsetBy(object.address, i * bytes), bytes)
+        .reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n),
+    );
   };
   return {
     name: path,
-    bytes: scalar || words === 0 ? size : 8,
+    bytes,
+    // flags and structures are bits; a count of mappings is one
+    shown:
+      path === '_mapcount'
+        ? 'signed'
+        : scalar.kind !== 'int' || path === 'flags'
+          ? 'hexadecimal'
+          : scalar.signed
+            ? 'signed'
+            : 'unsigned',
     read: (page) => kernel.faults.attempt('member of a page', () => read(page), null),
   };
 }
 
-function firstScalar(type: Type): boolean {
-  const { kind } = strip(type);
-  return kind === 'int' || kind === 'pointer' || kind === 'enum';
+function wordText(
+  word: bigint,
+  { bytes, shown }: { readonly bytes: number; readonly shown: MemberReader['shown'] },
+): string {
+  if (shown === 'hexadecimal') return hex(word).padStart(bytes * 2, '0');
+  return String(shown === 'signed' ? BigInt.asIntN(bytes * 8, word) : word);
 }
 
 export function pagesHeader({ physicalDigits: digits, members }: PagesHead): string {
@@ -115,8 +145,7 @@ export function pagesHeader({ physicalDigits: digits, members }: PagesHead): str
 export function pageItemText(item: PageItem, head: PagesHead): string {
   if (item.values === null) return pageRowText(item, head.physicalDigits);
   const words = item.values.map((value, i) => {
-    const digits = (head.members?.[i]?.bytes ?? 8) * 2;
-    return value === null ? '?' : value.map((word) => hex(word).padStart(digits, '0')).join(',');
+    return value === null ? '?' : value.map((word) => wordText(word, head.members![i]!)).join(',');
   });
   return `${hex16(item.page)}  ${words.map((word) => `${word}  `).join('')}\n`;
 }

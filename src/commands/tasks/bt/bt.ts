@@ -191,6 +191,7 @@ function itemLines(item: BtItem, view: View<typeof params>, { machine }: BtHead,
   const style = {
     offsets: view.options.offsets,
     radix: radixOf(view, view.options),
+    registersRadix: view.radix,
     symbolic: view.options.symbolic,
   };
   const body =
@@ -495,7 +496,10 @@ function frameWords(
 /** How frames are drawn. */
 export interface FrameStyle {
   readonly offsets: boolean;
+  /** Of offsets and values. */
   readonly radix: 10 | 16;
+  /** Of places in registers: the session's, whatever -x and -d say. */
+  readonly registersRadix: 10 | 16;
   /** 2: slab objects with their addresses. */
   readonly symbolic: number;
 }
@@ -516,7 +520,7 @@ function frameLines(trace: TaskTrace, machine: string, style: FrameStyle): Line[
     lines.push({ text: `${`#${frame.level}`.padStart(3)} ${place}`, at: `frame ${frame.level}` });
     if (frame.source !== null) lines.push(untold(`    ${placeText(frame.source)}`));
     if (frame.registers !== null) {
-      const [first, ...more] = exceptionLines({ ...frame, registers: frame.registers }, machine, style.radix);
+      const [first, ...more] = exceptionLines({ ...frame, registers: frame.registers }, machine, style.registersRadix);
       if (first !== undefined)
         lines.push({ text: first, at: first.includes('[exception ') ? `exception ${frame.level}` : null });
       lines.push(...more.map(untold));

@@ -96,6 +96,7 @@ thread, ST stopped, TR traced, ZO zombie, DE dead, WA being woken, PA parked, NE
     ],
   },
   params,
+  together: true,
   collect: collectPs,
   render: renderPs,
 });

@@ -3,6 +3,7 @@ import { UsageError } from '../../../base/errors.ts';
 import { escapeLine } from '../../../base/text.ts';
 import type { Task } from '../../../kernel/task.ts';
 import type { CommandContext } from '../../context.ts';
+import { eachWord } from '../../each_word.ts';
 import { type Param, rest, values } from '../../params.ts';
 import { tasksByWord } from '../../task_words.ts';
 
@@ -29,7 +30,7 @@ export interface TaskChoice {
 /** The arguments of `ps`: pids, addresses of tasks, names, patterns. Each task once. */
 export const taskArguments: Param<readonly Task[]> = {
   ...rest('pid|task|name', values.task),
-  parse: (given, context) => [...new Set(given.flatMap(({ word }) => tasksByWord(context, word)))],
+  parse: (given, context) => [...new Set(eachWord(context, given, ({ word }) => tasksByWord(context, word)).flat())],
 };
 
 /** Tasks that the options and arguments ask for, in the order of the arguments, each once. @throws UsageError */
