@@ -48,9 +48,14 @@ function problemOf(error: unknown): string {
   return reasons[code] ?? messageOf(error);
 }
 
-/** Compressed pages lie one behind another in a dump, and are mostly read so: several are read at a time. */
-const aheadSize = 16 * 1024;
-/** Longest read that is served from what was read ahead: a page. */
+/**
+ * Compressed pages lie one behind another in a dump, a few hundred bytes each, and neighbours in memory are often wanted
+ * soon after one another, though not in a row: short reads are of whole blocks, and the last ones are kept.
+ */
+const blockSize = 16 * 1024;
+/** Blocks kept, each in the one place that its number leaves it. */
+const blockPlaces = 64;
+/** Longest read that is served from a block: a page. */
 const shortRead = 4096;
 
 /** A regular file, read by offset and never as a whole. */
@@ -62,11 +67,11 @@ export class FileSource implements ByteSource {
   readonly flattened = false;
   readonly warnings: readonly string[] = [];
   private descriptor: number;
-  /** What was read ahead: bytes of the file from `aheadStart` on, `aheadLength` of them. */
-  private readonly ahead = new Uint8Array(aheadSize);
-  private aheadStart = 0;
-  private aheadLength = 0;
-  /** Where the last short read ended: one that starts there, or soon after, is thought to go on. */
+  private readonly blocks: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(blockPlaces).fill(undefined);
+  /** Number of the block in each place, and how many bytes of it there are. */
+  private readonly blockNumbers = new Float64Array(blockPlaces).fill(-1);
+  private readonly blockLengths = new Int32Array(blockPlaces);
+  /** Where the last short read ended: a page that starts there, or soon after, is thought to be one of many. */
   private lastEnd = -1;
   /** Not of memory: it changes, and pages that nobody asked for may be ones that must not be read. */
   private readonly readsAhead: boolean;
@@ -98,22 +103,40 @@ export class FileSource implements ByteSource {
   read(offset: number, into: Uint8Array): number {
     const { length } = into;
     if (length > shortRead) return this.readHere(offset, into);
-    const isNext = this.readsAhead && offset >= this.lastEnd && offset < this.lastEnd + shortRead;
+    const isNext = offset >= this.lastEnd && offset < this.lastEnd + shortRead;
     this.lastEnd = offset + length;
-    if (!this.isAhead(offset, length)) {
-      if (!isNext) return this.readHere(offset, into);
-      this.aheadLength = 0; // a read that throws leaves nothing behind
-      this.aheadLength = this.readHere(offset, this.ahead);
-      this.aheadStart = offset;
-      if (!this.isAhead(offset, length)) return this.readHere(offset, into); // at the file's end
+    // a page alone, not compressed, is read as it is: a block would be four times as much
+    if (!this.readsAhead || (length === shortRead && !isNext)) return this.readHere(offset, into);
+    for (let done = 0; done < length; ) {
+      const at = (offset + done) % blockSize;
+      const block = this.block((offset + done - at) / blockSize, at + Math.min(length - done, blockSize - at));
+      // at the file's end, and where it cannot be read: what there is of just this
+      if (block === null) return this.readHere(offset, into);
+      const part = block.subarray(at, Math.min(at + length - done, blockSize));
+      into.set(part, done);
+      done += part.length;
     }
-    const at = offset - this.aheadStart;
-    into.set(this.ahead.subarray(at, at + length));
     return length;
   }
 
-  private isAhead(offset: number, length: number): boolean {
-    return offset >= this.aheadStart && offset + length <= this.aheadStart + this.aheadLength;
+  /** A block of the file; null where it has not so many bytes, or cannot be read. */
+  private block(number: number, bytes: number): Uint8Array | null {
+    const place = number % blockPlaces;
+    let block = this.blocks[place];
+    if (block === undefined) {
+      block = new Uint8Array(blockSize);
+      this.blocks[place] = block;
+    }
+    if (this.blockNumbers[place] !== number) {
+      this.blockNumbers[place] = -1; // a read that throws leaves nothing behind
+      try {
+        this.blockLengths[place] = this.readHere(number * blockSize, block);
+      } catch {
+        return null; // a bad sector may lie beside what is wanted; if not, who reads that alone is told
+      }
+      this.blockNumbers[place] = number;
+    }
+    return bytes <= this.blockLengths[place]! ? block : null;
   }
 
   private readHere(offset: number, into: Uint8Array): number {

@@ -7,7 +7,7 @@ import type { Dump, DumpInfo, PageCompression } from './dump.ts';
 import { noteBytes, rawNotes, readNotes, readText } from './elf_notes.ts';
 import { type KdumpHeader, kdumpFlags, kdumpSignatures, readKdumpHeader } from './kdump_header.ts';
 import { compressionOf, type KdumpFile, KdumpStore } from './kdump_store.ts';
-import { PagedMemory } from './paged_memory.ts';
+import { affordableVictims, PagedMemory } from './paged_memory.ts';
 import { Vmcoreinfo } from './vmcoreinfo.ts';
 
 /** Is this the start of a kdump-compressed dump, of whatever machine? */
@@ -73,7 +73,11 @@ export function openKdump(sources: readonly ByteSource[], damaged = false): Omit
   };
   return {
     info,
-    memory: new PagedMemory(perBlock === 1 ? store : new DividedStore(store, store.pageSize / perBlock)),
+    memory: new PagedMemory(
+      perBlock === 1 ? store : new DividedStore(store, store.pageSize / perBlock),
+      undefined,
+      compression === 'none' ? 0 : affordableVictims(info.fileSize),
+    ),
     notes: { vmcoreinfo, cpus: notes.cpus, eraseInfo, mini: notes.mini, devices: notes.devices, all: notes.all },
     rawNotes: () =>
       // version 3 has VMCOREINFO and no notes

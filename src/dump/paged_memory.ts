@@ -46,6 +46,12 @@ export interface PageStore {
 
 /** Bytes of pages that are kept, at least and at most. */
 const cacheLimits = [2 ** 21, 2 ** 24] as const;
+/**
+ * Bytes of pages that are kept besides, at most, once they were driven out of their sets: of a dump whose pages are
+ * compressed. A machine with thousands of processes has more pages that every command wants than fit into the sets,
+ * and to inflate one costs as much as finding it a hundred times.
+ */
+const mostDrivenOut = 3 * 2 ** 24;
 const pagesPerAllocation = 32;
 /** Reads of so many pages and more are of whole tables: they go past the cache, straight to where they are wanted. */
 const longRead = 32;
@@ -61,6 +67,11 @@ function affordableCache(): number {
   return bytes;
 }
 
+/** Bytes of pages to keep beside the sets, of a file of so many bytes whose pages are compressed. */
+export function affordableVictims(fileSize: number): number {
+  return Math.min(mostDrivenOut, Math.max(0, fileSize / 2 - cacheLimits[1]), availableMemory() / 32);
+}
+
 export class PagedMemory implements PhysicalMemory {
   readonly pageSize: number;
   readonly maxPfn: number;
@@ -72,6 +83,9 @@ export class PagedMemory implements PhysicalMemory {
   /** The pfn that each slot holds, NaN for none; slots 2n and 2n + 1 are set n. */
   private readonly tags: Float64Array;
   private readonly views: (Uint8Array | undefined)[];
+  /** Pages that were driven out of their sets, the one that came first in front. */
+  private readonly victims = new Map<number, Uint8Array>();
+  private readonly mostVictims: number;
   private room = new Uint8Array(0);
   private roomUsed = 0;
   private readonly zeroes: Uint8Array;
@@ -80,7 +94,8 @@ export class PagedMemory implements PhysicalMemory {
   /** Room for a scan; null while one has it. */
   private window: Uint8Array | null = new Uint8Array(0);
 
-  constructor(store: PageStore, cacheBytes = affordableCache()) {
+  /** @param victimBytes bytes of pages to keep that were driven out of their sets */
+  constructor(store: PageStore, cacheBytes = affordableCache(), victimBytes = 0) {
     this.store = store;
     this.pageSize = store.pageSize;
     this.maxPfn = store.maxPfn;
@@ -89,6 +104,7 @@ export class PagedMemory implements PhysicalMemory {
     this.tags = new Float64Array(slots).fill(Number.NaN);
     this.views = new Array<Uint8Array | undefined>(slots).fill(undefined);
     this.zeroes = new Uint8Array(store.pageSize);
+    this.mostVictims = Math.floor(victimBytes / store.pageSize);
   }
 
   pageState(pfn: Pfn): PageState {
@@ -111,6 +127,13 @@ export class PagedMemory implements PhysicalMemory {
   }
 
   private miss(pfn: Pfn, slot: number): Uint8Array {
+    const kept = this.victims.get(pfn);
+    if (kept !== undefined) this.victims.delete(pfn);
+    this.driveOut(slot + 1);
+    if (kept !== undefined) {
+      this.toFront(slot, pfn, kept);
+      return kept;
+    }
     this.work.charge('bytes', this.pageSize);
     this.views[slot + 1] ??= this.newView();
     const view = this.views[slot + 1]!;
@@ -118,6 +141,25 @@ export class PagedMemory implements PhysicalMemory {
     if (!this.load(pfn, view)) return this.zeroes.fill(0);
     this.toFront(slot, pfn, view);
     return view;
+  }
+
+  /** Makes room in a slot: its page becomes a victim, and the room of the oldest victim is used again. */
+  private driveOut(slot: number): void {
+    const { victims, mostVictims } = this;
+    const tag = this.tags[slot]!;
+    const view = this.views[slot];
+    if (mostVictims === 0 || view === undefined || Number.isNaN(tag)) return;
+    let room: Uint8Array | undefined;
+    if (victims.size >= mostVictims) {
+      for (const [oldest, bytes] of victims) {
+        room = bytes;
+        victims.delete(oldest);
+        break;
+      }
+    }
+    victims.set(tag, view);
+    this.tags[slot] = Number.NaN;
+    this.views[slot] = room;
   }
 
   /** Room for a page: cut from larger pieces, as an allocation costs as much as reading a page from the file. */
@@ -242,6 +284,7 @@ export class PagedMemory implements PhysicalMemory {
 
   forget(): void {
     this.tags.fill(Number.NaN);
+    this.victims.clear();
   }
 
   setExcludedPageJudge(judge: ExcludedPageJudge | null): void {
