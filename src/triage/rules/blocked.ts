@@ -51,7 +51,7 @@ export function blockedFindings(facts: Facts, about: Case): Finding[] {
       explanation:
         wait.owner === null
           ? ''
-          : `The holder is ${stateWords(wait.owner)}${last !== wait && last.owner !== null ? `; at the end of the chain is ${label(last.owner)}, ${doing(facts, last.owner)}` : `: ${doing(facts, wait.owner)}`}.`,
+          : `The holder ${doing(facts, wait.owner).replace(/^which /, '')}${last === wait || last.owner === null ? '' : `; at the end of the chain is ${label(last.owner)}, ${doing(facts, last.owner)}`}.`,
       confidence: wait.owner !== null && wait.ownerIsCertain ? 'certain' : 'likely',
       evidence: [
         ...lockEvidence(facts, wait),
@@ -117,22 +117,4 @@ function lockName(facts: Facts, { kind, lock }: LockWait): string {
   const place = facts.kernel.place(lock);
   if (place === null) return `the ${kind} at ${hex16(lock)}`;
   return `the ${kind} ${place.symbol.name}${place.offset === 0 ? '' : `+0x${place.offset.toString(16)}`} (${hex16(lock)})`;
-}
-
-function stateWords(task: Task): string {
-  if (task.active) return `running on CPU ${task.cpu}`;
-  switch (task.state) {
-    case 'RU':
-      return 'runnable, waiting for a CPU';
-    case 'UN':
-      return 'blocked itself';
-    case 'IN':
-    case 'ID':
-      return 'asleep with the lock held';
-    case 'ZO':
-    case 'DE':
-      return 'dead: it exited with the lock held';
-    default:
-      return `in state ${task.state}`;
-  }
 }
