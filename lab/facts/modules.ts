@@ -49,7 +49,14 @@ export const moduleUsers: Fact = {
       const row = rows.get(name);
       const label = `module ${name}`;
       const [then, now] = [Number(references), row?.refcount ?? undefined];
-      const why = now !== undefined && now < then ? whyGone(world, name) : undefined;
+      const why =
+        now === undefined
+          ? undefined
+          : now < then
+            ? whyGone(world, name)
+            : now > then
+              ? world.scenario.moves
+              : undefined;
       tally.compare(`${label}: references`, then, now, why);
       const names = users.split(',').filter((user) => user !== '' && user !== '-' && user !== '[permanent]');
       tally.compare(`${label}: users`, names.sort().join(' '), row?.usedBy.toSorted().join(' '));

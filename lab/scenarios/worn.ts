@@ -228,10 +228,10 @@ export const wornOut: readonly Scenario[] = [
     name: 'disk-silent',
     about: 'a disk answers no request any more',
     // (readers can be killed, and direct I/O wakes up at times so that nobody calls it hung: who waits for writeback cannot)
-    setup:
-      'echo swallow > /proc/perish; busybox dd if=/dev/zero of=/dev/perish0 bs=4k count=1 conv=notrunc,fsync 2> /dev/null &\nsleep 2\n',
-    // the detector of hung tasks is made impatient behind the picture
-    provoke: 'sleep 1\n',
+    setup: 'echo swallow > /proc/perish\n',
+    // not before: whoever syncs would wait for it, too
+    provoke: 'busybox dd if=/dev/zero of=/dev/perish0 bs=4k count=1 conv=notrunc,fsync 2> /dev/null &\n',
+    moves: 'a process has opened the disk',
     sysctl: hungTaskPanics,
     dying: hung,
     verdict: { kind: 'hung-task', sentence: /perish0/ },
