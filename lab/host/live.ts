@@ -39,9 +39,8 @@ export async function live(suite: Suite, { rounds, all }: LiveOptions): Promise<
   const folder = join(place.host(suite), 'live');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const commands = asked().filter((command) => command !== reportCommand);
   const parcel = join(folder, 'parcel');
-  packParcel(suite, parcel, commands, rounds);
+  packParcel(suite, parcel, rounds);
   const results = join(folder, 'results');
   runProgram('truncate', ['-s', '512M', results]);
   const machine = await bootMachine({
@@ -66,9 +65,6 @@ export async function live(suite: Suite, { rounds, all }: LiveOptions): Promise<
     );
     say('set up; it is asked at rest');
     await machine.run('bash /root/lab/rest', 3600);
-    wrong.push(
-      ...traced(await machine.run("grep -hE '^[0-9]+ +(open|openat|openat2|creat)\\(' /root/lab/out/strace || true")),
-    );
     if (all) {
       say('every command with every option');
       wrong.push(...(await swept(machine)));
@@ -87,13 +83,24 @@ export async function live(suite: Suite, { rounds, all }: LiveOptions): Promise<
   mkdirSync(out);
   runProgram('tar', ['-x', '-C', out, '-f', results]);
   rmSync(results);
+  return [...wrong, ...judgeLive(out, suite)];
+}
+
+/** What is wrong with what was brought from a machine. @param out the folder that its scripts filled */
+export function judgeLive(out: string, suite: Suite): readonly string[] {
   // facts look for what commands wrote where they told them to
   for (const file of globSync('tmp/lab-*', { cwd: out })) copyFileSync(join(out, file), join('/', file));
-  const checked = atRest(out, suite, commands);
+  const checked = atRest(out, suite);
   process.stdout.write(renderChecked(checked));
-  for (const { fact, tally } of checked.rows) wrong.push(...(tally?.faults ?? []).map((fault) => `${fact}: ${fault}`));
-  return [...wrong, ...inMotion(out, rounds)];
+  return [
+    ...traced(readFileSync(join(out, 'strace'), 'latin1')),
+    ...checked.rows.flatMap(({ fact, tally }) => tally?.faults.map((fault) => `${fact}: ${fault}`) ?? []),
+    ...inMotion(out),
+  ];
 }
+
+/** The command lines of all facts, by whose numbers the answers are kept. */
+const commandLines = (): readonly string[] => asked().filter((command) => command !== reportCommand);
 
 /** What is asked in turn while the machine moves. */
 const moving = [
@@ -110,7 +117,7 @@ const moving = [
 ];
 
 /** The disk that carries programs and scripts into the machine: a tar archive. */
-function packParcel(suite: Suite, file: string, commands: readonly string[], rounds: number): void {
+function packParcel(suite: Suite, file: string, rounds: number): void {
   const folder = `${file}.d`;
   mkdirSync(join(folder, 'debs'), { recursive: true });
   const [deb] = globSync('build/inquest_*_amd64.deb', { cwd: projectFolder });
@@ -124,7 +131,7 @@ function packParcel(suite: Suite, file: string, commands: readonly string[], rou
   fetchKernel(kernel);
   for (const program of ['picture', 'lively']) copyFileSync(join(place.kernel(kernel), program), join(folder, program));
   const script = (json: boolean): string =>
-    commands
+    commandLines()
       .map((command, i) => ({ command, i }))
       .filter(({ command }) => command.endsWith(asJson) === json)
       .map(
@@ -159,9 +166,9 @@ true
 
 const motion = (rounds: number): string => `cd /root/lab; mkdir -p out/motion
 for i in 1 2 3 4 5 6 7 8; do sleep 100000 & done
-(while sleep 0.1; do /bin/true & (/bin/echo x | /bin/cat >/dev/null); done) 2>/dev/null &
-(while sleep 0.2; do mount -t tmpfs moving /mnt; echo x >/mnt/x; umount /mnt; done) 2>/dev/null &
-(while sleep 0.3; do modprobe dummy; rmmod dummy; done) 2>/dev/null &
+(while sleep 1; do /bin/true & (/bin/echo x | /bin/cat >/dev/null); done) 2>/dev/null &
+(while sleep 1; do mount -t tmpfs moving /mnt; echo x >/mnt/x; umount /mnt; done) 2>/dev/null &
+(while sleep 2; do modprobe dummy; rmmod dummy; done) 2>/dev/null &
 LASTING=$(pgrep -x lively | head -n 1)
 pgrep -x sleep >out/motion/all-sleep; sleep 1
 for p in $(cat out/motion/all-sleep) $LASTING 1; do grep -qs 100000 /proc/$p/cmdline || [ $p = $LASTING ] || [ $p = 1 ] && echo $p $(cat /proc/$p/comm); done >out/motion/tasks
@@ -214,15 +221,18 @@ async function swept(machine: HostMachine): Promise<readonly string[]> {
   return /^ {4}at /m.test(told) ? [`internal errors: ${told}`] : [];
 }
 
-/** What was opened for writing, but where the script told it to write. */
+/** What was opened for writing or changed, but where the script told it to write. @param calls what strace wrote */
 function traced(calls: string): readonly string[] {
-  const lines = calls.split('\n').filter((line) => /O_WRONLY|O_RDWR|O_CREAT|creat\(/.test(line));
+  const lines = calls
+    .split('\n')
+    .filter((line) => /O_WRONLY|O_RDWR|O_CREAT| (creat|unlink|rename|truncate|mkdir|symlink|link)\w*\(/.test(line));
   const told = lines.filter((line) => !/"\/(root\/lab\/out|tmp\/lab-)|"\/dev\/(null|tty)"/.test(line));
   return told.map((line) => `it opened a file for writing: ${line}`);
 }
 
 /** Holds what was answered at rest against the machine's picture. */
-function atRest(out: string, suite: Suite, commands: readonly string[]): Checked {
+function atRest(out: string, suite: Suite): Checked {
+  const commands = commandLines();
   const picture = new Picture(join(out, 'picture'));
   const said = ['text', 'json'].map((name) => readFileSync(join(out, `${name}.err`), 'utf8')).join('');
   const answers: Answers = {
@@ -261,13 +271,14 @@ function atRest(out: string, suite: Suite, commands: readonly string[]): Checked
 }
 
 /** What stayed while the machine moved, and was not told right. */
-function inMotion(out: string, rounds: number): readonly string[] {
+function inMotion(out: string): readonly string[] {
   const folder = join(out, 'motion');
   const lines = (name: string): string[] => readFileSync(join(folder, name), 'utf8').trim().split('\n');
   const [tasks, modules, mounts] = [lines('tasks'), lines('modules'), lines('mounts')];
   const open = Number(lines('files')[0]);
   const wrong: string[] = [];
   let said = 0;
+  const rounds = globSync('*.status', { cwd: folder }).length;
   for (let i = 1; i <= rounds; i++) {
     const [status = '', ...words] = lines(`${i}.status`)[0]!.split(' ');
     const [text, error] = ['json', 'err'].map((end) => readFileSync(join(folder, `${i}.${end}`), 'utf8'));

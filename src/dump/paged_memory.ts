@@ -135,10 +135,18 @@ export class PagedMemory implements PhysicalMemory {
       return kept;
     }
     this.work.charge('bytes', this.pageSize);
-    this.views[slot + 1] ??= this.newView();
-    const view = this.views[slot + 1]!;
-    this.tags[slot + 1] = Number.NaN; // a load that throws half-way leaves no page behind
-    if (!this.load(pfn, view)) return this.zeroes.fill(0);
+    const view = this.views[slot + 1] ?? this.newView();
+    // meanwhile nobody's: who guards a store, or judges its pages, reads others, which may be of this set; and a load that
+    // throws half-way leaves no page behind
+    this.views[slot + 1] = undefined;
+    this.tags[slot + 1] = Number.NaN;
+    let isLoaded = false;
+    try {
+      isLoaded = this.load(pfn, view);
+    } finally {
+      if (!isLoaded) this.views[slot + 1] ??= view;
+    }
+    if (!isLoaded) return this.zeroes.fill(0);
     this.toFront(slot, pfn, view);
     return view;
   }

@@ -53,6 +53,26 @@ describe('the running machine', () => {
     assert.equal(openBytes(t, bytes()).live, null);
   });
 
+  it('gives each page its own content, though the guard reads others while it is loaded', (t) => {
+    const [path] = tempFiles(t, bytes());
+    const source = openSource(path!);
+    t.after(() => source.close());
+    const store = new GuardedStore(new ElfStore(source, readElfCoreHeader(source).segments, 4096));
+    // room for two pages: all are of one set
+    const memory = new PagedMemory(store, 2 * 4096);
+    const first = (at: number): number => memory.page(pfn(at))[0]!;
+    let isGuarding = false;
+    store.setGuard((at) => {
+      if (isGuarding) return false;
+      isGuarding = true;
+      const other = at === 5 ? 1 : at + 1;
+      assert.equal(first(other), other);
+      isGuarding = false;
+      return false;
+    });
+    for (const at of [1, 2, 1, 3, 2, 4, 5, 4, 1, 1, 3]) assert.equal(first(at), at);
+  });
+
   it('keeps guarded pages from being read, one by one, in runs and in scans', (t) => {
     const [path] = tempFiles(t, bytes());
     const source = openSource(path!);
