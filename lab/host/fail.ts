@@ -159,7 +159,8 @@ async function provokeOne(
     disks,
     reserved: one.reserved ?? 256,
     lacks: one.lacks ?? [],
-    extra: services.flatMap(({ qemu }) => qemu),
+    // virtiofsd serves one machine, and ends with it
+    extra: services.filter(({ name }) => one.everywhere === true || name !== 'virtiofs').flatMap(({ qemu }) => qemu),
   });
   const timer = setTimeout(() => guest.stop(), 3000_000);
   await guest.ended;
