@@ -15,11 +15,13 @@ const pageSize = 4096;
 const lastMoves = 256;
 /** Pages that kswapd may have freed meanwhile on another CPU. */
 const reclaimed = 2048;
+/** Pages that another CPU may have taken for objects while thousands of processes were listed. */
+const taken = 1024;
 
 /** A counter of the kernel's `Mem-Info:`, what the report calls it, and by how many pages it may have moved. */
 const uses = [
   ['slab_reclaimable', 'slab, reclaimable', reclaimed],
-  ['slab_unreclaimable', 'slab, not reclaimable', lastMoves],
+  ['slab_unreclaimable', 'slab, not reclaimable', taken],
   ['shmem', 'files in tmpfs and shared memory', lastMoves],
   ['pagetables', 'page tables', lastMoves],
   ['free', 'free', reclaimed],
