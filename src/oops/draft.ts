@@ -2,8 +2,9 @@
 // parts are read by classes of their own. A draft does not know about other incidents (machine_log.ts does).
 import { Access } from './access.ts';
 import { Context } from './context.ts';
-import { type Frame, hexadecimal, parseFrame } from './frames.ts';
+import { type Frame, functionName, hexadecimal, parseFrame } from './frames.ts';
 import { asGuilty, findBlame } from './guilty.ts';
+import { headlineOfRest } from './headless.ts';
 import type { Headline } from './headlines.ts';
 import { hintsFor } from './hints.ts';
 import { addNote, addTask, type Incident, maxText, type OpenIncident, taskRef } from './incident.ts';
@@ -14,6 +15,7 @@ import { Locks } from './locks.ts';
 import type { LogLine } from './log_line.ts';
 import { addMemory, readMemory } from './out_of_memory.ts';
 import { Registers } from './registers.ts';
+import { roleOf } from './roles.ts';
 import { Sections } from './sections.ts';
 import { bodyLine, endMark, farLine, inner, moduleLine, nearLines, notedLine } from './shapes.ts';
 import { sign } from './signature.ts';
@@ -30,6 +32,11 @@ const placeLine = new LinePattern(/^(?:Preemption disabled|(?:hardirqs|softirqs)
 /** The kernel's last words. */
 const goodbye = new LinePattern(/^(?:Rebooting in |Kernel Offset: |reboot: |Restarting system)/);
 const induced = new LinePattern(/^(?:FAULT_INJECTION: forcing a failure|vmalloc: allocation failure)/);
+
+function isReport(name: string): boolean {
+  const role = roleOf(name);
+  return role === 'report' || role === 'check' || role === 'entry';
+}
 
 /** An incident of which its headline alone is known. */
 function openIncident(kind: IncidentKind, line: LogLine): OpenIncident {
@@ -148,6 +155,14 @@ export class Draft {
 
   get hasTrace(): boolean {
     return this.traces.hasFrames;
+  }
+
+  /** Whether no frame of the trace has come but of those that print traces. */
+  get onlyReports(): boolean {
+    const { traces } = this.incident;
+    return traces.every(({ frames }) =>
+      frames.every(({ symbol }) => symbol !== null && isReport(functionName(symbol))),
+    );
   }
 
   get inTrace(): boolean {
@@ -339,6 +354,12 @@ export class Draft {
     if (incident.kind === 'out-of-memory' && readMemory(incident, text)) return true;
     if (this.access.read(text) || this.locks.read(text) || this.context.readDetail(text)) return true;
     if (this.access.readAddress(text)) return true;
+    if (incident.kind === 'ubsan' && headlineOfRest(text)?.kind === 'ubsan') {
+      // its second line, which says what was wrong
+      this.confirm();
+      addNote(incident, text);
+      return true;
+    }
     if (goodbye.test(text)) {
       if (this.panicked) this.ended = true;
       return this.panicked;

@@ -257,7 +257,7 @@ const rules: readonly Rule[] = [
   },
   // ---- scheduling and locking
   {
-    pattern: /^BUG: sleeping function called from invalid context(?: at (\S{1,300}))?/,
+    pattern: /^(?:BUG|Debug): sleeping function called from invalid context(?: at (\S{1,300}))?/,
     make: (m) => ({
       kind: 'atomic-sleep',
       title: 'BUG: sleeping function called from invalid context in %F',
@@ -583,7 +583,10 @@ let firsts: readonly (ReadonlySet<string> | null)[] | null = null;
 function rulesFor(code: number): readonly Rule[] {
   firsts ??= rules.map(({ pattern }) => firstCharacters(pattern.source));
   const first = String.fromCharCode(code);
-  const found = rules.filter((_, n) => firsts?.[n]?.has(first) !== false);
+  const found = rules.filter(({ pattern }, n) => {
+    const any = pattern.ignoreCase ? [first.toLowerCase(), first.toUpperCase()] : [first];
+    return any.some((one) => firsts?.[n]?.has(one) !== false);
+  });
   rulesByFirst[code] = found;
   return found;
 }

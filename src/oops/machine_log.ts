@@ -2,6 +2,8 @@
 // open ones (merge.ts), other lines go to the draft they fit, drafts become incidents when their report is over.
 import { likeliest } from './affinity.ts';
 import { Draft } from './draft.ts';
+import { functionName, parseFrame } from './frames.ts';
+import { headlineOfReporter, headlineOfRest } from './headless.ts';
 import { type Headline, isConsequence, parseHeadline } from './headlines.ts';
 import type { Incident } from './incident.ts';
 import { words } from './keywords.ts';
@@ -25,6 +27,18 @@ interface Stream {
   cut: boolean;
 }
 
+/** Lines of it by which it is known what was printed without a headline. */
+const maxUnnamed = 40;
+
+/** What was printed without a headline. */
+interface Orphan {
+  readonly draft: Draft;
+  /** Its first lines. */
+  readonly lines: readonly LogLine[];
+  /** Line at which it is given up. */
+  readonly until: number;
+}
+
 /** A draft that nothing has proven is over when no line has touched it for so many. */
 const unprovenLines = 24;
 /** Lines within which a kernel prints its command line, which tells a crash kernel from another. */
@@ -43,16 +57,9 @@ function endedSuddenly(text: string): boolean {
   return Number(stamps.at(-1)?.[1] ?? 0) >= 10 && !orderlyEnd.test(text);
 }
 
-/** What the rest of a report is of whose beginning is missing, if the line may be such a rest's first. */
-function headlineOfRest(text: string): Headline | undefined {
-  const rest = (kind: IncidentKind, title: string): Headline => ({ kind, role: 'start', title, strong: false });
-  if (/^(?:RIP: 00(?:10|18|08):|pc : |epc {1,3}: |PC is at |NIP \[|Krnl PSW : |Call [Tt]race:)/.test(text))
-    return rest('unknown', 'kernel oops in %F');
-  if (/^"echo 0 > \/proc\/sys\/kernel\/hung_task_timeout_secs"/.test(text))
-    return rest('hung-task', 'INFO: task hung in %F');
-  if (/^(?:INFO: )?Allocated in \S{1,200} age=\d/.test(text))
-    return rest('slab-corruption', 'BUG: slab object damaged');
-  return undefined;
+/** A message that names what the announcement after it is about. */
+function isNamed(lead: Lead): lead is Lead & { headline: Headline } {
+  return lead.headline !== undefined && lead.headline.title !== '';
 }
 
 export class MachineLog {
@@ -64,7 +71,7 @@ export class MachineLog {
   private pendingLeads = 0;
   private lastStamp: number | undefined;
   private release: string | undefined;
-  private orphan: { draft: Draft; until: number } | undefined;
+  private orphan: Orphan | undefined;
   private done: Incident[] = [];
   /** The boot that is being read follows another one in the same text, and may be a crash kernel's. */
   private afterBoot = false;
@@ -457,22 +464,39 @@ export class MachineLog {
   private orphanLine(line: LogLine, stream: Stream): void {
     const { text } = line;
     if (this.orphan === undefined) {
-      const headline = this.drafts.length > 0 ? undefined : headlineOfRest(text);
-      if (headline === undefined) return;
-      const draft = new Draft(headline, line, []);
+      const headline = this.drafts.length > 0 ? null : headlineOfRest(text);
+      if (headline === null) return;
+      const said = headline.kind === 'unknown' ? stream.leads.findLast(isNamed) : undefined;
+      const draft =
+        said === undefined
+          ? new Draft(headline, line, [])
+          : new Draft({ ...said.headline, role: 'start', strong: false }, said.line, []);
       draft.add(line);
-      this.orphan = { draft, until: line.number + 120 };
+      this.orphan = { draft, lines: [line], until: line.number + 120 };
       return;
     }
+    this.orphan = this.named(this.orphan, line);
     const { draft } = this.orphan;
     draft.add(line);
     const proven =
       draft.kind === 'unknown'
         ? /^---\[ end trace/.test(text) && (draft.incident.instruction !== null || draft.incident.code !== null)
-        : draft.kind === 'hung-task'
+        : draft.kind !== 'slab-corruption'
           ? draft.hasTrace
           : /^(?:INFO: )?(?:Slab 0x|Object 0x|Object [0-9a-f]{8,16}: )/.test(text);
     if (proven) this.believe(draft, stream);
+  }
+
+  /** The same, or what it is by the frame that comes now: who had the trace printed says what for. */
+  private named(orphan: Orphan, line: LogLine): Orphan {
+    const { draft, lines, until } = orphan;
+    if (draft.kind !== 'unknown' || lines.length >= maxUnnamed) return orphan;
+    const frame = parseFrame(line.text, true);
+    const headline = frame?.symbol == null ? null : headlineOfReporter(functionName(frame.symbol));
+    if (headline === null || !draft.onlyReports) return { draft, lines: [...lines, line], until };
+    const named = new Draft(headline, lines[0]!, []);
+    for (const one of lines) named.add(one);
+    return { draft: named, lines, until };
   }
 
   // ---- endings

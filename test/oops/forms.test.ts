@@ -309,3 +309,43 @@ test('a log with stamps or dates may be quoted', () => {
   ])
     assert.deepEqual(blamed(report.map((line) => mark + line)), [['null-pointer', 'pump_access']], mark);
 });
+
+const trace = (...names: string[]): string[] => ['Call Trace:', ...names.map((name) => ` ${name}+0x14/0x80`)];
+
+test('who had a trace printed says what was wrong, where the headline is missing', () => {
+  const printed = (reporter: string): [string, string | null][] =>
+    blamed(trace('show_stack', 'dump_stack_lvl', reporter, 'pump_start', 'pump_ioctl', 'vfs_ioctl'));
+  assert.deepEqual(printed('__warn'), [['WARN', 'pump_start']]);
+  assert.deepEqual(printed('__might_resched'), [['atomic-sleep', 'pump_start']]);
+  assert.deepEqual(printed('ubsan_epilogue'), [['ubsan', 'pump_start']]);
+  assert.deepEqual(printed('lockdep_rcu_suspicious'), [['suspicious-rcu', 'pump_start']]);
+  assert.deepEqual(printed('warn_alloc'), [], 'a failed allocation is none');
+  assert.deepEqual(blamed(trace('pump_start', '__warn', 'vfs_ioctl')), [], 'not one that is only called');
+});
+
+test('a report is found by the first line that is left of it', () => {
+  assert.deepEqual(
+    blamed([
+      "index 9 is out of range for type 'pump_stage [8]'",
+      ...trace('dump_stack', 'ubsan_epilogue', '__ubsan_handle_out_of_bounds', 'pump_start'),
+    ]),
+    [['ubsan', 'pump_start']],
+  );
+  assert.deepEqual(
+    blamed([
+      "usercopy: Kernel memory exposure attempt detected from SLUB object 'pump' (offset 4, size 4)!",
+      ...trace('__check_heap_object', '__check_object_size', 'pump_read', 'vfs_read'),
+    ]),
+    [['usercopy', 'pump_read']],
+  );
+  assert.deepEqual(blamed(["index 9 is out of range for type 'pump_stage [8]'", 'said the compiler.']), []);
+});
+
+test("UBSAN's second line proves that a mail quotes its first", () => {
+  const lines = [
+    '  UBSAN: array-index-out-of-bounds in drivers/pump/pump.c:78:17',
+    "  index 28 is out of range for type 'pump_stage [16]'",
+  ];
+  assert.deepEqual(blamed(lines), [['ubsan', null]]);
+  assert.deepEqual(blamed(lines.slice(0, 1)), []);
+});
