@@ -29,7 +29,12 @@ export async function openFolder(
   const program = target.kind === 'nfs' ? 'mount.nfs' : 'mount';
   const args = target.kind === 'nfs' ? [device, at, ...options] : ['-t', fstype, device, at];
   const mounted = await runChild(program, args, { seconds });
-  if (!mounted.isGood) throw new TargetError(`${name}: it cannot be mounted: ${mounted.problem}`);
+  if (!mounted.isGood) {
+    // the device is there: what mount(8) misses is the file system
+    const isUnknown = target.kind === 'directory' && /No such device/.test(mounted.problem);
+    const why = isUnknown ? `this kernel does not know ${fstype}: its module is not in the initramfs` : mounted.problem;
+    throw new TargetError(`${name}: it cannot be mounted: ${why}`);
+  }
   const folder = `${at}${path === '/' ? '' : path}/${target.kind === 'directory' ? crash.stamp : sharedName(crash)}`;
   try {
     mkdirSync(folder, { recursive: true });
