@@ -80,9 +80,16 @@ export const provocations: readonly Provoked[] = [
   },
   {
     name: 'too-small',
-    reserved: 140,
+    reserved: 176,
     says: [/inquest: (poweroff|reboot)/, /Out of memory|FAILED|did not run to its end|cannot be mounted/],
     saved: { vmcore: /^(KDUMP {3}|\x7fELF)/ },
+  },
+  {
+    name: 'no-room',
+    // not even for the initramfs: the kernel says so, and boots again
+    reserved: 140,
+    says: [/Initramfs unpacking failed|Unable to mount root fs|Out of memory/, /Rebooting in 10 seconds/],
+    saved: {},
   },
   {
     name: 'unreadable',
