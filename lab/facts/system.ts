@@ -1,6 +1,7 @@
 // The machine as a whole: `sys`, the taint, the command line.
 import { parseDuration, sysField } from '../crash_text.ts';
 import type { Fact } from '../fact.ts';
+import type { Picture } from '../picture.ts';
 
 export const identity: Fact = {
   name: 'release, version, CPUs, memory',
@@ -10,7 +11,7 @@ export const identity: Fact = {
     tally.compare('release', release, sysField(text, 'RELEASE'));
     const version = /^Linux version \S+ .* (#\d+ .*)$/m.exec(world.picture.text('version') ?? '')?.[1];
     if (version !== undefined) tally.compare('version', version.trim(), sysField(text, 'VERSION'));
-    tally.compare('host name', 'lab', sysField(text, 'NODENAME'));
+    tally.compare('host name', hostName(world.picture), sysField(text, 'NODENAME'));
     const cpus = (world.picture.text('cpuinfo') ?? '').match(/^processor\s*:/gm)?.length ?? world.record.cpus;
     const [, all, offline = '0'] = /^(\d+)(?: \[OFFLINE: (\d+)\])?/.exec(sysField(text, 'CPUS') ?? '') ?? [];
     const online = Number(all) - Number(offline);
@@ -88,3 +89,8 @@ export const commandLine: Fact = {
     else tally.compare('command line', said, dump?.trim());
   },
 };
+
+/** What the guest called itself; the lab's own guests are all called the same. */
+function hostName(picture: Picture): string {
+  return /^kernel\.hostname ?= ?(.*)$/m.exec(picture.text('sysctl') ?? '')?.[1] ?? 'lab';
+}
