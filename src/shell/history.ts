@@ -1,5 +1,7 @@
 // Command lines typed before, and the ways to have one again: `!!`, `!N`, `!text`, `r`, `r N`, `r text`; `h` lists them.
 import { UsageError } from '../base/errors.ts';
+import { escapeLine } from '../base/text.ts';
+import { type Command, defineCommand } from '../commands/command.ts';
 
 /** Most lines kept. */
 const maxLines = 1000;
@@ -17,9 +19,9 @@ export class History {
     this.first++;
   }
 
-  /** Each line with its number, oldest first, as `h` prints them. */
-  text(): string {
-    return this.lines.map((line, i) => `[${this.first + i}] ${line}\n`).join('');
+  /** Each line with its number, oldest first. */
+  all(): { readonly number: number; readonly line: string }[] {
+    return this.lines.map((line, i) => ({ number: this.first + i, line }));
   }
 
   /**
@@ -42,4 +44,20 @@ export class History {
     if (Number.isInteger(number)) return number < 0 ? this.lines.at(number) : this.lines[number - this.first];
     return this.lines.findLast((line) => line.startsWith(wanted));
   }
+}
+
+/** The `h` command over this history. */
+export function historyCommand(history: History): Command {
+  return defineCommand({
+    name: 'h',
+    help: {
+      summary: 'the lines before',
+      description: `Lists the lines of this session with their numbers. !! or r is the last one once more, !3 or r 3 the third, !-2 the last
+but one, and r TEXT the last that begins with TEXT.`,
+      examples: [['h | grep struct', 'what was asked of structures']],
+    },
+    params: {},
+    collect: () => ({ lines: history.all() }),
+    render: ({ lines }) => lines.map(({ number, line }) => `[${number}] ${escapeLine(line)}\n`).join(''),
+  });
 }

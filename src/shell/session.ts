@@ -17,7 +17,8 @@ import { Aliases, aliasCommand } from './aliases.ts';
 import { type OutputTarget, parseCommandLine } from './command_line.ts';
 import { complete } from './completion.ts';
 import { Extensions } from './extensions.ts';
-import { History } from './history.ts';
+import { faultLines } from './fault_lines.ts';
+import { History, historyCommand } from './history.ts';
 import { expandHome } from './home.ts';
 import { PagedSink, pagerCommand } from './pager.ts';
 import { ShellPipe } from './pipe.ts';
@@ -80,6 +81,7 @@ export class ShellSession {
       ...commands,
       ['alias', aliasCommand(this.aliases, commands)],
       ['foreach', foreachOver(this.commands)],
+      ['h', historyCommand(this.history)],
       ['help', helpOn(this.commands)],
     ]);
     this.extensions = new Extensions(this.entries);
@@ -115,18 +117,17 @@ export class ShellSession {
     for (const one of wanted) await this.load(one);
   }
 
-  /** Runs a line that was typed: it may ask for one of those before it, and is kept. Otherwise as `run`. */
-  async type(typed: string): Promise<boolean> {
+  /** Runs a line that was typed, or stands in a file: it may ask for one of those before it, and is kept. Otherwise as `run`. */
+  async type(typed: string, depth = 0): Promise<boolean> {
     let line = typed;
     try {
       line = this.history.expand(typed);
     } catch (error) {
       return this.fail(typed.trim(), null, error);
     }
-    if (line !== typed) this.output.write(`${line}\n`);
-    const isList = line.trim() === 'h';
-    if (!isList) this.history.add(line);
-    return isList ? this.output.write(this.history.text()) : this.run(line);
+    if (line !== typed && !this.json) this.output.write(`${line}\n`);
+    if (!/^h\s*(\||>|$)/.test(line.trim())) this.history.add(line);
+    return this.run(line, depth);
   }
 
   /** Runs one line. False when the line asks to leave, or nobody reads the output any more. Errors are printed. */
@@ -261,9 +262,7 @@ export class ShellSession {
     if (end === 'failed') this.failed = true;
     if (end === 'cancelled') this.output.warn(`${command.name}: cancelled\n`);
     if (!this.json) {
-      for (const { what, message } of faults) {
-        this.output.warn(`${command.name}: ${escapeTerminal(`${what}: ${message}`)}\n`);
-      }
+      for (const line of faultLines(faults)) this.output.warn(`${command.name}: ${escapeTerminal(line)}\n`);
       if (droppedFaults > 0) this.output.warn(`${command.name}: ${droppedFaults} more of these are not shown\n`);
     }
     if (end === 'failed' && error !== null) this.explain(command, error);
@@ -356,7 +355,7 @@ export class ShellSession {
     this.sourcing.add(file);
     try {
       for (const line of readFileSync(file, 'utf8').split('\n')) {
-        if (!(await this.run(line, depth + 1))) return false;
+        if (!(await this.type(line, depth + 1))) return false;
       }
     } finally {
       this.sourcing.delete(file);

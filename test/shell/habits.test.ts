@@ -73,6 +73,17 @@ describe('history', () => {
     assert.equal((await type('h')).out, '[1] set 42\n[2] eval 1\n[3] eval 1\n[4] set 42\n[5] eval 1\n');
     assert.match((await type('!99')).warnings, /no such line/);
   });
+  test('h in a pipe and to a file; lines of files are in it, and may ask for the one before', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'habits-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'lines');
+    const list = join(folder, 'list');
+    writeFileSync(file, `set 42\nr\nh > ${list}\n`);
+    const { type } = shell();
+    assert.match((await type(`< ${file}`)).out, /PID: 42[\s\S]*^set 42\n[\s\S]*PID: 42/m);
+    assert.equal(readFileSync(list, 'utf8'), `[1] < ${file}\n[2] set 42\n[3] set 42\n`);
+    assert.match((await type(`r ev`)).warnings, /no such line/);
+  });
   test("a line of the system's shell is none of it", () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
@@ -81,6 +92,31 @@ describe('history', () => {
         else assert.equal(history.expand(`!${text}`), `!${text}`);
       }),
     );
+  });
+});
+
+describe('several arguments', () => {
+  for (const line of ['ps 77 42', 'ps nosuch 42', 'task -R pid 77 42', 'foreach 77 42 ps', 'btop zz 1000']) {
+    test(`the good ones of "${line}" are answered, the bad one is told, and the command has failed`, async () => {
+      const { session, type } = shell();
+      const { out, warnings } = await type(line);
+      assert.match(out, /42|1000: 1/);
+      assert.match(warnings, /^\w+: (invalid task or pid value: |not a number: )(77|nosuch|zz)\n/);
+      assert.equal(session.failed, true);
+    });
+  }
+  test('no good one is an error', async () => {
+    const { out, warnings } = await shell().type('ps 77 78');
+    assert.equal(out, '');
+    assert.equal(warnings, 'ps: invalid task or pid value: 77\n');
+  });
+});
+
+describe('foreach', () => {
+  test('ps is one table of those tasks', async () => {
+    const { type } = shell();
+    assert.equal((await type('foreach 42 1 ps')).out, (await type('ps 1 42')).out);
+    assert.equal((await type('foreach ST ps')).out, '');
   });
 });
 

@@ -56,7 +56,7 @@ class Typist {
   }
 
   /** What was shown since the last `type`, once it has `wanted`. */
-  async sees(wanted: RegExp, seconds = 30): Promise<string> {
+  async sees(wanted: RegExp, seconds = 100): Promise<string> {
     const end = Date.now() + seconds * 1000;
     while (!wanted.test(this.screen)) {
       const left = end - Date.now();
