@@ -62,7 +62,8 @@ export class ElfWriter {
     const hasSection = headers >= countInSection0;
     const notesAt = sectionAt + (hasSection ? sectionHeaderSize : 0);
     const { pageSize, notes } = facts;
-    let fileOffset = Math.ceil((notesAt + notes.length) / pageSize) * pageSize;
+    const isFiltered = runs.some(({ kept, frames }) => kept < frames);
+    let fileOffset = pagesAt(notesAt + notes.length, pageSize, isFiltered);
     this.segments = runs.map((run) => {
       const segment = { ...run, fileOffset };
       fileOffset += run.kept * pageSize;
@@ -169,6 +170,17 @@ export class ElfWriter {
     bytes.writeUInt16LE(hasSection ? 1 : 0, 60);
     return bytes;
   }
+}
+
+/**
+ * File offset of the first page, behind `end`. A page at a boundary of the file can be mapped, which all of a raw dump are for.
+ * In a filtered one none is: makedumpfile (1.7.2) maps, for a page that a segment has in memory and not in the file, whatever
+ * is in the file behind the segment, or behind the mapping, and ends with a segmentation fault.
+ */
+function pagesAt(end: number, pageSize: number, isFiltered: boolean): number {
+  if (!isFiltered) return Math.ceil(end / pageSize) * pageSize;
+  const aligned = Math.ceil(end / 8) * 8;
+  return aligned % pageSize === 0 ? aligned + 8 : aligned;
 }
 
 /** Runs of kept frames, each with the RAM behind it that is not kept; RAM before the first is a run of none. */

@@ -82,6 +82,8 @@ export function saveDump(kernel: Kernel, open: (part: number) => Output, options
   const marked = mini === null ? whole : withMiniNote(whole, mini.note);
   const facts = erasure === null ? marked : withErasure(marked, erasure);
   checkRoom(facts, selection, options);
+  // where the linear map is, a symbol tells
+  if (options.format === 'elf') void kernel.symbols;
   const linear = (physical: PhysAddr): bigint | null => kernel.space.linearAddress(physical);
   const written = writeDump(kernel.dump, open, { facts, selection, linear, erase: erasure?.ranges ?? null }, options);
   return { maxPfn: facts.maxPfn, ram: selection.ram.count(), pages, dropped: selection.dropped, ...written };
