@@ -18,8 +18,9 @@ export const callTrace: Fact = {
     // in a recursion the frame that may be left out is like its neighbours
     const without = shown.filter(({ mayBeLeftOut }) => !mayBeLeftOut);
     const { addresses } = world.picture;
-    const isLeftOut = differs(said.entries, without, addresses) === undefined;
-    const problem = said.entries.length === 0 || isLeftOut ? undefined : differs(said.entries, shown, addresses);
+    const difference = (frames: readonly Frame[]) => differs(said, frames, addresses);
+    const isLeftOut = difference(without) === undefined;
+    const problem = said.entries.length === 0 || isLeftOut ? undefined : difference(shown);
     if (problem === undefined) tally.same(said.entries.length);
     else tally.fault(`call trace: ${problem}; the dump says ${shown.map(({ name }) => name).join(' < ')}`);
     const blocks = parseRegisters(bt);
@@ -39,6 +40,8 @@ interface LoggedTrace {
   readonly comm: string;
   /** The innermost first, without what the kernel only guessed (`? name`), and from the caller of panic() on. */
   readonly entries: readonly StackEntry[];
+  /** What it only guessed, or had no name for: functions' names, and addresses as `0x...`. */
+  readonly guesses: ReadonlySet<string>;
   readonly registers: readonly ReadonlyMap<string, bigint>[];
 }
 
@@ -57,6 +60,7 @@ export function parseLastTrace(log: string): LoggedTrace | undefined {
     name,
     offset: Number.parseInt(offset, 16),
   }));
+  const guess = /^ +(?:\? (\S+)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: \[\S+\])*|(?:\? )?(0x[0-9a-f]{16}))$/gm;
   // panic() prints its trace from another place than the one it goes to the capture kernel from.
   const inner = Math.max(
     entries.findIndex(({ name }) => name === 'vpanic'),
@@ -67,6 +71,7 @@ export function parseLastTrace(log: string): LoggedTrace | undefined {
     cpu: Number(head[1]),
     comm: head[3] ?? '',
     entries: entries.slice(inner + 1),
+    guesses: new Set([...body.matchAll(guess)].map(([, name, address]) => name ?? address ?? '')),
     // A thread of the kernel has no registers of a user: newer kernels print them as zeros.
     registers: parseRegisters(body).filter((registers) => stackOf(registers) !== 0n),
   };
@@ -91,7 +96,7 @@ export function parseRegisters(text: string): Map<string, bigint>[] {
 
 /** What differs, in words, from the frame on where the kernel's trace begins; undefined when nothing does. */
 function differs(
-  entries: readonly StackEntry[],
+  { entries, guesses }: Pick<LoggedTrace, 'entries' | 'guesses'>,
   shown: readonly Frame[],
   addresses: ReadonlyMap<string, readonly bigint[]>,
 ): string | undefined {
@@ -99,11 +104,15 @@ function differs(
     entry !== undefined && addresses.get(entry.name)?.some((start) => start + BigInt(entry.offset) === frame?.address);
   const words = (entry: StackEntry | undefined) =>
     entry === undefined ? 'nothing' : `${entry.name}+0x${entry.offset.toString(16)}`;
+  // the kernel's own unwinder loses the way in code that is made at run time, and guesses what lies there
+  const isGuessed = (frame: Frame | undefined) =>
+    frame !== undefined && (guesses.has(frame.name) || guesses.has(`0x${frame.address.toString(16)}`));
   const first = shown.findIndex((frame) => isAt(entries[0], frame));
   if (first < 0) return `the guest's begins with ${words(entries[0])}`;
   let at = first;
   for (const [i, entry] of entries.entries()) {
     if (!isAt(entry, shown[at]) && shown[at]?.mayBeLeftOut) at++;
+    while (!isAt(entry, shown[at]) && isGuessed(shown[at])) at++;
     if (!isAt(entry, shown[at++])) return `the guest's goes on with ${words(entry)} at ${i}`;
   }
   return at < shown.length ? `the guest's goes on with nothing at ${entries.length}` : undefined;

@@ -86,6 +86,16 @@ describe('the call trace at death', () => {
     assert.deepEqual([tally.faults, tally.wrong], [[], 0]);
   });
 
+  it('lets the dump have frames that the kernel only guessed, and no others', (test) => {
+    const more = bt.replace(/ #2/, ' #2 [ff4c11dac050ff50] lost at ffffffff81000408\n #3');
+    const guessing = oops.replace(/( <TASK>\n)/, `$1${logged(' ? lost+0x8/0x20').trimEnd()}\n`);
+    const picture = pictureOf(test, { kallsyms });
+    assert.deepEqual(
+      [oops, guessing].map((log) => compared(callTrace, picture, [more, log]).wrong),
+      [1, 0],
+    );
+  });
+
   it('begins behind panic(), which prints from another place than it dies at', () => {
     const log = logged(
       header,

@@ -4,6 +4,8 @@ import { byWreck, hungTaskPanics, type Scenario } from '../../scenario.ts';
 const dying = /hung_task: blocked tasks/;
 const more = { sysctl: hungTaskPanics };
 
+const madeTasks = 'two hundred tasks were made';
+
 export const waits: readonly Scenario[] = [
   byWreck(
     'prw',
@@ -72,7 +74,7 @@ export const waits: readonly Scenario[] = [
       says: /20[01] tasks.*m1/,
       sentence: /wreck_m1.*never|never.*wreck_m1/,
     },
-    more,
+    { ...more, moves: madeTasks },
   ),
   byWreck(
     'manysysrq',
@@ -81,6 +83,7 @@ export const waits: readonly Scenario[] = [
     { kind: 'sysrq', sentence: /200 tasks.*m1.*wreck_m1/, never: /pressed/ },
     {
       provoke: 'echo many > /proc/wreck\nsleep 2\necho c > /proc/sysrq-trigger\n',
+      moves: madeTasks,
       sysctl: { 'kernel.hung_task_timeout_secs': 0 },
     },
   ),
