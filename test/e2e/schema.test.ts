@@ -1,7 +1,8 @@
 // What commands print as JSON is what their schemas say, made of their types.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -14,10 +15,12 @@ import { findIncidents } from '../../src/oops/scanner.ts';
 import { renderReport } from '../../src/report/render.ts';
 import { ShellSession } from '../../src/shell/session.ts';
 import { analyse } from '../../src/triage/analyse.ts';
-import { inquest } from '../cli/run.ts';
+import { inquest, program } from '../cli/run.ts';
 import { violations } from '../support/json_schema.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** What a kernel printed when it died. */
+const deadlyLog = join(root, 'test', 'oops', 'corpus', 'lab-6.1-list.txt');
 const folder = mkdtempSync(join(tmpdir(), 'inquest-schemas-'));
 let file: SchemaFile;
 
@@ -86,8 +89,8 @@ test('what commands print on the sample is as their schemas have it', async () =
   const context = new CommandContext(kernel);
   const analysis: unknown = JSON.parse(renderReport(analyse(context), 'json', { colour: false, width: 100 }));
   assert.deepEqual(violations(schemaOf(file, 'inquest-report'), analysis).slice(0, 5), []);
-  const log = readFileSync(join(root, 'samples', 'truth', 'dmesg'), 'utf8');
-  const incidents: unknown[] = findIncidents(log);
+  const incidents: unknown[] = findIncidents(readFileSync(deadlyLog));
+  assert.equal(incidents.length, 1);
   for (const incident of incidents) {
     const json: unknown = JSON.parse(JSON.stringify(incident));
     assert.deepEqual(violations(schemaOf(file, 'inquest-oops'), json).slice(0, 5), []);
@@ -158,6 +161,30 @@ test('what jobs of the program print is as their schemas have it', async () => {
     for (const document of documents.slice(0, 50)) {
       assert.deepEqual(violations(schema, JSON.parse(document)).slice(0, 5), [], job);
     }
+  }
+});
+
+test('what inquest listen prints of an incident is as its schema has it', async () => {
+  const log = join(folder, 'console.log');
+  writeFileSync(log, '');
+  const child = spawn(process.execPath, [program(), 'listen', join(folder, 'logs'), '--json', '--follow', log], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  try {
+    await once(child.stderr, 'data'); // it follows
+    appendFileSync(log, readFileSync(deadlyLog));
+    let printed = '';
+    for await (const chunk of child.stdout) {
+      printed += String(chunk);
+      if (printed.includes('\n')) break;
+    }
+    const alert = JSON.parse(printed.split('\n')[0]!) as { host: string };
+    assert.deepEqual(violations(schemaOf(file, 'inquest-listen'), alert).slice(0, 5), []);
+    assert.notDeepEqual(violations(schemaOf(file, 'inquest-listen'), { ...alert, host: 1 }), []);
+  } finally {
+    child.kill();
+    await ended;
   }
 });
 
