@@ -48,7 +48,7 @@ export async function runCrash(files: readonly string[], options: CrashOptions):
   const given = [...options.commands, ...(script ?? [])];
   const isScript = script !== null || options.commands.length > 0;
   for await (const line of isScript ? given : createInterface({ input: createReadStream('', { fd: 0 }) })) {
-    if (!(await session.run(line))) break;
+    if (!(await session.type(line))) break;
   }
   return session.failed ? 1 : 0;
 }
@@ -91,7 +91,8 @@ async function byHand(files: readonly string[], options: CrashOptions, script: r
   const file = historyFile();
   const terminal = new Terminal({
     start,
-    first: [...settings, ...homeFile(options), ...here, ...(silent ? [] : ['sys', 'set']), ...script],
+    first: [...settings, ...homeFile(options), ...here, ...(silent ? [] : ['sys', 'set'])],
+    script,
     say: writeOut,
     history: linesOf(file).filter((line) => line !== ''),
     remember: (history) => {

@@ -19,6 +19,9 @@ export interface CrashWorkerData {
   readonly scroll: 'on' | 'off' | 'more' | 'CRASHPAGER';
 }
 
+/** Milliseconds after the first lines until the other commands are loaded. */
+const afterLines = 300;
+
 const { files, json, debug, memory, scroll } = workerData as CrashWorkerData;
 const port = parentPort!;
 const words = new Int32Array(memory);
@@ -45,7 +48,10 @@ const session = new ShellSession(
 );
 // one line at a time, in order
 let turn: Promise<void> = Promise.resolve();
+// while the user reads what stands before the prompt, and types
+const idle = setTimeout(() => void session.loadAll(), afterLines);
 port.on('message', (message: ToWorker) => {
+  if ('run' in message && !message.typed) idle.refresh();
   turn = turn.then(async () => {
     if ('complete' in message) {
       port.postMessage({ completion: await session.complete(message.complete) } satisfies FromWorker);

@@ -206,9 +206,11 @@ help of a command tells.
     .argument('[word...]', 'without one, the words that it knows')
     .option('--json', 'print JSON')
     .action(async (words: string[], options: { json?: boolean }) => {
-      const { explained, explainText } = await import('./session/explain.ts');
+      const { explained, explainText, notKnown } = await import('./session/explain.ts');
       const data = explained(words.join(' '));
       writeOut(options.json ? `${JSON.stringify(data)}\n` : explainText(data));
+      for (const word of data.unknown) writeError(`inquest: ${notKnown(word).message}\n`);
+      if (data.unknown.length > 0) status = 1;
     });
 
   program.commandsGroup('Take, shrink, check and repair dumps:');

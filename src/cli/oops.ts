@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { readLog } from '../kernel/printk.ts';
 import { explain } from '../oops/explain.ts';
 import type { Incident } from '../oops/incident.ts';
+import { type LogLine, parseLine } from '../oops/log_line.ts';
 import { renderIncident } from '../oops/render.ts';
 import { LogScanner } from '../oops/scanner.ts';
 import type { Symbolizer } from '../oops/symbolizer.ts';
@@ -27,6 +28,7 @@ export interface OopsOptions {
 export async function runOops(source: string, options: OopsOptions): Promise<number> {
   let found = 0;
   let lost = false;
+  let isLog = isDumpSource(source);
   const kernel = isDumpSource(source)
     ? openNamedKernel([source], { ...noDebugOptions, budget: options.debug?.budget ?? 1 })
     : null;
@@ -55,11 +57,32 @@ export async function runOops(source: string, options: OopsOptions): Promise<num
   } else {
     const scanner = new LogScanner();
     keepHeapSmall();
-    for (const chunk of readSource(source)) show(scanner.push(chunk));
+    for (const chunk of readSource(source)) {
+      isLog ||= hasKernelLine(chunk);
+      show(scanner.push(chunk));
+    }
     show(scanner.end());
   }
-  if (found === 0 && !lost) writeError(`inquest: ${escapeTerminal(source)}: no incident in this log\n`);
+  if (found === 0 && !lost) {
+    const why = isLog
+      ? 'no incident in this log'
+      : 'neither a dump nor the log of a kernel: no line of it looks like one';
+    writeError(`inquest: ${escapeTerminal(source)}: ${why}\n`);
+  }
   return found > 0 ? 0 : lost ? 1 : 3;
+}
+
+/** Whether a line looks as if a kernel had written it: with a stamp or a level before it, or a tag of the kernel's. */
+function hasKernelLine(chunk: Uint8Array): boolean {
+  // a chunk's first and last line may be parts of lines
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    .toString('latin1')
+    .split('\n')
+    .some((line, i) => line.length < 4096 && parseLine(line, 0, line.length, i).some(isOfKernel));
+}
+
+function isOfKernel({ kernel, timestamp, level, text }: LogLine): boolean {
+  return kernel || timestamp !== undefined || level !== undefined || text.startsWith('Linux version ');
 }
 
 /** Puts source lines into incidents, where debug information was named. */

@@ -83,9 +83,13 @@ export class PagedMemory implements PhysicalMemory {
   /** The pfn that each slot holds, NaN for none; slots 2n and 2n + 1 are set n. */
   private readonly tags: Float64Array;
   private readonly views: (Uint8Array | undefined)[];
-  /** Pages that were driven out of their sets, the one that came first in front. */
-  private readonly victims = new Map<number, Uint8Array>();
+  /** Pages that were driven out of their sets: where each is in the ring. */
+  private readonly victims = new Map<number, number>();
   private readonly mostVictims: number;
+  /** Their pfns, NaN for none, and their bytes; the next one comes to `victimHand`. */
+  private readonly victimTags: number[] = [];
+  private readonly victimViews: (Uint8Array | undefined)[] = [];
+  private victimHand = 0;
   private room = new Uint8Array(0);
   private roomUsed = 0;
   private readonly zeroes: Uint8Array;
@@ -127,13 +131,15 @@ export class PagedMemory implements PhysicalMemory {
   }
 
   private miss(pfn: Pfn, slot: number): Uint8Array {
-    const kept = this.victims.get(pfn);
-    if (kept !== undefined) this.victims.delete(pfn);
-    this.driveOut(slot + 1);
-    if (kept !== undefined) {
+    const victim = this.victims.get(pfn);
+    if (victim !== undefined) {
+      const kept = this.victimViews[victim]!;
+      this.victims.delete(pfn);
+      this.exchange(slot + 1, victim);
       this.toFront(slot, pfn, kept);
       return kept;
     }
+    if (this.mostVictims > 0 && !Number.isNaN(this.tags[slot + 1]!)) this.driveOut(slot + 1);
     this.work.charge('bytes', this.pageSize);
     const view = this.views[slot + 1] ?? this.newView();
     // meanwhile nobody's: who guards a store, or judges its pages, reads others, which may be of this set; and a load that
@@ -153,21 +159,23 @@ export class PagedMemory implements PhysicalMemory {
 
   /** Makes room in a slot: its page becomes a victim, and the room of the oldest victim is used again. */
   private driveOut(slot: number): void {
-    const { victims, mostVictims } = this;
-    const tag = this.tags[slot]!;
-    const view = this.views[slot];
-    if (mostVictims === 0 || view === undefined || Number.isNaN(tag)) return;
-    let room: Uint8Array | undefined;
-    if (victims.size >= mostVictims) {
-      for (const [oldest, bytes] of victims) {
-        room = bytes;
-        victims.delete(oldest);
-        break;
-      }
-    }
-    victims.set(tag, view);
-    this.tags[slot] = Number.NaN;
+    const victim = this.victimHand;
+    this.victimHand = (victim + 1) % this.mostVictims;
+    const oldest = this.victimTags[victim];
+    if (oldest !== undefined && !Number.isNaN(oldest)) this.victims.delete(oldest);
+    const room = this.victimViews[victim];
+    this.exchange(slot, victim);
     this.views[slot] = room;
+  }
+
+  /** The page of a slot becomes the victim at that place of the ring. */
+  private exchange(slot: number, victim: number): void {
+    const tag = this.tags[slot]!;
+    this.victimTags[victim] = tag;
+    this.victimViews[victim] = this.views[slot];
+    if (!Number.isNaN(tag)) this.victims.set(tag, victim);
+    this.tags[slot] = Number.NaN;
+    this.views[slot] = undefined;
   }
 
   /** Room for a page: cut from larger pieces, as an allocation costs as much as reading a page from the file. */
@@ -293,6 +301,7 @@ export class PagedMemory implements PhysicalMemory {
   forget(): void {
     this.tags.fill(Number.NaN);
     this.victims.clear();
+    this.victimTags.fill(Number.NaN);
   }
 
   setExcludedPageJudge(judge: ExcludedPageJudge | null): void {

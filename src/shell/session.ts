@@ -111,6 +111,11 @@ export class ShellSession {
     return command;
   }
 
+  /** Loads all commands, one after another, so that each that is typed is there. */
+  async loadAll(): Promise<void> {
+    for (const name of [...this.entries.keys()]) await this.load(name);
+  }
+
   /** Loads what a command asks for that stands on others: `help` on all, `foreach` on those named. */
   private async loadFor(name: string, args: readonly string[]): Promise<void> {
     const wanted = name === 'help' ? [...this.entries.keys()] : name === 'foreach' ? args : [];

@@ -43,8 +43,10 @@ const patience = 2000;
 export interface TerminalOptions {
   /** Starts a session in a worker. @param memory as in `shared` */
   readonly start: (memory: SharedArrayBuffer) => Worker;
-  /** Command lines to run first. */
+  /** Command lines to run first, which are not for the history. */
   readonly first: readonly string[];
+  /** Command lines that come before those of the terminal. */
+  readonly script: readonly string[];
   readonly say: (text: string) => void;
   /** Lines of earlier sessions, the last first. */
   readonly history: readonly string[];
@@ -112,6 +114,7 @@ export class Terminal {
     try {
       let goOn = await this.open();
       for (const line of this.options.first) goOn &&= await this.command(line, false);
+      for (const line of this.options.script) goOn &&= await this.command(line, true);
       while (goOn) {
         const line = await this.ask();
         goOn = line !== null && (await this.command(line, true));

@@ -1,6 +1,7 @@
 // explain: what a word means. Needs no dump: `inquest explain` has the same.
 import { NotFoundError } from '../../base/errors.ts';
 import { defineCommand } from '../../commands/command.ts';
+import { badArgument } from '../../commands/each_word.ts';
 import { text } from '../../commands/params.ts';
 import { type Explained, explainWord, knownWords } from '../../glossary/glossary.ts';
 import { nearest } from '../../shell/suggest.ts';
@@ -10,6 +11,8 @@ export interface ExplainData {
   readonly word: string | null;
   readonly entries: readonly Explained[];
   readonly known: readonly string[];
+  /** Of several words that mean something each by itself, those that do not. */
+  readonly unknown: readonly string[];
 }
 
 /** Columns of the text. */
@@ -29,23 +32,42 @@ that decide whether the kernel panics. Without a word, lists those that it knows
     ],
   },
   params: { word: text('word', 'word') },
-  collect: (_context, { word }): ExplainData => explained(word.join(' ')),
+  collect: (context, { word }): ExplainData => {
+    const data = explained(word.join(' '));
+    for (const one of data.unknown) context.kernel.faults.refuse(badArgument, notKnown(one));
+    return data;
+  },
   render: explainText,
 });
 
-/** @throws NotFoundError for a word that is not known, with the nearest one */
+/** What a word or several mean, together or else each by itself. @throws NotFoundError for what is not known, with the nearest one */
 export function explained(word: string): ExplainData {
-  if (word.trim() === '') return { word: null, entries: [], known: knownWords() };
+  if (word.trim() === '') return { word: null, entries: [], known: knownWords(), unknown: [] };
   const entries = explainWord(word);
-  if (entries.length === 0) {
-    const meant = nearest(word, knownWords());
-    throw new NotFoundError(
-      'word',
-      word,
-      meant === null ? 'explain lists those that it knows' : `did you mean "${meant}"?`,
-    );
-  }
-  return { word, entries, known: [] };
+  if (entries.length > 0) return { word, entries, known: [], unknown: [] };
+  const words = word.trim().split(/\s+/);
+  const each = words.map((one) => ({ one, meanings: explainWord(one) }));
+  if (words.length === 1 || each.every(({ meanings }) => meanings.length === 0)) throw notKnown(word);
+  return {
+    word,
+    entries: each
+      .flatMap(({ meanings }) => meanings)
+      .filter(
+        ({ word: name, subject }, i, all) => i === all.findIndex((e) => e.word === name && e.subject === subject),
+      ),
+    known: [],
+    unknown: each.filter(({ meanings }) => meanings.length === 0).map(({ one }) => one),
+  };
+}
+
+/** The error for a word that is not known, with the nearest one. */
+export function notKnown(word: string): NotFoundError {
+  const meant = nearest(word, knownWords());
+  return new NotFoundError(
+    'word',
+    word,
+    meant === null ? 'explain lists those that it knows' : `did you mean "${meant}"?`,
+  );
 }
 
 export function explainText({ word, entries, known }: ExplainData): string {
