@@ -79,7 +79,7 @@ function compare(folder: string, answers: Answers): Checked {
 
 /** Compares answers with a picture. @param dmesg the log as makedumpfile read it, where it did */
 export function hold(known: Judged, answers: Answers, dmesg?: string): Checked {
-  const world: World = { ...known, dmesgOfMakedumpfile: dmesg, ranSince: whoRan(answers, known.scenario.moves) };
+  const world: World = { ...known, dmesgOfMakedumpfile: dmesg, ranSince: whoRan(answers) };
   const rows = facts.map((fact) => {
     const lacks = fact.lacks?.(world.machine);
     return { fact: fact.name, tally: lacks === undefined ? checkFact(fact, world, answers) : undefined, lacks };

@@ -60,13 +60,13 @@ export const switchesCommand = 'foreach task -R nvcsw,nivcsw,on_rq';
  * Tells whether tasks ran between the picture and the crash, by their counts of context switches: the guest's in
  * /proc/PID/status, the dump's in task_struct. Where the program cannot read those, every task may have run.
  */
-export function whoRan(answers: Answers, moves?: string): (task: PictureTask) => string | undefined {
+export function whoRan(answers: Answers): (task: PictureTask) => string | undefined {
   const text = answers.ask(switchesCommand);
   if (text === undefined) return () => 'whether the task ran since is unknown: no task -R';
   const counts = new Map(parseTaskBlocks(text).map((block) => [block.pid, parseMembers(block.body)]));
   return (task) => {
     const members = counts.get(task.tid);
-    if (members === undefined) return moves;
+    if (members === undefined) return undefined;
     const [voluntary, involuntary] = [Number(members.get('nvcsw')), Number(members.get('nivcsw'))];
     // a byte since 7.1, printed with its character: `1 '\001'`
     const queued = Number.parseInt(members.get('on_rq') ?? '', 10) > 0;

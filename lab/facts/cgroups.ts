@@ -14,15 +14,16 @@ export const cgroups: Fact = {
     for (const task of processesAtRest(world)) {
       const label = `process ${task.pid} ${task.comm}`;
       const body = bodies.get(task.pid) ?? '';
+      const why = body === '' ? world.scenario.moves : undefined;
       const group = /^0::(.*)$/m.exec(world.picture.text(`${task.pid}/cgroup`) ?? '')?.[1];
       if (group !== undefined) {
-        tally.compare(`${label}: cgroup`, group, /^ *CGROUP: (\S+)/m.exec(body)?.[1]);
+        tally.compare(`${label}: cgroup`, group, /^ *CGROUP: (\S+)/m.exec(body)?.[1], why);
         members.set(group, (members.get(group) ?? 0) + 1);
       }
       for (const kind of kinds) {
         const link = world.picture.text(`${task.pid}/ns/${kind}`)?.trimEnd();
         if (link === undefined) continue;
-        tally.compare(`${label}: ${kind} namespace`, link, new RegExp(`\\b${kind}:\\[\\d+\\]`).exec(body)?.[0]);
+        tally.compare(`${label}: ${kind} namespace`, link, new RegExp(`\\b${kind}:\\[\\d+\\]`).exec(body)?.[0], why);
       }
     }
     const rows = [...tree.matchAll(/^[0-9a-f]{16} +(\d+) .* (\/\S*)$/gm)];

@@ -23,7 +23,7 @@ export const signals: Fact = {
         const said = new RegExp(`^${field}:\\s+([0-9a-f]{16})$`, 'm').exec(status)?.[1];
         if (said === undefined) continue;
         const label = `process ${task.pid} ${task.comm}: ${field}`;
-        const why = body === undefined ? whyGone(world, task.comm) : undefined;
+        const why = body === undefined ? (whyGone(world, task.comm) ?? world.scenario.moves) : undefined;
         tally.compare(label, BigInt(`0x${said}`), body === undefined ? undefined : shown(body), why);
       }
     }
