@@ -66,19 +66,46 @@ export function writeRpm(tree: PackageTree, facts: RpmFacts, time: number): Buff
 
 interface RpmFile {
   readonly path: string;
-  readonly node: PackageNode;
+  readonly node: PackageNode | { readonly kind: 'folder' };
 }
 
+/** Folders that every system has, whoever packed them: of others a package removes what it does not own. */
+const common =
+  /^\/(etc|usr|usr\/(bin|lib|sbin|share)|usr\/lib\/(systemd|systemd\/system)|usr\/share\/(bash-completion|bash-completion\/completions|doc|man|man\/man\d|zsh|zsh\/\S*))$/;
+
+/** The files, and before them the folders that are not everybody's. */
 function filesOf(tree: PackageTree): readonly RpmFile[] {
-  return [...tree].map(([path, node]) => ({ path: `/${path}`, node })).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const folders = new Set<string>();
+  for (const path of tree.keys())
+    for (let folder = dirname(`/${path}`); folder !== '/'; folder = dirname(folder))
+      if (!common.test(folder)) folders.add(folder);
+  const files: readonly RpmFile[] = [
+    ...[...folders].map((path) => ({ path, node: { kind: 'folder' } as const })),
+    ...[...tree].map(([path, node]) => ({ path: `/${path}`, node })),
+  ];
+  return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function sizeOf(node: PackageNode): number {
-  return node.kind === 'file' ? node.bytes.length : Buffer.byteLength(node.target);
+function contentOf(node: RpmFile['node']): Uint8Array {
+  switch (node.kind) {
+    case 'file':
+      return node.bytes;
+    case 'link':
+      return Buffer.from(node.target);
+    case 'folder':
+      return Buffer.alloc(0);
+  }
 }
 
-function modeOf(node: PackageNode): number {
-  return node.kind === 'file' ? 0o100000 | node.mode : 0o120777;
+function modeOf(node: RpmFile['node']): number {
+  switch (node.kind) {
+    case 'file':
+      return 0o100000 | node.mode;
+    case 'link':
+      return 0o120777;
+    case 'folder':
+      return 0o040755;
+  }
 }
 
 function headerOf(files: readonly RpmFile[], facts: RpmFacts, time: number, payload: Buffer): Buffer {
@@ -104,13 +131,13 @@ function headerOf(files: readonly RpmFile[], facts: RpmFacts, time: number, payl
       [1005, translated(facts.description)],
       [1006, int32(time)],
       [1007, text('localhost')],
-      [1009, int32(files.reduce((total, { node }) => total + sizeOf(node), 0))],
+      [1009, int32(files.reduce((total, { node }) => total + contentOf(node).length, 0))],
       [1014, text(facts.licence)],
       [1016, translated('Unspecified')],
       [1021, text('linux')],
       [1022, text(facts.architecture)],
       [1025, text(facts.beforeRemoval)],
-      [1028, int32(...each(({ node }) => sizeOf(node)))],
+      [1028, int32(...each(({ node }) => contentOf(node).length))],
       [1030, int16(...each(({ node }) => modeOf(node)))],
       [1033, int16(...each(() => 0))],
       [1034, int32(...each(() => time))],
@@ -216,7 +243,7 @@ function sum(kind: 'sha1' | 'sha256', bytes: Uint8Array): string {
 /** The files as a cpio archive ("newc"), with the inode numbers of the header. */
 function cpioOf(files: readonly RpmFile[], time: number): Buffer {
   const parts = files.map(({ path, node }, index) =>
-    member(`.${path}`, index + 1, modeOf(node), time, node.kind === 'file' ? node.bytes : Buffer.from(node.target)),
+    member(`.${path}`, index + 1, modeOf(node), time, contentOf(node)),
   );
   return Buffer.concat([...parts, member('TRAILER!!!', 0, 0, 0, Buffer.alloc(0))]);
 }
