@@ -218,7 +218,7 @@ function packedPages(
       for (const packed of all) {
         yield packed;
         // written by now: given back at once, as tens of megabytes would gather until garbage is collected
-        (packed.data.buffer as Detachable).transfer(0);
+        (packed.data.buffer as Detachable).transfer?.(0);
       }
     })();
   }
@@ -227,8 +227,8 @@ function packedPages(
   })();
 }
 
-/** ES2024, in Node 22. */
-type Detachable = ArrayBuffer & { transfer(length: number): ArrayBuffer };
+/** ES2024: not in Node 20. */
+type Detachable = ArrayBuffer & { transfer?(length: number): ArrayBuffer };
 
 /** A split set has about as many pages in each file. */
 function partsOf(kept: FrameSet, parts: number): Part[] {
