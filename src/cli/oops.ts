@@ -66,7 +66,7 @@ export async function runOops(source: string, options: OopsOptions): Promise<num
   if (found === 0 && !lost) {
     const why = isLog
       ? 'no incident in this log'
-      : 'neither a dump nor the log of a kernel: no line of it looks like one';
+      : 'no incident, and no line with a stamp or level of a kernel: is this a dump, or the log of a kernel?';
     writeError(`inquest: ${escapeTerminal(source)}: ${why}\n`);
   }
   return found > 0 ? 0 : lost ? 1 : 3;

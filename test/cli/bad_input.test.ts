@@ -43,7 +43,7 @@ const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
 describe('files that are no dumps', { concurrency: 2 }, () => {
   const segments = [{ address: 0x1000, bytes: page.get(1)! }];
   const files: readonly (readonly [name: string, bytes: Uint8Array, line: RegExp])[] = [
-    ['a text', Buffer.from('hello\n'), /neither a dump nor the log of a kernel/],
+    ['a text', Buffer.from('hello\n'), /no line with a stamp or level of a kernel/],
     ['a log of nothing', Buffer.from('[    1.500000] usb 1-1: new device\n'), /no incident in this log/],
     ['an empty file', Buffer.alloc(0), /is empty/],
     ['a picture', png, /is not a dump/],

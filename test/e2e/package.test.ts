@@ -44,6 +44,23 @@ describe('the package', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
+  const old = oldNode();
+  test('runs on the oldest Node that it promises', { skip: old === null && 'no Node 20 or 21 is here' }, () => {
+    const program = join(folder, 'package', 'dist', 'inquest.js');
+    const sample = join(root, 'samples', 'vmcore');
+    const saved = join(folder, 'saved');
+    for (const args of [
+      ['report', '--brief', sample],
+      ['crash', '-s', sample, '-c', 'search -k 1234', '-c', 'bt', '-c', 'kmem -s'],
+      ['save', '-f', '-d', '31', '--threads', '2', sample, saved],
+      ['save', '-f', '--mini', sample, saved],
+      ['info', saved],
+    ]) {
+      const { status, stderr } = spawnSync(old!, [program, ...args], { encoding: 'utf8' });
+      assert.equal(status, 0, `${args.join(' ')}: ${stderr}`);
+    }
+  });
+
   test('is under 1 MB, and has no sample', () => {
     assert.ok(statSync(tarball).size < 1_000_000, `${statSync(tarball).size} bytes`);
     assert.deepEqual(
@@ -104,3 +121,15 @@ describe('the package', () => {
     }
   });
 });
+
+/** A `node` of this machine that is older than the one that runs the tests, which brings what the oldest has not. */
+function oldNode(): string | null {
+  const folders = (process.env['PATH'] ?? '')
+    .split(':')
+    .filter((path) => path !== '' && !path.includes('node_modules'));
+  return (
+    folders
+      .map((path) => join(path, 'node'))
+      .find((node) => /^v2[01]\./.test(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout ?? '')) ?? null
+  );
+}
