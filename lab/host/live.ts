@@ -6,8 +6,7 @@
 //              the answer says that it raced
 import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Answers } from '../answers.ts';
-import { asJson, reportCommand } from '../answers.ts';
+import { type Answers, asJson, reportCommand } from '../answers.ts';
 import { Archive } from '../archive.ts';
 import { asked, type Checked, hold, renderChecked } from '../check.ts';
 import { fetchKernel } from '../fetch.ts';
