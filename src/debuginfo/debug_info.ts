@@ -29,8 +29,11 @@ export interface DebugInfo {
  * its sections were put. Nothing here throws: what a damaged table says is not known.
  */
 export interface CodeInfo {
-  /** Where the instruction at an address (its first byte) comes from in the source; null where that is not told. */
-  line(at: VirtAddr): SourceLine | null;
+  /**
+   * Where the instruction at an address (its first byte) comes from in the source; null where that is not told.
+   * @param taken which of several lines at one instruction; the last without it
+   */
+  line(at: VirtAddr, taken?: LineTaken): SourceLine | null;
   /** The functions that were inlined into the one at an address, innermost first; empty where none was. */
   inlines(at: VirtAddr): readonly InlinedFunction[];
   /** Parameters and variables in scope at an address, those of the innermost scope first. */
@@ -38,6 +41,12 @@ export interface CodeInfo {
   /** How to get from a frame that is at an address to its caller's; null where no rule covers the address. */
   unwindRule(at: VirtAddr): UnwindRule | null;
 }
+
+/**
+ * Which of several lines at one instruction: the last, as addr2line and objdump have it, or the last that begins a
+ * statement, as gdb, and the last where none does.
+ */
+export type LineTaken = 'last' | 'statement';
 
 /** A place in the source. */
 export interface SourceLine {

@@ -1,7 +1,7 @@
 // Where code of the dead kernel comes from in the source, by whatever debug information knows it.
 import type { Frame } from '../arch/unwinder.ts';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
-import type { CodeInfo, InlinedFunction, SourceLine } from '../debuginfo/debug_info.ts';
+import type { CodeInfo, InlinedFunction, LineTaken, SourceLine } from '../debuginfo/debug_info.ts';
 import type { Kernel } from './kernel.ts';
 
 /** What is known of the code at an address; null where no debug information covers it. */
@@ -15,8 +15,8 @@ export function codeInfoAt(kernel: Kernel, at: VirtAddr): CodeInfo | null {
 }
 
 /** The line that the instruction at an address comes from; null where that is not told. */
-export function sourceLine(kernel: Kernel, at: VirtAddr): SourceLine | null {
-  return codeInfoAt(kernel, at)?.line(at) ?? null;
+export function sourceLine(kernel: Kernel, at: VirtAddr, taken: LineTaken = 'last'): SourceLine | null {
+  return codeInfoAt(kernel, at)?.line(at, taken) ?? null;
 }
 
 /** True if debug information of the kernel itself has lines: else nobody need look for any. */

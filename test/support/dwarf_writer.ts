@@ -38,8 +38,10 @@ export function entry(
   return { tag: tag[name], attributes, inside, label };
 }
 
-/** A row of a line table: null ends a sequence. */
-export type LineRow = readonly [address: bigint, file: number, line: number] | readonly [address: bigint, end: null];
+/** A row of a line table, which begins a statement unless it says `within` one; null ends a sequence. */
+export type LineRow =
+  | readonly [address: bigint, file: number, line: number, statement?: 'within']
+  | readonly [address: bigint, end: null];
 
 export function uleb(value: number): number[] {
   const bytes: number[] = [];
@@ -181,13 +183,17 @@ export class DwarfWriter {
     }
     const program = new ByteWriter();
     let [file, line] = [1, 1];
+    let begins = true;
     for (const row of rows) {
       program.put(Uint8Array.from([0, 9, 2])).u64(row[0]);
       if (row[1] === null) {
         program.put(Uint8Array.from([0, 1, 1]));
         [file, line] = [1, 1];
+        begins = true;
         continue;
       }
+      if (begins !== (row[3] === undefined)) program.u8(6);
+      begins = row[3] === undefined;
       if (row[1] !== file) program.put(Uint8Array.from([4, ...uleb(row[1])]));
       program.put(Uint8Array.from([3, ...sleb(row[2]! - line), 1]));
       [file, line] = [row[1], row[2]!];

@@ -226,7 +226,7 @@ function* instructionsAt(
     }
     const place = isUser ? null : kernel.place(instruction.address);
     shown++;
-    const source = lines && !isUser ? sourcePlace(sourceLine(kernel, instruction.address)) : null;
+    const source = lines && !isUser ? sourcePlace(sourceLine(kernel, instruction.address, 'statement')) : null;
     const now = source === null ? '' : `${source.file}:${source.line}`;
     const newSource = now !== before;
     before = now;

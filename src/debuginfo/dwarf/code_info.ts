@@ -1,7 +1,7 @@
 // What DWARF knows of code, by the dead kernel's addresses: lines, inlined functions, variables, rules of unwinding.
 import { type VirtAddr, virtAddr } from '../../base/address.ts';
 import { FormatError } from '../../base/errors.ts';
-import type { CodeInfo, InlinedFunction, Local, SourceLine, UnwindRule } from '../debug_info.ts';
+import type { CodeInfo, InlinedFunction, LineTaken, Local, SourceLine, UnwindRule } from '../debug_info.ts';
 import { sectionFlags } from '../elf/elf_section.ts';
 import { type LinkAddress, linkAddress, linkToVirtual } from './address.ts';
 import { CodeIndex } from './code_index.ts';
@@ -47,8 +47,8 @@ export class DwarfCode implements CodeInfo {
     this.bias = bias;
   }
 
-  line(at: VirtAddr): SourceLine | null {
-    return this.known(null, () => this.unitAt(this.link(at))?.code.lines?.at(this.link(at)) ?? null);
+  line(at: VirtAddr, taken: LineTaken = 'last'): SourceLine | null {
+    return this.known(null, () => this.unitAt(this.link(at))?.code.lines?.at(this.link(at), taken) ?? null);
   }
 
   inlines(at: VirtAddr): readonly InlinedFunction[] {

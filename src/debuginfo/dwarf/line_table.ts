@@ -1,7 +1,7 @@
 // Which line of which source file code came from: the program of one unit in .debug_line, run (DWARF 5, section 6.2;
 // version 4 differs in how it names files).
 import { FormatError } from '../../base/errors.ts';
-import type { SourceLine } from '../debug_info.ts';
+import type { LineTaken, SourceLine } from '../debug_info.ts';
 import type { LinkAddress } from './address.ts';
 import { attribute } from './constants.ts';
 import { Cursor } from './cursor.ts';
@@ -57,9 +57,18 @@ export class LineTable {
   }
 
   /** The source of code at an address, or null. */
-  at(address: LinkAddress): SourceLine | null {
+  at(address: LinkAddress, taken: LineTaken): SourceLine | null {
     const row = this.rowAt(address);
-    return row < 0 ? null : this.place(row);
+    return row < 0 ? null : this.place(taken === 'statement' ? this.statementAt(row) : row);
+  }
+
+  /** The last row at a row's address that begins a statement; the row itself where none does. */
+  private statementAt(row: number): number {
+    const { addresses, statements, lines } = this;
+    for (let i = row; i >= 0 && addresses[i] === addresses[row] && lines[i]! >= 0; i--) {
+      if (statements[i] === 1) return i;
+    }
+    return row;
   }
 
   place(row: number): SourceLine {

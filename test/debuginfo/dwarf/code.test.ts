@@ -86,6 +86,28 @@ for (const version of [4, 5] as const) {
     assert.equal(line(-1), 'none');
   });
 
+  test(`DWARF ${version}: of several lines at one instruction the last, or as gdb the last that begins a statement`, () => {
+    const writer = new DwarfWriter(version);
+    const folders = version === 5 ? ['/src'] : [];
+    const files = [['a.c', 0] as const, ['a.c', 0] as const].slice(version === 5 ? 0 : 1);
+    const stmtList = {
+      section: writer.lines(folders, files, [
+        [text, 1, 10],
+        [text + 4n, 1, 11],
+        [text + 4n, 1, 12],
+        [text + 4n, 1, 13, 'within'],
+        [text + 8n, 1, 14, 'within'],
+        [text + 0x20n, null],
+      ]),
+    };
+    writer.unit([], { stmtList, lowPc: address(0), highPc: 0x20 });
+    const { code } = open(writer);
+    assert.equal(code.line(at(6))?.line, 13);
+    assert.equal(code.line(at(6), 'statement')?.line, 12);
+    assert.equal(code.line(at(8), 'statement')?.line, 14); // none begins here
+    assert.equal(code.line(at(0), 'statement')?.line, 10);
+  });
+
   test(`DWARF ${version}: functions inlined into each other are told innermost first, with their calls`, () => {
     const writer = new DwarfWriter(version);
     const files =
