@@ -106,7 +106,9 @@ function chunkNames() {
       ['dump', reach(context, ['src/dump/open.ts'])],
       // what the threads of a save run: each loads its own copy
       ['pack', reach(context, ['src/save/save_worker.ts'])],
-      ['kernel', reach(context, ['src/cli/open.ts'])],
+      // what most commands want, and a save, which wants no command
+      ['kernel', reach(context, ['src/cli/open.ts', 'src/cli/is_terminal.ts', 'src/kernel/utsname.ts'])],
+      ['saving', reach(context, ['src/cli/save.ts', 'src/cli/perform_save.ts'])],
       ['shell', reach(context, ['src/cli/crash.ts'])],
       ...common.map((name) => [name, reach(context, [commandFile(name)])]),
       ...[...onDemand]

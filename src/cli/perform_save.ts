@@ -1,6 +1,7 @@
 // What a job that writes dumps does, in whatever thread.
 import { readFileSync } from 'node:fs';
 import { assertNever } from '../base/errors.ts';
+import { beFrugal } from '../base/frugal.ts';
 import type { Work } from '../base/work.ts';
 import { findVmcoreinfo } from '../dump/vmcoreinfo_search.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -41,16 +42,22 @@ export interface SaveListener {
   countsPages(pageSize: number): void;
 }
 
+/** Bytes of a dead machine below which a filter's own memory is little in any case: to spare it would cost more time. */
+const muchMemory = 2 ** 30;
+
 /** Does a job. @throws InquestError; Cancelled */
 export async function performSave(job: SaveJob, work: Work, listener: SaveListener): Promise<unknown> {
   switch (job.kind) {
     case 'save': {
       const kernel = job.vmcoreinfo == null ? openNamedKernel(job.files) : openWithInfo(job.files, job.vmcoreinfo);
+      const { maxPfn, pageSize } = kernel.dump.memory;
       const erase = await eraserOf(job.erase, listener);
-      listener.countsPages(kernel.dump.memory.pageSize);
+      if (erase !== null || maxPfn * pageSize > muchMemory) beFrugal();
+      listener.countsPages(pageSize);
       return kernel.work.during(work, () => saveFiles(kernel, { ...job.options, erase }));
     }
     case 'mini': {
+      beFrugal();
       const { miniPages } = await import('../save/mini.ts');
       const dump = openNamedDump(job.files);
       const erase = await eraserOf(job.erase, listener);
@@ -61,6 +68,7 @@ export async function performSave(job: SaveJob, work: Work, listener: SaveListen
       });
     }
     case 'salvage': {
+      beFrugal();
       const { salvageDump } = await import('../save/salvage.ts');
       return salvageDump(job.files, job.target, job.options, work);
     }

@@ -3,7 +3,7 @@
 //   kernel --> which frames are kept --> threads: read, compress --> writer --> output
 import { type PhysAddr, pfn, physAddr } from '../base/address.ts';
 import { UsageError } from '../base/errors.ts';
-import { affordableThreads, inThreads, threadProgram } from '../base/threads.ts';
+import type { Threads } from '../base/threads.ts';
 import type { Dump, MiniNote, PageCompression, PhysicalMemory } from '../dump/dump.ts';
 import { noteBytes, notesIn } from '../dump/elf_notes.ts';
 import { miniNoteOwner, miniNoteText, miniNoteType } from '../dump/mini_note.ts';
@@ -17,10 +17,8 @@ import type { FrameSet } from './frame_set.ts';
 import { KdumpWriter, lostPage, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
 import { type Output, OutputError } from './output.ts';
 import { isZero, Packer, type PackTask, type PackThreadData, packTasks, scanKept } from './pack.ts';
+import { startPackThreads } from './pack_threads.ts';
 import { mostMapped, onlyFrames, type Selection, selectFrames } from './selection.ts';
-
-/** Bytes that a thread which packs takes, measured. */
-const threadBytes = 24e6;
 
 export interface SaveOptions {
   readonly format: 'kdump' | 'elf';
@@ -32,6 +30,8 @@ export interface SaveOptions {
   readonly leavesMap?: boolean;
   /** By default as many as the machine has processors, and memory for. */
   readonly threads?: number;
+  /** Such threads that were started before; null for one alone. The caller ends them. */
+  readonly packThreads?: Threads | null;
   /** Files to divide a kdump-compressed dump into. */
   readonly parts?: number;
   /** Bytes that there are for the dump; null where that is not known. */
@@ -132,11 +132,24 @@ export function writeDump(dump: Dump, open: (part: number) => Output, content: C
     : writeKdump(dump, open, content, options);
 }
 
-function writeKdump(
+function writeKdump(dump: Dump, open: (part: number) => Output, content: Content, options: SaveOptions): Written {
+  const { packThreads, mini = null } = options;
+  if (packThreads !== undefined) return writeParts(dump, open, content, options, packThreads);
+  // a few thousand pages; and what is known to be zero is known here
+  const started = mini === null ? startPackThreads(options.threads) : null;
+  try {
+    return writeParts(dump, open, content, options, started);
+  } finally {
+    started?.end();
+  }
+}
+
+function writeParts(
   dump: Dump,
   open: (part: number) => Output,
   { facts, selection, lost, erase }: Content,
   options: SaveOptions,
+  threads: Threads | null,
 ): Written {
   const total: { -readonly [K in keyof Written]: number } = { zero: 0, lost: 0, resumed: 0, written: 0 };
   for (const [i, part] of partsOf(selection.kept, options.parts ?? 1).entries()) {
@@ -146,7 +159,7 @@ function writeKdump(
       const given: PackTask[] = [];
       total.resumed += writer.done;
       const rest = { ...part, from: frameAt(selection.kept, part, writer.done) };
-      for (const packed of packedPages(dump, selection.kept, rest, erase, options, given)) {
+      for (const packed of packedPages(dump, selection.kept, rest, erase, options, threads, given)) {
         writer.add(packed);
         for (const size of packed.sizes) if (size === zeroPage) total.zero++;
         const task = given.shift()!;
@@ -187,7 +200,8 @@ function packedPages(
   kept: FrameSet,
   { from, to }: Part,
   erase: Erasure['ranges'] | null,
-  { compression, level, mini = null, threads = affordableThreads(threadBytes) }: SaveOptions,
+  { compression, level, mini = null }: SaveOptions,
+  threads: Threads | null,
   given: PackTask[],
 ): Iterable<PackedPages> {
   const data = {
@@ -205,15 +219,13 @@ function packedPages(
     }
   };
   const packer = new Packer(memory, data);
-  // a few thousand pages; and what is known to be zero is known here
-  if (threads > 1 && mini === null) {
-    const program = threadProgram('save_worker', import.meta.url);
+  if (threads !== null) {
     const start: PackThreadData = { ...data, dump: description };
     const here = (task: PackTask): PackedPages => {
       const packed = packer.pack(task);
       return { ...packed, data: packed.data.slice() };
     };
-    const all = inThreads<PackTask, PackedPages>(program, start, threads - 1, tasks(), memory.work, here);
+    const all = threads.run<PackTask, PackedPages>(start, tasks(), memory.work, here);
     return (function* () {
       for (const packed of all) {
         yield packed;
