@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fetched, fetchKernel } from './fetch.ts';
 import { type Format, formatNamed } from './formats.ts';
+import { packOverlay } from './initrd.ts';
 import { type Kernel, kernelNamed, type MachineKind } from './kernels.ts';
 import { place, say } from './place.ts';
 import { lastLines, needPrograms, runProgram } from './programs.ts';
@@ -123,17 +124,19 @@ async function die(plan: Plan): Promise<void> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'run.json'), `${JSON.stringify(record, null, 2)}\n`);
   const disk = makeDisk(plan);
+  const initrd = scenario.balloon === undefined ? fetched.initrd : withBalloon(plan);
   say(`${basename(folder)}: booting ${fetched.release}`);
   const guest = new Guest({
     kind: fetched.kernel.machine,
     vmlinuz: fetched.vmlinuz,
-    initrd: fetched.initrd,
+    initrd,
     append: commandLine(plan),
     disks: [{ file: disk, format: 'raw' }],
     memory: record.memory,
     cpus: record.cpus,
     cpu: plan.options.cpu ?? usualCpu[fetched.kernel.machine],
     console: join(folder, 'console.log'),
+    ...(scenario.balloon === undefined ? {} : { extra: ['-device', 'virtio-balloon-pci'] }),
   });
   const ended = (why: string) => `${basename(folder)}: ${why}; the console ended with\n${lastLines(guest.text, 15)}`;
   try {
@@ -145,7 +148,16 @@ async function die(plan: Plan): Promise<void> {
     guest.stop();
     await guest.ended;
     runProgram('debugfs', ['-R', `rdump / ${folder}`, disk]);
-    for (const name of ['disk.img', 'lost+found', 'setup.sh', 'provoke.sh', 'capture.sh', 'sysctl', 'kexec.args']) {
+    for (const name of [
+      'disk.img',
+      'initrd.gz',
+      'lost+found',
+      'setup.sh',
+      'provoke.sh',
+      'capture.sh',
+      'sysctl',
+      'kexec.args',
+    ]) {
       rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
@@ -154,6 +166,14 @@ async function die(plan: Plan): Promise<void> {
   if (!scenario.dying.test(guest.text) && !(existsSync(dmesg) && scenario.dying.test(readFileSync(dmesg, 'latin1')))) {
     throw new EmulatorMishap(`${basename(folder)}: it died, but not of this: no ${scenario.dying} in its log`);
   }
+}
+
+/** The guest's initrd with the balloon's driver laid over it. */
+function withBalloon({ fetched, folder }: Plan): string {
+  const file = join(folder, 'initrd.gz');
+  const overlay = packOverlay(place.kernel(fetched.kernel), ['virtio_balloon'], {});
+  writeFileSync(file, Buffer.concat([readFileSync(fetched.initrd), overlay]));
+  return file;
 }
 
 /** What a run is called: the kernel, the scenario, and whatever is not as usual. */
@@ -170,7 +190,11 @@ export function runName(kernel: Kernel, scenario: Scenario, options: RunOptions)
 }
 
 /** Follows the guest from its first line to its end. */
-async function watch(guest: Guest, { scenario, format, folder }: Plan): Promise<void> {
+async function watch(guest: Guest, { scenario, format, folder, record }: Plan): Promise<void> {
+  if (scenario.balloon !== undefined && (await guest.shows(/Linux version/, bootSilence))) {
+    // told before there is a driver, which inflates as soon as there is one
+    await guest.qmp('balloon', { value: (record.memory - scenario.balloon) * 1024 * 1024 });
+  }
   if (!(await guest.shows(/^LAB READY/m, 300, bootSilence))) throw new EmulatorMishap('the guest did not come up');
   const problem = /^LAB FAILED (.*)$/m.exec(guest.text)?.[1];
   if (problem !== undefined) throw new Error(`the guest said: ${problem.trim()}`);

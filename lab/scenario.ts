@@ -15,6 +15,8 @@ export interface Scenario {
   readonly append?: string;
   /** What the host does once the guest said LAB READY and two seconds passed. */
   readonly host?: 'inject-nmi';
+  /** Megabytes of its memory that the host asks back; the module virtio_balloon lies ready for setup to load. */
+  readonly balloon?: number;
   /** The only kind of machine that can die so. */
   readonly machine?: MachineKind;
   /** It needs spinlocks that spin: those of PREEMPT_RT sleep. */

@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import abba from './abba.ts';
 import atomic from './atomic.ts';
+import balloon from './balloon.ts';
 import bug from './bug.ts';
 import cgroups from './cgroups.ts';
 import crowd from './crowd.ts';
@@ -50,6 +51,7 @@ export const scenarios: readonly Scenario[] = [
   div,
   bug,
   pages,
+  balloon,
   panic,
   warn,
   atomic,

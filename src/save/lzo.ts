@@ -1,5 +1,5 @@
 // LZO1X compression, after the kernel's description of the stream (Documentation/staging/lzo.rst): what makedumpfile -l
-// writes. Made for pages: a hash of the next four bytes finds where they stood last. In WebAssembly (lzo.wat), which loads
+// writes. Made for pages: a hash of the next five bytes finds where they stood last. In WebAssembly (lzo.wat), which loads
 // words wherever they lie: twice as fast as the same in JavaScript.
 //
 //   instruction   first byte            then               copies
