@@ -31,7 +31,7 @@ const programs = {
  * The commands of most runs: a file each, which has what it needs and those before it have not. The others are in a
  * file together.
  */
-const common = ['log', 'task', 'sys', 'mod', 'set', 'sym', 'bt', 'ps', 'rd', 'struct', 'list', 'p', 'dis'];
+const common = ['log', 'task', 'sys', 'mod', 'set', 'sym', 'bt', 'ps', 'rd', 'struct', 'list', 'p', 'dis', 'files', 'kmem'];
 
 const commandList = 'src/commands/command_files.ts';
 const commandFiles = [
@@ -101,6 +101,8 @@ function chunkNames() {
   };
   const makeGroups = (context) => {
     const commandFile = (name) => commandFiles.find((file) => basename(file, '.ts') === name);
+    const report = reach(context, ['src/cli/report.ts']);
+    const others = reach(context, commandFiles);
     return [
       ['main', reach(context, [programs.inquest])],
       ['dump', reach(context, ['src/dump/open.ts'])],
@@ -114,8 +116,10 @@ function chunkNames() {
       ...[...onDemand]
         .sort()
         .map((file) => [`${basename(dirname(file))}_${basename(file, '.ts')}`, reach(context, [file])]),
-      ['report', reach(context, ['src/cli/report.ts'])],
-      ['further', reach(context, commandFiles)],
+      // what the report has in common with the other commands, which do not load it
+      ['walkers', new Set([...report].filter((id) => others.has(id)))],
+      ['report', report],
+      ['further', others],
     ];
   };
   return (id, context) => {
