@@ -31,7 +31,23 @@ const programs = {
  * The commands of most runs: a file each, which has what it needs and those before it have not. The others are in a
  * file together.
  */
-const common = ['log', 'task', 'sys', 'mod', 'set', 'sym', 'bt', 'ps', 'rd', 'struct', 'list', 'p', 'dis', 'files', 'kmem'];
+const common = [
+  'log',
+  'task',
+  'sys',
+  'mod',
+  'set',
+  'sym',
+  'bt',
+  'ps',
+  'rd',
+  'struct',
+  'list',
+  'p',
+  'dis',
+  'files',
+  'kmem',
+];
 
 const commandList = 'src/commands/command_files.ts';
 const commandFiles = [

@@ -1,6 +1,6 @@
 // Reading a dead machine's virtual memory: one kernel or process address space over physical memory.
 // Architectures supply `translate`; everything else here is common to them.
-import { offsetBy, type Pfn, type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from '../base/address.ts';
+import { lowHalf, offsetBy, type Pfn, type PhysAddr, pfn, physAddr, type VirtAddr, virtAddr } from '../base/address.ts';
 import { latin1 } from '../base/byte_reader.ts';
 import { FormatError, MemoryFault } from '../base/errors.ts';
 import type { PhysicalMemory } from '../dump/dump.ts';
@@ -25,12 +25,12 @@ export abstract class AddressSpace {
   readonly pointerSize = 8;
   private readonly scratch = new Uint8Array(8);
   private readonly scratchView = new DataView(this.scratch.buffer);
-  private readonly pageMask: bigint;
+  private readonly pageMask: number;
 
   constructor(memory: PhysicalMemory, space: 'kernel' | 'user') {
     this.memory = memory;
     this.space = space;
-    this.pageMask = BigInt(memory.pageSize - 1);
+    this.pageMask = memory.pageSize - 1;
   }
 
   /**
@@ -68,7 +68,7 @@ export abstract class AddressSpace {
     let done = 0;
     while (done < into.length) {
       const at = offsetBy(address, done);
-      const inPage = Number(at & this.pageMask);
+      const inPage = lowHalf(at) & this.pageMask;
       const n = Math.min(pageSize - inPage, into.length - done);
       const page = this.pageAt(at);
       into.set(page.subarray(inPage, inPage + n), done);
@@ -93,7 +93,7 @@ export abstract class AddressSpace {
     let done = 0;
     while (done < length) {
       const at = offsetBy(address, done);
-      const n = Math.min(pageSize - Number(at & this.pageMask), length - done);
+      const n = Math.min(pageSize - (lowHalf(at) & this.pageMask), length - done);
       try {
         this.readInto(at, bytes.subarray(done, done + n));
       } catch (error) {
@@ -106,7 +106,7 @@ export abstract class AddressSpace {
   }
 
   u8(address: VirtAddr): number {
-    return this.pageAt(address)[Number(address & this.pageMask)]!;
+    return this.pageAt(address)[lowHalf(address) & this.pageMask]!;
   }
 
   u16(address: VirtAddr): number {
@@ -161,7 +161,7 @@ export abstract class AddressSpace {
   /** `readInto` of many pages: what is contiguous in physical memory too is read at once. */
   private readLong(address: VirtAddr, into: Uint8Array): void {
     const { pageSize } = this.memory;
-    const firstPage = pageSize - Number(address & this.pageMask);
+    const firstPage = pageSize - (lowHalf(address) & this.pageMask);
     for (let start = 0; start < into.length; ) {
       const physical = this.translate(offsetBy(address, start));
       let end = start === 0 ? firstPage : start + pageSize;
@@ -219,7 +219,7 @@ export abstract class AddressSpace {
   }
 
   private fill(address: VirtAddr, length: number): void {
-    const inPage = Number(address & this.pageMask);
+    const inPage = lowHalf(address) & this.pageMask;
     if (inPage + length <= this.memory.pageSize) {
       const page = this.pageAt(address);
       for (let i = 0; i < length; i++) this.scratch[i] = page[inPage + i]!;

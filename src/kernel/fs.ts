@@ -3,6 +3,7 @@ import type { VirtAddr } from '../base/address.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import { type NamedPath, namedPath } from './fs_struct.ts';
 import type { Kernel } from './kernel.ts';
+import { perKernel } from './per_kernel.ts';
 import { xarrayEntries } from './xarray.ts';
 
 /** S_IFMT's values (include/uapi/linux/stat.h); `anonymous` has none of them: eventfd, epoll, ... before 6.17. */
@@ -61,8 +62,24 @@ export interface OpenFile {
   readonly dentry: VirtAddr;
 }
 
+/** Open files that are kept: processes share those of their parents. */
+const maxKept = 20_000;
+
+const openFiles = perKernel(() => new Map<VirtAddr, () => OpenFile>());
+
 /** What a `struct file` leads to; what of that cannot be read is a fault. @throws MemoryFault for the file itself */
 export function openFile(kernel: Kernel, address: VirtAddr): OpenFile {
+  const known = openFiles(kernel);
+  let read = known.get(address);
+  if (read === undefined) {
+    if (known.size >= maxKept) known.clear();
+    read = kernel.faults.memo(() => readOpenFile(kernel, address));
+    known.set(address, read);
+  }
+  return read();
+}
+
+function readOpenFile(kernel: Kernel, address: VirtAddr): OpenFile {
   const { faults } = kernel;
   const at = kernel.object('struct file', address).member('f_path');
   const dentry = at.member('dentry').pointer();

@@ -2,7 +2,7 @@
 //
 //   kernel image: physical = va - kimage_voffset
 //   linear map:   physical = va - PAGE_OFFSET + PHYS_OFFSET      PAGE_OFFSET = -(1 << VA_BITS), since 5.4
-import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../base/address.ts';
+import { highHalf, lowHalf, type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { FormatError, MemoryFault } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../dump/dump.ts';
 import type { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
@@ -93,7 +93,7 @@ export class Arm64KernelSpace extends KernelSpace {
 
   override translate(address: VirtAddr): PhysAddr {
     try {
-      return this.tables.translate(Number(address & 0xffff_ffffn), Number(address >> 32n));
+      return this.tables.translate(lowHalf(address), highHalf(address));
     } catch (error) {
       if (!(error instanceof MemoryFault) || error.reason === 'not-mapped') throw error;
       const physical = this.withoutTables(this.untagged(address));
@@ -150,7 +150,7 @@ export class Arm64UserSpace extends MappedSpace {
   }
 
   override translate(address: VirtAddr): PhysAddr {
-    return this.tables.translate(Number(address & 0xffff_ffffn), Number(address >> 32n));
+    return this.tables.translate(lowHalf(address), highHalf(address));
   }
 
   override walk(address: VirtAddr): PageWalk {

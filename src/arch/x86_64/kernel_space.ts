@@ -3,7 +3,7 @@
 //   ffffffff80000000  kernel image: physical = va - __START_KERNEL_map + phys_base
 //   page_offset_base  direct map:   physical = va - page_offset_base
 //   everything else   page tables
-import { type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../base/address.ts';
+import { highHalf, lowHalf, type PhysAddr, physAddr, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../dump/dump.ts';
 import type { Vmcoreinfo } from '../../dump/vmcoreinfo.ts';
@@ -130,8 +130,8 @@ export class X86KernelSpace extends KernelSpace {
   }
 
   override translate(address: VirtAddr): PhysAddr {
-    const low = Number(address & 0xffff_ffffn);
-    const high = Number(address >> 32n);
+    const low = lowHalf(address);
+    const high = highHalf(address);
     if (this.directSize > 0) {
       const offset = (high - this.directHigh) * 2 ** 32 + (low - this.directLow);
       if (offset >= 0 && offset < this.directSize) return physAddr(offset);
@@ -172,7 +172,7 @@ export class X86UserSpace extends MappedSpace {
   }
 
   override translate(address: VirtAddr): PhysAddr {
-    return this.tables.translate(Number(address & 0xffff_ffffn), Number(virtAddr(address) >> 32n));
+    return this.tables.translate(lowHalf(address), highHalf(address));
   }
 
   override walk(address: VirtAddr): PageWalk {
