@@ -242,26 +242,23 @@ function packedPages(
 /** ES2024: not in Node 20. */
 type Detachable = ArrayBuffer & { transfer?(length: number): ArrayBuffer };
 
+/**
+ * Frames at whose multiples a part may begin: crash 9.0.2 counts the pages before a frame in words of the bitmap, from the
+ * part's first one on (read_dump_header in its diskdump.c).
+ */
+const borderFrames = 64;
+
 /** A split set has about as many pages in each file. */
 function partsOf(kept: FrameSet, parts: number): Part[] {
   if (parts <= 1) return [{ from: 0, to: kept.length, isSplit: false }];
-  const each = Math.ceil(kept.count() / parts);
-  const found: Part[] = [];
+  const each = Math.max(1, Math.ceil(kept.count() / parts));
   let from = 0;
-  let pages = 0;
-  for (const { first, count } of kept.runs()) {
-    for (let done = 0; done < count; ) {
-      const many = Math.min(count - done, each - pages);
-      done += many;
-      pages += many;
-      if (pages < each || found.length === parts - 1) continue;
-      found.push({ from, to: first + done, isSplit: true });
-      from = first + done;
-      pages = 0;
-    }
-  }
-  found.push({ from, to: kept.length, isSplit: true });
-  return found;
+  return Array.from({ length: parts }, (_, i) => {
+    const rest: Part = { from, to: kept.length, isSplit: true };
+    const end = i === parts - 1 ? rest.to : Math.ceil(frameAt(kept, rest, each) / borderFrames) * borderFrames;
+    from = Math.min(end, rest.to);
+    return { ...rest, to: from };
+  });
 }
 
 function writeElf(

@@ -129,6 +129,29 @@ describe('a dump that is saved', () => {
     assert.deepEqual(readFileSync(join(folder, '2')), readFileSync(join(folder, '1')));
   });
 
+  it('is divided where crash can count the pages: at multiples of 64 frames, whatever is kept', (t) => {
+    const folder = folderOf(t);
+    const pages = new Map(Array.from({ length: 700 }, (_, n) => [n % 3 === 0 ? 2 * n : 2 * n + 1, page(n)] as const));
+    const small = openBytes(t, smallDump());
+    for (const [n, bytes] of pagesOf(small)) pages.set(n, bytes as Uint8Array);
+    const source = openKernel(openBytes(t, writeKdump({ pages, vmcoreinfo: small.notes.vmcoreinfo! })));
+    const targets = Array.from({ length: 4 }, (_, i) => join(folder, String(i)));
+    saveFiles(source, { ...plain, targets });
+    const ranges = targets.map((target) => {
+      const bytes = readFileSync(target);
+      const at = bytes.readUInt32LE(428) + 80;
+      return [at, at + 8].map((field) => Number(bytes.readBigUInt64LE(field)));
+    });
+    assert.equal(ranges[0]![0], 0);
+    assert.equal(ranges.at(-1)![1], source.dump.memory.maxPfn);
+    for (const [i, [start]] of ranges.slice(1).entries()) {
+      assert.equal(start! % 64, 0);
+      assert.equal(start, ranges[i]![1]);
+      assert.ok(start! > ranges[i]![0]!);
+    }
+    assert.deepEqual(pagesOf(opened(t, targets).dump), pagesOf(source.dump));
+  });
+
   it('has one page for all that are zeroes, where those are to go; an ELF core has none', (t) => {
     const folder = folderOf(t);
     const pages = new Map([...Array.from({ length: 600 }, (_, n) => [n, page(n % 3 === 0 ? 7 : n)] as const)]);
