@@ -71,8 +71,12 @@ export function sweep(dumps: readonly string[], program = join(projectFolder, 's
   }
 }
 
+/** What the shell does itself: it would end the session, or ask for files. */
+const ofTheShell: readonly string[] = ['exit', 'extend', 'q', 'repeat'];
+
 /** A command without anything, with each option, and with arguments; and its examples. @param file fits where a file is wanted */
 export function linesOf({ name, params, examples }: Entry, file: string): readonly string[] {
+  if (ofTheShell.includes(name)) return [];
   const fitting = (kind: string): readonly string[] => (kind === 'file' ? [file] : (words[kind] ?? ['1']));
   const args = params.filter(({ letter }) => letter === null);
   const options = params.flatMap(({ letter, kind, arity }) => {
@@ -83,6 +87,6 @@ export function linesOf({ name, params, examples }: Entry, file: string): readon
   // without options each argument alone; with them none, and one of each
   const tails = ['', ...args.flatMap(({ kind }) => fitting(kind)), args.map(({ kind }) => fitting(kind)[0]).join(' ')];
   const made = ['', ...options].flatMap((option) => tails.map((tail) => `${name} ${option} ${tail}`.trim()));
-  // `foreach 1` and `repeat` would ask for a command
+  // `foreach 1` would ask for a command
   return [...(name === 'foreach' ? [] : made), ...examples.map(([line]) => line.replace(/[|>].*$/, '').trim())];
 }

@@ -5,13 +5,14 @@ import { isBug, problemText } from '../base/bug.ts';
 import { assertNever, messageOf, NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import { Cancelled, unwatched, type Work } from '../base/work.ts';
-import { type Command, toJson } from '../commands/command.ts';
+import { type Command, defineCommand, toJson } from '../commands/command.ts';
 import type { CommandEntry } from '../commands/command_files.ts';
 import type { CommandContext } from '../commands/context.ts';
 import { errorData, type Outcome, runCommand, type Sink } from '../commands/run.ts';
 import { gdbCommand, interpretUnknown } from '../commands/session/fallback.ts';
 import { foreachOver } from '../commands/session/foreach.ts';
 import { helpOn } from '../commands/session/help.ts';
+import { sessionWords } from '../commands/session/session_words.ts';
 import { usageText } from '../commands/usage.ts';
 import { Aliases, aliasCommand } from './aliases.ts';
 import { type OutputTarget, parseCommandLine } from './command_line.ts';
@@ -179,13 +180,7 @@ export class ShellSession {
     const { name, args } = this.resolve(given);
     if (name === 'exit' || name === 'q') return false;
     if (name === 'repeat') return this.repeat(args, line);
-    if (name === 'extend') {
-      const said = await this.extensions.run(args);
-      for (const one of this.commands.keys()) if (!this.entries.has(one)) this.commands.delete(one);
-      return this.json
-        ? this.output.write(`${toJson({ command: line, data: said, faults: [] })}\n`)
-        : this.output.write(said);
-    }
+    if (name === 'extend') return this.into(await this.extend(args), [], target, line);
     const command = await this.load(name);
     if (command === null) {
       const why = Object.hasOwn(notHere, name) ? notHere[name] : undefined;
@@ -194,6 +189,19 @@ export class ShellSession {
       throw new NotFoundError('command', name, meant === null ? '' : `did you mean "${meant}"?`);
     }
     await this.loadFor(name, args);
+    return this.into(command, args, target, line);
+  }
+
+  /** Loads extensions, or takes them away. @returns a command that says what was done */
+  private async extend(args: readonly string[]): Promise<Command> {
+    const said = await this.extensions.run(args);
+    for (const one of this.commands.keys()) if (!this.entries.has(one)) this.commands.delete(one);
+    const page = sessionWords.find(({ name }) => name === 'extend')!;
+    return defineCommand({ name: page.name, help: page, params: {}, collect: () => said, render: (text) => text });
+  }
+
+  /** Runs a command, and its output to where the line says. */
+  private async into(command: Command, args: readonly string[], target: OutputTarget, line: string): Promise<boolean> {
     switch (target.kind) {
       case 'stdout': {
         const scroll = this.context.variables.get('scroll');
@@ -408,4 +416,4 @@ const notHere: Readonly<Record<string, string>> = {
 };
 
 /** What the shell does itself. */
-const reserved: readonly string[] = ['exit', 'q', 'repeat', 'extend'];
+const reserved: readonly string[] = sessionWords.map(({ name }) => name);

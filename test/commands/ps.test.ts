@@ -103,6 +103,11 @@ describe('ps', () => {
       ['0', ' 1', '  5', '   6'],
     );
     assert.deepEqual(
+      [...run('-p', '0').matchAll(/COMMAND: "(.*)"/g)].map(([, comm]) => comm),
+      ['swapper/0', 'swapper/0', 'swapper/1'],
+      'an idle task is below the first, as its PPID says',
+    );
+    assert.deepEqual(
       [...run('-c', '1').matchAll(/PID: (\d+)/g)].map(([, pid]) => pid),
       ['1', '5'],
     );

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { commands, commandTable } from '../../src/commands/registry.ts';
+import { sessionWords } from '../../src/commands/session/session_words.ts';
 import { set } from '../../src/commands/session/set.ts';
 import { mod } from '../../src/commands/system/mod.ts';
 import { task } from '../../src/commands/tasks/task.ts';
@@ -130,7 +131,7 @@ describe('help', () => {
       assert.ok(list.includes(name), name);
       assert.match(help(name), new RegExp(`^NAME\\n  ${name.replace('*', '\\*')} - `));
     }
-    assert.equal(help('all').match(/^NAME$/gm)?.length, commandTable().size);
+    assert.equal(help('all').match(/^NAME$/gm)?.length, commandTable().size + sessionWords.length);
   });
 
   test('every option in a synopsis is one that the command takes', () => {
@@ -155,6 +156,12 @@ describe('help', () => {
 
   test('no line is too wide for a terminal', () => {
     for (const line of help('all').split('\n')) assert.ok(line.length <= 126, line);
+  });
+
+  test('what the shell does itself has pages, too', () => {
+    assert.match(help(), /\brepeat\b/);
+    assert.match(help('extend'), /^NAME\n {2}extend - /);
+    for (const name of ['exit', 'q']) assert.match(help(name), /ends the session/);
   });
 
   test('topics, and what there is no help for', () => {

@@ -95,6 +95,25 @@ describe('history', () => {
   });
 });
 
+test('what extend says goes where the line says, and a command of a file, too', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'habits-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [file, said] = [join(folder, 'mine.mjs'), join(folder, 'said')];
+  writeFileSync(
+    file,
+    `export const mine = {
+  name: 'mine', help: { summary: '', description: '', examples: [] }, params: {}, items: null,
+  collect: () => ({ head: 'here', items: (function* () {})() }), text: { head: (head) => head, item: () => '', tail: () => '' },
+};`,
+  );
+  const { type } = shell();
+  assert.equal((await type(`extend ${file} > ${said}`)).out, '');
+  assert.equal(readFileSync(said, 'utf8'), `${file}: mine\n`);
+  assert.equal((await type('mine')).out, 'here');
+  await type(`mine > ${said}`);
+  assert.equal(readFileSync(said, 'utf8'), 'here');
+});
+
 describe('several arguments', () => {
   for (const line of ['ps 77 42', 'ps nosuch 42', 'task -R pid 77 42', 'foreach 77 42 ps', 'btop zz 1000']) {
     test(`the good ones of "${line}" are answered, the bad one is told, and the command has failed`, async () => {

@@ -2,8 +2,9 @@
 import { assertNever, NotFoundError, UsageError } from '../../base/errors.ts';
 import { type Command, defineCommand } from '../command.ts';
 import { type Kind, type Param, rest, valued, values } from '../params.ts';
-import { pageText, usageForms } from '../usage.ts';
+import { type Page, pageText, usageForms } from '../usage.ts';
 import { topics } from './help_topics.ts';
+import { sessionWords } from './session_words.ts';
 
 /** An option or argument, as data: what a form, a completion or a tool's schema is made from. */
 export interface ParamEntry {
@@ -60,15 +61,16 @@ written, "help output" where output goes and how to read it.`,
 }
 
 function collectHelp(commands: ReadonlyMap<string, Command>, word: string | null, names: readonly string[]): HelpData {
-  const all = [...commands.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const summary = ({ name, help }: Command) => ({ name, summary: help.summary });
+  const all = [...[...commands.values()].map(entryOf), ...sessionWords.map(wordEntry)];
+  all.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const summary = ({ name, summary }: CommandEntry) => ({ name, summary });
   if (word !== null) {
     const wanted = word.toLowerCase();
-    const found = all.filter((command) => pageText(entryOf(command)).toLowerCase().includes(wanted));
+    const found = all.filter((entry) => pageText(entry).toLowerCase().includes(wanted));
     return { kind: 'found', commands: found.map(summary) };
   }
   if (names.length === 0) return { kind: 'list', commands: all.map(summary) };
-  if (names.length === 1 && names[0] === 'all') return { kind: 'commands', commands: all.map(entryOf) };
+  if (names.length === 1 && names[0] === 'all') return { kind: 'commands', commands: all };
   if (names.length === 1 && Object.hasOwn(topics, names[0]!)) {
     return { kind: 'topic', topic: names[0]!, text: topics[names[0]!]! };
   }
@@ -76,11 +78,15 @@ function collectHelp(commands: ReadonlyMap<string, Command>, word: string | null
   return {
     kind: 'commands',
     commands: names.map((name) => {
-      const found = commands.get(name);
+      const found = all.find((entry) => entry.name === name);
       if (found === undefined) throw new NotFoundError('command', name);
-      return entryOf(found);
+      return found;
     }),
   };
+}
+
+function wordEntry(page: Page): CommandEntry {
+  return { ...page, params: [] };
 }
 
 /** A command's page as data. */

@@ -50,10 +50,12 @@ function* related(context: CommandContext, task: Task, relation: Relation): Gene
   switch (relation) {
     case 'ancestors': {
       const seen = new Set<Task>();
+      const boot = context.kernel.ownSymbol('init_task')?.address ?? 0n;
       for (let at: Task | null = task; at !== null && !seen.has(at); ) {
         seen.add(at);
         yield at;
-        const parent: bigint = at.object.member('real_parent').pointer();
+        // idle tasks: as their PPID says, though the first process made all but the first
+        const parent: bigint = at.idle ? boot : at.object.member('real_parent').pointer();
         const next: Task | null = context.tasks.byAddress(parent as typeof at.address);
         if (next === null && parent !== 0n) {
           throw new FormatError(`parent of pid ${at.pid}`, `${parent.toString(16)} is no known task`);
