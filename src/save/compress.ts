@@ -6,13 +6,57 @@ import { snappyCompressor } from 'hysnappy';
 import { UnsupportedError } from '../base/errors.ts';
 import { zlibHandle } from '../base/zlib_handle.ts';
 import type { PageCompression } from '../dump/dump.ts';
-import { lzo1xCompress } from './lzo.ts';
+import { zeroPage } from './kdump_writer.ts';
+import { lzo1xCompress, lzoPack } from './lzo.ts';
 
 /**
  * Compresses a page into the start of `into`, which has room for a page. Returns the bytes written; 0 if it does not get
  * smaller.
  */
 export type Compressor = (page: Uint8Array, into: Uint8Array) => number;
+
+/**
+ * Compresses pages of `size` bytes that follow one another, each by itself, into the start of `into`, one behind another.
+ * Writes the bytes of each to `sizes`: `size` for one that does not get smaller, which is copied, `zeroPage` for one of
+ * zeroes that is dropped. Returns the bytes written.
+ */
+export type PagesPacker = (
+  pages: Uint8Array,
+  size: number,
+  dropsZeroes: boolean,
+  into: Uint8Array,
+  sizes: Uint32Array,
+) => number;
+
+/** @throws UnsupportedError if this Node cannot compress so */
+export function pagesPacker(compression: PageCompression, isCompact = false): PagesPacker {
+  return compression === 'lzo' ? lzoPack : oneByOne(compressor(compression, isCompact));
+}
+
+function oneByOne(compress: Compressor): PagesPacker {
+  let zeroes = new Uint8Array(0);
+  let packed = new Uint8Array(0);
+  return (pages, size, dropsZeroes, into, sizes) => {
+    if (zeroes.length !== size) [zeroes, packed] = [new Uint8Array(size), new Uint8Array(size)];
+    let used = 0;
+    for (let at = 0, i = 0; at < pages.length; at += size, i++) {
+      const page = pages.subarray(at, at + size);
+      if (dropsZeroes && isZero(page, zeroes)) {
+        sizes[i] = zeroPage;
+        continue;
+      }
+      const length = compress(page, packed);
+      into.set(length === 0 ? page : packed.subarray(0, length), used);
+      sizes[i] = length === 0 ? size : length;
+      used += sizes[i]!;
+    }
+    return used;
+  };
+}
+
+export function isZero(page: Uint8Array, zeroes: Uint8Array): boolean {
+  return Buffer.compare(page, zeroes) === 0;
+}
 
 /** zlib's fastest level, as makedumpfile takes. */
 const zlibLevel = 1;

@@ -5,8 +5,7 @@ import type { PageCompression } from '../dump/dump.ts';
 import { dumpLevel, takenByLevel } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { type PageKind, type PageUse, pageFrames, pageUse } from '../kernel/page_kind.ts';
-import { compressor } from './compress.ts';
-import { isZero } from './pack.ts';
+import { compressor, isZero } from './compress.ts';
 import { machineFacts } from './save.ts';
 
 /** Page frames of one use, and what a sample of them says of all. */

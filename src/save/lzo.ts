@@ -10,24 +10,39 @@ import { UsageError } from '../base/errors.ts';
 import { loadModule, type ModuleMemory } from '../base/web_assembly.ts';
 import { lzoWasm } from './lzo_wasm.ts';
 
-/** Where the module has the page and what it makes of it. */
-const pageAt = 8192;
-const outputAt = 73_760;
-/** Bytes of the largest page. */
-const mostBytes = 65_536;
+// The module's memory:
+//
+//   0 +-------+ 8192 +-------------+ outputAt +--------+ sizesAt +-------+
+//     | table |      | pages       |          | output |         | sizes |
+//     +-------+      +-------------+          +--------+         +-------+
+const pagesAt = 8192;
+/** Bytes of pages that are packed at a time, and of the largest page. */
+const mostBytes = 262_144;
+const largestPage = 65_536;
+const outputAt = pagesAt + mostBytes + 64;
+const sizesAt = outputAt + mostBytes + 65_600;
+const mostPages = 64;
 
 interface Exports {
   readonly memory: ModuleMemory;
-  readonly compress: (size: number, most: number) => number;
+  readonly compress: (page: number, size: number, out: number, most: number) => number;
+  readonly pack: (page: number, count: number, size: number, out: number, sizes: number, dropsZeroes: number) => number;
 }
 
-let code: { readonly bytes: Uint8Array; readonly compress: Exports['compress'] } | null = null;
+interface Code extends Exports {
+  readonly bytes: Uint8Array;
+  readonly sizes: Uint32Array;
+}
 
-function load(): NonNullable<typeof code> {
+let code: Code | null = null;
+
+function load(): Code {
   const exports = loadModule<Exports>(lzoWasm);
   if (exports === null)
     throw new UsageError('LZO needs WebAssembly, which this Node does not have: take another way to compress');
-  return { bytes: new Uint8Array(exports.memory.buffer), compress: exports.compress };
+  const { buffer } = exports.memory;
+  const { compress, pack, memory } = exports;
+  return { memory, compress, pack, bytes: new Uint8Array(buffer), sizes: new Uint32Array(buffer, sizesAt, mostPages) };
 }
 
 /**
@@ -37,10 +52,38 @@ function load(): NonNullable<typeof code> {
  * @throws RangeError for a larger page, UsageError without WebAssembly
  */
 export function lzo1xCompress(page: Uint8Array, into: Uint8Array, most = page.length - 1): number {
-  if (page.length > mostBytes) throw new RangeError(`a page of ${page.length} bytes`);
+  if (page.length > largestPage) throw new RangeError(`a page of ${page.length} bytes`);
   code ??= load();
-  code.bytes.set(page, pageAt);
-  const length = code.compress(page.length, Math.min(most, into.length));
+  code.bytes.set(page, pagesAt);
+  const length = code.compress(pagesAt, page.length, outputAt, Math.min(most, into.length));
   if (length > 0) into.set(code.bytes.subarray(outputAt, outputAt + length));
   return length;
+}
+
+/**
+ * Compresses pages that follow one another, each by itself, with one call for many: as a `PagesPacker`.
+ * @param size bytes of a page: a multiple of 32, at most 64 KiB
+ * @throws RangeError for other pages, UsageError without WebAssembly
+ */
+export function lzoPack(
+  pages: Uint8Array,
+  size: number,
+  dropsZeroes: boolean,
+  into: Uint8Array,
+  sizes: Uint32Array,
+): number {
+  if (size > largestPage || size % 32 !== 0) throw new RangeError(`a page of ${size} bytes`);
+  code ??= load();
+  const atOnce = size * Math.min(mostPages, Math.floor(mostBytes / size));
+  let used = 0;
+  for (let from = 0; from < pages.length; from += atOnce) {
+    const part = pages.length <= atOnce ? pages : pages.subarray(from, from + atOnce);
+    code.bytes.set(part, pagesAt);
+    const count = part.length / size;
+    const length = code.pack(pagesAt, count, size, outputAt, sizesAt, dropsZeroes ? 1 : 0);
+    into.set(code.bytes.subarray(outputAt, outputAt + length), used);
+    sizes.set(code.sizes.subarray(0, count), from / size);
+    used += length;
+  }
+  return used;
 }

@@ -1,10 +1,10 @@
 // Packs pages: reads the kept pages of a stretch of frames, and compresses each. What every thread of a save does.
 import { type Pfn, pfn } from '../base/address.ts';
 import type { DumpDescription, PageCompression, PhysicalMemory } from '../dump/dump.ts';
-import { type Compressor, compressor } from './compress.ts';
+import { type PagesPacker, pagesPacker } from './compress.ts';
 import { Eraser, type Erasure } from './erasure.ts';
 import { FrameSet } from './frame_set.ts';
-import { lostPage, type PackedPages, zeroPage } from './kdump_writer.ts';
+import { lostPage, type PackedPages } from './kdump_writer.ts';
 
 /** Page frames [from, to), of which `pages` are kept. */
 export interface PackTask {
@@ -52,11 +52,9 @@ export function* packTasks(kept: FrameSet, from: number, to: number): Generator<
 export class Packer {
   private readonly memory: PhysicalMemory;
   private readonly kept: FrameSet;
-  private readonly compress: Compressor;
+  private readonly packPages: PagesPacker;
   private readonly dropsZeroes: boolean;
   private readonly eraser: Eraser | null;
-  private readonly zeroes: Uint8Array;
-  private readonly into: Uint8Array;
   private room = new Uint8Array(0);
 
   constructor(
@@ -65,11 +63,9 @@ export class Packer {
   ) {
     this.memory = memory;
     this.kept = new FrameSet(frames, kept);
-    this.compress = compressor(compression, isCompact);
+    this.packPages = pagesPacker(compression, isCompact);
     this.dropsZeroes = dropsZeroes;
     this.eraser = erase === null ? null : new Eraser(erase);
-    this.zeroes = new Uint8Array(memory.pageSize);
-    this.into = new Uint8Array(memory.pageSize);
   }
 
   /** Valid until the next call: a megabyte or two a task is more than is collected in time. */
@@ -87,18 +83,8 @@ export class Packer {
         first + count,
         (start, window) => {
           this.eraser?.apply(start * pageSize, window);
-          for (let at = 0; at < window.length; at += pageSize) {
-            const page = window.subarray(at, at + pageSize);
-            const index = done + (start - first) + at / pageSize;
-            if (this.dropsZeroes && isZero(page, this.zeroes)) {
-              sizes[index] = zeroPage;
-              continue;
-            }
-            const size = this.compress(page, this.into);
-            data.set(size === 0 ? page : this.into.subarray(0, size), used);
-            sizes[index] = size === 0 ? pageSize : size;
-            used += sizes[index]!;
-          }
+          const index = done + (start - first);
+          used += this.packPages(window, pageSize, this.dropsZeroes, data.subarray(used), sizes.subarray(index));
           return true;
         },
         () => undefined, // stays lost
@@ -141,8 +127,4 @@ export function scanKept(
     },
   );
   between(to);
-}
-
-export function isZero(page: Uint8Array, zeroes: Uint8Array): boolean {
-  return Buffer.compare(page, zeroes) === 0;
 }

@@ -11,12 +11,13 @@ import type { Vmcoreinfo } from '../dump/vmcoreinfo.ts';
 import { type DropKind, dumpLevel } from '../kernel/dump_level.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readUtsname } from '../kernel/utsname.ts';
+import { isZero } from './compress.ts';
 import { ElfWriter } from './elf_writer.ts';
 import { Eraser, type Erasure } from './erasure.ts';
 import type { FrameSet } from './frame_set.ts';
 import { KdumpWriter, lostPage, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
 import { type Output, OutputError } from './output.ts';
-import { isZero, Packer, type PackTask, type PackThreadData, packTasks, scanKept } from './pack.ts';
+import { Packer, type PackTask, type PackThreadData, packTasks, scanKept } from './pack.ts';
 import { startPackThreads } from './pack_threads.ts';
 import { mostMapped, onlyFrames, type Selection, selectFrames } from './selection.ts';
 

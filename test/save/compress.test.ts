@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Codec, decompressor } from '../../src/dump/codecs.ts';
-import { compressor } from '../../src/save/compress.ts';
+import { compressor, pagesPacker } from '../../src/save/compress.ts';
 import { lzo1xCompress } from '../../src/save/lzo.ts';
 
 const codecs: readonly Codec[] = ['zlib', 'lzo', 'snappy', 'zstd'];
@@ -53,6 +53,34 @@ describe('a compressed page', () => {
       assert.ok(compress(new Uint8Array(4096), new Uint8Array(4096)) > 0, 'zeroes get smaller');
     });
   }
+  for (const codec of [...codecs, 'none'] as const) {
+    it(`of many by ${codec} is the same as alone`, () => {
+      const [compress, pack] = [compressor(codec), pagesPacker(codec)];
+      for (const size of [4096, 65536]) {
+        const one = fc.oneof(page(size), fc.constant(new Uint8Array(size)));
+        fc.assert(
+          // more than are packed at a time, some of them
+          fc.property(fc.array(one, { maxLength: 5 }), fc.nat(40), fc.boolean(), (some, times, dropsZeroes) => {
+            const pages = Array.from({ length: size === 4096 ? times : 1 }, () => some).flat();
+            const parts = pages.map((bytes) => {
+              if (dropsZeroes && bytes.every((byte) => byte === 0)) return new Uint8Array(0);
+              const into = new Uint8Array(size);
+              const length = compress(bytes, into);
+              return length === 0 ? bytes : into.subarray(0, length);
+            });
+            const [into, sizes] = [new Uint8Array(pages.length * size), new Uint32Array(pages.length)];
+            const used = pack(Buffer.concat(pages), size, dropsZeroes, into, sizes);
+            assert.deepEqual(
+              [...sizes],
+              parts.map(({ length }) => length),
+            );
+            assert.ok(Buffer.concat(parts).equals(into.subarray(0, used)));
+          }),
+          { numRuns: 20 },
+        );
+      }
+    });
+  }
   it('that may take its time comes back too, and is smaller', () => {
     // objects of 96 bytes with pointers, as slabs have them
     const bytes = new Uint8Array(4096);
@@ -68,6 +96,18 @@ describe('a compressed page', () => {
     assert.equal(decompressor('zstd')(into.slice(0, length), back), 4096);
     assert.deepEqual(back, bytes);
   });
+  it('by lzo does not depend on what lies behind it', () => {
+    const packed = ['X', 'Y'].map((next) => {
+      const two = Buffer.alloc(8192, next).fill(0x11, 0, 4096);
+      two.write('ABCDX', 100);
+      two.write('ABCD', 4092); // which goes on as before, or not
+      const [into, sizes] = [new Uint8Array(8192), new Uint32Array(2)];
+      pagesPacker('lzo')(two, 4096, false, into, sizes);
+      return into.slice(0, sizes[0]);
+    });
+    assert.deepEqual(packed[0], packed[1]);
+  });
+
   it('of nothing that repeats is kept as it is', () => {
     const noise = Uint8Array.from({ length: 4096 }, (_, i) => Math.imul(i * i + 7, 2654435761) >>> 24);
     for (const codec of [...codecs, 'none' as const]) {
