@@ -81,6 +81,8 @@ class ValueReader {
   private values = 0;
   private read = 0;
   private readonly faults = new Set<MemoryFault>();
+  /** The first of them. */
+  private first: MemoryFault | null = null;
 
   constructor(space: AddressSpace, reading: ValueReading) {
     this.space = space;
@@ -91,8 +93,7 @@ class ValueReader {
   object(object: KernelObject): CValue {
     if (!object.isInMemory) return this.scalar(object.type, object.bigint(), 0);
     const value = this.at(object.type, object.address, object.bitOffset, object.bitSize, 0);
-    const [fault] = this.faults;
-    if (this.read === 0 && fault !== undefined) throw fault;
+    if (this.read === 0 && this.first !== null) throw this.first;
     return value;
   }
 
@@ -228,7 +229,7 @@ class ValueReader {
       }
       const n = Math.min(length - done, pageSize - inPage);
       if (inPage + n > piece.bytes.length) {
-        this.note(piece.fault);
+        this.note(piece.fault, at);
         return null;
       }
       result.set(piece.bytes.subarray(inPage, inPage + n), done);
@@ -238,10 +239,13 @@ class ValueReader {
     return result;
   }
 
-  private note(fault: MemoryFault | null): void {
+  /** Tells of each page once. @param at the first address of it that was wanted, by which it is told */
+  private note(fault: MemoryFault | null, at: VirtAddr): void {
     if (fault === null || this.faults.has(fault)) return;
     this.faults.add(fault);
-    this.reading.onFault?.(fault);
+    const told = fault.address < at ? (this.space.readUpTo(at, 1).fault ?? fault) : fault;
+    this.first ??= told;
+    this.reading.onFault?.(told);
   }
 }
 

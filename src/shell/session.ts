@@ -275,7 +275,9 @@ export class ShellSession {
     if (end === 'failed') this.failed = true;
     if (end === 'cancelled') this.output.warn(`${command.name}: cancelled\n`);
     if (!this.json) {
-      for (const line of faultLines(faults)) this.output.warn(`${command.name}: ${escapeTerminal(line)}\n`);
+      const last = error === null ? null : messageOf(error);
+      for (const line of faultLines(faults.filter(({ message }) => message !== last)))
+        this.output.warn(`${command.name}: ${escapeTerminal(line)}\n`);
       if (droppedFaults > 0) this.output.warn(`${command.name}: ${droppedFaults} more of these are not shown\n`);
     }
     if (end === 'failed' && error !== null) this.explain(command, error);

@@ -114,6 +114,11 @@ test('what extend says goes where the line says, and a command of a file, too', 
   assert.equal(readFileSync(said, 'utf8'), 'here');
 });
 
+test('what cannot be read is told once, by the address that was asked for', async () => {
+  const { type } = shell();
+  assert.equal((await type('p *(struct list_head *)24')).warnings, 'p: kernel address 18: not mapped\n');
+});
+
 describe('several arguments', () => {
   for (const line of ['ps 77 42', 'ps nosuch 42', 'task -R pid 77 42', 'foreach 77 42 ps', 'btop zz 1000']) {
     test(`the good ones of "${line}" are answered, the bad one is told, and the command has failed`, async () => {

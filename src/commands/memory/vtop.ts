@@ -117,7 +117,9 @@ function ofKernel(kernel: Kernel, address: VirtAddr): Translation {
   const space = kernel.arch.space;
   const walk = space.walk(address);
   // what the linear maps tell holds where tables cannot be read
-  const physical = walk.physical ?? kernel.faults.attempt('vtop', () => space.translate(address), null);
+  const { faults } = kernel;
+  const physical =
+    walk.physical ?? faults.apart(() => faults.attempt('linear map', () => space.translate(address), null)).value;
   const first = walk.entries[0];
   const tableStart =
     first === undefined
