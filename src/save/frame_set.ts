@@ -22,7 +22,7 @@ export class FrameSet {
   }
 
   has(frame: number): boolean {
-    return (this.bytes[frame >>> 3]! & (1 << (frame & 7))) !== 0;
+    return (this.bytes[Math.floor(frame / 8)]! & (1 << (frame & 7))) !== 0;
   }
 
   /** Adds, or takes out, the frames [first, first + count), as far as they are below the length. */
@@ -38,36 +38,49 @@ export class FrameSet {
 
   private put(frame: number, isIn: boolean): void {
     const bit = 1 << (frame & 7);
-    if (isIn) this.bytes[frame >>> 3]! |= bit;
-    else this.bytes[frame >>> 3]! &= ~bit;
+    if (isIn) this.bytes[Math.floor(frame / 8)]! |= bit;
+    else this.bytes[Math.floor(frame / 8)]! &= ~bit;
   }
 
   /** How many of [from, to) are in. */
   count(from = 0, to = this.length): number {
+    const { bytes } = this;
+    const start = Math.max(0, from);
+    const end = Math.min(to, this.length);
+    if (start >= end) return 0;
+    const firstByte = Math.floor(start / 8);
+    const lastByte = Math.floor((end - 1) / 8);
     let sum = 0;
-    for (const { count } of this.runs(from, to)) sum += count;
-    return sum;
+    for (let i = firstByte; i <= lastByte; i++) sum += bitsIn[bytes[i]!]!;
+    const before = bytes[firstByte]! & ((1 << (start & 7)) - 1);
+    const behind = (bytes[lastByte]! >> (((end - 1) & 7) + 1)) & 0xff;
+    return sum - bitsIn[before]! - bitsIn[behind]!;
   }
 
   /** Runs of frames that are in, of those in [from, to): ascending and apart. */
   *runs(from = 0, to = this.length): Generator<PageRun> {
     const { bytes } = this;
     const end = Math.min(to, this.length);
+    const endByte = Math.ceil(end / 8);
     let first = -1; // of the run that is open
     for (let at = Math.max(0, from); at < end; ) {
-      const byte = bytes[at >>> 3]!;
-      if (at % 8 === 0 && byte === (first < 0 ? 0 : 0xff)) {
-        at += 8; // nothing changes in it
-        continue;
-      }
-      const isIn = (byte & (1 << (at & 7))) !== 0;
-      if (isIn && first < 0) first = at;
-      else if (!isIn && first >= 0) {
+      const same = first < 0 ? 0 : 0xff;
+      let byte = Math.floor(at / 8);
+      // bits that differ from those before
+      let changes = (bytes[byte]! ^ same) & (0xff << (at & 7));
+      while (changes === 0 && ++byte < endByte) changes = bytes[byte]! ^ same;
+      if (changes === 0) break;
+      at = byte * 8 + 31 - Math.clz32(changes & -changes);
+      if (at >= end) break;
+      if (first < 0) first = at;
+      else {
         yield { first: pfn(first), count: at - first };
         first = -1;
       }
-      at++;
     }
     if (first >= 0) yield { first: pfn(first), count: end - first };
   }
 }
+
+/** Bits that are set in a byte. */
+const bitsIn = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
