@@ -48,7 +48,10 @@ export interface Frame {
   readonly name: string;
   /** The return address; of what was interrupted, its next instruction. */
   readonly address: bigint;
-  /** Whether the kernel's own traces may leave it out: on arm64, a caller that only the link register tells. */
+  /**
+   * Whether the kernel's own traces may leave it out: a caller that is only guessed (`? name`, where the CPU went astray), on arm64
+   * one that only the link register tells.
+   */
   readonly mayBeLeftOut?: boolean;
 }
 
@@ -59,11 +62,15 @@ export interface Frame {
 export function parseTrace(body: string, machine: MachineKind): Frame[] {
   if (machine === 'aarch64') return parseArm64Trace(body);
   const line =
-    /^ *#\d+ \[[0-9a-f]+\] (\S+)(?: \(via \S+\))? at ([0-9a-f]+)|^ *\[exception RIP: ([^+\]]+).*\]\n *RIP: ([0-9a-f]+)/gm;
+    /^ *#\d+ \[[0-9a-f]+\] (\? )?(\S+)(?: \(via \S+\))? at ([0-9a-f]+)|^ *\[exception RIP: ([^+\]]+).*\]\n *RIP: ([0-9a-f]+)/gm;
   const trace: Frame[] = [];
   let below: bigint | undefined;
-  for (const [, name, at, interrupted, rip] of body.matchAll(line)) {
-    const frame = { name: name ?? interrupted ?? '', address: BigInt(`0x${at ?? rip}`) };
+  for (const [, guessed, name, at, interrupted, rip] of body.matchAll(line)) {
+    const frame = {
+      name: name ?? interrupted ?? '',
+      address: BigInt(`0x${at ?? rip}`),
+      ...(guessed !== undefined && { mayBeLeftOut: true }),
+    };
     // What an NMI interrupted is shown a second time, as the first frame of the stack below it.
     if (frame.address !== below) trace.push(frame);
     below = interrupted === undefined ? undefined : frame.address;

@@ -22,7 +22,7 @@ import type { Scenario } from './scenario.ts';
 import { scenarioNamed } from './scenarios/index.ts';
 
 /** What a kernel died of: of a dump that nobody described, nothing. */
-export interface Death extends Pick<Scenario, 'moves'> {
+export interface Death extends Partial<Pick<Scenario, 'moves' | 'provoke'>> {
   readonly verdict: Scenario['verdict'] | null;
 }
 

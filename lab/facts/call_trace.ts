@@ -34,12 +34,20 @@ export const callTrace: Fact = {
   },
 };
 
+interface LoggedEntry extends StackEntry {
+  /**
+   * Whether it is the first address behind a function (`name+0x20/0x20`): no call returns there. It is the trampoline of a return
+   * probe, which lies in the return address's place; the dump tells the caller that the probe keeps.
+   */
+  readonly isTrampoline: boolean;
+}
+
 interface LoggedTrace {
   readonly pid: number;
   readonly cpu: number;
   readonly comm: string;
   /** The innermost first, without what the kernel only guessed (`? name`), and from the caller of panic() on. */
-  readonly entries: readonly StackEntry[];
+  readonly entries: readonly LoggedEntry[];
   /** What it only guessed, or had no name for: functions' names, and addresses as `0x...`. */
   readonly guesses: ReadonlySet<string>;
   readonly registers: readonly ReadonlyMap<string, bigint>[];
@@ -55,10 +63,11 @@ export function parseLastTrace(log: string): LoggedTrace | undefined {
   // Where nobody captures, an oops shows its first lines a second time when it is over.
   const body = text.slice(head.index).replace(/^---\[ end trace (?:.|\n)*/m, '');
   // arm64 tells in letters how it came to an entry (since 6.13)
-  const line = /^(?: +|RIP: 0010:)([^\s?+]+)\+0x([0-9a-f]+)\/0x[0-9a-f]+(?: \[\S+\])*(?: \([A-Z]+\))?$/gm;
-  const entries = [...body.matchAll(line)].map(([, name = '', offset = '']) => ({
+  const line = /^(?: +|RIP: 0010:)([^\s?+]+)\+0x([0-9a-f]+)\/0x([0-9a-f]+)(?: \[\S+\])*(?: \([A-Z]+\))?$/gm;
+  const entries = [...body.matchAll(line)].map(([, name = '', offset = '', size]) => ({
     name,
     offset: Number.parseInt(offset, 16),
+    isTrampoline: offset === size,
   }));
   const guess = /^ +(?:\? (\S+)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: \[\S+\])*|(?:\? )?(0x[0-9a-f]{16}))$/gm;
   // panic() prints its trace from another place than the one it goes to the capture kernel from.
@@ -100,8 +109,11 @@ function differs(
   shown: readonly Frame[],
   addresses: ReadonlyMap<string, readonly bigint[]>,
 ): string | undefined {
+  // of a module that was loaded after the picture, names alone are known
   const isAt = (entry: StackEntry | undefined, frame: Frame | undefined) =>
-    entry !== undefined && addresses.get(entry.name)?.some((start) => start + BigInt(entry.offset) === frame?.address);
+    entry !== undefined &&
+    (addresses.get(entry.name)?.some((start) => start + BigInt(entry.offset) === frame?.address) ??
+      entry.name === frame?.name);
   const words = (entry: StackEntry | undefined) =>
     entry === undefined ? 'nothing' : `${entry.name}+0x${entry.offset.toString(16)}`;
   // the kernel's own unwinder loses the way in code that is made at run time, and guesses what lies there
@@ -111,9 +123,14 @@ function differs(
   if (first < 0) return `the guest's begins with ${words(entries[0])}`;
   let at = first;
   for (const [i, entry] of entries.entries()) {
+    if (entry.isTrampoline) {
+      at++;
+      continue;
+    }
     if (!isAt(entry, shown[at]) && shown[at]?.mayBeLeftOut) at++;
     while (!isAt(entry, shown[at]) && isGuessed(shown[at])) at++;
     if (!isAt(entry, shown[at++])) return `the guest's goes on with ${words(entry)} at ${i}`;
   }
+  while (isGuessed(shown[at])) at++;
   return at < shown.length ? `the guest's goes on with nothing at ${entries.length}` : undefined;
 }

@@ -1,6 +1,6 @@
 // Modules: `mod` lists what /proc/modules listed, with the same base and size, users and taints.
 import { asJson } from '../answers.ts';
-import { type Fact, whyGone } from '../fact.ts';
+import { type Fact, type World, whyGone } from '../fact.ts';
 
 export const modules: Fact = {
   name: 'modules',
@@ -23,10 +23,16 @@ export const modules: Fact = {
       tally.compare(`module ${name}: size`, Number(size), row === undefined ? undefined : Number(row.size));
     }
     for (const name of rows.keys()) {
-      if (!said.some((row) => row[0] === name)) tally.fault(`module ${name}: in mod, but the guest had none`);
+      if (said.some((row) => row[0] === name)) continue;
+      if (loadsLater(world.scenario, name ?? '')) tally.moved('it was loaded after the picture');
+      else tally.fault(`module ${name}: in mod, but the guest had none`);
     }
   },
 };
+
+/** Whether what provokes a death loads a module. */
+const loadsLater = ({ provoke }: World['scenario'], name: string): boolean =>
+  provoke?.includes(`insmod /lib/modules/${name}.ko`) ?? false;
 
 interface ModData {
   readonly modules?: readonly {

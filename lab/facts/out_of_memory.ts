@@ -32,7 +32,10 @@ export const outOfMemory: Fact = {
   commands: [reportCommand, 'log'],
   compare(world, [report = '', log = ''], tally) {
     if (world.scenario.verdict?.kind !== 'out-of-memory') return;
-    const said = log.slice(Math.max(0, log.lastIndexOf('Mem-Info:')));
+    // of a cgroup's memory the kernel prints another account, and none of the machine's
+    const start = log.lastIndexOf('Mem-Info:');
+    if (start < 0) return;
+    const said = log.slice(start);
     const memory = (JSON.parse(report || '{}') as { memory?: ReportedMemory | null }).memory ?? undefined;
     const nearly = (what: string, then: number, now: number | undefined, limit: number, why: string) =>
       tally.compare(what, then, now, now !== undefined && Math.abs(now - then) <= limit ? why : undefined);

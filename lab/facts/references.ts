@@ -33,7 +33,7 @@ export const places: Fact = {
   name: 'what addresses are',
   commands: [...Object.keys(parts), ...ofModule].map((name) => `find ${name}`),
   isAsked: (picture, command) => picture.addresses.has(command.replace(/^find /, '')),
-  compare({ picture }, texts, tally) {
+  compare({ picture, scenario }, texts, tally) {
     const iomem = picture.text('iomem') ?? '';
     for (const [i, [name, part]] of Object.entries(parts).entries()) {
       const text = texts[i] ?? '';
@@ -47,7 +47,12 @@ export const places: Fact = {
       else tally.fault(`${name}: at ${physical.toString(16)}, which is not ${part}`);
       tally.compare(`what ${name}'s page is`, 'reserved', / physical [0-9a-f]+, (\w+)/.exec(text)?.[1]);
       if (name === 'init_task')
-        tally.compare('which task', '0 "swapper/0"', /^ +task +task_struct of PID (.*"), /m.exec(text)?.[1]);
+        tally.compare(
+          'which task',
+          '0 "swapper/0"',
+          /^ +task +task_struct of PID (.*"), /m.exec(text)?.[1],
+          scenario.moves,
+        );
     }
     for (const [i, name] of ofModule.entries()) {
       const symbol = picture.symbols.find((one) => one.name === name);

@@ -24,6 +24,9 @@ import { bootMachine } from './machine.ts';
 const packages = [
   'systemd-sysv',
   'udev',
+  // what the newest Debian no longer has as essential, and an installer leaves all the same
+  'mount',
+  'login',
   'dbus',
   'kmod',
   'linux-image-cloud-amd64',

@@ -96,6 +96,35 @@ describe('the call trace at death', () => {
     );
   });
 
+  it('lets the kernel be surer of a frame than the dump, and less sure of the last ones', (test) => {
+    const picture = pictureOf(test, { kallsyms });
+    const guessed = bt.replace(' #1 [ff4c11dac050fb80] ', '$&? ');
+    const lost = oops.replace(' entry+0x8', ' ? entry+0x8');
+    const pairs = [
+      [guessed, oops],
+      [bt, lost],
+      [guessed.replace('81000110', '81000111'), oops],
+    ];
+    assert.deepEqual(
+      pairs.map((pair) => compared(callTrace, picture, pair).wrong),
+      [0, 0, 1],
+    );
+  });
+
+  it('lets the dump tell the caller that a return probe keeps', (test) => {
+    const probed = oops.replace(' vfs_write+0x10/0x100', ' trampoline+0x20/0x20');
+    assert.deepEqual(compared(callTrace, pictureOf(test, { kallsyms }), [bt, probed]).faults, []);
+  });
+
+  it('knows a function of a module that came after the picture by its name', (test) => {
+    const picture = pictureOf(test, { kallsyms: kallsyms.replace(/.*way_null.*\n/, '') });
+    const other = bt.replace('way_null', 'way_other');
+    assert.deepEqual(
+      [bt, other].map((text) => compared(callTrace, picture, [text, oops]).wrong),
+      [0, 1],
+    );
+  });
+
   it('begins behind panic(), which prints from another place than it dies at', () => {
     const log = logged(
       header,

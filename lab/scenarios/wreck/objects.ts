@@ -59,11 +59,17 @@ export const objects: readonly Scenario[] = [
     at: 'w_taskswild',
     says: /list of tasks/,
   }),
-  byWreck('inittask', 'the first task is overwritten', /init_task is broken/, {
-    kind: 'panic',
-    at: 'w_inittask',
-    says: /list of tasks/,
-  }),
+  byWreck(
+    'inittask',
+    'the first task is overwritten',
+    /init_task is broken/,
+    {
+      kind: 'panic',
+      at: 'w_inittask',
+      says: /list of tasks/,
+    },
+    { moves: 'provoking overwrites the first task' },
+  ),
   byWreck('structpage', 'the struct page of an object is overwritten, and the object freed', /wreck: page|Oops|BUG: /, {
     kind: ['panic', 'BUG', 'general-protection', 'bad-page-fault'],
     says: /aaaaaaaa|struct page/,
