@@ -27,6 +27,7 @@ const packages = [
   // what the newest Debian no longer has as essential, and an installer leaves all the same
   'mount',
   'login',
+  'bsdutils',
   'dbus',
   'kmod',
   'linux-image-cloud-amd64',

@@ -18,6 +18,7 @@ import { addKdumpCommands } from './kdump_commands.ts';
 import type { ManPage } from './man_page.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 import { addSaveCommands } from './save_commands.ts';
+import { compileOnThisThread } from './sole_compiler.ts';
 
 /** Runs the program. @returns the exit status */
 async function main(argv: readonly string[]): Promise<number> {
@@ -261,10 +262,12 @@ help of a command tells.
     });
 
   tellOfHelp(program, program.name());
+  program.hook('preAction', compileOnThisThread);
 
   try {
     // its options are its own: nothing here may read them
     if (argv[2] === 'makedumpfile') {
+      compileOnThisThread();
       const { runMakedumpfile } = await import('./makedumpfile.ts');
       return await runMakedumpfile(argv.slice(3));
     }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 /** What became of one step at one target. */
 export interface StepRecord {
   readonly step: 'reach' | 'verdict' | 'mini' | 'full' | 'hook' | 'network';
-  /** The target, or the hook. */
+  /** The target, or the hook; of verdicts that are only made, what of: the dump, or its log. */
   readonly at: string;
   /** How it was done: `inquest`, `makedumpfile`, `copy`; empty where there is one way. */
   readonly by: string;
@@ -42,6 +42,7 @@ export class Recorder {
   readonly #timer: NodeJS.Timeout;
   #least = Number.POSITIVE_INFINITY;
   #leastOfStep = Number.POSITIVE_INFINITY;
+  #current: Pick<StepRecord, 'step' | 'by' | 'from'> = { step: 'verdict', by: '', from: 0 };
 
   /** @param print takes lines for the console */
   constructor(print: (line: string) => void) {
@@ -59,6 +60,7 @@ export class Recorder {
   /** Runs a step and records what became of it. */
   async step(step: StepRecord['step'], at: string, by: string, work: () => Promise<string>): Promise<boolean> {
     const from = uptime();
+    this.#current = { step, by, from };
     this.#leastOfStep = Number.POSITIVE_INFINITY;
     this.#look();
     let problem: string;
@@ -73,6 +75,13 @@ export class Recorder {
     const how = by === '' ? '' : ` by ${by}`;
     this.say(`${step}${how}: ${at}: ${problem === '' ? `done in ${(to - from).toFixed(1)} s` : `FAILED: ${problem}`}`);
     return problem === '';
+  }
+
+  /** Records what the step that runs has reached on its way, and tells it. @param at what of it */
+  reached(at: string, text: string): void {
+    this.#look();
+    this.steps.push({ ...this.#current, at, isGood: true, problem: '', to: uptime(), least: this.#leastOfStep });
+    this.say(text);
   }
 
   /** Seconds from a time, in seconds since 1970, until this kernel started; null where the clocks do not agree. */

@@ -3,6 +3,7 @@
 
 import { createSocket } from 'node:dgram';
 import { existsSync, readdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { assertNever, messageOf } from '../../base/errors.ts';
 import { escapeLine } from '../../base/text.ts';
 import type { Analysis } from '../../triage/analysis.ts';
@@ -102,7 +103,15 @@ class Capture {
       let wasKilled = false;
       await this.#recorder.step('verdict', vmcore, 'inquest', async () => {
         const args = [...words, 'kdump', 'capture-verdict', vmcore, scratch];
-        const ended = await runChild(node, args, { seconds: config.limits.verdict });
+        // the log alone has its verdict long before all that memory tells: who looks at the console may go by it
+        const reader = async (output: Readable): Promise<void> => {
+          let text = '';
+          for await (const chunk of output) {
+            text += String(chunk);
+            if (text.endsWith('\n')) this.#recorder.reached('its log', `VERDICT of the log alone: ${text.trimEnd()}`);
+          }
+        };
+        const ended = await runChild(node, args, { seconds: config.limits.verdict, reader });
         wasKilled = ended.wasKilled;
         return ended.problem;
       });
@@ -134,7 +143,7 @@ class Capture {
       });
   }
 
-  /** Where the dump gave no verdict: that of its log alone, which takes a third of the memory. */
+  /** Where not even the log's verdict was made beside the dump: a process that reads the log alone takes a third of the memory. */
   async #verdictOfLog(): Promise<void> {
     const { frugal, scratch, makedumpfile, vmcore } = this.#programs;
     const { limits } = this.#plan.config;

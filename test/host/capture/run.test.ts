@@ -138,6 +138,28 @@ test('verdict, mini and full dump arrive, in this order, named after the time of
   assert.match(here.remote.get('capture.log')!, /VERDICT: a pointer was NULL/);
 });
 
+test('what the log alone tells is said as soon as it is known, and stays where memory then kills the step', async () => {
+  const ofLog = verdict.replace('a pointer', 'says the log: a pointer');
+  const here = new Surroundings(`case "$1 $2" in
+"kdump capture-verdict") echo log > $4/vmcore-dmesg.txt; echo text > $4/verdict.txt; echo '${ofLog}' > $4/verdict.json
+  echo 'a pointer was NULL'; kill -9 $$ ;;
+"save --mini") printf mini ;;
+"save -d") printf full ;;
+esac`);
+  await here.run([here.ssh()]);
+  const log = here.remote.get('capture.log')!;
+  assert.match(log, /VERDICT of the log alone: a pointer was NULL\n.*verdict by inquest: .*FAILED: killed by SIGKILL/);
+  assert.match(log, /VERDICT: says the log: a pointer was NULL/);
+  assert.equal(here.remote.get('verdict.json'), `${ofLog}\n`);
+  assert.deepEqual(
+    here.record.steps.slice(0, 2).map(({ step, at, isGood }) => [step, at, isGood]),
+    [
+      ['verdict', 'its log', true],
+      ['verdict', here.record.steps[1]!.at, false],
+    ],
+  );
+});
+
 test('a target that does not answer goes on to the next one, and that is told', async () => {
   const here = new Surroundings(good);
   assert.equal(await here.run([here.ssh('dumps@down'), here.ssh()]), captureStatus.saved);
