@@ -254,7 +254,11 @@ function distribute(params: Params, words: readonly string[]): Map<string, Given
       break;
     }
     if (word.startsWith('-') && whole !== undefined) {
-      give(whole[0], i, '');
+      const [name, { arity, value }] = whole;
+      const at = i;
+      const behind = arity === 'value' ? words[++i] : '';
+      if (behind === undefined) throw new UsageError(`${word} needs a value: ${value}`);
+      give(name, at, behind);
       continue;
     }
     const isNumber = /^-\d/.test(word) && !byLetter.has(word[1]!);

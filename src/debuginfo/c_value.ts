@@ -26,13 +26,20 @@ export interface CText {
   readonly address: VirtAddr;
 }
 
+/** How much there is of an array, and how text shows it. */
+interface CElements {
+  readonly length: number;
+  readonly shown: number;
+  readonly isTall: boolean;
+}
+
 /** One value with everything in it. */
 export type CValue =
   | { readonly kind: 'struct'; readonly members: readonly { readonly name: string; readonly value: CValue }[] }
-  /** The first elements; `length` is the array's own; text has `shown` of them at most. */
-  | { readonly kind: 'array'; readonly elements: readonly CValue[]; readonly length: number; readonly shown: number }
-  /** A char array: its first bytes; `length` without one last NUL; text has `shown` of them at most. */
-  | { readonly kind: 'chars'; readonly bytes: Uint8Array; readonly length: number; readonly shown: number }
+  /** The first elements; `length` is the array's own; text has `shown` of them at most, one a line where it `isTall`. */
+  | ({ readonly kind: 'array'; readonly elements: readonly CValue[] } & CElements)
+  /** A char array: its first bytes; `length` without one last NUL. */
+  | ({ readonly kind: 'chars'; readonly bytes: Uint8Array; readonly hasLastNul: boolean } & CElements)
   /** An array without a length: where it starts. */
   | ({ readonly kind: 'open-array' } & CPointer)
   | ({ readonly kind: 'pointer' } & CPointer)
@@ -54,6 +61,8 @@ export interface ValueReading {
   readonly symbolize: (address: VirtAddr) => string | null;
   /** Most elements of an array, most characters of one, that text has of it (crash's `print_max`); 256 unless told. */
   readonly shown?: number;
+  /** Whether text has the elements of arrays one a line (crash's `print_array`). */
+  readonly isTall?: boolean;
   /** Told of memory that could not be read, once for each page of it. */
   readonly onFault?: (fault: MemoryFault) => void;
 }
@@ -78,6 +87,7 @@ class ValueReader {
   private readonly reading: ValueReading;
   private readonly pieces = new Map<VirtAddr, { bytes: Uint8Array; fault: MemoryFault | null }>();
   private readonly shown: number;
+  private readonly isTall: boolean;
   private values = 0;
   private read = 0;
   private readonly faults = new Set<MemoryFault>();
@@ -88,6 +98,7 @@ class ValueReader {
     this.space = space;
     this.reading = reading;
     this.shown = reading.shown ?? defaultShown;
+    this.isTall = reading.isTall ?? false;
   }
 
   object(object: KernelObject): CValue {
@@ -149,14 +160,16 @@ class ValueReader {
       elements.push(value);
       if (value.kind === 'cut') break;
     }
-    return { kind: 'array', elements, length, shown: this.shown };
+    return { kind: 'array', elements, length, shown: this.shown, isTall: this.isTall };
   }
 
   private chars(address: VirtAddr, length: number): CValue {
     const last = this.bytes(offsetBy(address, length - 1), 1);
-    const whole = last?.[0] === 0 ? length - 1 : length;
+    const hasLastNul = last?.[0] === 0;
+    const whole = hasLastNul ? length - 1 : length;
     const bytes = this.bytes(address, Math.min(whole, maxChars));
-    return bytes === null ? { kind: 'unavailable' } : { kind: 'chars', bytes, length: whole, shown: this.shown };
+    if (bytes === null) return { kind: 'unavailable' };
+    return { kind: 'chars', bytes, length: whole, hasLastNul, shown: this.shown, isTall: this.isTall };
   }
 
   /** What a char pointer points to, up to a NUL. */

@@ -15,12 +15,15 @@ import { assertNever } from '../base/errors.ts';
 import { typeText } from './c_declaration.ts';
 import { charLiteral, stringLiteral } from './c_string.ts';
 import type { CPointer, CText, CValue } from './c_value.ts';
+import { floatText, formatNumber, type NumberFormat } from './number_format.ts';
 import { type EnumType, findMember, type IntType, strip, type Type } from './type.ts';
 
 /** How values are shown. */
 export interface ValueStyle {
   /** Radix of integers. Pointers are always hexadecimal, enums and strings always text. */
   readonly radix: 10 | 16;
+  /** Of everything that is a number to the machine: characters, enums and pointers, too. In place of `radix`. */
+  readonly format?: NumberFormat;
 }
 
 const maxDepth = 48;
@@ -41,23 +44,29 @@ export function valueText(value: CValue, style: ValueStyle, depth = 0): string {
     case 'array': {
       const shown = value.elements.slice(0, value.shown);
       const texts = shown.map((element) => valueText(element, style, depth + 1));
-      return `{${texts.join(', ')}${shown.length < value.length ? '...' : ''}}`;
+      return arrayText(texts, shown.length < value.length, value.isTall, depth);
     }
     case 'chars': {
+      if (style.format !== undefined) return charsAsNumbers(value, style.format, depth);
       const shown = value.bytes.subarray(0, value.shown);
       return `${stringLiteral(shown)}${shown.length < value.length ? '...' : ''}`;
     }
     case 'open-array':
-    case 'pointer':
       return pointerText(value);
+    case 'pointer':
+      return pointerText(value, style.format);
     case 'function':
       return `{${value.type}} ${pointerText(value)}`;
     case 'int':
       return intText(value.type, value.value, value.bitSize, style);
     case 'enum':
-      return enumText(value.type, value.value);
+      return style.format === undefined
+        ? enumText(value.type, value.value)
+        : formatNumber(value.value, value.type.size * 8, value.type.signed, style.format);
     case 'float':
-      return floatText(value.bits, value.size);
+      return style.format === undefined
+        ? floatText(value.bits, value.size)
+        : formatNumber(value.bits, value.size * 8, false, style.format);
     case 'unavailable':
       return unavailable;
     case 'void':
@@ -71,9 +80,29 @@ export function valueText(value: CValue, style: ValueStyle, depth = 0): string {
   }
 }
 
+function arrayText(elements: readonly string[], isCut: boolean, isTall: boolean, depth: number): string {
+  const rest = isCut ? '...' : '';
+  if (!isTall) return `{${elements.join(', ')}${rest}}`;
+  const indent = '  '.repeat(depth + 1);
+  return `{\n${elements.map((element) => `${indent}${element}`).join(',\n')}${rest}\n${'  '.repeat(depth)}}`;
+}
+
+/** A char array as gdb has it in a format: its last NUL, too. */
+function charsAsNumbers(
+  { bytes, length, hasLastNul, shown, isTall }: Extract<CValue, { kind: 'chars' }>,
+  format: NumberFormat,
+  depth: number,
+): string {
+  const whole = hasLastNul ? length + 1 : length;
+  const all = bytes.length < length ? bytes : Uint8Array.from({ length: whole }, (_, i) => bytes[i] ?? 0);
+  const texts = Array.from(all.subarray(0, shown), (byte) => formatNumber(BigInt(byte), 8, true, format));
+  return arrayText(texts, texts.length < whole, isTall, depth);
+}
+
 /** A value as `p` prints it: with the type before a pointer, `(struct task_struct *) 0x...`. */
 export function printText(type: Type, value: CValue, style: ValueStyle): string {
   const text = valueText(value, style);
+  if (style.format !== undefined) return text;
   return strip(type).kind === 'pointer' && !isPlainCharPointer(type) ? `(${typeText(type)}) ${text}` : text;
 }
 
@@ -111,7 +140,10 @@ function search(type: Type, name: string, depth: number): { depth: number; last:
   return { depth: 1, last: false, found: false };
 }
 
-function pointerText({ address, symbol, text }: CPointer): string {
+function pointerText({ address, symbol, text }: CPointer, format?: NumberFormat): string {
+  if (format !== undefined) {
+    return `${formatNumber(address, 64, false, format)}${format === 'a' && symbol !== null ? ` <${symbol}>` : ''}`;
+  }
   const place = `0x${address.toString(16)}${symbol === null ? '' : ` <${symbol}>`}`;
   return text === null ? place : `${place} ${charsText(text)}`;
 }
@@ -133,7 +165,8 @@ export function charsText({ bytes, end, address }: CText): string {
   }
 }
 
-function intText(type: IntType, value: bigint, bitSize: number, { radix }: ValueStyle): string {
+function intText(type: IntType, value: bigint, bitSize: number, { radix, format }: ValueStyle): string {
+  if (format !== undefined) return formatNumber(value, bitSize > 0 ? bitSize : type.size * 8, type.signed, format);
   if (radix === 16) return `0x${BigInt.asUintN(bitSize > 0 ? bitSize : type.size * 8, value).toString(16)}`;
   switch (type.encoding) {
     case 'bool':
@@ -185,17 +218,4 @@ function isFlags(type: EnumType): boolean {
     seen |= value;
   }
   return type.values.length > 0;
-}
-
-/** As C's `%.17g` and `%.9g`. Sizes that are not IEEE's come as their bits. */
-function floatText(bits: bigint, size: number): string {
-  if (size !== 4 && size !== 8) return `0x${bits.toString(16)}`;
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, BigInt.asUintN(64, bits), true);
-  const value = size === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true);
-  if (Number.isNaN(value)) return 'nan';
-  if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
-  const [mantissa = '', exponent] = value.toPrecision(size === 4 ? 9 : 17).split('e');
-  const short = mantissa.includes('.') ? mantissa.replace(/\.?0{1,20}$/, '') : mantissa;
-  return exponent === undefined ? short : `${short}e${exponent.replace(/^([+-])(\d)$/, '$10$2')}`;
 }

@@ -47,6 +47,15 @@ describe('p, wrong usage', () => {
   });
 });
 
+test('p in a format of gdb tells no name; a letter that is none is refused', () => {
+  const kernel = machine();
+  assert.equal(kernel.run(p, '--format x jiffies').text, '$1 = 0xfffef54d\n');
+  assert.equal(kernel.run(p, '--format c stat.name').text, "$2 = {97 'a', 98 'b', 0 '\\000', 0 '\\000'}\n");
+  assert.equal(kernel.run(p, '--format s stat.name').text, '$3 = "ab\\000"\n');
+  assert.throws(() => kernel.run(p, '--format i jiffies'), UsageError);
+  assert.throws(() => kernel.run(p, '--format'), UsageError);
+});
+
 describe('p, values printed before', () => {
   const printed = () => {
     const kernel = machine();

@@ -88,6 +88,7 @@ describe('rd, formats', () => {
   test('-N turns words round', () => assert.equal(first('-N -32 -x words 1'), `${hex}:  4c696e75 `));
   test('-x leaves characters out', () => assert.equal(first('-x words'), `${hex}:  65762078756e694c `));
   test('-R ends with the address', () => assert.match(first('-R words+8 2'), new RegExp(`^${hex}: .*Linux version 6`)));
+  test('an expression is a start, too', () => assert.equal(first('&words.w[0] 1'), first(`${hex} 1`)));
   test('-e takes the place of a count', () => {
     assert.equal(first(`-e ${(at + 8n).toString(16)} words`), first('words 1'));
   });

@@ -138,6 +138,8 @@ describe('whatis', () => {
     assert.match(kernel.run(whatis, '-o struct page').text, /\[8\] unsigned long next;/);
     assert.equal(kernel.run(whatis, 'run').text, 'int run(int);\n');
     assert.equal(kernel.run(whatis, 'some_global').text, 'int some_global;\n');
+    kernel.code('run', 'c3');
+    assert.equal(kernel.run(whatis, '&run').text, 'int (*)(int)\n', 'of an expression its type');
   });
 
   test('searches by size and by what is contained', () => {

@@ -217,7 +217,10 @@ describe('words that are no command', () => {
     assert.deepEqual(meaning('first_item.id'), { name: 'p', args: ['first_item.id'] });
     assert.deepEqual(meaning('item.id first_item 2'), { name: '*', args: ['item.id', 'first_item', '2'] });
     assert.deepEqual(meaning('number_t'), { name: '*', args: ['number_t'] });
-    assert.deepEqual(meaning('p/x first_item.id'), { name: 'p', args: ['-x', 'first_item.id'] });
+    assert.deepEqual(meaning('p/x first_item.id'), { name: 'p', args: ['--format', 'x', 'first_item.id'] });
+  });
+  test("gdb's print tells no names", () => {
+    assert.deepEqual(meaning('print first_item.id'), { name: 'p', args: ['--format', 's', 'first_item.id'] });
   });
   test('any other is not', () => {
     for (const line of ['nosuch', '', '-x', '.', '12', 'int']) assert.equal(meaning(line), null);

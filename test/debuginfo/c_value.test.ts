@@ -147,6 +147,26 @@ test('in radix 16 integers, characters and booleans change; pointers, enums and 
   assert.equal(valueText(object, style({ radix: 16 })), expected);
 });
 
+test('in a format of gdb everything is a number: characters, pointers and enums, too', () => {
+  const { object } = thing();
+  const shown = (path: string, format: 'x' | 'd' | 'a'): string => valueText(object.member(path), style({ format }));
+  assert.equal(shown('pid', 'x'), '0xfffffffe');
+  assert.equal(shown('comm', 'd'), '{105, 110, 105, 116, 0, 1, 57, 0}', 'with the last NUL');
+  assert.equal(shown('link.prev', 'x'), '0xffffffff81000010');
+  assert.equal(shown('link.prev', 'a'), '0xffffffff81000010 <schedule+16>');
+  assert.equal(shown('high', 'x'), '0x1f');
+  assert.equal(shown('state', 'd'), '5');
+  assert.equal(printText(object.member('link.prev'), style({ format: 'x' })), '0xffffffff81000010', 'without its type');
+});
+
+test('print_array has each element of an array on a line of its own', () => {
+  const { object } = thing();
+  assert.equal(
+    valueText(object.member('links'), style({ isTall: true })),
+    '{\n  {\n    next = 0x0,\n    prev = 0x0\n  },\n  {\n    next = 0x0,\n    prev = 0x0\n  }\n}',
+  );
+});
+
 test('a member is printed as if cut out of the whole', () => {
   const { object } = thing();
   assert.equal(memberText(object, 'pid', style()), '  pid = -2,');
@@ -237,7 +257,7 @@ test('wide integers, functions and floating point', () => {
     [1 / 3, '0.33333333333333331'],
     [-1e300, '-1.0000000000000001e+300'],
     [1e-7, '9.9999999999999995e-08'],
-    [Number.NaN, 'nan'],
+    [Number.NaN, 'nan(0x8000000000000)'],
   ] as const) {
     bytes.writeDoubleLE(value);
     machine.space.write(base, bytes);

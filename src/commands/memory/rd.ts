@@ -13,6 +13,7 @@ import { type Answer, defineStream, noItems } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
 import { counted, flag, type Options, optional, required, valued, values } from '../params.ts';
 import { crashPlace } from '../place_name.ts';
+import { startAddress } from '../types/expression.ts';
 import { backwards, readWords, type WordFormat, type WordRow, type WordSize, wordRowsText } from './memory_words.ts';
 
 /** What a word points to: the text that `-s` or `-S` shows in its place. */
@@ -212,7 +213,7 @@ function startAddresses(
   }
   // a physical address or a file offset is never a symbol
   const literal = options.physical || options.file ? parseHex(where) : null;
-  return [{ cpu: null, address: offsetBy(literal ?? addressArgument(context, where), offset) }];
+  return [{ cpu: null, address: offsetBy(literal ?? startAddress(context, where), offset) }];
 }
 
 function offsetArgument(word: string): number {

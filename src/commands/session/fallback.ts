@@ -5,7 +5,7 @@ import { splitStructSpec } from '../types/struct_spec.ts';
 
 /**
  * The command that words stand for which begin with none: `jiffies` is `p jiffies`, `task_struct.pid init_task`
- * is `* task_struct.pid init_task`, `p/x jiffies` is `p -x jiffies`. Null where they stand for none.
+ * is `* task_struct.pid init_task`, `p/x jiffies` is `p --format x jiffies`. Null where they stand for none.
  */
 export function interpretUnknown(
   context: CommandContext,
@@ -40,7 +40,7 @@ export function gdbCommand(words: readonly string[]): { readonly name: string; r
       return { name: 'whatis', args: rest };
     case 'x': {
       const count = /\d+/.exec(format)?.[0] ?? '1';
-      const where = rest.join('').replace(/^&/, '');
+      const where = rest.join('').replace(/^&(\w+)$/, '$1');
       if (format.includes('i')) return { name: 'dis', args: [where, count] };
       if (format.includes('s')) return { name: 'rd', args: ['-a', where] };
       return { name: 'rd', args: [`-${units[/[bhwg]/.exec(format)?.[0] ?? 'g']}`, where, count] };
@@ -48,6 +48,7 @@ export function gdbCommand(words: readonly string[]): { readonly name: string; r
     case undefined:
       return null;
     default:
-      return { name: 'p', args: [...(/^[xd]$/.test(format) ? [`-${format}`] : []), ...rest] };
+      // as without a format, but that gdb tells no names
+      return { name: 'p', args: ['--format', format === '' ? 's' : format, ...rest] };
   }
 }

@@ -1,11 +1,12 @@
 // C expressions as users write them: `init_task.tasks`, `((struct task_struct *)0xff...)->mm`.
 import type { VirtAddr } from '../../base/address.ts';
-import { UsageError } from '../../base/errors.ts';
+import { NotFoundError, UsageError } from '../../base/errors.ts';
 import { escapeTerminal } from '../../base/text.ts';
 import { type ExpressionEnvironment, evaluate } from '../../debuginfo/c_expression.ts';
 import { KernelObject, type ObjectContext } from '../../debuginfo/object.ts';
 import { strip, type Type } from '../../debuginfo/type.ts';
-import type { CommandContext } from '../context.ts';
+import { addressArgument } from '../address.ts';
+import { type CommandContext, parseHex } from '../context.ts';
 import { keptValue } from './value_history.ts';
 
 /**
@@ -48,4 +49,15 @@ export function evaluateAddress(context: CommandContext, text: string): VirtAddr
     throw new UsageError(`invalid argument: ${escapeTerminal(text)}`);
   }
   return object.pointer();
+}
+
+/** A start as users write it: an address, a symbol, a sum, or an expression. @throws NotFoundError, UsageError */
+export function startAddress(context: CommandContext, word: string): VirtAddr {
+  if (parseHex(word) !== null || context.kernel.symbols.find(word) !== null) return addressArgument(context, word);
+  try {
+    return addressArgument(context, word);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    return evaluateAddress(context, word);
+  }
 }

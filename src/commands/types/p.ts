@@ -4,7 +4,8 @@ import { escapeTerminal, hex } from '../../base/text.ts';
 import { declare, typeText } from '../../debuginfo/c_declaration.ts';
 import { type CValue, readValue } from '../../debuginfo/c_value.ts';
 import { type ValueData, valueData } from '../../debuginfo/c_value_data.ts';
-import { printText } from '../../debuginfo/c_value_text.ts';
+import { printText, type ValueStyle } from '../../debuginfo/c_value_text.ts';
+import { type NumberFormat, numberFormats } from '../../debuginfo/number_format.ts';
 import { KernelObject } from '../../debuginfo/object.ts';
 import { strip, type Type } from '../../debuginfo/type.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
@@ -12,7 +13,7 @@ import { isPerCpuSymbol } from '../../kernel/percpu_symbols.ts';
 import { cpusOf, splitCpuSpec } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { flag, type Options, radixOf, radixParamsOrH, text } from '../params.ts';
+import { flag, type Options, radixOf, radixParamsOrH, text, valued } from '../params.ts';
 import { evaluateText, symbolType } from './expression.ts';
 import { drawing } from './struct_value.ts';
 import { keepValue } from './value_history.ts';
@@ -29,7 +30,7 @@ export interface PrintedValue {
     readonly type: Type;
     readonly value: CValue;
     readonly leader: string;
-    readonly radix: 10 | 16;
+    readonly style: ValueStyle;
   };
 }
 
@@ -50,6 +51,12 @@ export type PrintData =
 
 const params = {
   ...radixParamsOrH,
+  format: valued(
+    '-format',
+    'letter',
+    { kind: 'word', parse: formatOf },
+    "as gdb's p/LETTER: x, d, u, o, t (binary), z, a, c, f or s (as without)",
+  ),
   user: flag('u', "pointers lead into the current task's user memory"),
   expression: text('expression|symbol:cpus', 'symbol'),
 };
@@ -71,6 +78,7 @@ Values are numbered, and may be used again: $ is the last one, $$ the one before
       ['p runqueues:1', "one CPU's copy"],
       ['p ((struct task_struct *)0xff1459ed011f0000)->comm', 'a member of what is at an address'],
       ['p sizeof(struct page)', 'a size'],
+      ['p/t init_task.flags', 'in binary'],
       ['p $.pid', 'a member of what was printed last'],
     ],
   },
@@ -83,7 +91,10 @@ function collectPrint(context: CommandContext, options: Options<typeof params>):
   const { kernel } = context;
   const text = options.expression.join(' ');
   if (text === '' || /^-[A-Za-z]$/.test(text)) throw new UsageError('');
-  const radix = radixOf(context, options);
+  const { format } = options;
+  const style = { radix: radixOf(context, options), ...(format === null || format === 's' ? {} : { format }) };
+  // gdb's print, unlike crash's own p, tells no names
+  const leader = (name: string): string => (format === null ? `${name} = ` : '');
 
   const { base, cpus } = splitCpuSpec(text);
   const symbol = kernel.symbols.find(cpus === null ? text : base);
@@ -104,7 +115,7 @@ function collectPrint(context: CommandContext, options: Options<typeof params>):
     if (type === null) throw unknownType(symbol.name);
     const values = cpusOf(context, cpus).map((cpu) => {
       const object = kernel.object(type, kernel.perCpuAddress(symbol.name, cpu));
-      return printed(context, object, `per_cpu(${symbol.name}, ${cpu}) = `, radix, cpu);
+      return printed(context, object, leader(`per_cpu(${symbol.name}, ${cpu})`), style, cpu);
     });
     return { kind: 'values', expression: text, type: typeText(type), values };
   }
@@ -116,8 +127,16 @@ function collectPrint(context: CommandContext, options: Options<typeof params>):
   const objects = options.user ? objectsIn(context, userMemory(kernel, context.task)) : kernel;
   const object = asDeclared(context, evaluateText(context, expression, objects), symbol?.name ?? null);
   if (strip(object.type).kind === 'void') throw unknownType(expression);
-  const value = printed(context, object, symbol === null ? '' : `${symbol.name} = `, radix, null);
+  const value = printed(context, object, symbol === null ? '' : leader(symbol.name), style, null);
   return { kind: 'values', expression: text, type: typeText(object.type), values: [value] };
+}
+
+/** @throws UsageError for a letter that is none of gdb's print */
+function formatOf(word: string): NumberFormat | 's' {
+  const letter = [...numberFormats, 's'].find((one) => one === word);
+  if (letter === undefined)
+    throw new UsageError(`${escapeTerminal(word)} is no format of p: x, d, u, o, t, z, a, c, f or s`);
+  return letter as NumberFormat | 's';
 }
 
 function unknownType(expression: string): UsageError {
@@ -144,7 +163,7 @@ function printed(
   context: CommandContext,
   object: KernelObject,
   leader: string,
-  radix: 10 | 16,
+  style: ValueStyle,
   cpu: number | null,
 ): PrintedValue {
   const value = readValue(object, valueReading(context));
@@ -154,12 +173,12 @@ function printed(
     get value() {
       return valueData(value);
     },
-    [drawing]: { type: object.type, value, leader, radix },
+    [drawing]: { type: object.type, value, leader, style },
   };
 }
 
-function printedText({ number, [drawing]: { type, value, leader, radix } }: PrintedValue): string {
-  const text = printText(type, value, { radix });
+function printedText({ number, [drawing]: { type, value, leader, style } }: PrintedValue): string {
+  const text = printText(type, value, style);
   // crash(8) puts what begins with a brace and goes on behind it on a line of its own
   const gap = leader !== '' && /^\{./.test(text) ? '\n ' : '';
   return escapeTerminal(`${leader}$${number} = ${gap}${text}\n`);

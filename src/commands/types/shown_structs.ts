@@ -1,12 +1,10 @@
-// What `list` and `tree` share: where they start, and what of each entry they show.
+// What `list` and `tree` share: what of each entry they show.
 import type { VirtAddr } from '../../base/address.ts';
-import { MemoryFault, NotFoundError } from '../../base/errors.ts';
+import { MemoryFault } from '../../base/errors.ts';
 import type { ValueReading } from '../../debuginfo/c_value.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { addressArgument } from '../address.ts';
-import { type CommandContext, parseHex } from '../context.ts';
+import type { CommandContext } from '../context.ts';
 import { type Options, repeated, values } from '../params.ts';
-import { evaluateAddress } from './expression.ts';
 import { type StructSpec, structSpec } from './struct_spec.ts';
 import { type StructValue, structText, structValue } from './struct_value.ts';
 
@@ -51,15 +49,4 @@ export function readStructs(
 
 export function structTexts(structs: readonly (StructValue | null)[] | null, radix: 10 | 16): string {
   return (structs ?? []).map((struct) => (struct === null ? '' : structText(struct, radix))).join('');
-}
-
-/** A start as users write it: an address, a symbol, a sum, or an expression. @throws NotFoundError, UsageError */
-export function startAddress(context: CommandContext, word: string): VirtAddr {
-  if (parseHex(word) !== null || context.kernel.symbols.find(word) !== null) return addressArgument(context, word);
-  try {
-    return addressArgument(context, word);
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-    return evaluateAddress(context, word);
-  }
 }

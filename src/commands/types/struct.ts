@@ -15,6 +15,7 @@ import type { CommandContext } from '../context.ts';
 import { parseHex } from '../context.ts';
 import { readWords, type WordRow, wordRowsText } from '../memory/memory_words.ts';
 import { flag, type Options, optional, radixOf, radixParamsOrH, required, valued, values } from '../params.ts';
+import { startAddress } from './expression.ts';
 import { offsetArgument, type StructKind, type StructSpec, structSpec } from './struct_spec.ts';
 import {
   definitionText,
@@ -192,7 +193,7 @@ function startAddresses(
       throw new UsageError(`${name} is a per-CPU variable: say which CPUs, as in ${name}:0 or ${name}:a`);
     }
     const literal = options.file ? parseHex(where) : null;
-    return [{ cpu: null, address: literal ?? addressArgument(context, where) }];
+    return [{ cpu: null, address: literal ?? startAddress(context, where) }];
   }
   if (symbol !== null && !isPerCpuSymbol(kernel, symbol)) {
     throw new UsageError(`${escapeTerminal(base)} is not a per-CPU variable`);

@@ -9,14 +9,8 @@ import { xarrayEntriesBelow } from '../../kernel/xarray.ts';
 import { type Answer, defineStream } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, radixOf, radixParams, required, valued, values } from '../params.ts';
-import {
-  readStructs,
-  type ShownStruct,
-  shownStructs,
-  startAddress,
-  structParams,
-  structTexts,
-} from './shown_structs.ts';
+import { startAddress } from './expression.ts';
+import { readStructs, type ShownStruct, shownStructs, structParams, structTexts } from './shown_structs.ts';
 import { offsetArgument } from './struct_spec.ts';
 import type { StructValue } from './struct_value.ts';
 import { valueReading } from './value_reading.ts';

@@ -11,6 +11,7 @@ export function valueReading(context: CommandContext): ValueReading {
   return {
     // 0 is no limit, as gdb has it
     shown: Number(context.variables.get('print_max')) || Number.POSITIVE_INFINITY,
+    isTall: context.variables.get('print_array') === 'on',
     symbolize: (address) => symbolize(context, address),
     onFault: (fault) => kernel.faults.record('value', fault),
   };

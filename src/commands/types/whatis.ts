@@ -8,6 +8,7 @@ import { type CompoundType, sizeOf, strip, type Type } from '../../debuginfo/typ
 import { type Answer, defineStream } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, rest, valued, values } from '../params.ts';
+import { evaluateText } from './expression.ts';
 import { type StructSpec, structSpec } from './struct_spec.ts';
 import { definitionText, drawing, type MemberData, membersData } from './struct_value.ts';
 
@@ -22,6 +23,8 @@ export type WhatisItem =
     }
   /** A variable or a function. */
   | { readonly kind: 'symbol'; readonly name: string; readonly declaration: string }
+  /** An expression. */
+  | { readonly kind: 'expression'; readonly expression: string; readonly type: string }
   /** A macro, as it was defined. */
   | { readonly kind: 'macro'; readonly name: string; readonly text: string }
   /** Members of a type, with their offsets. */
@@ -49,7 +52,7 @@ export const whatis = defineStream({
   help: {
     summary: 'definitions of types, declarations of variables and functions',
     usage: ['[-o] struct|union|typedef|symbol', '[-r size|low-high] [-m type]'],
-    description: `Shows the definition of a type, or how a variable or function is declared. Types come from the dump itself
+    description: `Shows the definition of a type, how a variable or function is declared, or the type of an expression. Types come from the dump itself
 (BTF) and from debug information in files, where there is some; macros from the latter, where it was made with -g3.`,
     examples: [
       ['whatis task_struct', 'the definition of a struct'],
@@ -70,6 +73,8 @@ export const whatis = defineStream({
           return definitionText(item[drawing], null, 10);
         case 'symbol':
           return `${escapeTerminal(item.declaration)};\n`;
+        case 'expression':
+          return `${escapeTerminal(item.type)}\n`;
         case 'macro':
           return `${escapeTerminal(item.text)}\n`;
         case 'found':
@@ -97,6 +102,11 @@ function meaning(context: CommandContext, name: string): WhatisItem {
     return { kind: 'type', name: typeText(type), size: sizeOf(type), [drawing]: type };
   }
   const symbol = kernel.symbols.find(name);
+  const [, first = name] = /^[*&(\s]*([A-Za-z_]\w*)/.exec(name) ?? [];
+  if (first !== name && kernel.symbols.find(first) !== null && kernel.types.find(first) === null) {
+    const { type: of } = evaluateText(context, name, kernel);
+    return { kind: 'expression', expression: name, type: typeText(of) };
+  }
   const dot = name.lastIndexOf('.');
   if (symbol === null && dot > 0) {
     const spec = structSpec(context, name, 'any');
