@@ -52,8 +52,10 @@ export const whatis = defineStream({
   help: {
     summary: 'definitions of types, declarations of variables and functions',
     usage: ['[-o] struct|union|typedef|symbol', '[-r size|low-high] [-m type]'],
-    description: `Shows the definition of a type, how a variable or function is declared, or the type of an expression. Types come from the dump itself
-(BTF) and from debug information in files, where there is some; macros from the latter, where it was made with -g3.`,
+    description: `Shows the definition of a type, how a variable or function is declared, or the type of an expression.
+
+Types come from the dump itself (BTF) and from debug information in files, where there is some; macros from the latter,
+where it was made with -g3.`,
     examples: [
       ['whatis task_struct', 'the definition of a struct'],
       ['whatis vfs_read', 'the prototype of a function'],
