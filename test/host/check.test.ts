@@ -104,6 +104,18 @@ const broken: readonly Broken[] = [
     mend: /crashkernel/,
   },
   {
+    what: "another program's ranges, which come last",
+    change: {
+      ...line('crashkernel=512G-:512M'),
+      '/etc/default/grub.d/kdump-tools.cfg':
+        'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=512G-:512M"\n',
+    },
+    id: 'crashkernel',
+    state: 'failed',
+    found: /asks for nothing/,
+    mend: /^take crashkernel=512G-:512M out of \/etc\/default\/grub\.d\/kdump-tools\.cfg:1, then: /,
+  },
+  {
     what: 'crashkernel=auto',
     change: line('crashkernel=auto'),
     id: 'crashkernel',

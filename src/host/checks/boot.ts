@@ -2,6 +2,7 @@
 import { crashkernelRequest, crashkernelSize, parseCrashkernel, valuesOf } from '../command_line.ts';
 import { parseAssignments } from '../config/assignments.ts';
 import type { Host } from '../host.ts';
+import { grubPath } from '../setup/files.ts';
 import { type Finding, finding, type Question, sizeText } from './finding.ts';
 
 const asked: Question = {
@@ -51,7 +52,7 @@ function askedChecks(host: Host): Finding[] {
         asked,
         'failed',
         `crashkernel=${request.all.at(-1)!.text} asks for nothing on ${ram}`,
-        howToAsk(host, '256M'),
+        howToAskInstead(host, request.all.at(-1)!.text, '256M'),
       ),
     );
   }
@@ -100,21 +101,36 @@ function reservedChecks(host: Host): Finding[] {
   return [finding(reserved, 'ok', `${sizeText(reservation.size)} are reserved${places === '' ? '' : `: ${places}`}`)];
 }
 
-/** Settings of grub, which take effect when its configuration is made anew, and the machine boots. */
-function nextBootChecks(host: Host): Finding[] {
-  const { root, memory, commandLine } = host;
+interface GrubRequest {
+  readonly file: string;
+  readonly line: number;
+  /** What stands behind `crashkernel=`. */
+  readonly value: string;
+}
+
+/** What grub's settings ask for, in the order in which they are read. */
+function grubRequests({ root }: Host): readonly GrubRequest[] {
   const drops = root.list('/etc/default/grub.d').filter((name) => name.endsWith('.cfg'));
   const files = ['/etc/default/grub', ...drops.map((name) => `/etc/default/grub.d/${name}`)];
-  const values: { file: string; line: number; value: string }[] = [];
+  return files.flatMap((file) =>
+    parseAssignments(root.text(file) ?? '')
+      .settings.filter(({ name }) => /^GRUB_CMDLINE_LINUX(_DEFAULT|_RECOVERY)?$/.test(name))
+      .flatMap(({ value, line }) => valuesOf(value, 'crashkernel').map((one) => ({ file, line, value: one }))),
+  );
+}
+
+/** What another program's file asks for in vain must go before anything else is asked for: the last one counts. */
+function howToAskInstead(host: Host, value: string, size: string): string {
+  const from = grubRequests(host).find((one) => one.value === value && one.file !== grubPath);
+  const ask = howToAsk(host, size);
+  return from === undefined ? ask : `take crashkernel=${value} out of ${from.file}:${from.line}, then: ${ask}`;
+}
+
+/** Settings of grub, which take effect when its configuration is made anew, and the machine boots. */
+function nextBootChecks(host: Host): Finding[] {
+  const { memory, commandLine } = host;
+  const values = grubRequests(host);
   const found: Finding[] = [];
-  for (const file of files) {
-    const text = root.text(file);
-    if (text === null) continue;
-    for (const { name, value, line } of parseAssignments(text).settings) {
-      if (!/^GRUB_CMDLINE_LINUX(_DEFAULT|_RECOVERY)?$/.test(name)) continue;
-      for (const one of valuesOf(value, 'crashkernel')) values.push({ file, line, value: one });
-    }
-  }
   for (const { file, line, value } of values) {
     const parsed = parseCrashkernel(value);
     if (typeof parsed === 'string')
