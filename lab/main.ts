@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { check, checkPeers, renderChecked, renderPeers } from './check.ts';
-import { type CollectResult, machineCheck, netconsole, pstore, stores } from './collect.ts';
+import { type CollectResult, injectors, machineCheck, netconsole, pstore, stores } from './collect.ts';
 import { compareDisassembly } from './disassembly.ts';
 import { fetchKernel } from './fetch.ts';
 import { formats } from './formats.ts';
@@ -241,9 +241,10 @@ program
 
 program
   .command('mce')
-  .description('QEMU injects a machine check; what inquest mce reads of the console is compared with it')
+  .description('a machine check is injected; what inquest mce reads of the console is compared with it')
   .argument('<kernel>', kernelNames)
-  .action(async (kernel: string) => tell(await machineCheck(kernel)));
+  .addOption(new Option('--by <injector>', 'who injects it').choices(injectors).default('qemu'))
+  .action(async (kernel: string, { by }: { by: (typeof injectors)[number] }) => tell(await machineCheck(kernel, by)));
 
 program
   .command('pstore')
