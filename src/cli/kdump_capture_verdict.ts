@@ -9,6 +9,7 @@ import type { Analysis } from '../triage/analysis.ts';
 import { noDebugOptions } from './debug_options.ts';
 import { textOfDeath } from './log_report.ts';
 import { openContext } from './open.ts';
+import { writeOut } from './output.ts';
 
 /**
  * Writes what can be known soonest first, so that it is there even if what follows fails: vmcore-dmesg.txt, then verdict.txt and
@@ -29,7 +30,7 @@ function writeVerdictOfLog(log: string, folder: string): void {
   if (text === null) return;
   const analysis = analyseLog(text, log);
   writeVerdict(analysis, folder);
-  console.log(escapeLine(analysis.panic.message));
+  writeOut(`${escapeLine(analysis.panic.message)}\n`);
 }
 
 function writeVerdict(analysis: Analysis, folder: string): void {

@@ -14,11 +14,11 @@ import { addCollectCommands } from './collect_commands.ts';
 import type { Shell } from './completion.ts';
 import { addCrashOptions, crashSettings } from './crash_options.ts';
 import { budgetOption, debugOptionsOf, withDebugOptions } from './debug_options.ts';
+import { endProcess } from './end_process.ts';
 import { addKdumpCommands } from './kdump_commands.ts';
 import type { ManPage } from './man_page.ts';
 import { OutputClosed, writeError, writeOut } from './output.ts';
 import { addSaveCommands } from './save_commands.ts';
-import { compileOnThisThread } from './sole_compiler.ts';
 
 /** Runs the program. @returns the exit status */
 async function main(argv: readonly string[]): Promise<number> {
@@ -262,12 +262,10 @@ help of a command tells.
     });
 
   tellOfHelp(program, program.name());
-  program.hook('preAction', compileOnThisThread);
 
   try {
     // its options are its own: nothing here may read them
     if (argv[2] === 'makedumpfile') {
-      compileOnThisThread();
       const { runMakedumpfile } = await import('./makedumpfile.ts');
       return await runMakedumpfile(argv.slice(3));
     }
@@ -297,9 +295,8 @@ function collect(value: string, previous: string[]): string[] {
 
 // what is thrown where nobody waits for it
 process.on('uncaughtException', (error) => {
-  if (error instanceof OutputClosed) process.exit(0);
+  if (error instanceof OutputClosed) endProcess(0);
   writeError(`inquest: ${problemText(error)}`);
-  process.exit(1);
+  endProcess(1);
 });
-// all is written by now: Node's own end would take its memory apart first, for 5 ms
-process.exit(await main(process.argv));
+endProcess(await main(process.argv));
