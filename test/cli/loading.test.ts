@@ -18,24 +18,34 @@ const seldom = [
   'origin_stack_values',
 ];
 
+/** What a run loads of those files. */
+async function loadedBy(args: readonly string[], unwanted: readonly string[]): Promise<readonly string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'inquest-'));
+  try {
+    const ran = await inquest(args, { environment: { NODE_V8_COVERAGE: folder } });
+    assert.equal(ran.status, 0, ran.stderr);
+    const loaded = readdirSync(folder)
+      .flatMap((file) => (JSON.parse(readFileSync(join(folder, file), 'utf8')) as { result: { url: string }[] }).result)
+      .map(({ url }) => /chunks\/(\w+)\.js$/.exec(url)?.[1] ?? '');
+    assert.ok(loaded.includes('kernel'), 'the files of the bundle are seen');
+    return loaded.filter((chunk) => unwanted.includes(chunk));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 for (const command of ['log', 'bt', 'ps', 'mod', 'sys']) {
   test(`${command} of an ordinary dump loads nothing that few runs want`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'inquest-'));
-    try {
-      const ran = await inquest(['crash', '-s', sample, '-c', command], { environment: { NODE_V8_COVERAGE: folder } });
-      assert.equal(ran.status, 0, ran.stderr);
-      const loaded = readdirSync(folder)
-        .flatMap(
-          (file) => (JSON.parse(readFileSync(join(folder, file), 'utf8')) as { result: { url: string }[] }).result,
-        )
-        .map(({ url }) => /chunks\/(\w+)\.js$/.exec(url)?.[1] ?? '');
-      assert.ok(loaded.includes('kernel'), 'the files of the bundle are seen');
-      assert.deepEqual(
-        loaded.filter((chunk) => seldom.includes(chunk)),
-        [],
-      );
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    assert.deepEqual(await loadedBy(['crash', '-s', sample, '-c', command], seldom), []);
   });
 }
+
+test('a save loads no command', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inquest-'));
+  try {
+    const args = ['save', '-d', '31', '--compress', 'lzo', sample, join(folder, 'saved')];
+    assert.deepEqual(await loadedBy(args, [...seldom, 'shell', 'log', 'sys']), []);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
