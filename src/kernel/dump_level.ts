@@ -1,6 +1,6 @@
 // What a filter leaves out of a dump: makedumpfile's -d (its manual page), five bits of kinds of page.
 import { assertNever } from '../base/errors.ts';
-import { type PageUse, pageUse, wordLimit } from './page_kind.ts';
+import { kindBits, type PageUse, pageUse, wordLimit } from './page_kind.ts';
 
 /** The bits of a dump level. `cache` is page cache without private data, `privateCache` all of it. */
 export const dumpLevel = { zero: 1, cache: 2, privateCache: 4, user: 8, free: 16 } as const;
@@ -54,5 +54,10 @@ export function dropKind({ kind, private: hasPrivate, poisoned }: PageUse): Drop
 
 /** `takenByLevel` of every word that `PageFrames.classify` gives: 1 for taken. */
 export function takenWords(level: number): Uint8Array {
-  return Uint8Array.from({ length: wordLimit }, (_, word) => (takenByLevel(pageUse(word), level) ? 1 : 0));
+  const taken = new Uint8Array(wordLimit);
+  for (let word = 0; word < wordLimit; word++) {
+    const same = word & kindBits; // which came before
+    taken[word] = same === word ? Number(takenByLevel(pageUse(word), level)) : taken[same]!;
+  }
+  return taken;
 }

@@ -61,6 +61,9 @@ const COMPOUND = 1 << 12;
 /** Words of `PageFrames.classify` are below this. */
 export const wordLimit = COMPOUND << 1;
 
+/** The bits of a word that tell kind, `private` and `poisoned`. */
+export const kindBits = kindMask | PRIVATE | POISONED;
+
 /** What one frame was used for. */
 export interface PageUse {
   readonly kind: PageKind;

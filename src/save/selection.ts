@@ -78,7 +78,8 @@ export function selectFrames(kernel: Kernel, level: number, leavesMap = false): 
     }
   }
   const dropped = new Map<DropKind, number>();
-  for (const [word, count] of counts.entries()) {
+  for (let word = 0; word < wordLimit; word++) {
+    const count = counts[word]!;
     if (count === 0) continue;
     const kind = dropKind(pageUse(word))!;
     dropped.set(kind, (dropped.get(kind) ?? 0) + count);
