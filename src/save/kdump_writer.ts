@@ -76,6 +76,8 @@ export interface Part {
 export class KdumpWriter {
   /** Pages that were written as lost. */
   lost = 0;
+  /** Pages that were written as zeroes, which share one. */
+  zero = 0;
   private readonly output: Output;
   private readonly facts: MachineFacts;
   private readonly part: Part;
@@ -212,12 +214,15 @@ export class KdumpWriter {
       this.dataAt += pageSize;
     }
     let at = this.dataAt;
-    for (const size of sizes) {
+    for (let i = 0; i < sizes.length; i++) {
+      const size = sizes[i]!;
       if (size === lostPage) {
         this.lost++;
         this.describe(0, 0, 0);
-      } else if (size === zeroPage) this.describe(this.zeroAt, pageSize, 0);
-      else {
+      } else if (size === zeroPage) {
+        this.zero++;
+        this.describe(this.zeroAt, pageSize, 0);
+      } else {
         this.describe(at, size, size === pageSize ? 0 : flagsOf[this.compression]);
         at += size;
       }
@@ -253,10 +258,12 @@ export class KdumpWriter {
   private describe(offset: number, size: number, flags: number): void {
     const at = this.pendingCount++ * descriptorSize;
     this.described++;
-    this.pending.setBigUint64(at, BigInt(offset), true);
+    // the offset in two halves: a bigint a page costs more than the rest
+    this.pending.setUint32(at, offset >>> 0, true);
+    this.pending.setUint32(at + 4, Math.floor(offset / 2 ** 32), true);
     this.pending.setUint32(at + 8, size, true);
     this.pending.setUint32(at + 12, flags, true);
-    this.pending.setBigUint64(at + 16, 0n, true);
+    // behind them the page's flags, which are 0
     if (this.pendingCount === descriptorsAtOnce) this.flush();
   }
 

@@ -15,7 +15,7 @@ import { isZero } from './compress.ts';
 import { ElfWriter } from './elf_writer.ts';
 import { Eraser, type Erasure } from './erasure.ts';
 import type { FrameSet } from './frame_set.ts';
-import { KdumpWriter, lostPage, type MachineFacts, type PackedPages, type Part, zeroPage } from './kdump_writer.ts';
+import { KdumpWriter, lostPage, type MachineFacts, type PackedPages, type Part } from './kdump_writer.ts';
 import { type Output, OutputError } from './output.ts';
 import { Packer, type PackTask, type PackThreadData, packTasks, scanKept } from './pack.ts';
 import { startPackThreads } from './pack_threads.ts';
@@ -162,13 +162,13 @@ function writeParts(
       const rest = { ...part, from: frameAt(selection.kept, part, writer.done) };
       for (const packed of packedPages(dump, selection.kept, rest, erase, options, threads, given)) {
         writer.add(packed);
-        for (const size of packed.sizes) if (size === zeroPage) total.zero++;
         const task = given.shift()!;
         if (lost !== undefined && packed.sizes.includes(lostPage)) tellLost(selection.kept, task, packed, lost);
         dump.memory.work.progress(task.to, facts.maxPfn);
       }
       writer.finish();
       output.finish();
+      total.zero += writer.zero;
       total.lost += writer.lost;
       total.written += output.written;
     } finally {
