@@ -5,6 +5,7 @@ import { FormatError, NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
 import type { KernelSymbol } from '../debuginfo/symbol.ts';
 import { type CommandContext, parseCpus, parseHex, parseNumber } from './context.ts';
+import { symbolsNamed } from './place_name.ts';
 
 /**
  * The address that a word names: a symbol (also where it reads as a hexadecimal number), else hexadecimal
@@ -32,8 +33,8 @@ export function addressArgument(context: CommandContext, word: string): VirtAddr
 }
 
 function term(context: CommandContext, text: string, isFirst: boolean): VirtAddr | null {
-  const symbol = text === '' ? null : context.kernel.symbols.find(text);
-  if (symbol !== null) return symbol.address;
+  const symbol = text === '' ? undefined : symbolsNamed(context.kernel.symbols, text)[0];
+  if (symbol !== undefined) return symbol.address;
   if (isFirst) return parseHex(text);
   const value = parseNumber(text);
   return value === null ? null : virtAddr(value);

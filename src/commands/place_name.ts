@@ -31,10 +31,32 @@ export function crashPlace(symbols: SymbolTable, place: SymbolPlace): string {
       if (section !== undefined) return section;
     }
   }
-  return formatPlace({ symbol: crashSymbol(symbols, place), offset: place.offset });
+  const symbol = crashSymbol(symbols, place);
+  return formatPlace({ symbol: { ...symbol, name: withoutClone(symbol.name) }, offset: place.offset });
 }
+
+/** Endings that the compiler gives to the copies and parts that it makes of a function. */
+const cloneMarks: readonly string[] = ['.isra.', '.part.', '.llvm.'];
 
 /** The name of the function that the compiler made a copy of: crash(8) shows it without `.isra.0` and `.part.0`. */
 export function withoutClone(symbol: string): string {
-  return symbol.replace(/\.(?:isra|part)\.\d{1,6}$/, '');
+  for (const mark of cloneMarks) {
+    const at = symbol.indexOf(mark);
+    if (at > 0) return symbol.slice(0, at);
+  }
+  return symbol;
+}
+
+/**
+ * The symbols of a name; where there is none, those of the one copy that the compiler made of a function of that name: it is
+ * shown without the ending, and so is asked for without.
+ */
+export function symbolsNamed(symbols: SymbolTable, name: string): readonly KernelSymbol[] {
+  const named = symbols.findAll(name);
+  if (named.length > 0 || !/^[A-Za-z_]\w*$/.test(name) || /^[0-9a-f]{1,16}$/i.test(name)) return named;
+  for (const mark of ['.isra.0', '.part.0', '.constprop.0']) {
+    const copies = symbols.findAll(name + mark);
+    if (copies.length > 0) return copies;
+  }
+  return [];
 }

@@ -13,6 +13,8 @@ export interface ContextTask {
   readonly threadInfo: VirtAddr | null;
   readonly cpu: number;
   readonly state: TaskState;
+  /** `__state | exit_state`, as the kernel had it. */
+  readonly stateBits: number;
   readonly active: boolean;
   readonly panicked: boolean;
   /** Tasks of this pid: more than one for pid 0, of which each CPU has its own. */
@@ -28,6 +30,7 @@ export function contextTask(context: CommandContext, task: Task): ContextTask {
     threadInfo: kernel.faults.attempt('thread_info', () => threadInfo(task), null),
     cpu: task.cpu,
     state: task.state,
+    stateBits: task.stateBits,
     active: task.active,
     ofPid: task.idle ? context.tasks.all.filter(({ idle }) => idle).length : 1,
     panicked: crashedTask(kernel, context.tasks)?.task.address === task.address,
@@ -39,21 +42,27 @@ function threadInfo(task: Task): VirtAddr {
   return task.object.optional('thread_info')?.address ?? task.object.member('stack').pointer();
 }
 
-const stateNames: Readonly<Record<TaskState, string>> = {
-  RU: 'TASK_RUNNING',
-  IN: 'TASK_INTERRUPTIBLE',
-  UN: 'TASK_UNINTERRUPTIBLE',
-  ID: 'TASK_IDLE',
-  ST: 'TASK_STOPPED',
-  TR: 'TASK_TRACED',
-  ZO: 'EXIT_ZOMBIE',
-  DE: 'TASK_DEAD',
-  SW: 'TASK_SWAPPING',
-  WA: 'TASK_WAKING',
-  PA: 'TASK_PARKED',
-  NE: 'TASK_NEW',
-  '??': '(unknown)',
-};
+/** Bits of `__state | exit_state` (include/linux/sched.h) by crash(8)'s names, in its order; those behind it has no names for. */
+const stateNames: readonly (readonly [bits: number, name: string])[] = [
+  [0x1, 'TASK_INTERRUPTIBLE'],
+  [0x2, 'TASK_UNINTERRUPTIBLE'],
+  [0x4, 'TASK_STOPPED'],
+  [0x8, 'TASK_TRACED'],
+  [0x40, 'TASK_PARKED'],
+  [0x90, 'EXIT_DEAD'], // TASK_DEAD, too
+  [0x20, 'EXIT_ZOMBIE'],
+  [0x100, 'TASK_WAKEKILL'],
+  [0x200, 'TASK_WAKING'],
+  [0x400, 'TASK_NOLOAD'],
+  [0x800, 'TASK_NEW'],
+  [0x1000, 'TASK_RTLOCK_WAIT'],
+  [0x8000, 'TASK_FROZEN'],
+];
+
+function stateText({ state, stateBits }: ContextTask): string {
+  const names = stateNames.filter(([bits]) => (stateBits & bits) !== 0).map(([, name]) => name);
+  return names.length > 0 ? names.join('|') : state === 'RU' ? 'TASK_RUNNING' : '(unknown)';
+}
 
 export function contextTaskText(task: ContextTask): string {
   const mark = task.panicked ? '(PANIC)' : task.active ? '(ACTIVE)' : '';
@@ -61,6 +70,6 @@ export function contextTaskText(task: ContextTask): string {
   const info = task.threadInfo === null ? '' : `  [THREAD_INFO: ${hex16(task.threadInfo)}]`;
   return (
     `    PID: ${task.pid}\nCOMMAND: "${escapeLine(task.command)}"\n   TASK: ${hex16(task.task)}${others}${info}\n` +
-    `    CPU: ${task.cpu}\n  STATE: ${stateNames[task.state]} ${mark}\n`
+    `    CPU: ${task.cpu}\n  STATE: ${stateText(task)} ${mark}\n`
   );
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { virtAddr } from '../../src/base/address.ts';
-import { crashPlace } from '../../src/commands/place_name.ts';
+import { crashPlace, symbolsNamed, withoutClone } from '../../src/commands/place_name.ts';
 import { ArraySymbols } from '../../src/debuginfo/ordered_symbols.ts';
 import type { KernelSymbol } from '../../src/debuginfo/symbol.ts';
 import { SymbolTable } from '../../src/debuginfo/symbol_table.ts';
@@ -40,4 +40,22 @@ test('a function of several names has crash’s: the first one where it begins, 
 test('an address where a section begins is called by the section, and what lies behind it by its symbols', () => {
   assert.equal(shown(text + 0x300n), '.data');
   assert.equal(shown(text + 0x308n), 'init_stack+8');
+});
+
+test('a copy that the compiler made has the name of its function, and is found by it', () => {
+  const names = ['twice', 'twice.part.0', 'walk.isra.0', 'odd.part.0.isra.0', 'gone.isra.0.cold', 'deep.constprop.0'];
+  const symbols = new SymbolTable(
+    new ArraySymbols(
+      names.map((name, i) => ({ address: virtAddr(text + BigInt(i) * 16n), name, type: 't', size: 0, module: null })),
+    ),
+    () => [],
+  );
+  const found = (name: string): string[] => symbolsNamed(symbols, name).map((symbol) => symbol.name);
+  assert.deepEqual(found('walk'), ['walk.isra.0']);
+  assert.deepEqual(found('deep'), ['deep.constprop.0']);
+  assert.deepEqual(found('twice'), ['twice'], 'what has the name itself goes first');
+  assert.deepEqual(found('walk.isra.0'), ['walk.isra.0']);
+  assert.deepEqual(found('nosuch'), []);
+  assert.deepEqual(names.map(withoutClone), ['twice', 'twice', 'walk', 'odd.part.0', 'gone', 'deep.constprop.0']);
+  assert.equal(crashPlace(symbols, symbols.at(virtAddr(text + 36n))!), 'walk+4');
 });

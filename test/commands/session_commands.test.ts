@@ -1,14 +1,17 @@
 // set, mod, task, help: the shape of what they print, and what they refuse.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { virtAddr } from '../../src/base/address.ts';
 import { UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { commands, commandTable } from '../../src/commands/registry.ts';
 import { sessionWords } from '../../src/commands/session/session_words.ts';
 import { set } from '../../src/commands/session/set.ts';
 import { mod } from '../../src/commands/system/mod.ts';
+import { contextTaskText } from '../../src/commands/task_context.ts';
 import { task } from '../../src/commands/tasks/task.ts';
 import { usageForms } from '../../src/commands/usage.ts';
+import type { TaskState } from '../../src/kernel/task.ts';
 import { run } from '../support/run_command.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 import { linkTasks, machine, newTask } from '../support/task_writer.ts';
@@ -119,6 +122,30 @@ ${late}  late    ffffffffc0010000  1048576  (not loaded)  [CONFIG_KALLSYMS]
   );
   assert.equal(run(mod, context, ['-t']).text, 'NAME  TAINTS\nlate  O\n');
   assert.throws(() => run(mod, context, ['virtio']), UsageError);
+});
+
+test("states have crash's names, bit by bit", () => {
+  const text = (state: TaskState, stateBits: number): string | undefined =>
+    /STATE: (\S+)/.exec(
+      contextTaskText({
+        pid: 1,
+        command: 'sh',
+        task: virtAddr(0n),
+        threadInfo: null,
+        cpu: 0,
+        state,
+        stateBits,
+        active: false,
+        panicked: false,
+        ofPid: 1,
+      }),
+    )?.[1];
+  assert.equal(text('RU', 0), 'TASK_RUNNING');
+  assert.equal(text('ID', 0x402), 'TASK_UNINTERRUPTIBLE|TASK_NOLOAD');
+  assert.equal(text('UN', 0x102), 'TASK_UNINTERRUPTIBLE|TASK_WAKEKILL');
+  assert.equal(text('IN', 0x2001), 'TASK_INTERRUPTIBLE');
+  assert.equal(text('ST', 0x104), 'TASK_STOPPED|TASK_WAKEKILL');
+  assert.equal(text('ZO', 0xa0), 'EXIT_DEAD|EXIT_ZOMBIE');
 });
 
 describe('help', () => {

@@ -11,6 +11,7 @@ import { addressArgument, alternatives, countArgument } from '../address.ts';
 import { type Answer, defineStream, noItems } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, radixOf, radixParamsOrH, rest, values } from '../params.ts';
+import { symbolsNamed } from '../place_name.ts';
 import { type SourcePlace, sourcePlace, placeText as sourceText } from '../source_place.ts';
 import { listingText, type SourceListing, sourceListing } from './source_listing.ts';
 import { type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
@@ -107,11 +108,12 @@ function collectDis(context: CommandContext, options: Options<typeof params>): D
   const radix = radixOf(context, options);
   const count = countWord === undefined ? null : countArgument(countWord);
 
-  const named = kernel.symbols.findAll(where).filter(isText);
+  const known = symbolsNamed(kernel.symbols, where);
+  const named = known.filter(isText);
   if (named.length > 1) {
     return only({ kind: 'ambiguous', name: where, symbols: named.map((symbol) => symbolEntry(symbol)) });
   }
-  if (kernel.symbols.find(where) === null && /^[A-Za-z_.$][\w.$]*$/.test(where) && !/^[0-9a-fA-F]{1,16}$/.test(where)) {
+  if (known.length === 0 && /^[A-Za-z_.$][\w.$]*$/.test(where) && !/^[0-9a-fA-F]{1,16}$/.test(where)) {
     const others = alternatives(context, where).filter(isText);
     return only({ kind: 'unknown', name: where, alternatives: others.map((symbol) => symbolEntry(symbol)) });
   }

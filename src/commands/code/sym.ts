@@ -7,6 +7,7 @@ import { alternatives } from '../address.ts';
 import { defineStream } from '../command.ts';
 import { type CommandContext, parseHex } from '../context.ts';
 import { absent, flag, type Options, rest, valued, values } from '../params.ts';
+import { symbolsNamed } from '../place_name.ts';
 import { codeEntry, type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
 
 /** What `sym` gives, in the order in which it prints it. */
@@ -161,7 +162,7 @@ function wholeOf(ranges: readonly ModuleRange[]): ModuleRange[] {
 function answer(context: CommandContext, word: string, before: boolean, after: boolean): Answer {
   const { kernel } = context;
   const { symbols } = kernel;
-  const named = symbols.findAll(word);
+  const named = symbolsNamed(symbols, word);
   if (named.length > 0) {
     const [first] = named;
     const previous = before ? symbols.previous(first!.address) : null;

@@ -8,7 +8,7 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import { isWaitQueue, waiters, waitQueueTypes } from '../../kernel/wait.ts';
 import { addressArgument } from '../address.ts';
 import { defineStream } from '../command.ts';
-import { type CommandContext, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
+import { type CommandContext, parseHex, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
 import { optional, required, values } from '../params.ts';
 
 /** An entry on the queue. */
@@ -55,7 +55,9 @@ are shown by the function that they wake.`,
     item: ({ task, entry, wake }) =>
       task !== null ? `${taskHeader(task)}\n` : `(no task) entry: ${hex(entry)}  wakes: ${escapeLine(wake ?? '?')}\n`,
     tail: ({ count }, _view, { name, queue }) =>
-      count === 0 ? `wait queue "${escapeLine(name)}" (${hex(queue)}) is empty\n` : '',
+      count > 0
+        ? ''
+        : `wait queue ${parseHex(name) === queue ? hex(queue) : `"${escapeLine(name)}" (${hex(queue)})`} is empty\n`,
   },
 });
 

@@ -135,11 +135,11 @@ export function addressesText({ addresses, physicalDigits: digits }: AddressesHe
 function addressText({ address, symbol, task, slab, vmalloc, page }: AddressItem, digits: number): string {
   const parts: string[] = [];
   if (symbol !== null) parts.push(`${hex(symbol.address)} (${symbol.type}) ${escapeTerminal(symbol.text)}\n`);
-  if (task !== null) parts.push(contextTaskText(task));
   if (slab !== null) {
     const item = slabItemText(slab.slab, { kind: 'slabs', show: 'caches' }, 0);
     parts.push(`${slabsHeader}${cacheText(slab.cache)}${item}`);
   }
+  if (task !== null) parts.push(contextTaskText(task));
   if (vmalloc !== null) parts.push(vmallocHeader + vmallocText(vmalloc));
   if (page !== null) parts.push(pageRowsHeader(digits) + pageRowText(page, digits));
   return parts.length === 0 ? `${hex(address)}: nothing is known of it\n` : parts.join('\n');
