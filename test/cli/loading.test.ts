@@ -34,7 +34,7 @@ async function loadedBy(args: readonly string[], unwanted: readonly string[]): P
   }
 }
 
-for (const command of ['log', 'bt', 'ps', 'mod', 'sys']) {
+for (const command of ['log', 'bt', 'ps', 'mod', 'sys', 'kmem -s', 'files']) {
   test(`${command} of an ordinary dump loads nothing that few runs want`, async () => {
     assert.deepEqual(await loadedBy(['crash', '-s', sample, '-c', command], seldom), []);
   });
