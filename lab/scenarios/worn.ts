@@ -53,11 +53,17 @@ export const wornOut: readonly Scenario[] = [
     // (BTF has no names of local variables: that it is probe->node, DWARF alone tells)
     sentence: /loaded from (?:probe->node|.* entry 2 of a list that began at worn_probes).*0x1f4/,
   }),
-  worn('timerfreed', "a timer stands in an object that was freed and is somebody else's", fault, {
-    kind: badPointer,
-    says: /timer/,
-    sentence: /5a5a5a5a|ZZZZ/,
-  }),
+  worn(
+    'timerfreed',
+    "a timer stands in an object that was freed and is somebody else's",
+    fault,
+    {
+      kind: badPointer,
+      says: /timer/,
+      sentence: /5a5a5a5a|ZZZZ/,
+    },
+    { moves: 'objects were made until one lay where the timer was' },
+  ),
   worn('irqwork', 'an irq_work whose function is no code', fault, {
     kind: badPointer,
     says: /worn_irq_work.*\[worn\]/,
