@@ -427,7 +427,7 @@ export async function machineCheck(kernelName: string, injector: (typeof injecto
     modules: isOwn ? ['mce-inject'] : [],
     init: isOwn
       ? [
-          'mount -t debugfs debugfs /sys/kernel/debug; load mce-inject; cd /sys/kernel/debug/mce-inject',
+          'mount -t debugfs debugfs /sys/kernel/debug; load mce_inject; cd /sys/kernel/debug/mce-inject',
           'echo LAB READY; sleep 2',
           `echo sw > flags; echo 0 > cpu; echo ${hex(status)} > status; echo ${hex(address)} > addr; echo ${hex(misc)} > misc`,
           // this one sets it off
