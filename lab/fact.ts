@@ -47,6 +47,11 @@ export function whyGone({ gone }: World, name: string): string | undefined {
   return gone?.names.test(name) === true ? gone.why : undefined;
 }
 
+/** Why what comes and goes may differ, where the machine was asked while it ran on; undefined of a dump. */
+export function goesOn({ record, scenario }: World): string | undefined {
+  return record.format === 'live' ? scenario.moves : undefined;
+}
+
 /** The processes of the picture that did not run since: nothing about them may differ. */
 export function processesAtRest({ picture, ranSince }: World): PictureTask[] {
   return [...picture.tasks.values()].filter(

@@ -1,6 +1,6 @@
 // What processes have: open files and folders, mappings.
 import { parseTaskBlocks } from '../crash_text.ts';
-import { type Fact, processesAtRest, type World } from '../fact.ts';
+import { type Fact, goesOn, processesAtRest, type World } from '../fact.ts';
 import type { PictureTask } from '../picture.ts';
 
 /** Processes with user memory that did not run since the picture, with what a command printed for them. */
@@ -97,7 +97,9 @@ export const pages: Fact = {
       const swapped = [...(body ?? '').matchAll(/^[0-9a-f]+ +SWAP: \//gm)].length;
       const kibibytes = world.pageSize / 1024;
       const said = kb('Rss') / kibibytes;
+      const why = goesOn(world);
       if (inMemory >= said && inMemory <= said + uncounted) tally.same();
+      else if (why !== undefined) tally.moved(why);
       else tally.fault(`${label}: ${said} pages in memory at the picture, ${inMemory} in the dump`);
       tally.compare(`${label}: pages on swap`, kb('Swap') / kibibytes, body === undefined ? undefined : swapped);
     }

@@ -1,6 +1,6 @@
 // What `ps` says of tasks besides who they are: memory, and by -t, -r and -a start times, limits and arguments.
 import { parsePs, parseTaskBlocks } from '../crash_text.ts';
-import { type Fact, processesAtRest, type World } from '../fact.ts';
+import { type Fact, goesOn, processesAtRest, type World } from '../fact.ts';
 import type { PictureTask } from '../picture.ts';
 
 /** What a command printed for each task that it should have printed: those of `ps`. Undefined: it left this one out. */
@@ -56,7 +56,7 @@ export const memory: Fact = {
       tally.compare(`${label}: VSZ, KiB`, vsz ?? 0, row?.vsz);
       // The count in `status` lags behind; the one of smaps_rollup is made by walking the page tables.
       const rss = vsz === undefined ? 0 : sizeIn(world.picture.text(`${task.pid}/smaps_rollup`) ?? '', 'Rss');
-      if (rss !== undefined) tally.compare(`${label}: RSS, KiB`, rss, row?.rss);
+      if (rss !== undefined) tally.compare(`${label}: RSS, KiB`, rss, row?.rss, goesOn(world));
     }
   },
 };

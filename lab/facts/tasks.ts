@@ -1,6 +1,6 @@
 // Tasks: every thread that /proc showed is in `ps`, with its parent, name, state and CPU; and no others.
 import { parsePs } from '../crash_text.ts';
-import { type Fact, type World, whyGone } from '../fact.ts';
+import { type Fact, goesOn, type World, whyGone } from '../fact.ts';
 import type { PictureTask } from '../picture.ts';
 import type { Tally } from '../tally.ts';
 
@@ -57,7 +57,7 @@ function comparePs(world: World, text: string, tally: Tally, which: (task: Pictu
     if (commMatches(task.comm, row.comm)) tally.same();
     else tally.compare(`${label}: name`, task.comm, row.comm, ran);
     tally.compare(`${label}: state`, letters[task.state] ?? task.state, row.state.slice(0, 2), ran);
-    tally.compare(`${label}: CPU`, task.cpu, row.cpu, ran);
+    tally.compare(`${label}: CPU`, task.cpu, row.cpu, ran ?? goesOn(world));
   }
   if (which({ tid: 1, pid: 1 } as PictureTask)) {
     const highest = Math.max(...tasks.keys());

@@ -1,6 +1,6 @@
 // Workqueues: how many workers each CPU's pools have, by `wq -a` and by the names of the kworkers in /proc and `ps`.
 import { parsePs } from '../crash_text.ts';
-import type { Fact } from '../fact.ts';
+import { type Fact, goesOn } from '../fact.ts';
 
 export const workers: Fact = {
   name: 'workers of workqueues',
@@ -19,7 +19,7 @@ export const workers: Fact = {
       const why =
         answer === now.get(pool) && answer !== undefined
           ? 'workers are made and end as work comes and goes'
-          : undefined;
+          : goesOn(world);
       tally.compare(`workers of CPU and nice ${pool}`, count, answer, why);
     }
   },
