@@ -29,8 +29,8 @@ function writeVerdictOfLog(log: string, folder: string): void {
   const text = textOfDeath(log);
   if (text === null) return;
   const analysis = analyseLog(text, log);
-  writeVerdict(analysis, folder);
   writeOut(`${escapeLine(analysis.panic.message)}\n`);
+  writeVerdict(analysis, folder);
 }
 
 function writeVerdict(analysis: Analysis, folder: string): void {
