@@ -118,14 +118,21 @@ function memoryOf(module: Exports): Uint8Array {
   return view;
 }
 
-/** Whether `bytes[from,]` is printable ASCII without `"` and `\`: what stands for itself in a log and in JSON. */
-export function isPlainText(bytes: Uint8Array, from: number): boolean {
+/**
+ * Where plain text ends that begins at `from`: the first byte that is no printable ASCII, or is `"` or `\`, and so does not
+ * stand for itself in a log and in JSON; `bytes.length` if there is none.
+ */
+export function plainTextEnd(bytes: Uint8Array, from: number): number {
   const module = exported();
-  const length = bytes.length - from;
-  if (module === null || length > searchWindow)
-    return bytes.subarray(from).every((byte) => byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c);
-  memoryOf(module).set(from === 0 ? bytes : bytes.subarray(from), textAt);
-  return module.special(textAt, textAt + length) === 0;
+  const { length } = bytes;
+  if (module === null || length > searchWindow) {
+    let at = from;
+    while (at < length && bytes[at]! >= 0x20 && bytes[at]! < 0x7f && bytes[at] !== 0x22 && bytes[at] !== 0x5c) at++;
+    return at;
+  }
+  // all of it: a view of a part takes longer to make than the rest to copy
+  memoryOf(module).set(bytes, textAt);
+  return module.special(textAt + from, textAt + length) - textAt;
 }
 
 /** A piece of text in the module's memory. Only the one that was taken last may be asked. */

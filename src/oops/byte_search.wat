@@ -93,12 +93,17 @@
           (i8x16.eq (local.get $bytes) (i8x16.splat (i32.const 0x22)))
           (i8x16.eq (local.get $bytes) (i8x16.splat (i32.const 0x5c)))))))
 
-  ;; Not 0 if such a byte is in [$at, $to).
+  ;; The first such byte in [$at, $to); $to if there is none.
   (func (export "special") (param $at i32) (param $to i32) (result i32)
-    (block $end
+    (local $bits i32)
+    (block $found
       (loop $more
-        (br_if $end (i32.lt_u (i32.sub (local.get $to) (local.get $at)) (i32.const 16)))
-        (if (call $specials (local.get $at)) (then (return (i32.const 1))))
+        (if (i32.lt_u (i32.sub (local.get $to) (local.get $at)) (i32.const 16))
+          (then
+            (local.set $bits (i32.and (call $specials (local.get $at)) (call $rest (local.get $at) (local.get $to))))
+            (br_if $found (local.get $bits))
+            (return (local.get $to))))
+        (br_if $found (local.tee $bits (call $specials (local.get $at))))
         (local.set $at (i32.add (local.get $at) (i32.const 16)))
         (br $more)))
-    (i32.and (call $specials (local.get $at)) (call $rest (local.get $at) (local.get $to)))))
+    (i32.add (local.get $at) (i32.ctz (local.get $bits)))))

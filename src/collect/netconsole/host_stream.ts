@@ -4,8 +4,8 @@
 //
 //     packets --> fragments --> sequence --> pieces of lines --> sink
 //                 (whole bodies) (order, gaps)
-import { isPlainText } from '../../oops/byte_search.ts';
 import { type ExtendedHeader, parseExtendedHeader, recordFields, recordText } from '../../oops/extended_record.ts';
+import { PlainRecord } from './plain_record.ts';
 
 /** One message of a kernel. */
 export interface NetRecord {
@@ -29,8 +29,8 @@ export interface HostSink {
   /** Another boot begins: what came before is complete. */
   boot(release: string | null, microseconds: number | null): void;
   record(record: NetRecord): void;
-  /** A record that is one line of plain text (`isPlainText`): what stands in `packet` behind the header. Nearly all are. */
-  plain(head: ExtendedHeader, packet: Buffer): void;
+  /** A record as nearly all are, in its packet. It is read over by the next one. */
+  plain(record: PlainRecord, packet: Buffer): void;
   /** Sequence numbers that did not come, both inclusive: lost, or of messages that the console's log level holds back. */
   missing(from: number, to: number): void;
 }
@@ -65,14 +65,15 @@ const maxFragmented = 64;
 const maxBody = 64 * 1024;
 /** A clock that goes back by more: another boot. */
 const bootGap = 5_000_000;
-/** Headers are mostly shorter, in bytes. */
-const usualHeader = 160;
 /** Of how many of the last records it is known which came, and when they were printed. */
 const memory = 1024;
 /** Pieces of lines that wait for their rest, by caller. */
 const maxPieces = 64;
 /** A plain line without its end. */
 const maxPlain = 16 * 1024;
+
+/** What the packet at hand is, for all machines. */
+const plain = new PlainRecord();
 
 const plainStamp = /^(?:<(\d{1,3})>)?\[\s{0,8}(\d{1,10})\.(\d{6})\](?:\[\s{0,8}([TC]\d{1,10})\])? ?/;
 
@@ -134,35 +135,32 @@ export class HostStream {
   packet(bytes: Buffer, now: number): void {
     this.counts.packets++;
     this.counts.bytes += bytes.length;
-    const start = bytes.toString('latin1', 0, usualHeader);
-    const first = parseExtendedHeader(start);
-    if (first !== null && this.isNext(first) && isPlainText(bytes, first.bodyAt)) {
-      this.came(first);
+    if (plain.read(bytes) && this.isNext(plain, bytes)) {
+      this.came(plain);
       this.counts.records++;
-      this.sink.plain(first, bytes);
+      this.sink.plain(plain, bytes);
       return;
     }
     // a digit of the priority, or of the release; a body may hold anything
-    const text = bytes.length <= usualHeader ? start : bytes.toString('latin1');
-    const head = first ?? parseExtendedHeader(text);
+    const text = bytes.toString('latin1');
+    const head = parseExtendedHeader(text);
     if (head === null) this.plainText(bytes, now);
     else if (head.fragment !== null) this.fragment(head, bytes.subarray(head.bodyAt), now);
     else this.sequenced(head, text.slice(head.bodyAt), 0, now);
   }
 
-  /** Whether a whole record is the one that comes next, with nothing that waits for it. */
-  private isNext(head: ExtendedHeader): boolean {
+  /** Whether a record is the one that comes next, of the same boot, with nothing that waits for it. */
+  private isNext(record: PlainRecord, packet: Buffer): boolean {
     return (
-      head.sequence === this.next &&
-      head.flag === '-' &&
-      head.fragment === null &&
+      record.sequence === this.next &&
+      record.microseconds + bootGap >= this.lastMicroseconds &&
       this.held.size === 0 &&
       this.pieces.size === 0 &&
-      !this.isBoot(head)
+      (record.releaseEnd === 0 || (this.release !== null && record.isOf(packet, this.release)))
     );
   }
 
-  private came({ sequence, microseconds }: ExtendedHeader): void {
+  private came({ sequence, microseconds }: Pick<ExtendedHeader, 'sequence' | 'microseconds'>): void {
     this.next = sequence + 1;
     this.recent[sequence % memory] = microseconds;
     if (microseconds > this.lastMicroseconds) this.lastMicroseconds = microseconds;

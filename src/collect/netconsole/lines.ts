@@ -16,17 +16,10 @@ export class PendingLines {
     this.length += this.buffer.write(text, this.length);
   }
 
-  /** @param before ASCII, as `after` @param from where in `bytes` that begins which stands between them */
-  addBytes(before: string, bytes: Buffer, from: number, after: string): void {
-    const needed = before.length + (bytes.length - from) + after.length;
-    this.makeRoom(needed);
-    const { buffer } = this;
-    let at = this.length;
-    at += buffer.write(before, at, 'latin1');
-    at += bytes.copy(buffer, at, from);
-    if (after === '\n') buffer[at] = 10;
-    else buffer.write(after, at, 'latin1');
-    this.length += needed;
+  /** The buffer, with room for so many bytes from `length` on. Who writes there moves `length`. */
+  room(bytes: number): Buffer {
+    if (this.length + bytes > this.buffer.length) this.makeRoom(bytes);
+    return this.buffer;
   }
 
   private makeRoom(bytes: number): void {
@@ -51,7 +44,7 @@ export class PendingLines {
 const unsafe = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
 
 /** `[   12.345678][  T123] `, as on a console. */
-export function consoleStamp(microseconds: number, caller: string | null): string {
+function consoleStamp(microseconds: number, caller: string | null): string {
   return `[${String(Math.floor(microseconds / 1e6)).padStart(5)}.${String(microseconds % 1e6).padStart(6, '0')}]${caller === null ? '' : `[${caller.padStart(6)}]`} `;
 }
 
@@ -81,7 +74,7 @@ export function missingLine(from: number, to: number, microseconds: number): str
 }
 
 /** What stands before a record's text in JSON. */
-export function jsonStart({
+function jsonStart({
   sequence,
   microseconds,
   level,

@@ -4,12 +4,12 @@
 //                                                      \-> LogScanner --> incidents, when they are complete or all is quiet
 import type { BlockList } from 'node:net';
 import { join } from 'node:path';
-import type { ExtendedHeader } from '../../oops/extended_record.ts';
 import type { Incident } from '../../oops/incident.ts';
 import { LogScanner } from '../../oops/scanner.ts';
 import { BootFiles, type FileLimits, type LastRecord } from './boot_files.ts';
 import { type HostCounts, type HostSink, HostStream, type NetRecord, noCounts, printedAt } from './host_stream.ts';
-import { consoleLines, consoleStamp, jsonLine, jsonStart, missingJson, missingLine, PendingLines } from './lines.ts';
+import { consoleLines, jsonLine, missingJson, missingLine, PendingLines } from './lines.ts';
+import type { PlainRecord } from './plain_record.ts';
 import { readTestMessage, type TestMessage } from './test_message.ts';
 
 export interface ReceiverLimits extends FileLimits {
@@ -146,18 +146,15 @@ class Host implements HostSink {
     this.answer(record.text);
   }
 
-  plain(head: ExtendedHeader, packet: Buffer): void {
-    const { sequence, microseconds, caller, release, priority, bodyAt } = head;
-    const before = this.waitingBytes;
-    if (this.waitingRecords++ === 0) this.receiver.dirty(this);
-    this.log.addBytes(consoleStamp(microseconds, caller), packet, bodyAt, '\n');
-    const start = jsonStart({ sequence, microseconds, level: priority & 7, caller });
-    const end =
-      release === null ? this.receiver.jsonEnd : `","received":${this.receiver.wall},"release":"${release}"}\n`;
-    this.records.addBytes(`${start}"`, packet, bodyAt, end);
-    this.receiver.waiting += this.waitingBytes - before;
-    this.microseconds = microseconds;
-    if (packet[bodyAt] === 0x69 /* i */) this.answer(packet.toString('latin1', bodyAt));
+  plain(record: PlainRecord, packet: Buffer): void {
+    const { log, records, receiver } = this;
+    const before = log.length + records.length;
+    if (this.waitingRecords++ === 0) receiver.dirty(this);
+    record.writeLine(packet, log);
+    record.writeJson(packet, receiver.received, records);
+    receiver.waiting += log.length + records.length - before;
+    this.microseconds = record.microseconds;
+    if (packet[record.textAt] === 0x69 /* i */) this.answer(packet.toString('latin1', record.textAt, record.textEnd));
   }
 
   /** A machine may ask whether it is heard. */
@@ -208,7 +205,7 @@ export class Receiver {
   /** The wall clock, in ms since 1970, as of the last packet or tick. */
   wall = 0;
   /** What stands behind a plain record's text in JSON. */
-  jsonEnd = '';
+  received: Uint8Array = new Uint8Array(0);
   private readonly options: ReceiverOptions;
   readonly events: ReceiverEvents;
   private readonly hosts: Host[] = [];
@@ -260,7 +257,7 @@ export class Receiver {
     this.now = now;
     if (wall === this.wall) return;
     this.wall = wall;
-    this.jsonEnd = `","received":${wall}}\n`;
+    this.received = new Uint8Array(Buffer.from(`","received":${wall}`, 'latin1'));
   }
 
   /** To be called every few ms: writes what has waited, gives up what does not come, closes reports that are over. */
@@ -322,14 +319,15 @@ export class Receiver {
   /** Writes what a machine sent, and looks for incidents in it. */
   write(host: Host): void {
     if (host.waitingRecords === 0) return;
+    const text = host.log.bytes;
     try {
-      host.files.append(host.log.bytes, host.records.bytes, this.wall);
+      host.files.append(text, host.records.bytes, this.wall);
       this.saidFull = false;
     } catch (error) {
       this.keepOrDrop(host, error as NodeJS.ErrnoException);
       return;
     }
-    const incidents = host.scanner.push(host.log.bytes);
+    const incidents = host.scanner.push(text);
     host.clear();
     host.lastLine = this.now;
     host.unsettled = true;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { HostStream, type NetRecord } from '../../../src/collect/netconsole/host_stream.ts';
+import { parseExtendedHeader, recordFields, recordText } from '../../../src/oops/extended_record.ts';
 import { basicPackets, extendedPackets, type SentRecord } from '../../support/netconsole_writer.ts';
 
 interface Heard {
@@ -21,8 +22,12 @@ function listening(): Heard {
   const stream = new HostStream({
     boot: (release) => lines.push(`boot ${release ?? ''}`.trim()),
     record: take,
-    plain: ({ priority, bodyAt, ...head }, packet) =>
-      take({ ...head, level: priority & 7, text: packet.toString('latin1', bodyAt), fields: [], missingBytes: 0 }),
+    plain: (_, packet) => {
+      const text = packet.toString('latin1');
+      const { priority, bodyAt, ...head } = parseExtendedHeader(text)!;
+      const body = text.slice(bodyAt);
+      take({ ...head, level: priority & 7, text: recordText(body), fields: recordFields(body), missingBytes: 0 });
+    },
     missing: (from, to) => lines.push(`missing ${from}-${to}`),
   });
   return { lines, records, stream };
