@@ -1,7 +1,7 @@
 // How many netconsole packets a second `inquest listen` takes on one core, beside a bare receive of Node's and, where it is
 // built, netconsd. Needs a C compiler for the sender.
 //
-// Usage: node bench/netconsole.ts [--rate 100000] [--seconds 10] [--hosts 1000] [--netconsd PROGRAM]
+// Usage: node bench/netconsole.ts [--rate 100000] [--seconds 10] [--hosts 1000] [--sizes even|short] [--netconsd PROGRAM]
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '100000' },
     seconds: { type: 'string', default: '10' },
     hosts: { type: 'string', default: '1000' },
+    sizes: { type: 'string', default: 'even' },
     netconsd: { type: 'string' },
   },
 });
@@ -43,7 +44,7 @@ async function measure(
 ): Promise<void> {
   const pid = child.pid!;
   const send = async (seconds: string): Promise<number> => {
-    const process = spawn(sender, [values.hosts, values.rate, seconds, String(port)], {
+    const process = spawn(sender, [values.hosts, values.rate, seconds, String(port), values.sizes], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = (await once(process.stdout, 'data')) as [Buffer];

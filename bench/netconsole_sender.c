@@ -1,6 +1,7 @@
 /*
- * Sends netconsole records from many ports at a steady rate. Usage: sender HOSTS RATE SECONDS PORT
- * Bodies are of 100 to 1,000 bytes. Prints how many were sent.
+ * Sends netconsole records from many ports at a steady rate. Usage: sender HOSTS RATE SECONDS PORT short|even
+ * Packets are of 100 to 1,000 bytes: `short` as a kernel's messages mostly are, `even` all lengths alike. Every fourth has
+ * user data. Prints how many were sent.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -22,7 +23,7 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 5)
+	if (argc != 6)
 		return 2;
 	int hosts = atoi(argv[1]);
 	double rate = atof(argv[2]);
@@ -31,6 +32,7 @@ int main(int argc, char **argv)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(atoi(argv[4])),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int *sockets = calloc(hosts, sizeof(int));
+	int even = strcmp(argv[5], "even") == 0;
 	long failed = 0, sent = 0;
 	char packet[1200], body[1001];
 
@@ -52,13 +54,19 @@ int main(int argc, char **argv)
 			usleep(200);
 		for (; sent < due; sent++) {
 			long sequence = sent / hosts + 1;
-			/* most messages of a kernel are short */
-			int length = 100 + (sent * 7919 % 10 == 0 ? sent * 104729 % 900 : sent % 80);
+			long random = sent * 104729 % 901;
+			int size = 100 + (even || sent * 7919 % 10 == 0 ? random : random % 80);
+			const char *data = sent % 4 == 0 ? "\n cpu=1\n taskname=swapper/1\n" : "\n";
 			int n = snprintf(packet, sizeof(packet), "6,%ld,%ld,-,caller=T1;message %ld ", sequence,
 					 1000000 + (long)((now() - start) * 1e6), sequence);
+			int text = size - n - (int)strlen(data);
 
-			memcpy(packet + n, body, length);
-			if (send(sockets[sent % hosts], packet, n + length, 0) < 0)
+			if (text > 0) {
+				memcpy(packet + n, body, text);
+				n += text;
+			}
+			n += sprintf(packet + n, "%s", data);
+			if (send(sockets[sent % hosts], packet, n, 0) < 0)
 				failed++;
 		}
 	}

@@ -130,12 +130,16 @@ export class BootFiles {
     if (this.pending !== null) {
       this.beginFiles(this.pending, now);
       this.pending = null;
-    } else if (this.log === null) this.open(this.boot ?? bootName(now), this.number, now);
+    } else if (this.log === null) {
+      this.open(this.boot ?? bootName(now), this.number, now);
+      this.keepShare();
+    }
     const full = this.log!.size + log.length > this.limits.fileBytes || now - this.since > this.limits.fileAge;
     if (full && this.log!.size > 0) {
       const { boot, number } = this;
       this.close();
       this.open(boot!, number + 1, now);
+      this.keepShare();
     }
     const [recordsBefore, logBefore] = [this.records!.size, this.log!.size];
     try {
@@ -150,12 +154,13 @@ export class BootFiles {
   }
 
   private beginFiles(began: number, now: number): void {
-    mkdirSync(this.directory, { recursive: true, mode: 0o750 });
-    const names = new Set(readdirSync(this.directory));
+    const isNew = mkdirSync(this.directory, { recursive: true, mode: 0o750 }) !== undefined;
+    const names = new Set(isNew ? [] : readdirSync(this.directory));
     const base = bootName(began);
     let name = base;
     for (let n = 1; names.has(`${name}.log`) || names.has(`${name}.jsonl`); n++) name = `${base}-${n}`;
     this.open(name, 1, now);
+    if (!isNew) this.keepShare();
   }
 
   /** Gives up its file descriptors until more is appended. */
@@ -186,7 +191,6 @@ export class BootFiles {
       throw error;
     }
     this.log = log;
-    this.keepShare();
   }
 
   /** Takes away the oldest files while there are too many bytes, or files. Those that are open stay. */
@@ -231,9 +235,9 @@ function fileName(boot: string, number: number): string {
 }
 
 function openForAppend(path: string): OpenFile {
-  mend(path);
   const fd = openSync(path, 'a', 0o640);
-  return { fd, path, size: fstatSync(fd).size };
+  const { size } = fstatSync(fd);
+  return { fd, path, size: size === 0 ? 0 : mend(path) };
 }
 
 function append(file: OpenFile, bytes: Buffer): void {
@@ -251,19 +255,21 @@ const smallTail = 64 * 1024;
 /** More than is written at once. */
 const largeTail = 8 << 20;
 
-/** Takes off the half of a line that a kill in the middle of a write leaves. */
-function mend(path: string): void {
+/** Takes off the half of a line that a kill in the middle of a write leaves. @returns the file's size then, in bytes */
+function mend(path: string): number {
   let fd: number;
   try {
     fd = openSync(path, 'r+');
   } catch {
-    return; // there is none yet
+    return 0; // there is none yet
   }
   try {
     const { size } = fstatSync(fd);
     const tail = readTail(fd, size, 4 * smallTail);
     const end = tail.lastIndexOf(10) + 1;
-    if (end < tail.length && (end > 0 || tail.length === size)) ftruncateSync(fd, size - (tail.length - end));
+    if (end === tail.length || (end === 0 && tail.length < size)) return size;
+    ftruncateSync(fd, size - (tail.length - end));
+    return size - (tail.length - end);
   } finally {
     closeSync(fd);
   }
