@@ -4,7 +4,7 @@
 //
 //     [release,]6,1234,5678901,-[,caller=T1];text[\n KEY=value]*[\n]
 import { plainTextEnd } from '../../oops/byte_search.ts';
-import type { PendingLines } from './lines.ts';
+import type { PendingLines } from './pending_lines.ts';
 
 const maxRelease = 64;
 /** Numbers of so many digits are exact. */

@@ -8,7 +8,8 @@ import type { Incident } from '../../oops/incident.ts';
 import { LogScanner } from '../../oops/scanner.ts';
 import { BootFiles, type FileLimits, type LastRecord } from './boot_files.ts';
 import { type HostCounts, type HostSink, HostStream, type NetRecord, noCounts, printedAt } from './host_stream.ts';
-import { consoleLines, jsonLine, missingJson, missingLine, PendingLines } from './lines.ts';
+import { consoleLines, jsonLine, missingJson, missingLine } from './lines.ts';
+import { PendingLines } from './pending_lines.ts';
 import type { PlainRecord } from './plain_record.ts';
 import { readTestMessage, type TestMessage } from './test_message.ts';
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { consoleLines, jsonLine, PendingLines } from '../../../src/collect/netconsole/lines.ts';
+import { consoleLines, jsonLine } from '../../../src/collect/netconsole/lines.ts';
+import { PendingLines } from '../../../src/collect/netconsole/pending_lines.ts';
 import { PlainRecord } from '../../../src/collect/netconsole/plain_record.ts';
 import { parseExtendedHeader, recordFields, recordText } from '../../../src/oops/extended_record.ts';
 
