@@ -10,7 +10,7 @@ import { packOverlay } from './initrd.ts';
 import { type Kernel, kernelNamed, type MachineKind } from './kernels.ts';
 import { place, say } from './place.ts';
 import { lastLines, needPrograms, runProgram } from './programs.ts';
-import { Guest } from './qemu.ts';
+import { type Disk, Guest } from './qemu.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarioNamed } from './scenarios/index.ts';
 
@@ -83,6 +83,8 @@ export async function run(kernelName: string, scenarioName: string, options: Run
 export function misfit(kernel: Kernel, scenario: Scenario): string | undefined {
   if (kernel.realTime && scenario.spins) return 'spinlocks of PREEMPT_RT sleep, they do not lock a CPU up';
   if (scenario.machine !== undefined && scenario.machine !== kernel.machine) return `only ${scenario.machine} dies so`;
+  if (scenario.wholeKernel && /-cloud-/.test(kernel.image.source))
+    return 'cloud kernels are built without what it needs';
   return undefined;
 }
 
@@ -124,14 +126,14 @@ async function die(plan: Plan): Promise<void> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'run.json'), `${JSON.stringify(record, null, 2)}\n`);
   const disk = makeDisk(plan);
-  const initrd = scenario.balloon === undefined ? fetched.initrd : withBalloon(plan);
+  const initrd = scenario.modules === undefined ? fetched.initrd : withModules(plan, scenario.modules);
   say(`${basename(folder)}: booting ${fetched.release}`);
   const guest = new Guest({
     kind: fetched.kernel.machine,
     vmlinuz: fetched.vmlinuz,
     initrd,
     append: commandLine(plan),
-    disks: [{ file: disk, format: 'raw' }],
+    disks: [{ file: disk, format: 'raw' }, ...secondDisk(plan)],
     memory: record.memory,
     cpus: record.cpus,
     cpu: plan.options.cpu ?? usualCpu[fetched.kernel.machine],
@@ -150,6 +152,7 @@ async function die(plan: Plan): Promise<void> {
     runProgram('debugfs', ['-R', `rdump / ${folder}`, disk]);
     for (const name of [
       'disk.img',
+      'second.img',
       'initrd.gz',
       'lost+found',
       'setup.sh',
@@ -168,12 +171,21 @@ async function die(plan: Plan): Promise<void> {
   }
 }
 
-/** The guest's initrd with the balloon's driver laid over it. */
-function withBalloon({ fetched, folder }: Plan): string {
+/** The guest's initrd with modules laid over it. */
+function withModules({ fetched, folder }: Plan, names: readonly string[]): string {
   const file = join(folder, 'initrd.gz');
-  const overlay = packOverlay(place.kernel(fetched.kernel), ['virtio_balloon'], {});
+  const overlay = packOverlay(place.kernel(fetched.kernel), names, {});
   writeFileSync(file, Buffer.concat([readFileSync(fetched.initrd), overlay]));
   return file;
+}
+
+/** The disk that the scenario asks for beside the guest's own. */
+function secondDisk({ folder, scenario }: Plan): readonly Disk[] {
+  if (scenario.disk === undefined) return [];
+  const file = join(folder, 'second.img');
+  writeFileSync(file, '');
+  truncateSync(file, scenario.disk * 1024 * 1024);
+  return [{ file, format: 'raw' }];
 }
 
 /** What a run is called: the kernel, the scenario, and whatever is not as usual. */

@@ -15,10 +15,16 @@ export interface Scenario {
   readonly append?: string;
   /** What the host does once the guest said LAB READY and two seconds passed. */
   readonly host?: 'inject-nmi';
-  /** Megabytes of its memory that the host asks back; the module virtio_balloon lies ready for setup to load. */
+  /** Modules that lie ready for setup to load (`load NAME`), beside those that always do; those that a kernel has not are left out. */
+  readonly modules?: readonly string[];
+  /** Megabytes of a second disk, /dev/vdb, full of zeroes. */
+  readonly disk?: number;
+  /** Megabytes of its memory that the host asks back; the module virtio_balloon is for setup to load. */
   readonly balloon?: number;
   /** The only kind of machine that can die so. */
   readonly machine?: MachineKind;
+  /** It needs what Debian's cloud kernels are built without. */
+  readonly wholeKernel?: boolean;
   /** It needs spinlocks that spin: those of PREEMPT_RT sleep. */
   readonly spins?: boolean;
   /** Megabytes of guest memory, where the usual amount is too little or takes too long to fill. */

@@ -1,6 +1,7 @@
 // Swap: the areas in `swap` and /proc/swaps, and what a process holds that was pushed out to them.
 import { parseTaskBlocks } from '../crash_text.ts';
 import type { Fact } from '../fact.ts';
+import { heldPrefix, heldTimes } from '../held_words.ts';
 import type { Picture } from '../picture.ts';
 
 export const swapAreas: Fact = {
@@ -26,30 +27,28 @@ export const swapAreas: Fact = {
   },
 };
 
-/** What scenarios/zram.ts makes a process hold, this often. */
-const held = 'held-in-zram-';
-const heldTimes = 50_000;
-/** How many of them are in a KiB of the process's memory, less than there were seen to be. */
+/** How many of the words are in a KiB of the process's memory, less than there were seen to be. */
 const perKiB = 8;
 
-const holderOf = (picture: Picture): number | undefined =>
-  picture.pids.find((pid) => picture.text(`${pid}/cmdline`)?.includes('holder.awk'));
+const holdersOf = (picture: Picture): readonly number[] =>
+  picture.pids.filter((pid) => picture.text(`${pid}/cmdline`)?.includes('holder.awk'));
 
 export const swappedPages: Fact = {
   name: 'pages on compressed swap',
-  commands: [`foreach user search -u -c ${held}`],
+  commands: [`foreach user search -u -c ${heldPrefix}`],
   // all memory of all threads: minutes where there are thousands
-  isAsked: (picture) => holderOf(picture) !== undefined,
+  isAsked: (picture) => holdersOf(picture).length > 0,
   compare(world, [text = ''], tally) {
     const { picture } = world;
-    const holder = holderOf(picture);
-    if (holder === undefined) return;
-    const body = parseTaskBlocks(text).find(({ pid }) => pid === holder)?.body ?? '';
-    const found = new Set([...body.matchAll(/held-in-zram-(\d{5})\./g)].map(([, number]) => number)).size;
-    // with the level's bit 8 makedumpfile leaves out what is not swapped
-    const swapped = Number(/^VmSwap:\s+(\d+) kB$/m.exec(picture.text(`${holder}/task/${holder}/status`) ?? '')?.[1]);
-    const wanted = (world.record.level & 8) === 0 ? heldTimes : swapped * perKiB;
-    if (found >= wanted) tally.same(found);
-    else tally.fault(`of the ${heldTimes} words that process ${holder} held, ${wanted} on swap, ${found} are found`);
+    const blocks = parseTaskBlocks(text);
+    for (const holder of holdersOf(picture)) {
+      const body = blocks.find(({ pid }) => pid === holder)?.body ?? '';
+      const found = new Set([...body.matchAll(/held-in-\w+-(\d{5})\./g)].map(([, number]) => number)).size;
+      // with the level's bit 8 makedumpfile leaves out what is not swapped
+      const swapped = Number(/^VmSwap:\s+(\d+) kB$/m.exec(picture.text(`${holder}/task/${holder}/status`) ?? '')?.[1]);
+      const wanted = (world.record.level & 8) === 0 ? heldTimes : swapped * perKiB;
+      if (found >= wanted) tally.same(found);
+      else tally.fault(`of the ${heldTimes} words that process ${holder} held, ${wanted} on swap, ${found} are found`);
+    }
   },
 };

@@ -7,6 +7,7 @@ export default {
   name: 'balloon',
   about: `a guest that gave ${megabytes} MiB back to its host by its balloon; then sysrq-c`,
   memory: 1000,
+  modules: ['virtio_balloon'],
   balloon: megabytes,
   setup: [
     'load virtio_balloon',

@@ -43,6 +43,7 @@ import { objects } from './wreck/objects.ts';
 import { traps } from './wreck/traps.ts';
 import { waits as wreckWaits } from './wreck/waits.ts';
 import zram from './zram.ts';
+import zswap from './zswap.ts';
 
 export const scenarios: readonly Scenario[] = [
   sysrqC,
@@ -80,6 +81,7 @@ export const scenarios: readonly Scenario[] = [
   ftrace,
   full,
   zram,
+  zswap,
   ...faults,
   ...jumps,
   ...traps,

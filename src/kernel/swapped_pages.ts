@@ -1,9 +1,9 @@
 // mm/swap_state.c, mm/swap_table.h: pages of processes that were swapped out, read back where they still are in memory:
-// in the swap cache, on their way out or in, or on a disk of compressed memory.
+// in the swap cache, on their way out or in; in zswap; or on a disk of compressed memory. Of those full of zeroes only that is kept.
 import type { MappedSpace } from '../arch/kernel_space.ts';
 import type { SwapSlot } from '../arch/page_walk.ts';
 import { offsetBy, type Pfn, pfn, physAddr, type VirtAddr, virtAddr } from '../base/address.ts';
-import { FormatError, MemoryFault } from '../base/errors.ts';
+import { FormatError, MemoryFault, NotFoundError } from '../base/errors.ts';
 import { findMember, sizeOf } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { memoryModel } from './memory_model.ts';
@@ -12,6 +12,7 @@ import { type SwapArea, swapAreas } from './swap.ts';
 import { vmallocAreaAt } from './vmalloc.ts';
 import { xarrayEntry } from './xarray.ts';
 import { zramDisk, zramPage } from './zram.ts';
+import { zswapPage } from './zswap.ts';
 
 /** Pages of a swap area that one address_space of the swap cache has: SWAP_ADDRESS_SPACE_SHIFT. */
 const spaceShift = 14n;
@@ -20,6 +21,8 @@ const clusterSizes = [512, 256, 2048, 8192];
 /** SWP_TB_PFN_MARK in the low two bits: the page frame is above them, and a count above that. */
 const frameMark = 2n;
 const frameBits = 40n;
+/** SWP_TB_ZERO_FLAG: below four bits that count. */
+const zeroFlag = 1n << 59n;
 
 /** The zram disk that a swap area is on; null for any other. */
 const zramOf = perKernel((kernel) => {
@@ -37,7 +40,7 @@ const zramOf = perKernel((kernel) => {
 
 /**
  * The content of a page that was swapped out; null where it is on no memory of this machine.
- * @throws MemoryFault, FormatError where it should be in memory, and cannot be read
+ * @throws MemoryFault, FormatError, NotFoundError where it should be in memory, and cannot be read
  */
 export function swappedPage(kernel: Kernel, { type, offset }: SwapSlot): Uint8Array | null {
   const area = swapAreas(kernel).find((one) => one.type === type);
@@ -48,26 +51,52 @@ export function swappedPage(kernel: Kernel, { type, offset }: SwapSlot): Uint8Ar
     kernel.dump.memory.read(physAddr(cached * page.length), page);
     return page;
   }
+  if (kernel.faults.attempt('swap of zeroes', () => isZeroes(kernel, area, offset), false)) {
+    return new Uint8Array(kernel.dump.memory.pageSize);
+  }
+  const compressed = zswapPage(kernel, { type, offset });
+  if (compressed !== null) return compressed;
   const disk = zramOf(kernel).get(type) ?? null;
   return disk === null ? null : zramPage(kernel, disk, Number(offset));
 }
 
-/** The page frame of the swap cache that has a slot's page; null for none. */
-function cachedFrame(kernel: Kernel, area: SwapArea, offset: bigint): Pfn | null {
-  const clusters = area.object.optional('cluster_info');
-  const table = clusters === null ? null : findMember(kernel.type('struct swap_cluster_info'), 'table');
-  // a table for each cluster since 8578e0c00dcf (6.18); xarrays of folios before
-  return table === null ? frameInSpace(kernel, area, offset) : frameInTable(kernel, area, offset, table.bitOffset / 8);
+/** Whether a slot's page was full of zeroes, so that it was written nowhere (0ca0c24e3211, 6.12). */
+function isZeroes(kernel: Kernel, area: SwapArea, offset: bigint): boolean {
+  const map = area.object.optional('zeromap');
+  if (map !== null) {
+    if (map.isNull) return false;
+    const byte = kernel.space.u8(offsetBy(map.pointer(), offset >> 3n));
+    return ((byte >> Number(offset & 7n)) & 1) === 1;
+  }
+  // a bit of the table's entry once the area has no map of its own (7.2)
+  const entry = tableEntry(kernel, area, offset) ?? 0n;
+  const isFrameOrShadow = (entry & 1n) !== 0n || (entry & 3n) === frameMark;
+  return isFrameOrShadow && (entry & zeroFlag) !== 0n;
 }
 
-function frameInTable(kernel: Kernel, area: SwapArea, offset: bigint, tableAt: number): Pfn | null {
-  const first = area.object.member('cluster_info').pointer();
+/** The page frame of the swap cache that has a slot's page; null for none. */
+function cachedFrame(kernel: Kernel, area: SwapArea, offset: bigint): Pfn | null {
+  const entry = tableEntry(kernel, area, offset);
+  return entry === null ? frameInSpace(kernel, area, offset) : frameInTable(kernel, entry, offset);
+}
+
+/**
+ * What the table of a slot's cluster has of it, 0 for nothing; null for a kernel without such tables: they came with
+ * 8578e0c00dcf (6.18), and there were xarrays of folios before.
+ */
+function tableEntry(kernel: Kernel, area: SwapArea, offset: bigint): bigint | null {
+  const clusters = area.object.optional('cluster_info');
+  const member = clusters === null ? null : findMember(kernel.type('struct swap_cluster_info'), 'table');
+  if (clusters === null || member === null) return null;
+  const first = clusters.pointer();
   const size = sizeOf(kernel.type('struct swap_cluster_info'));
   const perCluster = BigInt(clusterSize(kernel, area, first, size));
   const cluster = offsetBy(first, (offset / perCluster) * BigInt(size));
-  const table = kernel.space.pointer(offsetBy(cluster, tableAt));
-  if (table === 0n) return null;
-  const entry = kernel.space.u64(offsetBy(table, (offset % perCluster) * 8n));
+  const table = kernel.space.pointer(offsetBy(cluster, member.bitOffset / 8));
+  return table === 0n ? 0n : kernel.space.u64(offsetBy(table, (offset % perCluster) * 8n));
+}
+
+function frameInTable(kernel: Kernel, entry: bigint, offset: bigint): Pfn | null {
   const model = memoryModel(kernel);
   if (entry === 0n || (entry & 1n) !== 0n || model === null) return null; // a shadow is of a page that is gone
   if ((entry & 3n) === frameMark) {
@@ -132,8 +161,9 @@ export function readSwapped<Space extends MappedSpace>(kernel: Kernel, space: Sp
     try {
       return swappedPage(kernel, slot);
     } catch (error) {
-      if (error instanceof FormatError) throw new MemoryFault('user', address, 'corrupt', error.message);
-      throw error;
+      // of an unknown type or compressor, too: the page is somewhere in memory, and cannot be told
+      if (!(error instanceof FormatError || error instanceof NotFoundError)) throw error;
+      throw new MemoryFault('user', address, 'corrupt', error.message);
     }
   });
   return space;

@@ -5,14 +5,10 @@
 // zram is a module, and on many kernels modules have no types. What is needed of it has stood in the same place since it
 // was written: the table is zram's first member; an entry is a handle (or the word that fills the page), then flags, whose
 // low 13 bits are the size of what is stored. What the data was compressed with is found out from the data.
-import * as zlib from 'node:zlib';
 import { offsetBy, type VirtAddr } from '../base/address.ts';
 import { FormatError, messageOf } from '../base/errors.ts';
 import { findMember, sizeOf } from '../debuginfo/type.ts';
-import { decompressor } from '../dump/codecs.ts';
-import type { Decompressor } from '../dump/decompressor.ts';
-import { lz4Decompress } from '../dump/lz4.ts';
-import { lzo1xDecompress } from '../dump/lzo.ts';
+import { pageCodecs } from './crypto_compress.ts';
 import type { Kernel } from './kernel.ts';
 import { perKernel } from './per_kernel.ts';
 import { vmallocAreaAt } from './vmalloc.ts';
@@ -105,37 +101,15 @@ function hasBackingDisk(kernel: Kernel, disk: ZramDisk): boolean {
   return !kernel.object(type, disk.address).member('backing_dev').isNull;
 }
 
-interface Codec {
-  readonly name: string;
-  readonly decompress: Decompressor;
-}
-
-const codecs: readonly Codec[] = [
-  { name: 'zstd', decompress: (src, dst) => (hasZstdMark(src) ? decompressor('zstd')(src, dst) : 0) },
-  { name: 'lzo', decompress: lzo1xDecompress },
-  { name: 'lz4', decompress: lz4Decompress },
-  { name: 'deflate', decompress: inflateRaw },
-];
-
-function hasZstdMark(src: Uint8Array): boolean {
-  return src[0] === 0x28 && src[1] === 0xb5 && src[2] === 0x2f && src[3] === 0xfd;
-}
-
-function inflateRaw(src: Uint8Array, dst: Uint8Array): number {
-  const page = zlib.inflateRawSync(src, { maxOutputLength: dst.length });
-  dst.set(page);
-  return page.length;
-}
-
 /** The codec that the last page was made with: the others most likely were, too. */
-const lastCodec = perKernel(() => ({ codec: codecs[0]! }));
+const lastCodec = perKernel(() => ({ codec: pageCodecs[0]! }));
 
 /** @throws FormatError where no codec makes a page of the data */
 function decompressed(kernel: Kernel, data: Uint8Array): Uint8Array {
   const { pageSize } = kernel.dump.memory;
   const last = lastCodec(kernel);
   const problems: string[] = [];
-  for (const codec of [last.codec, ...codecs.filter((one) => one !== last.codec)]) {
+  for (const codec of [last.codec, ...pageCodecs.filter((one) => one !== last.codec)]) {
     const page = new Uint8Array(pageSize);
     try {
       if (codec.decompress(data, page) !== pageSize) continue;

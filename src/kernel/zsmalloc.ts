@@ -5,7 +5,8 @@
 //   page:  ... | handle + 1 | data of the object, into the next page of the chain if need be | ...
 //
 // An object begins with its own handle and a mark, by which it is found in its page: the sizes of objects need not be
-// known, and neither do the types of the allocator, which is a module on many kernels. A page of its own has no handle.
+// known, and neither do the types of the allocator, which is a module on many kernels. An object that has a page for itself
+// ("huge") begins where that does, and the `struct page` has the handle.
 import { offsetBy, pfn, physAddr, type VirtAddr } from '../base/address.ts';
 import { FormatError, MemoryFault } from '../base/errors.ts';
 import { findMember } from '../debuginfo/type.ts';
@@ -23,7 +24,7 @@ const headerSize = 8;
 /**
  * The data of an object.
  * @param handle as zs_malloc() gave it: virtual address of the word that says where the object is
- * @param size bytes; an object of a whole page has that page for itself
+ * @param size bytes
  * @throws MemoryFault; FormatError where no object of that handle is found
  */
 export function zsmallocObject(kernel: Kernel, handle: VirtAddr, size: number): Uint8Array {
@@ -40,14 +41,15 @@ export function zsmallocObject(kernel: Kernel, handle: VirtAddr, size: number): 
     try {
       const page = new Uint8Array(pageSize);
       memory.read(physAddr(frame * pageSize), page);
-      if (size === pageSize) {
-        if (known.bits !== null || isZspage(kernel, frame)) return page;
-        continue;
-      }
       const start = headerOf(page, handle);
-      if (start === null) continue;
-      known.bits = bits;
-      return objectAt(kernel, { page, frame, start: start + headerSize }, size);
+      if (start !== null) {
+        known.bits = bits;
+        return objectAt(kernel, { page, frame, start: start + headerSize }, size);
+      }
+      if (hugeHandle(kernel, frame) === handle) {
+        known.bits = bits;
+        return page.subarray(0, size);
+      }
     } catch (error) {
       if (!(error instanceof MemoryFault)) throw error;
       fault = error;
@@ -75,10 +77,13 @@ function objectAt(
   return data;
 }
 
-/** Whether a page frame may be zsmalloc's: its `struct page` points to the chain that it is in. */
-function isZspage(kernel: Kernel, frame: number): boolean {
+/** The handle of the object that has a page frame for itself; anything for a page that is none of zsmalloc's; null for one that has no `struct page`. */
+function hugeHandle(kernel: Kernel, frame: number): bigint | null {
   const page = memoryModel(kernel)?.pageStruct(pfn(frame)) ?? null;
-  return page !== null && kernel.arch.isKernelAddress(kernel.object('struct page', page).member('private').bigint());
+  if (page === null) return null;
+  // page.index until 6.13, zpdesc.handle since 6.14, at the same place; `__folio_index` is what the page calls it since 6.16
+  const word = kernel.object('struct page', page).memberAmong('index', '__folio_index').bigint();
+  return word & ~allocated;
 }
 
 /** Offset of the object of a handle; null for none. */

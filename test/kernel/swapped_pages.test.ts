@@ -9,6 +9,7 @@ import { xarrayEntry } from '../../src/kernel/xarray.ts';
 import { zsmallocObject } from '../../src/kernel/zsmalloc.ts';
 import { lzo1xCompress } from '../support/dump_writers/lzo.ts';
 import { MappedKernel } from '../support/mapped_kernel.ts';
+import { storeZsmalloc } from '../support/zsmalloc_object.ts';
 
 const types = `
   struct list_head { struct list_head *next, *prev; };
@@ -77,26 +78,7 @@ class Swapping {
 
   /** Stores data as zsmalloc does, at an offset in a page. @returns its handle */
   store(data: Uint8Array, offset = 64, bits = 52): bigint {
-    const { kernel } = this;
-    const first = kernel.reserve(4095);
-    const handle = kernel.reserve(8);
-    const frame = kernel.frameOf(first);
-    kernel.space.words(handle, (BigInt(frame) << BigInt(64 - (bits - 12))) | 6n);
-    if (data.length === 4096) {
-      kernel.space.write(first, data);
-      kernel.set(kernel.object('struct page', kernel.structPage(first)), 'private', first);
-    } else {
-      const room = 4096 - offset - 8;
-      kernel.space.words(first + BigInt(offset), handle | 1n);
-      kernel.space.write(first + BigInt(offset + 8), data.subarray(0, room));
-      if (data.length > room) {
-        const second = kernel.reserve(4095);
-        kernel.space.write(second, data.subarray(room));
-        const page = kernel.object('struct page', kernel.structPage(first));
-        kernel.set(page, 'index', kernel.structPage(second));
-      }
-    }
-    return handle;
+    return storeZsmalloc(this.kernel, data, { offset, bits });
   }
 
   /** Makes a slot of the disk. @param flags above the size */
@@ -225,6 +207,32 @@ describe('a page in the swap cache comes before what the disk has', () => {
     kernel.space.words(swapping.area.member('cluster_info').pointer() + 8n, table);
     kernel.space.words(table + 40n, (BigInt(kernel.frameOf(one.memory)) << 2n) | 2n);
     assert.deepEqual(swapping.read(5), new Uint8Array(4096));
+  });
+});
+
+describe('a page that was full of zeroes is on no disk', () => {
+  const withMap = withTables.replace('short prio;', 'short prio; u64 *zeromap;');
+  const written = (swapping: Swapping, slot: number): void =>
+    swapping.slot(slot, swapping.store(lzo1xCompress(page(3))), lzo1xCompress(page(3)).length);
+  test('by the bitmap of its area, where that has one', () => {
+    const swapping = new Swapping(withMap);
+    const { kernel } = swapping;
+    for (const slot of [9, 10, 11]) written(swapping, slot);
+    kernel.space.words(swapping.area.member('zeromap').address, kernel.reserve(128));
+    kernel.space.words(swapping.area.member('zeromap').pointer(), 1n << 10n);
+    assert.deepEqual(swapping.read(9), page(3));
+    assert.deepEqual(swapping.read(10), new Uint8Array(4096));
+    assert.deepEqual(swapping.read(11), page(3));
+  });
+  test('by a flag in the table of its cluster; not by that bit of a pointer', () => {
+    const swapping = new Swapping(withTables);
+    const { kernel } = swapping;
+    for (const slot of [5, 6, 7, 8]) written(swapping, slot);
+    const table = kernel.reserve(4096);
+    kernel.space.words(swapping.area.member('cluster_info').pointer() + 8n, table);
+    kernel.space.words(table + 40n, (1n << 60n) | (1n << 59n) | 1n, (1n << 60n) | 1n, 0n, (1n << 59n) | 4n);
+    assert.deepEqual(swapping.read(5), new Uint8Array(4096));
+    for (const slot of [6, 7, 8]) assert.deepEqual(swapping.read(slot), page(3), `slot ${slot}`);
   });
 });
 

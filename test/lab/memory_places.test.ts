@@ -71,6 +71,20 @@ describe('swap', () => {
     assert.deepEqual(counts(compared(swappedPages, picture, [words(20, 0)])), [0, 0, 1]);
     assert.deepEqual(counts(compared(swappedPages, picture, [words(20, 1).replace('PID: 20', 'PID: 21')])), [0, 0, 1]);
   });
+
+  it('wants the words of every process that holds some', (test) => {
+    const files = { ...task(20), ...task(21) };
+    const holding = (pid: number) => ({
+      [`${pid}/cmdline`]: 'busybox\0awk\0-f\0/tmp/holder.awk\0',
+      [`${pid}/task/${pid}/status`]: `${files[`${pid}/task/${pid}/status`]}VmSwap:\t      1 kB\n`,
+    });
+    const picture = pictureOf(test, { ...files, ...holding(20), ...holding(21) });
+    const block = (pid: number, name: string) =>
+      `PID: ${pid}       TASK: ff28b947b1f4a0c0  CPU: 0    COMMAND: "busybox"\n` +
+      Array.from({ length: 8 }, (_, i) => `c0: held-in-${name}-0000${i}.\n`).join('');
+    assert.deepEqual(counts(compared(swappedPages, picture, [block(20, 'lzo') + block(21, 'zstd')])), [16, 0, 0]);
+    assert.deepEqual(counts(compared(swappedPages, picture, [block(20, 'lzo')])), [8, 0, 1]);
+  });
 });
 
 describe('addresses', () => {

@@ -85,6 +85,8 @@ describe('runs', () => {
 
   it('that cannot be are told before anything is fetched', () => {
     const why = (kernel: string, scenario: string) => misfit(kernelNamed(kernel), scenarioNamed(scenario));
+    assert.match(why('6.1', 'zswap') ?? '', /cloud/);
+    assert.equal(why('6.1-generic', 'zswap'), undefined);
     assert.match(why('6.12-rt', 'spinlock') ?? '', /PREEMPT_RT/);
     assert.match(why('6.12-arm64', 'div') ?? '', /x86_64/);
     assert.deepEqual(
