@@ -18,12 +18,12 @@ import { Aliases, aliasCommand } from './aliases.ts';
 import { type OutputTarget, parseCommandLine } from './command_line.ts';
 import { complete } from './completion.ts';
 import { Extensions } from './extensions.ts';
-import { faultLines } from './fault_lines.ts';
 import { History, historyCommand } from './history.ts';
 import { expandHome } from './home.ts';
 import { PagedSink, pagerCommand } from './pager.ts';
 import { ShellPipe } from './pipe.ts';
 import { nearest } from './suggest.ts';
+import { ToldFaults } from './told_faults.ts';
 
 /** Files of commands may name files of commands, this deep. */
 const maxSourceDepth = 16;
@@ -58,6 +58,7 @@ export class ShellSession {
   private readonly aliases = new Aliases();
   private readonly history = new History();
   private readonly extensions: Extensions;
+  private readonly told = new ToldFaults();
   /** Files of commands that are being run. */
   private readonly sourcing = new Set<string>();
   /** True once a command has failed. */
@@ -207,7 +208,7 @@ export class ShellSession {
         const scroll = this.context.variables.get('scroll');
         if (this.rows === null || scroll === 'off') {
           const outcome = this.collect(command, args, this.output, line);
-          return this.finish(command, outcome) && outcome.end !== 'closed';
+          return this.finish(command, outcome, line) && outcome.end !== 'closed';
         }
         const paged = new PagedSink(this.output, () => this.pipeInto(pagerCommand(scroll)), this.rows());
         let outcome: Outcome;
@@ -216,7 +217,7 @@ export class ShellSession {
         } finally {
           await this.waiting(() => paged.close());
         }
-        return this.finish(command, outcome);
+        return this.finish(command, outcome, line);
       }
       case 'pipe': {
         const pipe = this.pipeInto(target.command);
@@ -226,12 +227,12 @@ export class ShellSession {
         } finally {
           await this.waiting(() => pipe.close());
         }
-        return this.finish(command, outcome);
+        return this.finish(command, outcome, line);
       }
       case 'file': {
         const file = new FileSink(expandHome(target.path), target.append);
         try {
-          return this.finish(command, this.collect(command, args, file, line));
+          return this.finish(command, this.collect(command, args, file, line), line);
         } finally {
           file.close();
         }
@@ -271,13 +272,13 @@ export class ShellSession {
   }
 
   /** Says what could not be read or done. */
-  private finish(command: Command, { end, error, faults, droppedFaults }: Outcome): boolean {
+  private finish(command: Command, { end, error, faults, droppedFaults }: Outcome, line: string): boolean {
     if (end === 'failed') this.failed = true;
     if (end === 'cancelled') this.output.warn(`${command.name}: cancelled\n`);
     if (!this.json) {
       const last = error === null ? null : messageOf(error);
-      for (const line of faultLines(faults.filter(({ message }) => message !== last)))
-        this.output.warn(`${command.name}: ${escapeTerminal(line)}\n`);
+      const others = faults.filter(({ message }) => message !== last);
+      for (const text of this.told.lines(others, line)) this.output.warn(`${command.name}: ${escapeTerminal(text)}\n`);
       if (droppedFaults > 0) this.output.warn(`${command.name}: ${droppedFaults} more of these are not shown\n`);
     }
     if (end === 'failed' && error !== null) this.explain(command, error);

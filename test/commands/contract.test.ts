@@ -71,6 +71,16 @@ async function shell(lines: readonly string[], json = false) {
   return { out, warnings, failed: session.failed };
 }
 
+describe('what could not be read', () => {
+  test('is told whole by the first command of a session, and by each in JSON', async () => {
+    const { warnings } = await shell(['countto -f', 'countto -f -n 3', 'countto -f']);
+    const whole = "countto: number: kernel address ff00: excluded by the dump's filter\n";
+    assert.equal(warnings, `${whole}countto: 1 fault as before: see "countto -f"\n${whole}`);
+    const { out } = await shell(['countto -f', 'countto -f -n 3'], true);
+    for (const line of out.trim().split('\n')) assert.equal(JSON.parse(line).faults.length, 1);
+  });
+});
+
 describe('a command that another file adds', () => {
   test('runs in the shell, in its radix, and in help', async () => {
     assert.equal((await shell(['countto -n3', 'hex', 'countto -n 17'])).out.slice(0, 6), '1\n2\n3\n');
