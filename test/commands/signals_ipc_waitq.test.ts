@@ -23,6 +23,7 @@ const more = {
     struct wait_queue_entry { unsigned int flags; void *private; void *func; struct list_head entry; };
     struct wait_queue_head { int lock; struct list_head head; };
     struct completion { int done; struct wait_queue_head wait; };
+    struct holder { struct holder *self; struct completion *done; };
     struct kern_ipc_perm { bool deleted; int id; int key; u32 uid; u16 mode; };
     struct ipc_ids { int in_use; struct idr ipcs_idr; };
     struct ipc_namespace { struct ipc_ids ids[3]; };
@@ -182,6 +183,24 @@ describe('waitq', () => {
         line,
       );
     }
+  });
+
+  test('a member behind pointers; one that is NULL is no empty queue', () => {
+    const { kernel, completion, queue, entries, text } = queueWith();
+    kernel.link(queue.member('head').address, ...entries.map((entry) => entry.member('entry').address));
+    const holder = kernel.allocate('struct holder');
+    const address = holder.address.toString(16);
+    assert.throws(() => text(waitq, `holder.done ${address}`), /NULL/);
+    kernel.set(holder, 'done', completion);
+    kernel.set(holder, 'self', holder);
+    for (const path of ['done', 'done.wait', 'self.done.wait'])
+      assert.match(text(waitq, `holder.${path} ${address}`), /^PID: 5 /, path);
+  });
+
+  test('a queue whose list cannot be read is not said to be empty', () => {
+    const { kernel, queue, text } = queueWith();
+    kernel.space.exclude(queue.address);
+    assert.equal(text(waitq, 'kswapd_wait'), '');
   });
 
   test('what is no wait queue is refused', () => {

@@ -38,7 +38,7 @@ export const waitq = defineStream({
 member of the struct at an address; of a completion, the queue in it. Entries of epoll and poll belong to no task: they
 are shown by the function that they wake.`,
     examples: [
-      ['waitq kswapd_wait', 'by a symbol'],
+      ['waitq kauditd_wait', 'by a symbol'],
       ['waitq task_struct.signal.wait_chldexit ff110000c0a80000', 'who waits for children of a task'],
     ],
   },
@@ -54,20 +54,27 @@ are shown by the function that they wake.`,
   text: {
     item: ({ task, entry, wake }) =>
       task !== null ? `${taskHeader(task)}\n` : `(no task) entry: ${hex(entry)}  wakes: ${escapeLine(wake ?? '?')}\n`,
-    tail: ({ count }, _view, { name, queue }) =>
-      count > 0
+    tail: ({ count, whole }, _view, { name, queue }) =>
+      count > 0 || !whole
         ? ''
         : `wait queue ${parseHex(name) === queue ? hex(queue) : `"${escapeLine(name)}" (${hex(queue)})`} is empty\n`,
   },
 });
 
-function* rows(kernel: Kernel, queue: KernelObject): Generator<WaiterRow, { readonly count: number }> {
+export interface WaitqTail {
+  /** Entries that were read. */
+  readonly count: number;
+  /** False where the list breaks off, so that there may be more. */
+  readonly whole: boolean;
+}
+
+function* rows(kernel: Kernel, queue: KernelObject): Generator<WaiterRow, WaitqTail> {
   const found = waiters(kernel, queue);
   let count = 0;
   for (;;) {
     kernel.work.charge('nodes', 1);
     const next = kernel.faults.attempt('wait queue', () => found.next(), null);
-    if (next === null || next.done) return { count };
+    if (next === null || next.done) return { count, whole: next !== null };
     const { address, task, exclusive, wake } = next.value;
     const waiting = task === 0n ? null : kernel.tasks.byAddress(task);
     count++;
@@ -94,13 +101,18 @@ function memberQueue(kernel: Kernel, word: string, address: VirtAddr): KernelObj
   if (type === null) throw new NotFoundError('structure', escapeLine(name));
   if (path.length === 0) throw new UsageError(`${escapeLine(word)} names no member`);
   memberOf(type, path[0]!);
-  return queueIn(kernel, kernel.object(type, address).member(path.join('.')));
+  // a step at a time: pointers on the way are followed
+  return queueIn(
+    kernel,
+    path.reduce((object, member) => object.member(member), kernel.object(type, address)),
+  );
 }
 
 /** The wait queue that an object is, points to, or has. @throws UsageError for anything else */
 function queueIn(kernel: Kernel, object: KernelObject): KernelObject {
   const type = strip(object.type);
   if (isWaitQueue(object)) return object;
+  if (type.kind === 'pointer' && object.isNull) throw new NotFoundError('wait queue', 'the pointer to it is NULL');
   if (type.kind === 'pointer' && isWaitQueue(object.deref())) return object.deref();
   const held = object.optional('wait'); // struct completion
   if (held !== null && isWaitQueue(held)) return held;
