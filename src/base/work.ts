@@ -119,3 +119,24 @@ export class CancellableWork implements Work {
     this.report(done, total);
   }
 }
+
+/** Work that ends by itself after a time. */
+export class ShortWork implements Work {
+  private readonly until: number;
+  private turns = 0;
+
+  /** @param most in ms, from now on */
+  constructor(most: number) {
+    this.until = performance.now() + most;
+  }
+
+  /** @throws Cancelled when the time is over */
+  charge(): void {
+    // to ask for the time costs more than what is charged, mostly
+    if (this.turns++ % 64 === 0 && performance.now() > this.until) throw new Cancelled();
+  }
+
+  progress(): void {
+    this.charge();
+  }
+}

@@ -1,4 +1,5 @@
 // The thread in which the commands of a shell run that is used by hand (src/shell/terminal.ts has the other side).
+import { setImmediate } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { CancellableWork } from '../base/work.ts';
 import { besideProgress, tellProgress } from '../shell/progress_line.ts';
@@ -19,8 +20,11 @@ export interface CrashWorkerData {
   readonly scroll: 'on' | 'off' | 'more' | 'CRASHPAGER';
 }
 
-/** Milliseconds after the first lines until the other commands are loaded. */
+/** Milliseconds without a question until the other commands are loaded, and then something is read ahead. */
 const afterLines = 300;
+/** What is read ahead: what is asked first, and what others need, too. Each for so many ms at most. */
+const askedFirst: readonly string[] = ['kmem -s', 'kmem -i', 'ps'];
+const mostEach = 150;
 
 const { files, json, debug, memory, scroll } = workerData as CrashWorkerData;
 const port = parentPort!;
@@ -46,20 +50,40 @@ const session = new ShellSession(
     outside: (isOutside) => Atomics.store(words, shared.outside, isOutside ? 1 : 0),
   },
 );
+/** What is done while the user reads what stands before the prompt, and types. */
+const ahead: (() => Promise<void>)[] = [
+  () => session.loadAll(),
+  ...askedFirst.map((line) => () => session.readAhead(line, mostEach)),
+];
+/** Lines that wait, and the one that runs. */
+let asked = 0;
+let isReadingAhead = false;
+const idle = setTimeout(() => void whileIdle(), afterLines);
+
+async function whileIdle(): Promise<void> {
+  if (isReadingAhead) return;
+  isReadingAhead = true;
+  while (asked === 0 && ahead.length > 0) {
+    await ahead.shift()!();
+    // what was typed meanwhile comes first
+    await setImmediate();
+  }
+  isReadingAhead = false;
+}
+
 // one line at a time, in order
 let turn: Promise<void> = Promise.resolve();
-// while the user reads what stands before the prompt, and types
-const idle = setTimeout(() => void session.loadAll(), afterLines);
 port.on('message', (message: ToWorker) => {
-  if ('run' in message && !message.typed) idle.refresh();
+  asked++;
   turn = turn.then(async () => {
     if ('complete' in message) {
       port.postMessage({ completion: await session.complete(message.complete) } satisfies FromWorker);
-      return;
+    } else {
+      const goOn = await (message.typed ? session.type(message.run) : session.run(message.run));
+      besideProgress(progress, '', writeError, () => {});
+      port.postMessage({ goOn } satisfies FromWorker);
     }
-    const goOn = await (message.typed ? session.type(message.run) : session.run(message.run));
-    besideProgress(progress, '', writeError, () => {});
-    port.postMessage({ goOn } satisfies FromWorker);
+    if (--asked === 0 && ahead.length > 0) idle.refresh();
   });
 });
 port.postMessage({ goOn: true } satisfies FromWorker);

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, realpathSync, writeSync } from 'node
 import { isBug, problemText } from '../base/bug.ts';
 import { assertNever, messageOf, NotFoundError, UsageError } from '../base/errors.ts';
 import { escapeTerminal } from '../base/text.ts';
-import { Cancelled, unwatched, type Work } from '../base/work.ts';
+import { Cancelled, ShortWork, unwatched, type Work } from '../base/work.ts';
 import { type Command, defineCommand, toJson } from '../commands/command.ts';
 import type { CommandEntry } from '../commands/command_files.ts';
 import type { CommandContext } from '../commands/context.ts';
@@ -116,6 +116,19 @@ export class ShellSession {
   /** Loads all commands, one after another, so that each that is typed is there. */
   async loadAll(): Promise<void> {
     for (const name of [...this.entries.keys()]) await this.load(name);
+  }
+
+  /**
+   * Runs a command that may be asked for next, for nobody: then its pages are in memory, and its code is compiled. What could not
+   * be read is told to whoever asks for it.
+   * @param most in ms
+   */
+  async readAhead(line: string, most: number): Promise<void> {
+    // what a running kernel says is read anew for each command
+    if (this.context.kernel.live) return;
+    const [name = '', ...args] = line.split(' ');
+    const command = await this.load(name);
+    if (command !== null) runCommand(command, this.context, args, nobody, { work: new ShortWork(most) });
   }
 
   /** Loads what a command asks for that stands on others: `help` on all, `foreach` on those named. */
@@ -390,6 +403,9 @@ function argumentsFile(words: readonly string[]): { readonly words: readonly str
   const glued = /^<([^<=].*)$/.exec(last)?.[1];
   return words.length > 1 && glued !== undefined ? { words: words.slice(0, -1), path: glued } : null;
 }
+
+/** Takes everything, and shows nothing. */
+const nobody: Sink = { write: () => true };
 
 /** A file that a command's output goes to. */
 class FileSink implements Sink {
