@@ -1,6 +1,7 @@
 // The incidents of one machine: its messages come one by one, whatever brought them. Headlines open drafts or belong to
 // open ones (merge.ts), other lines go to the draft they fit, drafts become incidents when their report is over.
 import { likeliest } from './affinity.ts';
+import { Boots, type SilentDeath } from './boots.ts';
 import { Draft } from './draft.ts';
 import { functionName, parseFrame } from './frames.ts';
 import { headlineOfReporter, headlineOfRest } from './headless.ts';
@@ -41,21 +42,8 @@ interface Orphan {
 
 /** A draft that nothing has proven is over when no line has touched it for so many. */
 const unprovenLines = 24;
-/** Lines within which a kernel prints its command line, which tells a crash kernel from another. */
-const commandLineWithin = 200;
-
-const orderlyEnd =
-  /reboot: |Restarting system|Rebooting|Power down|System halted|Starting new kernel|kexec|systemd-shutdow|Reached target .{0,40}(?:Shutdown|Reboot|Power|Halt)|going down|Requesting system|Resetting|Kernel logging \(proc\) stopped|exiting on signal|Received SIGTERM|sending all processes|U-Boot SPL|Decompressing Linux/i;
-
 /** What a mail or an issue has before the lines that it quotes. */
 const quotation = /^(?:[ \t]{0,4}[>|]){0,8}[ \t]{0,8}/;
-
-/** Whether a running kernel's messages end in the text, and nothing says that it was to end. */
-function endedSuddenly(text: string): boolean {
-  const stamps = [...text.matchAll(/^(?:<\d{1,3}>)?\[\s{0,8}(\d{1,10})\.\d{6}\]/gm)];
-  // with an early console a kernel may print its first messages twice
-  return Number(stamps.at(-1)?.[1] ?? 0) >= 10 && !orderlyEnd.test(text);
-}
 
 /** A message that names what the announcement after it is about. */
 function isNamed(lead: Lead): lead is Lead & { headline: Headline } {
@@ -70,22 +58,11 @@ export class MachineLog {
   private lastExpired = 0;
   private pendingLeads = 0;
   private lastStamp: number | undefined;
-  private release: string | undefined;
+  private readonly boots = new Boots();
   private orphan: Orphan | undefined;
   private done: Incident[] = [];
-  /** The boot that is being read follows another one in the same text, and may be a crash kernel's. */
-  private afterBoot = false;
-  private capture = false;
-  private bootLine: LogLine | undefined;
   /** What stands before each line of the report that is quoted now; empty: nothing is quoted. */
   private quote = '';
-  /** Whether an incident explains the end of the kernel that ran before the last boot message, and its release. */
-  private diedAloud = false;
-  private diedRelease: string | undefined;
-  private serious = false;
-  /** The first message of a kernel that nobody started, until it is known not to be a crash kernel's. */
-  private silentDeath: { line: LogLine; release: string | undefined } | undefined;
-
   /** Whether a line that comes now may belong to a report that is just being printed. */
   needsEveryLine(number: number): boolean {
     if (this.pendingLeads > 0) return true;
@@ -100,9 +77,7 @@ export class MachineLog {
 
   /** Whether a report is open. */
   get active(): boolean {
-    return (
-      this.drafts.length > 0 || this.orphan !== undefined || this.pendingLeads > 0 || this.silentDeath !== undefined
-    );
+    return this.drafts.length > 0 || this.orphan !== undefined || this.pendingLeads > 0 || this.boots.waits;
   }
 
   /** The incidents that are complete by now; each is given once. */
@@ -145,17 +120,8 @@ export class MachineLog {
       suspicious && text.includes('Linux version') ? /^(?:\S{0,4} ?)?Linux version (\d\S{0,100})/.exec(text) : null;
     if (boot !== null) {
       this.closeAll(-1, true);
-      this.reportSilentDeath();
-      // a logger stops before the kernel says that it was told to reboot: only a console shows a silent death
-      const first = line.host === undefined && (line.timestamp ?? 1) < 0.5;
-      if (!this.serious && first && endedSuddenly(before)) this.silentDeath = { line, release: this.release };
-      this.diedAloud = this.serious;
-      this.diedRelease = this.release;
-      this.serious = false;
-      this.afterBoot = this.release !== undefined && !this.capture;
-      this.release = boot[1]!;
-      this.capture = false;
-      this.bootLine = line;
+      this.reportUnsaid(this.boots.unsaid());
+      this.boots.begin(line, boot[1]!, before);
       this.lastStamp = line.timestamp;
       return;
     }
@@ -164,8 +130,7 @@ export class MachineLog {
       this.lastStamp = undefined;
       return;
     }
-    if (suspicious && this.afterBoot && /^(?:Kernel c|C)ommand line: .{0,4000}\belfcorehdr=/.test(text))
-      this.captureKernel(line);
+    if (suspicious && this.boots.isCaptureKernels(text)) this.reportUnsaid(this.boots.captureKernel(line));
     if (line.timestamp !== undefined) {
       // a clock that starts again is another boot; a wall clock or another log may also be meant
       const back = this.lastStamp !== undefined && line.timestamp < this.lastStamp - 10;
@@ -209,31 +174,9 @@ export class MachineLog {
     else if (text === this.quote.trimEnd()) line.text = '';
   }
 
-  /** A crash kernel starts, and the kernel before it has not said why: it died without a word. */
-  private captureKernel(line: LogLine): void {
-    const silent = !this.diedAloud;
-    this.silentDeath = undefined;
-    this.afterBoot = false;
-    this.diedAloud = false;
-    this.capture = true;
-    if (!silent) return;
-    this.reportUnsaid(
-      'kernel died without a message: its crash kernel started',
-      this.bootLine ?? line,
-      line,
-      this.diedRelease,
-    );
-  }
-
-  /** Another kernel started, and neither an incident nor a reboot that was asked for explains it. */
-  private reportSilentDeath(): void {
-    const death = this.silentDeath;
-    if (death === undefined) return;
-    this.silentDeath = undefined;
-    this.reportUnsaid('kernel died without a message: another kernel started', death.line, death.line, death.release);
-  }
-
-  private reportUnsaid(title: string, first: LogLine, last: LogLine, release: string | undefined): void {
+  private reportUnsaid(death: SilentDeath | null): void {
+    if (death === null) return;
+    const { title, first, last, release } = death;
     const headline: Headline = { kind: 'unknown', role: 'start', title, strong: true, traceless: true, fatal: true };
     const draft = new Draft(headline, { ...first, timestamp: undefined }, []);
     draft.incident.kernelRelease = release ?? null;
@@ -504,8 +447,7 @@ export class MachineLog {
   /** Time passes: `number` is the line that has come by now, here or elsewhere in the text. */
   expire(number: number): void {
     if (this.pendingLeads > 0) this.expireLeads(number);
-    if (this.silentDeath !== undefined && number - this.silentDeath.line.number > commandLineWithin)
-      this.reportSilentDeath();
+    this.reportUnsaid(this.boots.unsaidBy(number));
     if (this.orphan !== undefined && number > this.orphan.until) this.orphan = undefined;
     // pstore's parts are put in order: what was printed later may stand earlier
     if (number < this.quietUntil && number >= this.lastExpired) {
@@ -535,7 +477,7 @@ export class MachineLog {
   /** The text is over at line `number`. */
   end(number: number): void {
     this.closeAll(number, false);
-    this.reportSilentDeath();
+    this.reportUnsaid(this.boots.unsaid());
   }
 
   /** @param cutAt the line at which the text ends; -1: it goes on */
@@ -573,10 +515,10 @@ export class MachineLog {
     this.drafts = this.drafts.filter((other) => other !== draft);
     draft.open = false;
     if (!draft.confirmed) return;
-    draft.incident.kernelRelease ??= this.release ?? null;
+    draft.incident.kernelRelease ??= this.boots.release ?? null;
     const incident = draft.finish(cut, rebooted);
 
-    if (incident.severity !== 'warning') this.serious = true;
+    if (incident.severity !== 'warning') this.boots.diesAloud = true;
     this.done.push(incident);
   }
 }
