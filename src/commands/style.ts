@@ -4,5 +4,3 @@ export interface Style {
   /** Radix of values where neither `-x` nor `-d` says one: `set radix`. */
   readonly radix: 10 | 16;
 }
-
-export const defaultStyle: Style = { radix: 10 };

@@ -52,6 +52,7 @@ function optionText({ letter, arity, value }: PageParam): string {
 export interface Page {
   readonly name: string;
   readonly summary: string;
+  /** Forms of its arguments, without its name. */
   readonly usage: readonly string[];
   readonly description: string;
   readonly params: readonly PageParam[];

@@ -62,6 +62,17 @@ const entryAreas = virtAddr(0xffff_fe00_0000_1000n);
 /** CPU_ENTRY_AREA_MAP_SIZE, bytes. */
 const entryAreasSize = 1n << 39n;
 
+/** Who reads the clocks, whatever keeps them. */
+const clockReaders = [
+  'ktime_get',
+  'ktime_get_real_ts64',
+  'ktime_get_ts64',
+  'ktime_get_raw',
+  'do_adjtimex',
+  'timekeeping_update_from_shadow',
+];
+const vmapNodeUsers = ['find_vmap_area', 'alloc_vmap_area', 'purge_vmap_node', 'vmalloc_info_show'];
+
 export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = {
   modules: {
     usedBy: [
@@ -207,26 +218,12 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
 
   // the keeper of the clocks: an array since 6.17, with a type of its own since 6.13, and a shadow of it before
   timekeeper_data: {
-    usedBy: [
-      'ktime_get',
-      'ktime_get_real_ts64',
-      'ktime_get_ts64',
-      'ktime_get_raw',
-      'do_adjtimex',
-      'timekeeping_update_from_shadow',
-    ],
+    usedBy: clockReaders,
     isThere: (types) => types.find('enum timekeeper_ids') !== null,
     looksRight: (kernel, at) => hasClock(kernel, 'struct tk_data', 'timekeeper.tkr_mono.clock', at),
   },
   tk_core: {
-    usedBy: [
-      'ktime_get',
-      'ktime_get_real_ts64',
-      'ktime_get_ts64',
-      'ktime_get_raw',
-      'do_adjtimex',
-      'timekeeping_update_from_shadow',
-    ],
+    usedBy: clockReaders,
     isThere: (types) => types.find('struct tk_data') !== null && types.find('enum timekeeper_ids') === null,
     looksRight: (kernel, at) => hasClock(kernel, 'struct tk_data', 'timekeeper.tkr_mono.clock', at),
   },
@@ -284,12 +281,12 @@ export const dataUses: Readonly<Record<string, DataUse | readonly DataUse[]>> = 
   },
   nr_vmalloc_pages: { usedBy: ['vmalloc_nr_pages'], mayBe: (kernel, at) => kernel.space.u64(at) < 1n << 40n },
   nr_vmap_nodes: {
-    usedBy: ['find_vmap_area', 'alloc_vmap_area', 'purge_vmap_node', 'vmalloc_info_show'],
+    usedBy: vmapNodeUsers,
     isThere: (types) => types.find('struct vmap_node') !== null,
     mayBe: (kernel, at) => isBetween(kernel.space.i32(at), 1, 4096),
   },
   vmap_nodes: {
-    usedBy: ['find_vmap_area', 'alloc_vmap_area', 'purge_vmap_node', 'vmalloc_info_show'],
+    usedBy: vmapNodeUsers,
     isThere: (types) => types.find('struct vmap_node') !== null,
     looksRight: (kernel, at) => {
       const node = kernel.object('struct vmap_node', kernel.space.pointer(at));

@@ -2,9 +2,8 @@
 //
 //   node_data[] --> pglist_data --> node_zones[] --> zone --> free_area[order].free_list[type] --> struct page
 //                                                        --> per_cpu_pageset (each CPU): single pages, free too
-import { offsetBy, type VirtAddr } from '../base/address.ts';
+import type { VirtAddr } from '../base/address.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
-import { strip } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { perKernel } from './per_kernel.ts';
 import { type Counter, namedCounters } from './vmstat.ts';
@@ -160,48 +159,6 @@ export function migrateTypes(kernel: Kernel): readonly string[] | null {
     }
   }
   return names;
-}
-
-/** Free pages that a CPU keeps of a zone for itself. */
-export interface CpuPages {
-  readonly cpu: number;
-  /** Virtual address of the `struct per_cpu_pages`. */
-  readonly address: VirtAddr;
-  readonly count: number;
-  /** Count from which pages go back to the zone. */
-  readonly high: number;
-  /** Pages taken and given back at once. */
-  readonly batch: number;
-  /** Heads of the lists that hold them. */
-  readonly lists: readonly KernelObject[];
-}
-
-/** What each CPU keeps of a zone. A CPU whose lists cannot be read is left out. @throws NotFoundError */
-export function cpuPages(kernel: Kernel, zone: Zone): CpuPages[] {
-  // 28f836b6777b (5.14) split the counters off struct per_cpu_pageset
-  const base = zone.object.memberAmong('per_cpu_pageset', 'pageset');
-  const target = strip(base.type);
-  if (target.kind !== 'pointer') return [];
-  return kernel.cpus.possible
-    .map((cpu) =>
-      kernel.faults.attempt(
-        `pages of CPU ${cpu}`,
-        () => {
-          const own = kernel.object(target.target, offsetBy(base.pointer(), kernel.perCpuOffset(cpu)));
-          const pages = own.optional('pcp') ?? own;
-          return {
-            cpu,
-            address: pages.address,
-            count: pages.member('count').number(),
-            high: pages.member('high').number(),
-            batch: pages.member('batch').number(),
-            lists: [...pages.member('lists').elements(256)],
-          };
-        },
-        null,
-      ),
-    )
-    .filter((own) => own !== null);
 }
 
 /** The memory node that a page frame is of; null for none. Where nodes interleave, that of the zone it lies in. */

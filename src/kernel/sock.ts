@@ -57,12 +57,6 @@ export function socketOfInode(kernel: Kernel, inode: VirtAddr): { socket: Kernel
   return { socket, sock: socket.member('sk') };
 }
 
-/** Inode number of the file that a `struct socket` is open as. @throws NotFoundError, MemoryFault */
-export function inodeOfSocket(kernel: Kernel, socket: VirtAddr): bigint {
-  const alloc = kernel.object('struct socket', socket).containerOf('struct socket_alloc', 'socket');
-  return alloc.member('vfs_inode.i_ino').bigint();
-}
-
 /** @param address of a `struct sock`. Parts that cannot be read are faults. @throws NotFoundError, MemoryFault */
 export function sockAt(kernel: Kernel, address: VirtAddr): Sock {
   const { faults } = kernel;

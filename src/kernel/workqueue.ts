@@ -86,11 +86,6 @@ const maxEntries = 1_000_000;
 /** All workqueues and worker pools. What cannot be read costs itself. */
 export const workqueues = perKernel(readWorkqueues);
 
-/** The worker that a task is, rescuers included; null for any other task. */
-export function workerOf(kernel: Kernel, task: Task): Worker | null {
-  return allWorkers(workqueues(kernel)).find((worker) => worker.taskAddress === task.address) ?? null;
-}
-
 /** Workers of all pools, and rescuers. */
 export function allWorkers({ queues, pools }: Workqueues): Worker[] {
   const workers = new Map<bigint, Worker>();

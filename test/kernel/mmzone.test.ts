@@ -1,7 +1,7 @@
 // Nodes, zones, their free blocks and counters: what "out of memory" is judged by.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { cpuPages, freeAreas, memoryNodes, migrateTypes, presentPages, zoneCounters } from '../../src/kernel/mmzone.ts';
+import { freeAreas, memoryNodes, migrateTypes, presentPages, zoneCounters } from '../../src/kernel/mmzone.ts';
 import { vmCounters } from '../../src/kernel/vmstat.ts';
 import { SyntheticKernel } from '../support/synthetic_kernel.ts';
 
@@ -108,15 +108,6 @@ for (const [name, declarations] of [
           [0, 0, 5],
           [1, 5, 5],
           [2, 0, 5],
-        ],
-      );
-    });
-    test('pages that CPUs keep', () => {
-      assert.deepEqual(
-        cpuPages(kernel, node!.zones[0]!).map(({ cpu, count, high, lists }) => [cpu, count, high, lists.length]),
-        [
-          [0, 3, 7, 3],
-          [1, 4, 8, 3],
         ],
       );
     });

@@ -19,14 +19,8 @@ export interface ParamEntry {
   readonly group: string | null;
 }
 
-export interface CommandEntry {
-  readonly name: string;
-  readonly summary: string;
-  /** Forms of its arguments, without its name. */
-  readonly usage: readonly string[];
-  readonly description: string;
+export interface CommandEntry extends Page {
   readonly params: readonly ParamEntry[];
-  readonly examples: readonly (readonly [line: string, meaning: string])[];
 }
 
 export type HelpData =

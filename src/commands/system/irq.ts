@@ -112,7 +112,7 @@ gave. Counts and CPUs are as /proc/interrupts and /proc/irq have them.`,
   collect(context, options) {
     const { kernel } = context;
     return {
-      head: { cpus: options.cpus ?? kernel.cpus.running },
+      head: { cpus: options.cpus ?? kernel.cpus.running } satisfies IrqHead,
       items: options.gates
         ? gates(kernel)
         : options.bottom

@@ -142,7 +142,7 @@ function vmlinuxOf(kernel: Kernel): string | null {
 }
 
 /** Everything of the banner that can be read; the rest is null, and faults say why. */
-export function systemSummary(kernel: Kernel): SystemSummary {
+function systemSummary(kernel: Kernel): SystemSummary {
   const read = <T>(what: string, work: () => T): T | null => kernel.faults.attempt(what, work, null);
   const { info, memory } = kernel.dump;
   const { present, online } = kernel.cpus;

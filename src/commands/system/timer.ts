@@ -86,7 +86,7 @@ count of ticks, which runs a fraction of a second behind the clock.`,
     const jiffies = faults.attempt('jiffies', () => readJiffies(kernel), null);
     const monotonic = faults.attempt('clocks', () => readClocks(kernel).monotonic, null);
     return {
-      head: { jiffies: jiffies?.toString() ?? null, monotonic: monotonic?.toString() ?? null },
+      head: { jiffies: jiffies?.toString() ?? null, monotonic: monotonic?.toString() ?? null } satisfies TimerHead,
       items: high ? hrtimerRows(kernel, of) : wheelRows(kernel, of, jiffies ?? 0n),
     };
   },

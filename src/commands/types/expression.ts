@@ -28,7 +28,7 @@ export function evaluateText(
 }
 
 /** A variable or function; of one whose type nobody knows, a place of type void, of which `&` is the address. */
-export function namedObject(context: CommandContext, name: string, objects: ObjectContext): KernelObject | null {
+function namedObject(context: CommandContext, name: string, objects: ObjectContext): KernelObject | null {
   const { kernel } = context;
   const symbol = kernel.symbols.find(name);
   if (symbol === null) return null;
@@ -42,7 +42,7 @@ export function symbolType(context: CommandContext, name: string): Type | null {
 }
 
 /** An expression as an address: the value of a pointer or number, the place of a struct or array. */
-export function evaluateAddress(context: CommandContext, text: string): VirtAddr {
+function evaluateAddress(context: CommandContext, text: string): VirtAddr {
   const object = evaluateText(context, text);
   const { kind } = strip(object.type);
   if (kind === 'void' || kind === 'float' || kind === 'incomplete') {

@@ -5,6 +5,7 @@ import { latin1 } from '../../base/byte_reader.ts';
 import { FormatError } from '../../base/errors.ts';
 import { type EventField, fieldBytes, fieldNumber, isArray } from './event_format.ts';
 import { bitmask, numeric, type Value } from './kernel_printf.ts';
+import { castBits, isSigned, operate, truth } from './print_arithmetic.ts';
 import type { TraceNames } from './trace_names.ts';
 
 /** What an expression is about. */
@@ -372,64 +373,10 @@ function unquote(word: string): string {
     .replace(/\\(n|t|r|0|\\|"|')/g, (_, c: string) => ({ n: '\n', t: '\t', r: '\r', 0: '\0' })[c] ?? c);
 }
 
-function truth(value: Value): boolean {
-  return typeof value === 'bigint' ? value !== 0n : value.length > 0;
-}
-
-function operate(operator: string, left: Value, right: () => Value): bigint {
-  if (operator === '&&') return truth(left) && truth(right()) ? 1n : 0n;
-  if (operator === '||') return truth(left) || truth(right()) ? 1n : 0n;
-  const [a, b] = [numeric(left), numeric(right())];
-  switch (operator) {
-    case '|':
-      return a | b;
-    case '^':
-      return a ^ b;
-    case '&':
-      return a & b;
-    case '==':
-      return a === b ? 1n : 0n;
-    case '!=':
-      return a !== b ? 1n : 0n;
-    case '<':
-      return a < b ? 1n : 0n;
-    case '>':
-      return a > b ? 1n : 0n;
-    case '<=':
-      return a <= b ? 1n : 0n;
-    case '>=':
-      return a >= b ? 1n : 0n;
-    case '<<':
-      return BigInt.asUintN(64, a << (b & 63n));
-    case '>>':
-      return a >> (b & 63n);
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return BigInt.asIntN(128, a * b);
-    default:
-      if (b === 0n) throw new FormatError('print format', 'division by 0');
-      return operator === '/' ? a / b : a % b;
-  }
-}
-
 function sizeIn({ names }: Scope, type: string): number {
   const size = names.sizeOf(type);
   if (size === null) throw new FormatError('print format', `unknown: ${type}`);
   return size;
-}
-
-function castBits(name: string): 8 | 16 | 32 | 64 {
-  if (/\*|long|64|size_t|sector_t|loff_t/.test(name)) return 64;
-  if (/\bchar\b|[us]8\b|\bbool\b/.test(name)) return 8;
-  if (/\bshort\b|[us]16\b/.test(name)) return 16;
-  return 32;
-}
-
-function isSigned(name: string): boolean {
-  return !/unsigned|\*|\b_*u\d|size_t|sector_t|dev_t|bool/.test(name);
 }
 
 function flagsText(

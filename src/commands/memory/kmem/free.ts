@@ -7,7 +7,6 @@ import type { Kernel } from '../../../kernel/kernel.ts';
 import { listNodes } from '../../../kernel/list.ts';
 import { memoryModel } from '../../../kernel/memory_model.ts';
 import { type FreeBlocks, freeAreas, memoryNodes, migrateTypes, type Zone } from '../../../kernel/mmzone.ts';
-import { pageFrames } from '../../../kernel/page_kind.ts';
 import { center, centerRight } from '../../columns.ts';
 import type { Answer } from '../../command.ts';
 import type { CommandContext } from '../../context.ts';
@@ -161,11 +160,6 @@ function blocksOf(kernel: Kernel, { list }: FreeBlocks): VirtAddr[] {
 function holdsFrame(kernel: Kernel, page: VirtAddr, order: number, frame: Pfn): boolean {
   const first = memoryModel(kernel)?.pfnOf(page) ?? null;
   return first !== null && frame >= first && frame < first + 2 ** order;
-}
-
-/** Whether a page frame is free, by its `struct page`: which saves looking through every list for one that is not. */
-export function isFreeFrame(kernel: Kernel, frame: Pfn): boolean {
-  return pageFrames(kernel)?.use(frame).kind === 'free';
 }
 
 export function freeItemText(item: FreeItem, head: FreeHead): string {

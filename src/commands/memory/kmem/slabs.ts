@@ -223,7 +223,7 @@ function listsOf(kernel: Kernel, cache: SlabCache, only: readonly number[] | nul
 }
 
 /** A slab. @param withObjects each object as well */
-export function slabData(kernel: Kernel, cache: SlabCache, slab: Slab, withObjects: boolean): SlabData {
+function slabData(kernel: Kernel, cache: SlabCache, slab: Slab, withObjects: boolean): SlabData {
   const { cpus } = cacheHolders(kernel, cache);
   const onCpu = cpus.find(({ active }) => active?.slab.address === slab.address)?.active?.free.objects.length ?? 0;
   const allocated = Math.max(0, slab.inUse - onCpu);

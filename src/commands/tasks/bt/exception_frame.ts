@@ -27,7 +27,7 @@ export interface SavedRegisters {
 }
 
 /** The function at an address; nulls where no symbol covers it. */
-export function codePlace(kernel: Kernel, address: bigint): CodePlace {
+function codePlace(kernel: Kernel, address: bigint): CodePlace {
   const place = kernel.place(address as VirtAddr);
   return place === null
     ? { symbol: null, offset: null }
