@@ -197,8 +197,9 @@ describe('waitq', () => {
       assert.match(text(waitq, `holder.${path} ${address}`), /^PID: 5 /, path);
   });
 
-  test('a queue whose list cannot be read is not said to be empty', () => {
+  test('a queue whose list cannot be read is not said to be empty; one that was never set up is', () => {
     const { kernel, queue, text } = queueWith();
+    assert.match(text(waitq, 'kswapd_wait'), / is empty\n$/);
     kernel.space.exclude(queue.address);
     assert.equal(text(waitq, 'kswapd_wait'), '');
   });

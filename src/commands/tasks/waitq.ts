@@ -1,11 +1,11 @@
 // waitq: the tasks on a wait queue.
 import type { VirtAddr } from '../../base/address.ts';
-import { NotFoundError, UsageError } from '../../base/errors.ts';
+import { MemoryFault, NotFoundError, UsageError } from '../../base/errors.ts';
 import { escapeLine, hex } from '../../base/text.ts';
 import type { KernelObject } from '../../debuginfo/object.ts';
 import { memberOf, strip, type Type } from '../../debuginfo/type.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { isWaitQueue, waiters, waitQueueTypes } from '../../kernel/wait.ts';
+import { isWaitQueue, type Waiter, waiters, waitQueueTypes } from '../../kernel/wait.ts';
 import { addressArgument } from '../address.ts';
 import { defineStream } from '../command.ts';
 import { type CommandContext, parseHex, type TaskLabel, taskHeader, taskLabel } from '../context.ts';
@@ -64,17 +64,27 @@ are shown by the function that they wake.`,
 export interface WaitqTail {
   /** Entries that were read. */
   readonly count: number;
-  /** False where the list breaks off, so that there may be more. */
+  /** False where memory of the list is missing, so that there may be more. */
   readonly whole: boolean;
 }
 
 function* rows(kernel: Kernel, queue: KernelObject): Generator<WaiterRow, WaitqTail> {
   const found = waiters(kernel, queue);
   let count = 0;
+  // a queue that nobody set up has no links: crash(8) calls it empty, and nobody waits there
+  let whole = true;
+  const read = (): IteratorResult<Waiter> => {
+    try {
+      return found.next();
+    } catch (error) {
+      whole = !(error instanceof MemoryFault);
+      throw error;
+    }
+  };
   for (;;) {
     kernel.work.charge('nodes', 1);
-    const next = kernel.faults.attempt('wait queue', () => found.next(), null);
-    if (next === null || next.done) return { count, whole: next !== null };
+    const next = kernel.faults.attempt('wait queue', read, null);
+    if (next === null || next.done) return { count, whole };
     const { address, task, exclusive, wake } = next.value;
     const waiting = task === 0n ? null : kernel.tasks.byAddress(task);
     count++;
