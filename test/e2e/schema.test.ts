@@ -16,6 +16,7 @@ import { renderReport } from '../../src/report/render.ts';
 import { ShellSession } from '../../src/shell/session.ts';
 import { analyse } from '../../src/triage/analyse.ts';
 import { inquest, program } from '../cli/run.ts';
+import { hostTree, readyMachine, type Tree } from '../support/host_tree.ts';
 import { violations } from '../support/json_schema.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -160,6 +161,39 @@ test('what jobs of the program print is as their schemas have it', async () => {
     assert.notEqual(stdout, '', `${job}: ${stderr}`);
     for (const document of documents.slice(0, 50)) {
       assert.deepEqual(violations(schema, JSON.parse(document)).slice(0, 5), [], job);
+    }
+  }
+});
+
+/** Settings of each kind, with what is told of them: targets, remarks, what is left out. */
+const settings: Readonly<Record<string, Tree>> = {
+  "Fedora's": {
+    '/etc/kdump.conf':
+      'ext4 /dev/vda1\npath /var/crash\ncore_collector makedumpfile -l --message-level 7 -d 31\nfailure_action shell\nnosuch word\n',
+    '/etc/sysconfig/kdump': 'KDUMP_COMMANDLINE_APPEND="irqpoll nr_cpus=1"\n',
+  },
+  "Fedora's, by SSH": { '/etc/kdump.conf': 'ssh kdump@192.0.2.1\nsshkey /root/.ssh/kdump\npath /crash\n' },
+  "Debian's": {
+    '/etc/default/kdump-tools': 'USE_KDUMP=1\nNFS="192.0.2.1:/crash"\nMAKEDUMP_ARGS="-c -d 31"\nNOSUCH=1\n',
+  },
+  "SUSE's": {
+    '/etc/sysconfig/kdump': 'KDUMP_SAVEDIR="file:///var/crash"\nKDUMP_DUMPLEVEL="31"\nKDUMP_KEEP_OLD_DUMPS=5\n',
+  },
+  "inquest's": {
+    '/etc/inquest/kdump.toml':
+      'level = 31\nmini = true\nwrong = 1\n[[target]]\ntype = "directory"\npath = "/var/crash"\n[[target]]\ntype = "https"\nurl = "https://192.0.2.1/x"\n',
+  },
+};
+
+test('what kdump jobs print of machines that are set up is as their schemas have it', async () => {
+  for (const [whose, tree] of Object.entries(settings)) {
+    const { dir } = hostTree({ ...readyMachine, ...tree });
+    for (const job of ['show', 'status', 'check', 'size']) {
+      const { stdout, stderr } = await inquest(['kdump', job, '--json', '--root', dir]);
+      assert.notEqual(stdout, '', `${whose} ${job}: ${stderr}`);
+      const printed = JSON.parse(stdout) as { readonly targets?: readonly string[] };
+      assert.deepEqual(violations(schemaOf(file, `inquest-kdump-${job}`), printed).slice(0, 5), [], `${whose} ${job}`);
+      if (job === 'show') assert.ok(printed.targets!.length > 0, whose);
     }
   }
 });
