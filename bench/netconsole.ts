@@ -1,10 +1,10 @@
 // How many netconsole packets a second `inquest listen` takes on one core, beside a bare receive of Node's and, where it is
 // built, netconsd. Needs a C compiler for the sender.
 //
-// Usage: node bench/netconsole.ts [--rate 100000] [--seconds 10] [--hosts 1000] [--sizes even|short] [--netconsd PROGRAM]
+// Usage: node bench/netconsole.ts [--rate 100000] [--seconds 10] [--hosts 1000] [--sizes even|short] [--netconsd PROGRAM [--module FILE]]
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -18,6 +18,8 @@ const { values } = parseArgs({
     hosts: { type: 'string', default: '1000' },
     sizes: { type: 'string', default: 'even' },
     netconsd: { type: 'string' },
+    // what netconsd writes with; without one it drops what it has put together
+    module: { type: 'string' },
   },
 });
 const folder = mkdtempSync(join(tmpdir(), 'inquest-bench-'));
@@ -61,7 +63,7 @@ async function measure(
   console.log(
     `${name}: ${sent} packets sent, ${received === null ? '' : `${sent - got} lost, `}${each.toFixed(2)} us a packet: ${Math.round(1e6 / each)} a second on one core; peak ${peakMemory(pid).toFixed(0)} MB`,
   );
-  child.kill();
+  child.kill('SIGINT');
   await once(child, 'exit');
 }
 
@@ -89,7 +91,15 @@ try {
   });
   if (values.netconsd !== undefined) {
     const other = await freePort();
-    await measure('netconsd', spawn(values.netconsd, ['-u', String(other), '-l', '1', '-w', '1']), other, null);
+    const modules = values.module === undefined ? [] : [values.module];
+    const said = openSync(join(folder, 'netconsd'), 'w');
+    const daemon = spawn(values.netconsd, ['-u', String(other), '-l', '1', '-w', '1', ...modules], {
+      cwd: folder,
+      stdio: ['ignore', said, said],
+    });
+    await measure('netconsd', daemon, other, null);
+    // it counts when it is told to end: those that came first, too
+    console.log(/Total messages .*: \d+/.exec(readFileSync(join(folder, 'netconsd'), 'latin1'))?.[0] ?? '');
   }
 } finally {
   rmSync(folder, { recursive: true });

@@ -1,5 +1,5 @@
 /*
- * Sends netconsole records from many ports at a steady rate. Usage: sender HOSTS RATE SECONDS PORT short|even
+ * Sends netconsole records from many addresses (127.1.0.1 and on) at a steady rate. Usage: sender HOSTS RATE SECONDS PORT short|even
  * Packets are of 100 to 1,000 bytes: `short` as a kernel's messages mostly are, `even` all lengths alike. Every fourth has
  * user data. Prints how many were sent.
  */
@@ -39,8 +39,12 @@ int main(int argc, char **argv)
 	setrlimit(RLIMIT_NOFILE, &files);
 	memset(body, 'x', sizeof(body));
 	for (int i = 0; i < hosts; i++) {
+		struct sockaddr_in from = { .sin_family = AF_INET,
+					    .sin_addr.s_addr = htonl(0x7f010001 + i / 250 * 256 + i % 250) };
+
 		sockets[i] = socket(AF_INET, SOCK_DGRAM, 0);
-		if (sockets[i] < 0 || connect(sockets[i], (void *)&to, sizeof(to)))
+		if (sockets[i] < 0 || bind(sockets[i], (void *)&from, sizeof(from)) ||
+		    connect(sockets[i], (void *)&to, sizeof(to)))
 			return 1;
 	}
 	double start = now();
