@@ -7,6 +7,7 @@ import { FormatError, MemoryFault, NotFoundError } from '../base/errors.ts';
 import { findMember, sizeOf } from '../debuginfo/type.ts';
 import type { Kernel } from './kernel.ts';
 import { memoryModel } from './memory_model.ts';
+import { pageFlagNames, pageFlags } from './page.ts';
 import { perKernel } from './per_kernel.ts';
 import { type SwapArea, swapAreas } from './swap.ts';
 import { vmallocAreaAt } from './vmalloc.ts';
@@ -46,17 +47,39 @@ export function swappedPage(kernel: Kernel, { type, offset }: SwapSlot): Uint8Ar
   const area = swapAreas(kernel).find((one) => one.type === type);
   if (area === undefined || offset > BigInt(area.pages)) return null;
   const cached = kernel.faults.attempt('swap cache', () => cachedFrame(kernel, area, offset), null);
-  if (cached !== null) {
-    const page = new Uint8Array(kernel.dump.memory.pageSize);
+  if (cached === null) return pageBehindCache(kernel, area, offset);
+  const page = new Uint8Array(kernel.dump.memory.pageSize);
+  try {
     kernel.dump.memory.read(physAddr(cached * page.length), page);
     return page;
+  } catch (error) {
+    // what was read back, or ahead, and left out of the dump with the page cache
+    if (!(error instanceof MemoryFault) || !isClean(kernel, cached)) throw error;
+    const same = pageBehindCache(kernel, area, offset);
+    if (same === null) throw error;
+    return same;
   }
+}
+
+/** Whether a page of the swap cache is surely what is behind it, and not on its way there. */
+function isClean(kernel: Kernel, frame: Pfn): boolean {
+  const address = memoryModel(kernel)?.pageStruct(frame) ?? null;
+  if (address === null || pageFlags(kernel).length === 0) return false;
+  const page = kernel.object('struct page', address);
+  // of a large folio only its first page tells
+  if (((page.optional('compound_head')?.bigint() ?? 0n) & 1n) !== 0n) return false;
+  const names = pageFlagNames(kernel, page.memberAmong('flags.f', 'flags').bigint());
+  return !names.some((name) => name === 'dirty' || name === 'writeback' || name === 'locked');
+}
+
+/** What swap itself has in memory of a page; null for nothing. @throws as `swappedPage` */
+function pageBehindCache(kernel: Kernel, area: SwapArea, offset: bigint): Uint8Array | null {
   if (kernel.faults.attempt('swap of zeroes', () => isZeroes(kernel, area, offset), false)) {
     return new Uint8Array(kernel.dump.memory.pageSize);
   }
-  const compressed = zswapPage(kernel, { type, offset });
+  const compressed = zswapPage(kernel, { type: area.type, offset });
   if (compressed !== null) return compressed;
-  const disk = zramOf(kernel).get(type) ?? null;
+  const disk = zramOf(kernel).get(area.type) ?? null;
   return disk === null ? null : zramPage(kernel, disk, Number(offset));
 }
 

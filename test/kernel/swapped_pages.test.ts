@@ -210,6 +210,26 @@ describe('a page in the swap cache comes before what the disk has', () => {
   });
 });
 
+test('a page of the swap cache that the dump leaves out: what is behind it, unless that may be older', () => {
+  const flags = 'enum pageflags { PG_locked, PG_writeback, PG_dirty = 4, __NR_PAGEFLAGS = 20 };';
+  const read = (declarations: string, set: bigint): Uint8Array | null => {
+    const swapping = new Swapping(withTables + declarations);
+    const { kernel } = swapping;
+    const one = swapping.cached(page(1), 5);
+    kernel.set(kernel.object('struct page', virtAddr(one.page)), 'flags', set);
+    const table = kernel.reserve(4096);
+    kernel.space.words(swapping.area.member('cluster_info').pointer() + 8n, table);
+    kernel.space.words(table + 40n, (BigInt(kernel.frameOf(one.memory)) << 2n) | 2n);
+    const packed = lzo1xCompress(page(1));
+    swapping.slot(5, swapping.store(packed), packed.length);
+    kernel.space.exclude(one.memory);
+    return swapping.read(5);
+  };
+  assert.deepEqual(read(flags, 1n << 10n), page(1));
+  for (const set of [1n, 2n, 16n]) assert.throws(() => read(flags, set), MemoryFault, `flags ${set}`);
+  assert.throws(() => read('', 0n), MemoryFault);
+});
+
 describe('a page that was full of zeroes is on no disk', () => {
   const withMap = withTables.replace('short prio;', 'short prio; u64 *zeromap;');
   const written = (swapping: Swapping, slot: number): void =>
