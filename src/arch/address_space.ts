@@ -78,7 +78,8 @@ export abstract class AddressSpace {
 
   /** A fresh copy of `length` bytes. @throws MemoryFault as `readInto`; FormatError for an absurd length */
   read(address: VirtAddr, length: number): Uint8Array {
-    const bytes = room(address, length);
+    checkLength(address, length);
+    const bytes = new Uint8Array(length);
     this.readInto(address, bytes);
     return bytes;
   }
@@ -89,11 +90,14 @@ export abstract class AddressSpace {
    */
   readUpTo(address: VirtAddr, length: number): { bytes: Uint8Array; fault: MemoryFault | null } {
     const pageSize = this.memory.pageSize;
-    const bytes = room(address, length);
+    checkLength(address, length);
+    const first = Math.min(pageSize - (lowHalf(address) & this.pageMask), length);
+    // room for all is made once there is something: most of what is read so may have been left out of the dump
+    let bytes = new Uint8Array(first);
     let done = 0;
     while (done < length) {
       const at = offsetBy(address, done);
-      const n = Math.min(pageSize - (lowHalf(at) & this.pageMask), length - done);
+      const n = done === 0 ? first : Math.min(pageSize, length - done);
       try {
         this.readInto(at, bytes.subarray(done, done + n));
       } catch (error) {
@@ -101,6 +105,11 @@ export abstract class AddressSpace {
         return { bytes: bytes.subarray(0, done), fault: error };
       }
       done += n;
+      if (done === first && first < length) {
+        const all = new Uint8Array(length);
+        all.set(bytes);
+        bytes = all;
+      }
     }
     return { bytes, fault: null };
   }
@@ -229,12 +238,11 @@ export abstract class AddressSpace {
   }
 }
 
-/** Room for a read. @throws FormatError for an absurd length */
-function room(address: VirtAddr, length: number): Uint8Array {
+/** @throws FormatError for an absurd length */
+function checkLength(address: VirtAddr, length: number): void {
   if (!Number.isInteger(length) || length < 0 || length > maxRead) {
     throw new FormatError(`read at ${address.toString(16)}`, `length ${length} is out of range`);
   }
-  return new Uint8Array(length);
 }
 
 /** Physical memory as an address space: `address` is a physical address. For `rd -p` and page-table walks. */

@@ -8,7 +8,7 @@ import type { SwapSlot } from '../arch/page_walk.ts';
 import { offsetBy, type VirtAddr, virtAddr } from '../base/address.ts';
 import { FormatError, messageOf } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
-import { offsetOf, sizeOf } from '../debuginfo/type.ts';
+import { findMember, offsetOf, sizeOf } from '../debuginfo/type.ts';
 import { pageCodec } from './crypto_compress.ts';
 import type { Kernel } from './kernel.ts';
 import { xarrayEntry } from './xarray.ts';
@@ -72,13 +72,17 @@ function zswapEntry(kernel: Kernel, { type, offset }: SwapSlot): KernelObject | 
 function entryOfTree(kernel: Kernel, tree: KernelObject, offset: bigint): KernelObject | null {
   const node = kernel.type('struct rb_node');
   const [left, right] = [offsetOf(node, 'rb_left'), offsetOf(node, 'rb_right')];
+  const entry = kernel.type('struct zswap_entry');
+  const nodeAt = offsetOf(entry, 'rbnode');
+  // `offset` until 0bb488498c98 (6.5), the whole swap entry since
+  const keyAt = findMember(entry, 'offset') === null ? offsetOf(entry, 'swpentry') : offsetOf(entry, 'offset');
   let at = tree.member('rbroot.rb_node').pointer();
   for (let depth = 0; at !== 0n; depth++) {
     if (depth > maxDepth) throw new FormatError('zswap', `its tree is deeper than ${maxDepth} nodes`);
-    const entry = kernel.object(node, at).containerOf('struct zswap_entry', 'rbnode');
-    // `offset` until 0bb488498c98 (6.5), the whole swap entry since
-    const found = entry.optional('offset')?.bigint() ?? entry.member('swpentry.val').bigint() & entryOffset;
-    if (found === offset) return entry;
+    kernel.work.charge('nodes', 1);
+    const address = offsetBy(at, -nodeAt);
+    const found = kernel.space.u64(offsetBy(address, keyAt)) & entryOffset;
+    if (found === offset) return kernel.object(entry, address);
     at = kernel.space.pointer(offsetBy(at, offset < found ? left : right));
   }
   return null;
