@@ -10,6 +10,8 @@ const pockets: Record<Suite, readonly string[]> = {
   bullseye: ['bullseye', 'bullseye-security'],
   bookworm: ['bookworm', 'bookworm-updates', 'bookworm-security'],
   sid: ['sid'],
+  // has what differs from sid alone
+  experimental: ['sid', 'experimental'],
 };
 
 /** What Debian calls a machine. */

@@ -4,7 +4,7 @@
 export type MachineKind = 'x86_64' | 'aarch64';
 
 /** A Debian release: where the kernel's packages come from, and the compiler and tools that fit it. */
-export const suites = ['bullseye', 'bookworm', 'sid'] as const;
+export const suites = ['bullseye', 'bookworm', 'sid', 'experimental'] as const;
 export type Suite = (typeof suites)[number];
 
 export interface Kernel {
@@ -49,6 +49,9 @@ export const kernels: readonly Kernel[] = [
   kernel('newest-arm64-16k', 'sid', 'aarch64', /^linux-image-(\d[\d.]*\+deb\d+-arm64-16k)$/, 23),
   kernel('newest-generic', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-amd64)$/, 23),
   kernel('newest-rt', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-rt-amd64)$/, 23),
+  // release candidates of the kernel that comes next, when Debian has some
+  kernel('next', 'experimental', 'x86_64', /^linux-image-(\d\.\d+-cloud-amd64)$/, 23),
+  kernel('next-generic', 'experimental', 'x86_64', /^linux-image-(\d\.\d+-amd64)$/, 23),
 ];
 
 function kernel(name: string, suite: Suite, machine: MachineKind, image: RegExp, level = 31): Kernel {
