@@ -12,12 +12,10 @@ const named: Record<number, string> = {
 };
 
 /** One character without its quotes; `quote` is the quote that must be escaped. */
-function escapeByte(byte: number, quote: string, afterOctal: boolean): string {
+function escapeByte(byte: number, quote: string): string {
   const name = named[byte];
   if (name !== undefined) return name;
-  const isDigit = byte >= 0x30 && byte <= 0x39;
-  // A digit behind an octal escape would read as a part of it.
-  if (byte >= 0x20 && byte < 0x7f && !(afterOctal && isDigit)) {
+  if (byte >= 0x20 && byte < 0x7f) {
     const c = String.fromCharCode(byte);
     return c === quote || c === '\\' ? `\\${c}` : c;
   }
@@ -26,17 +24,12 @@ function escapeByte(byte: number, quote: string, afterOctal: boolean): string {
 
 /** `'A'`, `'\000'`, `'\''`. @param value of a char, signed or not */
 export function charLiteral(value: bigint): string {
-  return `'${escapeByte(Number(BigInt.asUintN(8, value)), "'", false)}'`;
+  return `'${escapeByte(Number(BigInt.asUintN(8, value)), "'")}'`;
 }
 
-/** `"abc\000"`. */
+/** `"abc\000"`. A digit behind an octal escape stays as it is: the escapes have three digits always. */
 export function stringLiteral(bytes: Uint8Array): string {
   let text = '';
-  let afterOctal = false;
-  for (const byte of bytes) {
-    const piece = escapeByte(byte, '"', afterOctal);
-    afterOctal = piece.length === 4;
-    text += piece;
-  }
+  for (const byte of bytes) text += escapeByte(byte, '"');
   return `"${text}"`;
 }

@@ -103,10 +103,11 @@ export class SymbolTable implements SymbolSource {
 
   /** The symbols at exactly the address of `symbol`, itself among them, in the table's order. */
   aliases(symbol: KernelSymbol): readonly KernelSymbol[] {
-    if (symbol.module !== null || this.kernel === null) return [symbol];
+    const table = symbol.module === null ? this.kernel : this.tableOf(symbol.module);
+    if (table === null) return [symbol];
     const found: KernelSymbol[] = [];
-    for (let index = this.kernel.lastNotAbove(symbol.address); index >= 0 && found.length < maxAliases; index--) {
-      const alias = this.kernel.symbol(index);
+    for (let index = table.lastNotAbove(symbol.address); index >= 0 && found.length < maxAliases; index--) {
+      const alias = table.symbol(index);
       if (alias?.address !== symbol.address) break;
       found.unshift(alias);
     }
@@ -126,12 +127,7 @@ export class SymbolTable implements SymbolSource {
 
   /** The symbols of one module by ascending address; null if there is no such module. */
   ofModule(name: string): Iterable<KernelSymbol> | null {
-    return (
-      this.loadedModules()
-        .find((module) => module.name === name)
-        ?.symbols()
-        .all() ?? null
-    );
+    return this.tableOf(name)?.all() ?? null;
   }
 
   /** Every symbol whose name contains `text`, by ascending address. */
@@ -168,6 +164,14 @@ export class SymbolTable implements SymbolSource {
       if (nearest === null || symbol.address > nearest.address) nearest = symbol;
     }
     return nearest;
+  }
+
+  private tableOf(module: string): ArraySymbols | null {
+    return (
+      this.loadedModules()
+        .find(({ name }) => name === module)
+        ?.symbols() ?? null
+    );
   }
 
   private findInModules(name: string): KernelSymbol | null {

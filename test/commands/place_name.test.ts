@@ -37,6 +37,19 @@ test('a function of several names has crash’s: the first one where it begins, 
   assert.equal(shown(text + 0x204n), 'kernel_clone+4');
 });
 
+test('a module’s function of several names, too', () => {
+  const at = virtAddr(0xffff_ffff_c000_0010n);
+  const function_ = (name: string): KernelSymbol => ({ address: at, name, type: 't', size: 32, module: 'toy' });
+  const symbols = new SymbolTable(null, () => [
+    {
+      module: { name: 'toy', ranges: [{ start: virtAddr(0xffff_ffff_c000_0000n), size: 4096 }] },
+      symbols: [function_('toy_exit'), function_('cleanup_module')],
+    },
+  ]);
+  assert.equal(crashPlace(symbols, symbols.at(at)!), 'cleanup_module');
+  assert.equal(crashPlace(symbols, symbols.at(virtAddr(at + 15n))!), 'toy_exit+15');
+});
+
 test('an address where a section begins is called by the section, and what lies behind it by its symbols', () => {
   assert.equal(shown(text + 0x300n), '.data');
   assert.equal(shown(text + 0x308n), 'init_stack+8');
