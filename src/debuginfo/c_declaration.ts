@@ -64,7 +64,12 @@ export function typeText(type: Type): string {
 export function memberLines(type: CompoundType): DeclarationLine[] {
   const lines: DeclarationLine[] = [];
   addMembers(lines, type, 0, 0);
-  return lines;
+  // crash(8) looks offsets up by name: what is twice in a struct, as in struct_group(), has that of the nameless one
+  const known = new Map<string, number>();
+  for (const { name, bitOffset } of lines) if (bitOffset !== null && !known.has(name)) known.set(name, bitOffset);
+  return lines.map((line) =>
+    line.bitOffset !== null || line.name === '' ? line : { ...line, bitOffset: known.get(line.name) ?? null },
+  );
 }
 
 /**

@@ -57,8 +57,8 @@ export type CValue =
 
 /** How values are read. */
 export interface ValueReading {
-  /** What an address means: `schedule+4`, or null. Asked for every pointer that is not null. */
-  readonly symbolize: (address: VirtAddr) => string | null;
+  /** What an address means: `schedule+4`, or null. Asked for every pointer that is not null; `isText`: it is of characters. */
+  readonly symbolize: (address: VirtAddr, isText: boolean) => string | null;
   /** Most elements of an array, most characters of one, that text has of it (crash's `print_max`); 256 unless told. */
   readonly shown?: number;
   /** Whether text has the elements of arrays one a line (crash's `print_array`). */
@@ -211,7 +211,7 @@ class ValueReader {
 
   /** @param text where characters are to be read, or null */
   private pointer(address: VirtAddr, text: VirtAddr | null): CPointer {
-    const symbol = address === 0n ? null : this.reading.symbolize(address);
+    const symbol = address === 0n ? null : this.reading.symbolize(address, text !== null);
     return { address, symbol, text: text === null ? null : this.string(text) };
   }
 

@@ -1,6 +1,9 @@
 // C types of well-known global variables of the kernel: variables.ts says when they are asked.
 
-/** C type by name; an array without a length is as long as its symbol. */
+/**
+ * C type by name; an array without a length is as long as its symbol, one with an enum as its last enumerator says
+ * (`NR_VM_ZONE_STAT_ITEMS`).
+ */
 export const globalVariables: Readonly<Record<string, string>> = {
   init_task: 'struct task_struct',
   init_mm: 'struct mm_struct',
@@ -75,9 +78,9 @@ export const globalVariables: Readonly<Record<string, string>> = {
   high_memory: 'void *',
   max_pfn: 'unsigned long',
   mem_section: 'struct mem_section **',
-  vm_node_stat: 'atomic_long_t[]',
-  vm_zone_stat: 'atomic_long_t[]',
-  vm_numa_event: 'atomic_long_t[]',
+  vm_node_stat: 'atomic_long_t[enum node_stat_item]',
+  vm_zone_stat: 'atomic_long_t[enum zone_stat_item]',
+  vm_numa_event: 'atomic_long_t[enum numa_stat_item]',
   vm_numa_stat: 'atomic_long_t[]',
   vm_committed_as: 'struct percpu_counter',
   _totalram_pages: 'atomic_long_t',
@@ -88,7 +91,7 @@ export const globalVariables: Readonly<Record<string, string>> = {
   swap_info: 'struct swap_info_struct *[]',
   nr_swap_pages: 'atomic_long_t',
   total_swap_pages: 'long',
-  node_data: 'struct pglist_data *[]',
+  node_data: 'pg_data_t *[]',
   contig_page_data: 'struct pglist_data',
   slab_caches: 'struct list_head',
   vmap_area_list: 'struct list_head',

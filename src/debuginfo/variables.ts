@@ -79,10 +79,14 @@ function knownType(name: string): Type | null {
 }
 
 /**
- * A type as the table has it: `struct x`, `u64`, `char *[]`, `const char[]`, `unsigned long[3]`. Null if this kernel has
+ * A type as the table has it: `struct x`, `u64`, `char *[]`, `const char[]`, `unsigned long[3]`, `long[enum x]`. Null if this kernel has
  * no such type; a pointer to a type that it lacks is still a pointer.
  */
-function parseDeclared(types: TypeSource, text: string): Type | null {
+function parseDeclared(types: TypeSource, declared: string): Type | null {
+  const text = declared.replace(/\[(enum \w+)\]$/, (_brackets, name: string) => {
+    const counting = types.find(name);
+    return `[${counting?.kind === 'enum' ? (counting.values.at(-1)?.value ?? '') : ''}]`;
+  });
   const named = (name: string): Type => types.find(name) ?? knownType(name) ?? unknownType(name);
   const type = parseTypeName(text, { typeOfName: named, tagged: named });
   return isIncomplete(type) ? null : type;

@@ -43,11 +43,11 @@ test('a module’s function of several names, too', () => {
   const symbols = new SymbolTable(null, () => [
     {
       module: { name: 'toy', ranges: [{ start: virtAddr(0xffff_ffff_c000_0000n), size: 4096 }] },
-      symbols: [function_('toy_exit'), function_('cleanup_module')],
+      symbols: [function_('toy_exit'), function_('cleanup_module')], // as in its symbol table: local before global
     },
   ]);
-  assert.equal(crashPlace(symbols, symbols.at(at)!), 'cleanup_module');
-  assert.equal(crashPlace(symbols, symbols.at(virtAddr(at + 15n))!), 'toy_exit+15');
+  assert.equal(crashPlace(symbols, symbols.at(at)!), 'toy_exit');
+  assert.equal(crashPlace(symbols, symbols.at(virtAddr(at + 15n))!), 'cleanup_module+15');
 });
 
 test('an address where a section begins is called by the section, and what lies behind it by its symbols', () => {

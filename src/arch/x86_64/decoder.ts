@@ -291,6 +291,7 @@ function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
     operands = operands.replace(/(^|,)(?=\(%[er]?di\))/, '$1%es:').replace(/(^|,)(?=\(%[er]?si\))/, '$1%ds:');
   } else if (shiftInstruction.test(mnemonic)) {
     // the opcodes that shift by one have no operand that says so
+    mnemonic = mnemonic.replace(/(^| )sal/, '$1shl'); // the opcode /6 does what /4 does
     const opcode = opcodeOf(bytes);
     if (opcode === 0xd0 || opcode === 0xd1) operands = operands.replace(/^\$0x1,/, '');
   } else if (mnemonic.endsWith('imul') && /^\$[^,]*,%\w+$/.test(operands)) {

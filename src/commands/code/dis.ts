@@ -3,7 +3,7 @@ import type { Decoder } from '../../arch/decoder.ts';
 import type { VirtAddr } from '../../base/address.ts';
 import { assertNever, NotFoundError, UnsupportedError, UsageError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
-import type { KernelSymbol } from '../../debuginfo/symbol.ts';
+import type { KernelSymbol, SymbolPlace } from '../../debuginfo/symbol.ts';
 import { generatedCodeAt } from '../../kernel/generated_code.ts';
 import { userMemory } from '../../kernel/mm_types.ts';
 import { hasLines, sourceLine } from '../../kernel/source_line.ts';
@@ -11,7 +11,7 @@ import { addressArgument, alternatives, countArgument } from '../address.ts';
 import { type Answer, defineStream, noItems } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, radixOf, radixParamsOrH, rest, values } from '../params.ts';
-import { symbolsNamed } from '../place_name.ts';
+import { crashSymbol, symbolsNamed, withoutClone } from '../place_name.ts';
 import { type SourcePlace, sourcePlace, placeText as sourceText } from '../source_place.ts';
 import { listingText, type SourceListing, sourceListing } from './source_listing.ts';
 import { type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
@@ -111,7 +111,8 @@ function collectDis(context: CommandContext, options: Options<typeof params>): D
   const known = symbolsNamed(kernel.symbols, where);
   const named = known.filter(isText);
   if (named.length > 1) {
-    return only({ kind: 'ambiguous', name: where, symbols: named.map((symbol) => symbolEntry(symbol)) });
+    const symbols = named.toSorted((a, b) => (a.address < b.address ? -1 : 1)).map((symbol) => symbolEntry(symbol));
+    return only({ kind: 'ambiguous', name: where, symbols });
   }
   if (known.length === 0 && /^[A-Za-z_.$][\w.$]*$/.test(where) && !/^[0-9a-fA-F]{1,16}$/.test(where)) {
     const others = alternatives(context, where).filter(isText);
@@ -140,11 +141,32 @@ function collectDis(context: CommandContext, options: Options<typeof params>): D
   const length = toEnd
     ? Number(range.start - address) + range.length
     : Math.min(wanted, maxInstructions) * decoder.longest;
-  return { head, items: list(address, Math.min(length, maxFunction), wanted) };
+  const items = list(address, Math.min(length, maxFunction), wanted);
+  return { head, items: toEnd && !range.padded ? withoutPadding(items) : items };
 }
 
 function only(head: DisHead): DisAnswer {
   return { head, items: noItems(null) };
+}
+
+/** What assemblers fill with up to the next function's start. */
+const padding = /^(?:(?:data16|cs) )*(?:nop[wl]?\b|xchg +%ax,%ax$)/;
+
+/** The instructions but for those at the end that do nothing: they stand between functions. All, if none does anything. */
+function* withoutPadding(lines: Generator<InstructionLine, null>): Generator<InstructionLine, null> {
+  const held: InstructionLine[] = [];
+  let any = false;
+  for (const line of lines) {
+    if (padding.test(line.text)) {
+      held.push(line);
+      continue;
+    }
+    any = true;
+    yield* held.splice(0);
+    yield line;
+  }
+  if (!any) yield* held;
+  return null;
 }
 
 /** The instructions up to an address; an address inside an instruction shows the one behind it, too, as crash(8) does. */
@@ -183,17 +205,26 @@ function isText(symbol: KernelSymbol): boolean {
   return /^[tw]$/i.test(symbol.type);
 }
 
+interface FunctionRange {
+  readonly start: VirtAddr;
+  /** Bytes. */
+  readonly length: number;
+  /** True where what fills up to the next function belongs to the listing: crash(8) knows the sizes of the kernel's own alone. */
+  readonly padded: boolean;
+}
+
 /** The function that an address lies in: from its symbol to the next one at another address; generated code is as long as it is. */
-function functionAround(context: CommandContext, address: VirtAddr): { start: VirtAddr; length: number } | null {
+function functionAround(context: CommandContext, address: VirtAddr): FunctionRange | null {
   const { symbols } = context.kernel;
   const place = symbols.at(address);
   if (place === null) return null;
   const start = place.symbol.address;
   const made = generatedCodeAt(context.kernel, address);
-  if (made !== null) return { start, length: Math.min(made.size, maxFunction) };
+  if (made !== null) return { start, length: Math.min(made.size, maxFunction), padded: true };
   const next = symbols.next(address);
   const room = next === null ? place.symbol.size : Number(next.address - start);
-  return { start, length: Math.min(Math.max(room, place.offset + 1), maxFunction) };
+  const length = Math.min(Math.max(room, place.offset + 1), maxFunction);
+  return { start, length, padded: place.symbol.module !== null };
 }
 
 function* instructionsAt(
@@ -210,8 +241,14 @@ function* instructionsAt(
   const space = isUser ? userMemory(kernel, context.task) : kernel.space;
   const { bytes, fault } = space.readUpTo(start, length);
   if (bytes.length === 0 && fault !== null) throw fault;
-  const describe = (address: VirtAddr): string | null => {
+  const named = (address: VirtAddr): SymbolPlace | null => {
     const place = isUser ? null : kernel.place(address);
+    if (place === null) return null;
+    const symbol = crashSymbol(kernel.symbols, place);
+    return { symbol: { ...symbol, name: withoutClone(symbol.name) }, offset: place.offset };
+  };
+  const describe = (address: VirtAddr): string | null => {
+    const place = named(address);
     if (place === null) return null;
     const { symbol, offset } = place;
     return offset === 0 ? symbol.name : `${symbol.name}+${radix === 16 ? `0x${hex(offset)}` : offset}`;
@@ -226,7 +263,7 @@ function* instructionsAt(
       kernel.faults.record('code', fault);
       break;
     }
-    const place = isUser ? null : kernel.place(instruction.address);
+    const place = named(instruction.address);
     shown++;
     const source = lines && !isUser ? sourcePlace(sourceLine(kernel, instruction.address, 'statement')) : null;
     const now = source === null ? '' : `${source.file}:${source.line}`;

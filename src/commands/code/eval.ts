@@ -43,10 +43,20 @@ behind one multiply it by 2^10 to 2^40. Operators are C's.`,
     return (
       `hexadecimal: ${value.toString(16)}  ${roundSize(value)}\n    decimal: ${value}  ${negative}\n` +
       `      octal: ${value.toString(8)}\n     binary: ${value.toString(2).padStart(64, '0')}\n` +
-      (bits === null ? '' : `   bits set: ${bits.map((bit) => `${bit} `).join('')}\n`)
+      (bits === null ? '' : `   bits set: ${bitLines(bits)}\n`)
     );
   },
 });
+
+/** Numbers of bits, in lines of at most 80 characters below each other. */
+function bitLines(bits: readonly number[]): string {
+  const lines: string[] = [''];
+  for (const bit of bits) {
+    if (lines.at(-1)!.length + String(bit).length > 66) lines.push('');
+    lines[lines.length - 1] += `${bit} `;
+  }
+  return lines.join(`\n${' '.repeat(13)}`);
+}
 
 const suffixes: Readonly<Record<string, bigint>> = { k: 1n << 10n, m: 1n << 20n, g: 1n << 30n, t: 1n << 40n };
 

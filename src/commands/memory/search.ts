@@ -57,6 +57,15 @@ const number: ValueKind<bigint> = {
   },
 };
 
+/** A number of bytes: decimal, but for `0x` or a hexadecimal letter in it. */
+const byteCount: ValueKind<bigint> = {
+  kind: 'number',
+  parse(word, context) {
+    if (!/^\d{1,20}$/.test(word)) return number.parse(word, context);
+    return BigInt(word);
+  },
+};
+
 const where = { group: 'where' };
 const what = { group: 'what' };
 
@@ -80,7 +89,7 @@ const params = {
   stacks: flag('t', 'on the kernel stacks of all tasks', { ...where, excludes: ['T'] }),
   activeStacks: flag('T', 'on those of the tasks that CPUs ran', where),
   end: valued('e', 'end', values.place, 'up to this address or symbol', where),
-  length: valued('l', 'length', number, 'as many bytes, hexadecimal, in place of an end', {
+  length: valued('l', 'length', byteCount, 'as many bytes, decimal or 0x..., in place of an end', {
     ...where,
     excludes: ['e'],
   }),

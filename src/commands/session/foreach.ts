@@ -56,7 +56,7 @@ export function foreachOver(commands: ReadonlyMap<string, Command>) {
 
   pid, task, name, 'pattern'   these tasks; \\name where the name is also a command or a choice
   user, kernel                 processes of users; kernel threads
-  gleader                      leaders of thread groups: one task a process
+  gleader                      leaders of thread groups: of each process of users one task
   active                       what each CPU was running
   RU IN UN ST ZO TR DE PA ...  tasks in one of these states
 
@@ -64,7 +64,7 @@ Commands that can be run: those whose arguments are tasks. The options behind a 
       examples: [
         ['foreach bt', 'every stack'],
         ['foreach UN bt | grep -c mutex_lock', 'who waits uninterruptibly, and for mutexes'],
-        ['foreach user gleader files', 'the open files of every process'],
+        ['foreach gleader files', 'the open files of every process'],
       ],
     },
     params: { words: text('choices and commands', 'word') },
@@ -174,7 +174,7 @@ function chooseTasks(context: CommandContext, words: readonly string[]): readonl
       (wantedStates.size === 0 || wantedStates.has(task.state)) &&
       (!kinds.has('user') || !task.kernelThread) &&
       (!kinds.has('kernel') || task.kernelThread) &&
-      (!kinds.has('gleader') || task.pid === task.tgid) &&
+      (!kinds.has('gleader') || (task.pid === task.tgid && !task.kernelThread)) &&
       (!kinds.has('active') || task.active),
   );
 }

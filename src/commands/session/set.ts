@@ -1,13 +1,16 @@
 // set: the task that other commands mean, and how they print.
 
 import { assertNever, UsageError } from '../../base/errors.ts';
-import { escapeLine } from '../../base/text.ts';
+import { escapeLine, hex } from '../../base/text.ts';
+import { formatPlace } from '../../debuginfo/symbol_table.ts';
 import { installExcludedPageJudge } from '../../kernel/excluded_pages.ts';
 import { crashedTask } from '../../kernel/panic.ts';
+import { addressArgument } from '../address.ts';
 import { defineCommand } from '../command.ts';
 import { type CommandContext, parseCpus } from '../context.ts';
 import { flag, type Options, optional, valued, values } from '../params.ts';
 import { type ContextTask, contextTask, contextTaskText } from '../task_context.ts';
+import { unassigned } from './variables.ts';
 
 interface Variable {
   readonly name: string;
@@ -88,7 +91,13 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
       // crash(8) calls it so, except in the list of all
       return {
         kind: 'variables',
-        variables: shown.map((one) => (name === 'radix' ? { ...one, name: 'output radix' } : one)),
+        variables: shown.map((one) =>
+          name === 'radix'
+            ? { ...one, name: 'output radix' }
+            : name === 'console' && one.value === unassigned
+              ? { ...one, value: 'not set' }
+              : one,
+        ),
       };
     }
     if (second !== null) throw new UsageError(`no such variable: ${escapeLine(first)}`);
@@ -98,7 +107,15 @@ function collectSet(context: CommandContext, options: Options<typeof params>): S
 }
 
 /** Some have an effect at once. */
-function change({ kernel, variables }: CommandContext, name: string, value: string): void {
+function change(context: CommandContext, name: string, value: string): void {
+  const { kernel, variables } = context;
+  if (name === 'scope') {
+    const address = addressArgument(context, value);
+    const place = kernel.place(address);
+    if (place === null) throw new UsageError(`scope is an address of text, not ${escapeLine(value)}`);
+    variables.set(name, `${hex(address)} (${formatPlace(place)})`);
+    return;
+  }
   variables.set(name, value);
   if (name !== 'zero_excluded') return;
   if (variables.get(name) === 'on') kernel.dump.memory.setExcludedPageJudge(() => true);

@@ -12,6 +12,9 @@ type Rule =
   /** Shown, never changed. */
   | { readonly kind: 'fixed' };
 
+/** What `console` is at the start. */
+export const unassigned = '(not assigned)';
+
 interface Variable {
   readonly name: string;
   readonly start: string;
@@ -39,7 +42,7 @@ const table: readonly Variable[] = [
   { name: 'refresh', start: 'on', rule: on },
   { name: 'print_max', start: '256', rule: { kind: 'number', min: 0 } },
   { name: 'print_array', start: 'off', rule: on },
-  { name: 'console', start: '(not assigned)', rule: { kind: 'text' } },
+  { name: 'console', start: unassigned, rule: { kind: 'text' } },
   { name: 'debug', start: '0', rule: { kind: 'number', min: 0 } },
   { name: 'core', start: 'off', rule: on },
   { name: 'hash', start: 'on', rule: on },

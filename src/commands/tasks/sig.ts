@@ -97,12 +97,12 @@ function parseSet(word: string): bigint {
   return set;
 }
 
-/** Words in lines of less than 80 characters. */
+/** Words in lines of at most 80 characters. */
 function wrapped(words: readonly string[]): string {
   const lines: string[] = [];
   let line = '';
   for (const word of words) {
-    if (line.length + 1 + word.length >= 80) {
+    if (line.length + 1 + word.length > 80) {
       lines.push(line);
       line = word;
     } else line = line === '' ? word : `${line} ${word}`;

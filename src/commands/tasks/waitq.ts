@@ -49,7 +49,9 @@ are shown by the function that they wake.`,
   items: 'waiters',
   collect(context, { queue: word, address }) {
     const queue = address === null ? queueAt(context, word) : memberQueue(context.kernel, word, address);
-    return { head: { name: word, queue: queue.address } satisfies WaitqHead, items: rows(context.kernel, queue) };
+    // a member's place is told by its address alone
+    const name = address === null ? word : hex(queue.address);
+    return { head: { name, queue: queue.address } satisfies WaitqHead, items: rows(context.kernel, queue) };
   },
   text: {
     item: ({ task, entry, wake }) =>

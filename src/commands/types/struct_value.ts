@@ -1,11 +1,12 @@
 // One object as `struct`, `union`, `*`, `list -s` and `tree -s` show it: read as data, and drawn from that.
+import { offsetBy } from '../../base/address.ts';
 import { MemoryFault, NotFoundError } from '../../base/errors.ts';
 import { escapeTerminal, hex } from '../../base/text.ts';
 import { declare, definition, memberDefinition } from '../../debuginfo/c_declaration.ts';
 import { type CText, type CValue, readValue, type ValueReading } from '../../debuginfo/c_value.ts';
 import { type ValueData, valueData } from '../../debuginfo/c_value_data.ts';
 import { charsText, memberText, type ValueStyle, valueText } from '../../debuginfo/c_value_text.ts';
-import type { KernelObject } from '../../debuginfo/object.ts';
+import { KernelObject } from '../../debuginfo/object.ts';
 import { memberOf, offsetOf, sizeOf, strip, type Type } from '../../debuginfo/type.ts';
 import type { StructSpec } from './struct_spec.ts';
 
@@ -70,7 +71,7 @@ function draw(object: KernelObject, spec: StructSpec, show: StructShow, reading:
     case 'addresses':
       return { kind: 'addresses', spec, address: object.address };
     case 'targets':
-      return { kind: 'targets', spec, members: eachMember(paths(spec), (path) => withTarget(object, path, reading)) };
+      return { kind: 'targets', spec, members: targets(object, spec, reading) };
     case 'values':
     case 'plain':
       if (spec.members.length === 0) return { kind: 'whole', spec, value: readValue(object, reading) };
@@ -94,7 +95,14 @@ function dataOf(drawn: Drawing): ValueData {
     case 'members':
     case 'plain':
     case 'targets':
-      return Object.fromEntries(drawn.members.map(({ path, value }) => [path, valueData(value)]));
+      return Object.fromEntries(
+        drawn.members.flatMap(({ path, value }): [string, ValueData][] => {
+          const data = valueData(value);
+          // members of what has no name are the struct's own
+          const isNameless = path === '' && data !== null && typeof data === 'object' && !Array.isArray(data);
+          return isNameless ? Object.entries(data as Record<string, ValueData>) : [[path, data]];
+        }),
+      );
     case 'addresses': {
       const { spec, address } = drawn;
       return Object.fromEntries(
@@ -133,12 +141,30 @@ function paths({ members, compound }: StructSpec): readonly string[] {
   return members.length > 0 ? members : compound.members.filter(({ name }) => name !== '').map(({ name }) => name);
 }
 
+function targets(object: KernelObject, spec: StructSpec, reading: ValueReading): (TargetValue | LostMember)[] {
+  const { members, compound } = spec;
+  if (members.length > 0) return eachMember(members, (path) => withTarget(object, path, reading));
+  return eachMember<TargetValue>(
+    compound.members.map((_member, i) => String(i)),
+    (index) => {
+      const { name, type, bitOffset } = compound.members[Number(index)]!;
+      if (name !== '') return withTarget(object, name, reading);
+      // what has no name is shown as it stands among the values
+      const nameless = KernelObject.at(object.context, type, offsetBy(object.address, bitOffset / 8));
+      return { path: '', type, value: readValue(nameless, reading), target: { kind: 'none' } };
+    },
+  ).map((member, i): TargetValue | LostMember =>
+    member.value.kind === 'unavailable' ? { ...member, path: compound.members[i]!.name } : member,
+  );
+}
+
 function withTarget(object: KernelObject, path: string, reading: ValueReading): TargetValue {
   const member = object.member(path);
   const type = strip(member.type);
   const value = readValue(member, reading);
   const read = { path, type: member.type, value };
-  if (type.kind !== 'pointer' || value.kind !== 'pointer') return { ...read, target: { kind: 'none' } };
+  const isNested = path.includes('.'); // of a struct inside, crash(8) follows nothing
+  if (type.kind !== 'pointer' || value.kind !== 'pointer' || isNested) return { ...read, target: { kind: 'none' } };
   const { address, symbol, text } = value;
   if (address === 0n) return { ...read, target: { kind: 'null' } };
   if (text !== null) return { ...read, target: { kind: 'text', text } };
@@ -176,6 +202,7 @@ function drawnText(drawn: Drawing, style: ValueStyle): string {
 
 function memberLine(spec: StructSpec, { path, value }: MemberValue, style: ValueStyle): string {
   if (value.kind === 'unavailable') return `  ${path} = <unavailable>,\n`;
+  if (path === '') return `  ${valueText(value, style, 1)},\n`;
   return `${memberText(spec.type, path, value, style)}\n`;
 }
 
@@ -222,6 +249,8 @@ function plainLine(spec: StructSpec, member: MemberValue, style: ValueStyle): st
     }
     case 'int':
       if (value.bitSize > 0 || ![1, 2, 4, 8].includes(value.type.size)) return memberLine(spec, member, style);
+      return line(unsignedText(BigInt.asUintN(value.type.size * 8, value.value), style.radix));
+    case 'enum':
       return line(unsignedText(BigInt.asUintN(value.type.size * 8, value.value), style.radix));
     default:
       return memberLine(spec, member, style);

@@ -228,7 +228,8 @@ function entryText(
 ): string {
   const line = nodes && range !== null ? `${rangeText(range, depth)}${slotText(address)}\n` : `${hex(address)}\n`;
   const isHeld = address !== 0n;
-  const where = type === 'rbtree' ? `  position: ${position}\n` : `  index: ${index}  position: ${position}\n`;
+  const where =
+    type === 'rbtree' ? `  position: ${position}\n` : `  index: ${index?.toString(radix)}  position: ${position}\n`;
   return `${line}${positions && isHeld ? where : ''}${structTexts(structs, radix)}`;
 }
 

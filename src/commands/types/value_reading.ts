@@ -12,15 +12,19 @@ export function valueReading(context: CommandContext): ValueReading {
     // 0 is no limit, as gdb has it
     shown: Number(context.variables.get('print_max')) || Number.POSITIVE_INFINITY,
     isTall: context.variables.get('print_array') === 'on',
-    symbolize: (address) => symbolize(context, address),
+    symbolize: (address, isText) => symbolize(context, address, isText),
     onFault: (fault) => kernel.faults.record('value', fault),
   };
 }
 
-/** `schedule+4`, or null for an address that is no place in the kernel's or a module's image. */
-export function symbolize(context: CommandContext, address: VirtAddr): string | null {
+/**
+ * `schedule+4`, or null for an address that is no place in the kernel's or a module's image.
+ * @param isText the address is of characters: among constants, those behind a symbol's start are a literal's, which has none
+ */
+export function symbolize(context: CommandContext, address: VirtAddr, isText = false): string | null {
   const place = context.kernel.place(address);
-  return place === null ? null : formatPlace(place);
+  if (place === null || (isText && place.offset > 0 && /^r$/i.test(place.symbol.type))) return null;
+  return formatPlace(place);
 }
 
 /** Typed objects in another address space than the kernel's. */

@@ -5,6 +5,7 @@ import { escapeTerminal } from '../../base/text.ts';
 import { declare, definition, typeText } from '../../debuginfo/c_declaration.ts';
 import { macroText } from '../../debuginfo/c_macro.ts';
 import { type CompoundType, sizeOf, strip, type Type } from '../../debuginfo/type.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
 import { type Answer, defineStream } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, rest, valued, values } from '../params.ts';
@@ -67,12 +68,12 @@ where it was made with -g3.`,
   items: 'meanings',
   collect: (context, options): Answer<null, WhatisItem, null> => ({ head: null, items: meanings(context, options) }),
   text: {
-    item(item, { options }, _head, index) {
+    item(item, { options, radix }, _head, index) {
       switch (item.kind) {
         case 'type':
-          return `${escapeTerminal(definition(item[drawing], options.offsets ? { radix: 10 } : null))}\n`;
+          return `${escapeTerminal(inRadix(definition(item[drawing], options.offsets ? { radix } : null), radix))}\n`;
         case 'members':
-          return definitionText(item[drawing], null, 10);
+          return definitionText(item[drawing], null, radix);
         case 'symbol':
           return `${escapeTerminal(item.declaration)};\n`;
         case 'expression':
@@ -115,12 +116,29 @@ function meaning(context: CommandContext, name: string): WhatisItem {
     return { kind: 'members', type: typeText(spec.type), members: membersData(spec), [drawing]: spec };
   }
   const declared = kernel.declaredType(name) ?? kernel.functionType(name);
-  if (declared !== null) return { kind: 'symbol', name, declaration: declare(declared, name) };
+  if (declared !== null) return { kind: 'symbol', name, declaration: declaration(kernel, declared, name) };
   const macro = symbol === null ? kernel.macro(name) : null;
   if (macro !== null) return { kind: 'macro', name, text: macroText(macro) };
   const what = escapeTerminal(name);
   if (symbol === null) throw new NotFoundError('type or symbol', what);
   throw new NotFoundError('type of symbol', what, 'no debug information here knows it');
+}
+
+/** A definition with its size in the session's radix. */
+function inRadix(text: string, radix: 10 | 16): string {
+  return radix === 10
+    ? text
+    : text.replace(/\nSIZE: (\d+)$/, (_line, size) => `\nSIZE: 0x${Number(size).toString(16)}`);
+}
+
+/** A variable or function as it is declared: texts and pointers in an array of no length, numbers in as many as there are. */
+function declaration(kernel: Kernel, type: Type, name: string): string {
+  const array = strip(type);
+  if (array.kind !== 'array' || array.length !== 0) return declare(type, name);
+  const element = strip(array.element);
+  const isOpen = element.kind === 'pointer' || (element.kind === 'int' && element.size === 1);
+  if (isOpen) return declare(type, name).replace(/\[0\]$/, '[]');
+  return declare(kernel.variableType(name) ?? type, name);
 }
 
 /** Types by size, and structs and unions by what they contain, smaller ones first. */

@@ -189,7 +189,8 @@ function* traces(context: CommandContext, options: BtOptions): Generator<BtItem,
       continue;
     }
     if (options.reference !== null && !mentions(context, target, options.reference)) continue;
-    const content = stackContent(context, options, target);
+    // of a dead task that has given its stack back its trace says so
+    const content = taskStack(context.kernel, target) === null ? null : stackContent(context, options, target);
     const { stackPointer, instruction } = options;
     // a task that ran may have been on a stack of its CPU
     const own = stackPointer === null || target.active ? null : taskStack(context.kernel, target);

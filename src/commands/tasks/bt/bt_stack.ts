@@ -2,6 +2,7 @@
 
 import { onStack, type Stack } from '../../../arch/stacks.ts';
 import { offsetBy, type VirtAddr } from '../../../base/address.ts';
+import { MemoryFault } from '../../../base/errors.ts';
 import { escapeTerminal, hex16 } from '../../../base/text.ts';
 import { backtracer } from '../../../kernel/backtrace.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
@@ -42,6 +43,8 @@ interface StackSegment {
     readonly offset: number | null;
     readonly link?: SavedRegisters['link'];
   } | null;
+  /** What an exception whose stack this is had interrupted, on the stack that comes next; null for another kind of stack. */
+  readonly left: StackSegment['registers'];
   /** The stack that was left for this one; null for the first. */
   readonly leaves: string | null;
 }
@@ -50,8 +53,8 @@ export type StackData =
   | { readonly kind: 'words'; readonly words: readonly SymbolicWord[] }
   | {
       readonly kind: 'symbols';
-      /** Whether the first symbol is where the task stopped. */
-      readonly started: boolean;
+      /** Where the task stopped; null where all of the stack is looked at. */
+      readonly start: { readonly symbol: string; readonly address: VirtAddr } | null;
       readonly segments: readonly StackSegment[];
       /** Registers of user mode, at the end. */
       readonly user: RegisterData | null;
@@ -90,7 +93,7 @@ export function stackHas(
 /** `-t`, `-T`: every word that is a text address, from where the task stopped or from the stack's base. */
 export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: boolean): StackData {
   const stack = taskStack(kernel, task);
-  if (stack === null) return { kind: 'symbols', started: false, segments: [], user: null };
+  if (stack === null) return { kind: 'symbols', start: null, segments: [], user: null };
   const end = offsetBy(stack.start, stack.size);
   // where the trace leads over several stacks, each from where the trace comes upon it
   const tracer = backtracer(kernel);
@@ -102,8 +105,8 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
     const symbols = textWords(kernel, offsetBy(stack.start, 8), end);
     return {
       kind: 'symbols',
-      started: false,
-      segments: [{ symbols, entry: null, registers: null, leaves: null }],
+      start: null,
+      segments: [{ symbols, entry: null, registers: null, left: null, leaves: null }],
       user,
     };
   }
@@ -116,24 +119,66 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
       i > 0 && frame.kind === 'entry' && frame.registers !== null && !isUserMode(frame.registers)
         ? frame.registers
         : null;
-    const from = kernelRegisters === null ? frame.frameAddress : stackPointer(kernelRegisters);
-    const entry =
-      kernelRegisters === null || frame.place === null
+    // what a sleeping task was switched away with lies below the address that it goes on at
+    const asleep = i === 0 && !task.active ? switchedAway(task) : null;
+    const from =
+      kernelRegisters !== null
+        ? stackPointer(kernelRegisters)
+        : asleep !== null && onStack(on, asleep) && asleep < frame.frameAddress
+          ? asleep
+          : frame.frameAddress;
+    // an exception's stack ends in the registers of what it interrupted, which go on on another one
+    const next = frames.findIndex(({ stack }, j) => j > i && stack !== frame.stack);
+    const before = i === 0 ? null : frames[i - 1]!;
+    const last = next < 0 ? null : frames[next - 1]!;
+    const left = last === null || on.kind !== 'exception' ? null : interruptedBy(last, isUserMode);
+    const end = left === null || last === null ? on.end : offsetBy(last.frameAddress, 8);
+    const came = before === null ? null : tracer.stacks(task).find(({ name }) => name === before.stack);
+    const interrupted = before !== null && came?.kind === 'exception' ? interruptedBy(before, isUserMode) : null;
+    const entered = (at: VirtAddr): StackSymbol | null =>
+      frame.place === null
         ? null
         : {
-            at: frame.frameAddress,
+            at,
             address: frame.address,
             symbol: crashSymbol(kernel.symbols, frame.place).name,
             module: frame.place.symbol.module,
           };
     segments.push({
-      symbols: onStack(on, from) ? textWords(kernel, from, on.end) : [],
-      entry,
+      symbols: onStack(on, from) ? textWords(kernel, from, end) : [],
+      entry:
+        kernelRegisters !== null
+          ? entered(frame.frameAddress)
+          : interrupted !== null && came !== undefined && came !== null
+            ? entered(came.start)
+            : null,
       registers: kernelRegisters === null ? null : told(kernel, kernelRegisters),
-      leaves: i === 0 ? null : frames[i - 1]!.stack,
+      left: left === null ? null : told(kernel, left),
+      leaves: before === null ? null : before.stack,
     });
   }
-  return { kind: 'symbols', started: true, segments, user };
+  const first = frames[0];
+  const start =
+    first?.place == null ? null : { symbol: crashSymbol(kernel.symbols, first.place).name, address: first.address };
+  return { kind: 'symbols', start, segments, user };
+}
+
+/** The kernel's registers that a frame of entry code saved; null where it saved none, or a process's. */
+function interruptedBy(
+  frame: { readonly kind: string; readonly registers: RegisterData | null },
+  isUserMode: (registers: RegisterData) => boolean,
+): RegisterData | null {
+  return frame.kind === 'entry' && frame.registers !== null && !isUserMode(frame.registers) ? frame.registers : null;
+}
+
+/** thread.sp, where a sleeping task was switched away (x86); null where it cannot be read. */
+function switchedAway(task: Task): VirtAddr | null {
+  try {
+    return task.object.optional('thread.sp')?.pointer() ?? null;
+  } catch (error) {
+    if (error instanceof MemoryFault) return null;
+    throw error;
+  }
 }
 
 /** Registers with the function that was interrupted, as data. */
@@ -257,14 +302,15 @@ export function renderStack(data: StackData, machine: string): string {
     }
     case 'symbols': {
       const lines: string[] = [];
-      const start = data.started ? data.segments[0]?.symbols[0] : undefined;
-      if (start !== undefined)
+      const { start } = data;
+      if (start !== null)
         lines.push(`              START: ${escapeTerminal(withoutClone(start.symbol))} at ${hex16(start.address)}`);
-      for (const { symbols, entry, registers, leaves } of data.segments) {
+      for (const { symbols, entry, registers, left, leaves } of data.segments) {
         if (leaves !== null) lines.push(stackLine(leaves));
         if (entry !== null) lines.push(symbolLine(entry));
         if (registers !== null) lines.push(...exceptionLines({ ...registers, interrupted: registers }, machine, 10));
         lines.push(...symbols.map(symbolLine));
+        if (left !== null) lines.push(...exceptionLines({ ...left, interrupted: left }, machine, 10));
       }
       if (data.user !== null) lines.push(...exceptionLines({ registers: data.user, interrupted: null }, machine, 10));
       return `${lines.join('\n')}\n`;

@@ -15,7 +15,15 @@ import {
   type TaskRow,
   taskRows,
 } from './ps_table.ts';
-import { type LastRuns, lastRuns, type RunTimes, renderLastRuns, renderRunTimes, runTimes } from './ps_times.ts';
+import {
+  type LastRuns,
+  lastRuns,
+  latestRun,
+  type RunTimes,
+  renderLastRuns,
+  renderRunTimes,
+  runTimes,
+} from './ps_times.ts';
 
 export type PsData =
   | {
@@ -27,7 +35,12 @@ export type PsData =
   | { readonly kind: 'states'; readonly states: readonly StateCount[] }
   | { readonly kind: Relation; readonly tasks: readonly Family[] }
   | { readonly kind: 'times'; readonly tasks: readonly RunTimes[] }
-  | { readonly kind: 'last-run'; readonly style: 'timestamp' | 'ago'; readonly groups: readonly LastRuns[] }
+  | {
+      readonly kind: 'last-run';
+      readonly style: 'timestamp' | 'ago';
+      readonly groups: readonly LastRuns[];
+      readonly widest: string | null;
+    }
   | { readonly kind: 'arguments'; readonly tasks: readonly Arguments[] }
   | { readonly kind: 'limits'; readonly tasks: readonly Limits[] };
 
@@ -117,7 +130,12 @@ function collectPs(context: CommandContext, options: PsOptions): PsData {
   const subjects = relation === 'threads' && all ? tasks.filter((t) => t.pid === t.tgid) : tasks;
   if (relation !== null) return { kind: relation, tasks: families(context, subjects, relation) };
   if (options.states) return { kind: 'states', states: countStates(tasks) };
-  if (options.times) return { kind: 'times', tasks: runTimes(kernel, tasks) };
+  if (options.times) {
+    const times = runTimes(kernel, tasks);
+    // of all, in the order in which they were made
+    if (all) times.sort((a, b) => (BigInt(a.startTime) < BigInt(b.startTime) ? -1 : 1));
+    return { kind: 'times', tasks: times };
+  }
   if (options.arguments) return { kind: 'arguments', tasks: argumentsOf(kernel, tasks) };
   if (options.limits) return { kind: 'limits', tasks: limitsOf(kernel, tasks) };
   if (options.lastRun || options.ago) {
@@ -125,6 +143,8 @@ function collectPs(context: CommandContext, options: PsOptions): PsData {
       kind: 'last-run',
       style: options.lastRun ? 'timestamp' : 'ago',
       groups: lastRuns(kernel, tasks, options.cpus),
+      // the columns of one task stand where they do among all
+      widest: options.lastRun ? latestRun(kernel, context.tasks.all) : null,
     };
   }
   const columns = { stackPointer: options.stackPointer, policy: options.policies };
@@ -144,7 +164,7 @@ function renderPs(data: PsData): string {
     case 'times':
       return renderRunTimes(data.tasks);
     case 'last-run':
-      return renderLastRuns(data.groups, data.style);
+      return renderLastRuns(data.groups, data.style, data.widest?.length ?? 0);
     case 'arguments':
       return renderArguments(data.tasks);
     case 'limits':

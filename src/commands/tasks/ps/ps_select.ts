@@ -36,7 +36,10 @@ export const taskArguments: Param<readonly Task[]> = {
 /** Tasks that the options and arguments ask for, in the order of the arguments, each once. @throws UsageError */
 export function selectTasks(context: CommandContext, choice: TaskChoice): Task[] {
   const { tasks } = context;
-  const chosen = choice.tasks.length > 0 ? choice.tasks : tasks.all;
+  const asked = choice.tasks.length > 0 ? choice.tasks : tasks.all;
+  // of a thread that is named its process is meant
+  const leader = (task: Task): Task => (task.pid === task.tgid ? task : (tasks.byPid(task.tgid) ?? task));
+  const chosen = choice.leaders ? [...new Set(asked.map(leader))] : asked;
   const policy = choice.policy === null ? null : parsePolicies(choice.policy);
   return chosen.filter(
     (task) =>

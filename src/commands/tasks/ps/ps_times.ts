@@ -3,13 +3,13 @@
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { lastRun, runqueueClock, taskTimes } from '../../../kernel/sched_times.ts';
 import type { Task, TaskState } from '../../../kernel/task.ts';
-import { readClocks } from '../../../kernel/timekeeping.ts';
 import { type TaskLabel, taskHeader, taskLabel } from '../../context.ts';
 import { duration, elapsed } from '../../system/time_text.ts';
+import { uptimeSeconds } from '../../system/uptime.ts';
 
 export interface RunTimes {
   readonly task: TaskLabel;
-  /** Seconds since the task was made; null if the clocks cannot be read. */
+  /** The second of the uptime less that in which the task was made; null if the clocks cannot be read. */
   readonly runSeconds: number | null;
   /** Nanoseconds, all three, decimal. */
   readonly startTime: string;
@@ -18,14 +18,15 @@ export interface RunTimes {
 }
 
 export function runTimes(kernel: Kernel, tasks: readonly Task[]): RunTimes[] {
-  const now = kernel.faults.attempt('clocks', () => readClocks(kernel).monotonic, null);
+  const uptime = kernel.faults.attempt('clocks', () => uptimeSeconds(kernel), null);
   const found: RunTimes[] = [];
   for (const task of tasks) {
     kernel.faults.attempt(
       `times of pid ${task.pid}`,
       () => {
         const times = taskTimes(task);
-        const runSeconds = now === null ? null : Math.max(0, Number((now - times.startTime) / 1_000_000_000n));
+        // whole seconds of both, as crash(8) counts them
+        const runSeconds = uptime === null ? null : Math.max(0, uptime - Number(times.startTime / 1_000_000_000n));
         found.push({
           task: taskLabel(task),
           runSeconds,
@@ -96,9 +97,20 @@ export function lastRuns(kernel: Kernel, tasks: readonly Task[], cpus: readonly 
   return cpus.map((cpu) => ({ cpu, tasks: all.filter(({ task }) => task.cpu === cpu) }));
 }
 
-export function renderLastRuns(groups: readonly LastRuns[], style: 'timestamp' | 'ago'): string {
+/** When any task ran last, in nanoseconds of a runqueue's clock, decimal. */
+export function latestRun(kernel: Kernel, tasks: readonly Task[]): string {
+  let latest = 0n;
+  for (const task of tasks) {
+    const at = kernel.faults.attempt(`last run of pid ${task.pid}`, () => lastRun(task), 0n);
+    if (at > latest) latest = at;
+  }
+  return String(latest);
+}
+
+/** @param least characters that a time takes at least */
+export function renderLastRuns(groups: readonly LastRuns[], style: 'timestamp' | 'ago', least = 0): string {
   const all = groups.flatMap((group) => group.tasks);
-  const width = Math.max(0, ...all.map((t) => timeText(t, style).length));
+  const width = all.reduce((most, t) => Math.max(most, timeText(t, style).length), least);
   return groups
     .map(({ cpu, tasks }) => {
       const lines = tasks.map(
