@@ -81,8 +81,9 @@ describe('search', () => {
     kernel.space.words(at + 0x8n, 0xabcdn);
     kernel.space.words(at + 0x1008n, 0xabcdn);
     kernel.space.exclude(at);
-    assert.deepEqual(found(kernel, '-s words -l 1008 abcd'), []);
-    assert.equal(found(kernel, '-s words -l 1010 abcd').length, 1);
+    assert.deepEqual(found(kernel, '-s words -l 4104 abcd'), []);
+    assert.equal(found(kernel, '-s words -l 4112 abcd').length, 1, 'a length is decimal');
+    assert.equal(found(kernel, '-s words -l 0x1010 abcd').length, 1);
   });
   test('all of kernel memory: by every address that a page is mapped at', () => {
     const { kernel, at, areas } = machine();

@@ -95,6 +95,7 @@ describe('the way through the tables', () => {
       swapFile: null,
     },
     vma: { address: 0xffff_8880_0000_1000n, start: 0x40_0000n, end: 0x40_1000n, flags: 0x71n, file: '/bin/\x1b[31m' },
+    fileOffset: null,
     page: {
       page: 0xffff_ea00_0000_8c40n,
       physical: 0x2e3_1000,
@@ -157,6 +158,8 @@ ffffea0000008c40  2e31000 ffff888000002000        3 11 23c referenced,lru
     };
     assert.match(draw({ ...missing, entry: swap }), /\n PTE {7}SWAP {5}OFFSET\n5f0200 {2}\/dev\/zram0 {7}7\n$/);
     assert.doesNotMatch(draw({ ...missing, entry: null }), /PAGE:|PTE {2}/);
+    const file = draw({ ...missing, vma: user.vma, entry: null, fileOffset: 0x2000n });
+    assert.match(file, /FLAGS FILE\n.*\n\nFILE: \/bin\/\\x1b\[31m {2}OFFSET: 2000\n\n$/);
     assert.match(draw({ ...missing, entry: null, problem: 'lost' }), /\n {2}lost\n$/);
   });
 });

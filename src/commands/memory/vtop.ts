@@ -2,11 +2,11 @@
 import type { PageTableEntry, PageWalk } from '../../arch/page_walk.ts';
 import { type PhysAddr, pfn, type VirtAddr } from '../../base/address.ts';
 import { UsageError } from '../../base/errors.ts';
-import { escapeTerminal, hex, hex16 } from '../../base/text.ts';
+import { escapeLine, escapeTerminal, hex, hex16 } from '../../base/text.ts';
 import { openFile } from '../../kernel/fs.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { memoryModel } from '../../kernel/memory_model.ts';
-import { userMemory, vmAreaAround } from '../../kernel/mm_types.ts';
+import { userMemory, type VmArea, vmAreaAround } from '../../kernel/mm_types.ts';
 import { pageFlagNames, pageRow } from '../../kernel/page.ts';
 import { swapFileName } from '../../kernel/swap.ts';
 import { swapSlotOf } from '../../kernel/swapped_pages.ts';
@@ -45,6 +45,8 @@ export interface Translation {
   readonly entry: EntryData | null;
   /** The VMA that a user address lies in. */
   readonly vma: VmaData | null;
+  /** Where in the VMA's file the page is, in bytes; null where it is mapped, or has an entry, or there is no file. */
+  readonly fileOffset: bigint | null;
   /** The `struct page` of the page frame. */
   readonly page: NamedPageRow | null;
 }
@@ -130,6 +132,7 @@ function ofKernel(kernel: Kernel, address: VirtAddr): Translation {
     space: 'kernel',
     top: tableStart === null ? null : kernelTable(kernel, tableStart),
     vma: null,
+    fileOffset: null,
   };
 }
 
@@ -139,12 +142,21 @@ function ofUser(kernel: Kernel, task: Task, address: VirtAddr): Translation {
   const walk = space.walk(address);
   const vma = kernel.faults.attempt('VMA', () => vmAreaAround(kernel, task.object.member('mm').deref(), address), null);
   const file = vma === null || vma.file === 0n ? null : openFile(kernel, vma.file).path?.path;
+  const page = common(kernel, walk, address, walk.physical);
+  const isInFile = file != null && page.physical === null && page.entry === null && page.problem === null;
   return {
-    ...common(kernel, walk, address, walk.physical),
+    ...page,
     space: 'user',
     top: null,
     vma: vma === null ? null : { ...vma, file: file ?? null },
+    fileOffset: vma === null || !isInFile ? null : offsetInFile(kernel, vma, address),
   };
+}
+
+/** Of the page that an address lies in, in bytes. */
+function offsetInFile(kernel: Kernel, { start, pageOffset }: VmArea, address: VirtAddr): bigint {
+  const size = BigInt(kernel.dump.memory.pageSize);
+  return pageOffset * size + (address - (address % size) - start);
 }
 
 function common(
@@ -152,7 +164,7 @@ function common(
   walk: PageWalk,
   address: VirtAddr,
   physical: PhysAddr | null,
-): Omit<Translation, 'space' | 'top' | 'vma'> {
+): Omit<Translation, 'space' | 'top' | 'vma' | 'fileOffset'> {
   const last = walk.entries.at(-1);
   return {
     address,
@@ -211,6 +223,9 @@ function translationText(one: Translation, physicalDigits: number): string {
   if (entry !== null) lines.push('\n', entryText(entry));
   if (one.problem !== null && entry?.swap == null) lines.push('\n', `  ${escapeTerminal(one.problem)}\n`);
   if (vma !== null) lines.push('\n', vmaHeader, vmaText(vma));
+  if (one.fileOffset !== null) {
+    lines.push('\n', `FILE: ${escapeLine(vma?.file ?? '')}  OFFSET: ${hex(one.fileOffset)}\n`, '\n');
+  }
   if (page !== null) lines.push('\n', pageRowsHeader(physicalDigits), pageRowText(page, physicalDigits));
   return lines.join('');
 }

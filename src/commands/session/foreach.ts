@@ -98,7 +98,10 @@ function collectForeach(
   const chosen = chooseTasks(context, words.slice(0, first));
   const asked = splitCommands(commands, words.slice(first)).map(([command, rest]): Invocation => {
     if (!command.aboutTasks) throw new UsageError(`${command.name} is not for tasks`);
-    return { command, options: parseParams<Params>(command.params, rest, context) };
+    const options = parseParams<Params>(command.params, rest, context);
+    // the devices are no task's: of each its sockets are meant
+    if (command.name === 'net' && rest.length === 0) return { command, options: { ...options, sockets: true } };
+    return { command, options };
   });
   let failed = 0;
   function one(
@@ -132,6 +135,8 @@ function collectForeach(
         const { command, options } = invocation;
         // kernel threads have no arguments: asked of every task, that is no news
         if (command.name === 'ps' && options['arguments'] === true && task.kernelThread) continue;
+        // a process with all its threads is told once, at its leader
+        if (command.name === 'sig' && options['group'] === true && task.pid !== task.tgid) continue;
         yield one(invocation, number, task, command.forTask(options, task));
       }
     }

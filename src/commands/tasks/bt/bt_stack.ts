@@ -111,9 +111,10 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
     };
   }
   const segments: StackSegment[] = [];
+  const stacks = tracer.stacks(task);
   for (const [i, frame] of frames.entries()) {
     if (i > 0 && frames[i - 1]!.stack === frame.stack) continue;
-    const on = tracer.stacks(task).find(({ name }) => name === frame.stack);
+    const on = stacks.find(({ name }) => name === frame.stack);
     if (on === undefined) continue;
     const kernelRegisters =
       i > 0 && frame.kind === 'entry' && frame.registers !== null && !isUserMode(frame.registers)
@@ -133,7 +134,7 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
     const last = next < 0 ? null : frames[next - 1]!;
     const left = last === null || on.kind !== 'exception' ? null : interruptedBy(last, isUserMode);
     const end = left === null || last === null ? on.end : offsetBy(last.frameAddress, 8);
-    const came = before === null ? null : tracer.stacks(task).find(({ name }) => name === before.stack);
+    const came = before === null ? null : stacks.find(({ name }) => name === before.stack);
     const interrupted = before !== null && came?.kind === 'exception' ? interruptedBy(before, isUserMode) : null;
     const entered = (at: VirtAddr): StackSymbol | null =>
       frame.place === null
@@ -157,9 +158,9 @@ export function stackSymbols({ kernel }: CommandContext, task: Task, fromBase: b
       leaves: before === null ? null : before.stack,
     });
   }
-  const first = frames[0];
-  const start =
-    first?.place == null ? null : { symbol: crashSymbol(kernel.symbols, first.place).name, address: first.address };
+  // a sleeping task's registers, which lie below, are not where it stopped
+  const symbols = segments[0]?.symbols ?? [];
+  const start = symbols.find(({ at }) => at === frames[0]?.frameAddress) ?? symbols[0] ?? null;
   return { kind: 'symbols', start, segments, user };
 }
 
