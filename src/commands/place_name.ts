@@ -38,6 +38,22 @@ export function crashPlace(symbols: SymbolTable, place: SymbolPlace): string {
   return formatPlace({ symbol: { ...symbol, name: withoutClone(symbol.name) }, offset: place.offset });
 }
 
+/** Constants that have names are smaller than this, in bytes. */
+const largestConstant = 0x10000;
+
+/**
+ * Whether a place lies among the texts and numbers of the code, which have no names: behind a constant. What lies far
+ * behind is none of it for sure, texts near it are none either.
+ * @param isText what lies there is known to be a text
+ */
+export function isNameless(symbols: SymbolTable, { symbol, offset }: SymbolPlace, isText = false): boolean {
+  if (offset === 0 || (!isText && offset < largestConstant)) return false;
+  if (/^r$/i.test(symbol.type)) return true;
+  // kernels whose section of constants is writable while they boot have other letters
+  const [start, end] = [symbols.own('__start_rodata'), symbols.own('__end_rodata')];
+  return start !== null && end !== null && symbol.address >= start.address && symbol.address < end.address;
+}
+
 /** Endings that the compiler gives to the copies and parts that it makes of a function. */
 const cloneMarks: readonly string[] = ['.isra.', '.part.', '.llvm.'];
 

@@ -23,6 +23,13 @@ describe('eval', () => {
   }
   test('-b has the numbers of the bits', () =>
     assert.match(kernel.run(evaluate, '-b 0x400c').text, /bits set: 14 3 2 \n/));
+  test('-b has no line that is too wide', () => {
+    const bits = kernel.run(evaluate, '-b 0xffff0000ffff0000').text.split('\n').slice(4, 6);
+    assert.deepEqual(bits, [
+      '   bits set: 63 62 61 60 59 58 57 56 55 54 53 52 51 50 49 48 31 30 29 28 27 26 ',
+      '             25 24 23 22 21 20 19 18 17 16 ',
+    ]);
+  });
   test('a value with its highest bit set is shown as a negative number, too', () =>
     assert.match(kernel.run(evaluate, '~0xff').text, /18446744073709551360 {2}\(-256\)/));
   for (const line of ['', 'nosuch', '1 +', '12z']) {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { virtAddr } from '../../src/base/address.ts';
-import { crashPlace, symbolsNamed, withoutClone } from '../../src/commands/place_name.ts';
+import { crashPlace, isNameless, symbolsNamed, withoutClone } from '../../src/commands/place_name.ts';
 import { ArraySymbols } from '../../src/debuginfo/ordered_symbols.ts';
-import type { KernelSymbol } from '../../src/debuginfo/symbol.ts';
+import type { KernelSymbol, SymbolPlace } from '../../src/debuginfo/symbol.ts';
 import { SymbolTable } from '../../src/debuginfo/symbol_table.ts';
 
 const text = 0xffff_ffff_8100_0000n;
@@ -48,6 +48,28 @@ test('a module’s function of several names, too', () => {
   ]);
   assert.equal(crashPlace(symbols, symbols.at(at)!), 'toy_exit');
   assert.equal(crashPlace(symbols, symbols.at(virtAddr(at + 15n))!), 'cleanup_module+15');
+});
+
+test('texts of the code have no names, nor what lies far behind a constant', () => {
+  const symbols = table();
+  const constant = (offset: number, type: string, address = text): SymbolPlace => ({
+    symbol: { address: virtAddr(address), name: 'table', type, size: 8, module: null },
+    offset,
+  });
+  assert.equal(isNameless(symbols, constant(5, 'r'), true), true);
+  assert.equal(isNameless(symbols, constant(0, 'r'), true), false);
+  assert.equal(isNameless(symbols, constant(5, 'r')), false);
+  assert.equal(isNameless(symbols, constant(0x20000, 'R')), true);
+  assert.equal(isNameless(symbols, constant(0x20000, 'D')), false);
+  const bounds = new SymbolTable(
+    new ArraySymbols([
+      { address: virtAddr(text), name: '__start_rodata', type: 'D', size: 0, module: null },
+      { address: virtAddr(text + 0x1000n), name: '__end_rodata', type: 'D', size: 0, module: null },
+    ]),
+    () => [],
+  );
+  assert.equal(isNameless(bounds, constant(5, 'D', text + 8n), true), true);
+  assert.equal(isNameless(bounds, constant(5, 'D', text + 0x2000n), true), false);
 });
 
 test('an address where a section begins is called by the section, and what lies behind it by its symbols', () => {

@@ -127,6 +127,35 @@ describe('ps', () => {
     assert.match(run('-l', '-C', '0,1', '1', '5'), /^CPU: 0\n\[.*PID: 1 .*\n\nCPU: 1\n\[.*PID: 5 /);
   });
 
+  test('the time of one task stands where it does among all', () => {
+    assert.match(household().run('-l', '1'), /^\[ {3}1000000\] \[IN\]/);
+  });
+
+  test('-t of all goes by when they were made, of some by how they were asked for', () => {
+    const { kernel, run } = household();
+    const made = (order: readonly number[]): void =>
+      order.forEach((pid, i) => {
+        const task = kernel.tasks.byPid(pid)!;
+        kernel.set(task.object, 'start_time', BigInt(i + 1) * 1_000_000_000n);
+      });
+    made([6, 1, 5, 2]);
+    const pids = (text: string): string[] => [...text.matchAll(/PID: (\d+)/g)].map(([, pid]) => pid!);
+    assert.deepEqual(pids(run('-t', '5', '6')), ['5', '6']);
+    assert.deepEqual(
+      pids(run('-t')).filter((pid) => pid !== '0'),
+      ['6', '1', '5', '2'],
+    );
+  });
+
+  test('-G of a thread is its process', () => {
+    const { kernel, run } = household();
+    const thread = newTask(kernel, { pid: 11 });
+    kernel.set(thread, 'tgid', 5);
+    linkTasks(kernel, [...kernel.tasks.all.filter(({ pid }) => pid > 0).map(({ object }) => object), thread]);
+    kernel.forget();
+    assert.match(run('-G', '11'), /^ +PID .*\n> +5 +1 .*\n$/);
+  });
+
   test('a parent that cannot be read is a dash and a fault, not an end', () => {
     const { kernel, run, problems } = household();
     const orphan = newTask(kernel, { pid: 9 });

@@ -113,6 +113,9 @@ describe('sig', () => {
       [' [1] SIGHUP', '[17] SIGCHLD/SIGCLD', '[49] SIGRTMAX-15', '[64] SIGRTMAX'],
     );
     assert.equal(text(sig, '-s 4100'), 'SIGKILL SIGTERM\n');
+    const wide = text(sig, '-s ffffffffffffffff').split('\n');
+    assert.match(wide[6]!, /^SIGRTMAX-13 .* SIGRTMAX-7$/);
+    assert.equal(wide[6]!.length, 80);
   });
 });
 

@@ -178,6 +178,11 @@ describe('struct, objects', () => {
     assert.match(text, /\n {2}void \*data = 0x5555\n {2}-> \(unknown target type\)\n {2}id = 0,\n$/);
     assert.match(kernel.run(struct, '-p item.parent first_item').text, /= 0x0\n {2}-> NULL\n$/);
   });
+  test('-p of the whole has what has no name, too; of a struct inside, nothing is followed', () => {
+    const text = kernel.run(struct, '-p item first_item').text;
+    assert.match(text, /\n {2}\{\n {4}wide = \d+,\n {4}\{\n {6}low = \d+,\n/);
+    assert.match(kernel.run(struct, '-p item.link.next first_item').text, /^ {2}link\.next = 0x\w+.*\n$/);
+  });
   test('each CPU has its own object', () => {
     kernel.define('__per_cpu_start', 0x1000n);
     kernel.define('__per_cpu_end', item.address + 0x1000n);

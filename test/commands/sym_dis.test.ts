@@ -116,6 +116,28 @@ describe('dis', () => {
     assert.equal(lines(output).length, 1);
     assert.match(output.faults[0]!.message, /debug information not found: of the kernel/);
   });
+  test('what fills up to the next function is left out: nops, and int3 but for those of a patched ret', () => {
+    const { kernel } = machine();
+    const shown = (name: string): string[] => lines(kernel.run(dis, name)).map((line) => line.split('\t')[1]!);
+    const code = kernel.code('patched', '90 c3 cccccccc 660f1f440000 ebfe cccccccccc 90 6690 41ffe3 cccccc 90 c3');
+    kernel.label('jumps', code + 12n, 7);
+    kernel.label('idle', code + 19n, 3);
+    kernel.label('calls', code + 22n, 7);
+    kernel.label('last_one', code + 29n, 1);
+    assert.deepEqual(shown('patched'), ['nop', 'ret', 'int3', 'int3', 'int3', 'int3']);
+    assert.equal(shown('jumps').length, 1);
+    assert.deepEqual(shown('idle'), ['nop', 'xchg   %ax,%ax']);
+    assert.deepEqual(shown('calls'), ['jmp    *%r11', 'int3'], 'no speculation behind it');
+  });
+  test('of several names of an address a call has the first, what lies behind the last', () => {
+    const { kernel } = machine();
+    const at = kernel.code('memcpy', '90 c3 c3');
+    kernel.label('__memcpy', at, 3);
+    kernel.label('behind', at + 2n, 1);
+    const call = kernel.code('caller.isra.0', 'e8f9ffffff c3');
+    assert.match(kernel.run(dis, 'memcpy').text, /<__memcpy>:\tnop\n.*<memcpy\+1>:\tret\n$/);
+    assert.match(kernel.run(dis, `${call.toString(16)} 1`).text, /<caller>:\tcall {3}0x\w+\n$/);
+  });
   test('bytes that are no instruction are shown as such', () => {
     kernel.code('bad', '06 c3');
     assert.match(kernel.run(dis, 'bad').text, /<bad>:\t\(bad\)\n.*<bad\+1>:\tret/);

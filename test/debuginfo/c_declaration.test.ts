@@ -196,6 +196,38 @@ test('one member is cut out of the whole, with its offset', () => {
   assert.equal(member('absent'), null);
 });
 
+test('of a group that is in a struct twice, once by name, the members have their offsets in both', () => {
+  const int: Type = { kind: 'int', name: 'int', size: 4, signed: true, encoding: 'integer' };
+  const group = (): Type => ({
+    kind: 'struct',
+    name: '',
+    size: 8,
+    members: [
+      { name: 'a', type: int, bitOffset: 0, bitSize: 0 },
+      { name: 'b', type: int, bitOffset: 32, bitSize: 0 },
+    ],
+  });
+  const twice: Type = {
+    kind: 'union',
+    name: '',
+    size: 8,
+    members: [
+      { name: '', type: group(), bitOffset: 0, bitSize: 0 },
+      { name: 'headers', type: group(), bitOffset: 0, bitSize: 0 },
+    ],
+  };
+  const whole: Type = {
+    kind: 'struct',
+    name: 'packet',
+    size: 16,
+    members: [
+      { name: 'first', type: int, bitOffset: 0, bitSize: 0 },
+      { name: '', type: twice, bitOffset: 64, bitSize: 0 },
+    ],
+  };
+  assert.equal(definition(whole, { radix: 10 }).match(/\[12\] +int b;/g)?.length, 2);
+});
+
 test('structs that nest in a circle end in an error or an ellipsis', () => {
   const btf = new BtfWriter();
   const loop = btf.next;

@@ -16,6 +16,12 @@ test('a per-CPU variable has its type where BTF lists none: kernels made with pa
   });
 });
 
+test('an array that an enum counts is as long as its last enumerator says', () => {
+  const types = parseCTypes('typedef struct { long counter; } atomic_long_t; enum zone_stat_item { A, B, NR_ITEMS };');
+  const type = declaredType(types, 'vm_zone_stat');
+  assert.equal(type?.kind === 'array' ? type.length : null, 2);
+});
+
 test('without types, those that are the same in every kernel are known, and no others', () => {
   const none = { find: () => null, all: () => [] };
   for (const name of ['init_task', 'modules', 'cpu_core_map', 'system_state', 'vm_committed_as']) {

@@ -26,9 +26,14 @@ export class CommandKernel extends SyntheticKernel {
     const code = Buffer.from(bytes.replaceAll(' ', ''), 'hex');
     const address = this.reserve(code.length);
     this.space.write(address, code);
-    this.ownSymbols.add({ name, address, type: 't', size: code.length, module: null });
-    this.forget();
+    this.label(name, address, code.length);
     return address;
+  }
+
+  /** Names a place in code that was put in with `code`. */
+  label(name: string, address: bigint, size: number): void {
+    this.ownSymbols.add({ name, address: virtAddr(address), type: 't', size, module: null });
+    this.forget();
   }
 
   /** Runs a command on a line of words. */

@@ -272,7 +272,7 @@ const segmentPrefixes = { es: 0x26, cs: 0x2e, ss: 0x36, ds: 0x3e } as const;
 /** The prefixes of a legacy instruction. */
 const prefixBytes: ReadonlySet<number> = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
 
-/** GAS syntax as iced-x86 has it, made what binutils 2.40 prints. */
+/** GAS syntax as iced-x86 has it, made what binutils 2.41 and later print, and so gdb 16. */
 function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
   const text = gasFormatter().format(instruction);
   // iced-x86 puts no space into operands: prefixes and mnemonic, then all operands
@@ -290,10 +290,10 @@ function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
     mnemonic = mnemonic.replace(/^rep(n?)e /, 'rep$1z ');
     operands = operands.replace(/(^|,)(?=\(%[er]?di\))/, '$1%es:').replace(/(^|,)(?=\(%[er]?si\))/, '$1%ds:');
   } else if (shiftInstruction.test(mnemonic)) {
-    // the opcodes that shift by one have no operand that says so
+    // the opcodes that shift by one say so since binutils 2.41, as crash(8) has it, and without 0x
     mnemonic = mnemonic.replace(/(^| )sal/, '$1shl'); // the opcode /6 does what /4 does
     const opcode = opcodeOf(bytes);
-    if (opcode === 0xd0 || opcode === 0xd1) operands = operands.replace(/^\$0x1,/, '');
+    if (opcode === 0xd0 || opcode === 0xd1) operands = operands.replace(/^\$0x1,/, '$$1,');
   } else if (mnemonic.endsWith('imul') && /^\$[^,]*,%\w+$/.test(operands)) {
     operands += operands.slice(operands.indexOf(','));
   } else if (mnemonic === 'ljmpl') {

@@ -11,7 +11,7 @@ import { addressArgument, alternatives, countArgument } from '../address.ts';
 import { type Answer, defineStream, noItems } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, type Options, radixOf, radixParamsOrH, rest, values } from '../params.ts';
-import { crashSymbol, symbolsNamed, withoutClone } from '../place_name.ts';
+import { crashSymbol, isNameless, symbolsNamed, withoutClone } from '../place_name.ts';
 import { type SourcePlace, sourcePlace, placeText as sourceText } from '../source_place.ts';
 import { listingText, type SourceListing, sourceListing } from './source_listing.ts';
 import { type SymbolEntry, symbolEntry, symbolLine } from './symbol_line.ts';
@@ -149,24 +149,38 @@ function only(head: DisHead): DisAnswer {
   return { head, items: noItems(null) };
 }
 
-/** What assemblers fill with up to the next function's start. */
-const padding = /^(?:(?:data16|cs) )*(?:nop[wl]?\b|xchg +%ax,%ax$)/;
+/** What assemblers and linkers fill with up to the next function's start. */
+const filler = /^(?:(?:data16|cs) )*(?:nop[wl]?\b|xchg +%ax,%ax$)/;
 
-/** The instructions but for those at the end that do nothing: they stand between functions. All, if none does anything. */
+/**
+ * The instructions of a function but for those behind its end, which fill up to the next one's start: nops, and int3
+ * behind an object file's last function (arch/x86/kernel/vmlinux.lds.S). What a `ret` was patched with where there had
+ * been a jump of five bytes, and what stops speculation, belongs to it. All, if none does anything.
+ */
 function* withoutPadding(lines: Generator<InstructionLine, null>): Generator<InstructionLine, null> {
   const held: InstructionLine[] = [];
-  let any = false;
+  let last: InstructionLine | null = null;
   for (const line of lines) {
-    if (padding.test(line.text)) {
+    if (filler.test(line.text) || line.text === 'int3') {
       held.push(line);
       continue;
     }
-    any = true;
     yield* held.splice(0);
     yield line;
+    last = line;
   }
-  if (!any) yield* held;
+  if (last === null) yield* held;
+  else {
+    const nop = held.findIndex(({ text }) => text !== 'int3');
+    yield* held.slice(0, Math.min(stops(last.text), nop < 0 ? held.length : nop));
+  }
   return null;
+}
+
+/** How many int3 behind a function's last instruction are its own: of a patched `ret`, and of a jump without a fixed target. */
+function stops(text: string): number {
+  if (/^ret\b/.test(text)) return 4;
+  return /^jmp +\*|<__x86_indirect_thunk_/.test(text) ? 1 : 0;
 }
 
 /** The instructions up to an address; an address inside an instruction shows the one behind it, too, as crash(8) does. */
@@ -249,7 +263,7 @@ function* instructionsAt(
   };
   const describe = (address: VirtAddr): string | null => {
     const place = named(address);
-    if (place === null) return null;
+    if (place === null || isNameless(kernel.symbols, place)) return null;
     const { symbol, offset } = place;
     return offset === 0 ? symbol.name : `${symbol.name}+${radix === 16 ? `0x${hex(offset)}` : offset}`;
   };

@@ -5,6 +5,7 @@ import type { ValueReading } from '../../debuginfo/c_value.ts';
 import type { ObjectContext } from '../../debuginfo/object.ts';
 import { formatPlace } from '../../debuginfo/symbol_table.ts';
 import type { CommandContext } from '../context.ts';
+import { isNameless } from '../place_name.ts';
 
 export function valueReading(context: CommandContext): ValueReading {
   const { kernel } = context;
@@ -23,8 +24,7 @@ export function valueReading(context: CommandContext): ValueReading {
  */
 export function symbolize(context: CommandContext, address: VirtAddr, isText = false): string | null {
   const place = context.kernel.place(address);
-  if (place === null || (isText && place.offset > 0 && /^r$/i.test(place.symbol.type))) return null;
-  return formatPlace(place);
+  return place === null || isNameless(context.kernel.symbols, place, isText) ? null : formatPlace(place);
 }
 
 /** Typed objects in another address space than the kernel's. */
