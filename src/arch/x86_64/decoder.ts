@@ -269,6 +269,13 @@ const stringInstruction = /(?:^| )(?:movs|stos|lods|scas|cmps|ins|outs)[bwlq]?$/
 const portInstruction = /(?:^| )(?:in|out)s?[bwl]?$/;
 const shiftInstruction = /(?:^| )(?:sh[lr]|sa[lr]|ro[lr]|rc[lr])[bwlq]?$/;
 const segmentPrefixes = { es: 0x26, cs: 0x2e, ss: 0x36, ds: 0x3e } as const;
+/** Operands that an instruction always has. */
+const implied: ReadonlyMap<string, string> = new Map([
+  ['monitor', '%rax,%ecx,%edx'],
+  ['monitorx', '%rax,%ecx,%edx'],
+  ['mwait', '%eax,%ecx'],
+  ['mwaitx', '%eax,%ecx,%ebx'],
+]);
 /** The prefixes of a legacy instruction. */
 const prefixBytes: ReadonlySet<number> = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
 
@@ -285,7 +292,16 @@ function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
     operands = operands.replace(/(^|[,:*])\((?=[%,])/, '$10x0(');
   }
   if (instruction.isIpRelMemoryOperand) operands = operands.replace(/(^|[,:*])\((?=%rip)/, '$10x0(');
+  if (!stringInstruction.test(mnemonic)) {
+    // segments without a meaning in 64-bit mode are prefixes, and no part of the operand
+    const segment = /%(cs|ds|es|ss):/.exec(operands);
+    if (segment !== null) {
+      operands = operands.replace(segment[0], '');
+      mnemonic = `${segment[1]} ${mnemonic}`;
+    }
+  }
   if (portInstruction.test(mnemonic)) operands = operands.replace('%dx', '(%dx)');
+  operands = operands.replace(/%dr(?=\d)/, '%db'); // debug registers
   if (stringInstruction.test(mnemonic)) {
     mnemonic = mnemonic.replace(/^rep(n?)e /, 'rep$1z ');
     operands = operands.replace(/(^|,)(?=\(%[er]?di\))/, '$1%es:').replace(/(^|,)(?=\(%[er]?si\))/, '$1%ds:');
@@ -301,11 +317,6 @@ function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
   } else if (/(?:^| )(?:call|jmp|push|pop)q$/.test(mnemonic)) {
     mnemonic = mnemonic.slice(0, -1); // 64 bits are what they have anyway
   } else if (mnemonic.endsWith('nopw') || mnemonic.endsWith('nopl')) {
-    const segment = /^%(\w\w):/.exec(operands);
-    if (segment !== null) {
-      operands = operands.slice(segment[0].length);
-      mnemonic = `${segment[1]} ${mnemonic}`;
-    }
     mnemonic = sizesAgain(bytes) + mnemonic;
   } else if (text === 'xchg %ax,%ax') {
     mnemonic = sizesAgain(bytes) + mnemonic;
@@ -316,8 +327,7 @@ function asObjdump(instruction: IcedInstruction, bytes: Uint8Array): string {
     const times = bytes.subarray(0, prefixCount(bytes)).filter((byte) => byte === prefix).length;
     if (times > 1) mnemonic = `${useless} `.repeat(times - 1) + mnemonic;
   }
-  if (mnemonic === 'monitor') operands = '%rax,%ecx,%edx';
-  else if (mnemonic === 'mwait') operands = '%eax,%ecx';
+  operands = implied.get(mnemonic) ?? operands;
   return operands === '' ? mnemonic : `${mnemonic.padEnd(6)} ${operands}`;
 }
 
