@@ -69,6 +69,8 @@ export type Options<P extends Params> = { readonly [K in keyof P]: P[K] extends 
 export interface ValueKind<T> {
   readonly kind: Kind;
   parse(word: string, context: CommandContext): T;
+  /** All that one word stands for, where that may be several. */
+  every?(word: string, context: CommandContext): readonly T[];
 }
 
 const asIs = (kind: Kind): ValueKind<string> => ({ kind, parse: (word) => word });
@@ -92,7 +94,13 @@ export const values = {
   address: { kind: 'address', parse: (word, context) => addressArgument(context, word) } as ValueKind<VirtAddr>,
   /** `1,3,5-7` or `a`. */
   cpus: { kind: 'cpus', parse: (word, context) => parseCpus(context, word) } as ValueKind<readonly number[]>,
-  task: { kind: 'task', parse: (word, context) => context.taskByWord(word) } as ValueKind<Task>,
+  task: {
+    kind: 'task',
+    parse: (word, context) => context.taskByWord(word),
+    // every CPU's idle task has pid 0
+    every: (word, context) =>
+      /^0+$/.test(word) ? context.tasks.all.filter((task) => task.pid === 0) : [context.taskByWord(word)],
+  } as ValueKind<Task>,
 } as const;
 
 /** What may be said of any parameter. */
@@ -172,9 +180,12 @@ export function optional<T>(value: string, { kind, parse }: ValueKind<T>, help =
 }
 
 /** All further arguments. */
-export function rest<T>(value: string, { kind, parse }: ValueKind<T>, help = ''): Param<readonly T[]> {
-  return param({ letter: null, kind, arity: 'rest', value, help }, {}, (given, context) =>
-    eachWord(context, given, ({ word }) => parse(word, context)),
+export function rest<T>(value: string, { kind, parse, every }: ValueKind<T>, help = ''): Param<readonly T[]> {
+  return param(
+    { letter: null, kind, arity: 'rest', value, help },
+    {},
+    (given, context) =>
+      eachWord(context, given, ({ word }) => every?.(word, context) ?? [parse(word, context)]).flat() as T[],
   );
 }
 

@@ -68,6 +68,8 @@ describe('bt prints what scripts read', () => {
     ['text-from-base', ['-T']],
     ['exceptions', ['-e']],
     ['nmi', ['9']],
+    ['nmi-text', ['-t', '9']],
+    ['nmi-words', ['-f', '9']],
     ['sleeper', ['12']],
     ['all', ['-a']],
   ] as const) {

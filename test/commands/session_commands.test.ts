@@ -26,7 +26,47 @@ function twoTasks() {
   return { kernel, init, sh, context: new CommandContext(kernel) };
 }
 
+describe('foreach', () => {
+  const { foreach } = commands;
+  function household() {
+    const kernel = machine({ cpus: 2 });
+    const init = newTask(kernel, { pid: 1, comm: 'init' });
+    const thread = newTask(kernel, { pid: 7, comm: 'worker' });
+    kernel.set(thread, 'tgid', 1);
+    const kthread = newTask(kernel, { pid: 2, comm: 'kthreadd', flags: 0x20_0040 });
+    linkTasks(kernel, [init, kthread, thread]);
+    const context = new CommandContext(kernel);
+    return (...args: string[]): string[] =>
+      [...run(foreach, context, args).text.matchAll(/^(?:PID: |> +| +)(\d+) /gm)].map(([, pid]) => pid!);
+  }
+  test('gleader: processes of users, no kernel threads, no other threads', () => {
+    assert.deepEqual(household()('gleader', 'ps'), ['1']);
+    assert.deepEqual(household()('user', 'ps'), ['1', '7']);
+  });
+  test('sig -g: each process once', () => {
+    const headers = household()('user', 'sig', '-g').filter((pid) => pid === '1');
+    assert.deepEqual(headers, ['1']);
+  });
+  test('pid 0 is every CPU’s idle task', () => {
+    const kernel = machine({ cpus: 2 });
+    linkTasks(kernel, [newTask(kernel, { pid: 1, comm: 'init' })]);
+    const context = new CommandContext(kernel);
+    const idle = kernel.tasks.all.filter((one) => one.pid === 0).length;
+    assert.equal(run(task, context, ['-R', 'pid', '0']).text.match(/^PID: 0 /gm)?.length, idle);
+  });
+});
+
 describe('set', () => {
+  test('scope is shown with its symbol, and is nowhere else', () => {
+    const kernel = machine({ cpus: 1 });
+    kernel.define('schedule', 0xffff_ffff_8100_0000n);
+    linkTasks(kernel, [newTask(kernel, { pid: 1, comm: 'init' })]);
+    const context = new CommandContext(kernel);
+    assert.equal(run(set, context, ['scope', 'schedule']).text, 'scope: ffffffff81000000 (schedule)\n');
+    assert.throws(() => run(set, context, ['scope', '1000']), UsageError);
+    assert.equal(run(set, context, ['console']).text, 'console: not set\n');
+  });
+
   test('shows the task that panicked, then the one chosen', () => {
     const { context, init, sh } = twoTasks();
     const at = (address: bigint) => address.toString(16);

@@ -166,6 +166,9 @@ function frameWords(
   if (frame.registers !== null && kernel.arch.registers.isUserMode(frame.registers)) return [];
   const { frameAddressOf, savedSize } = backtracer(kernel).unwinder;
   const first = frameAddressOf === 'return-address' ? 1 : 0;
+  // nor has crash(8) the words of registers at the end of an exception's stack
+  const isLeft = next !== undefined && next.stack !== frame.stack;
+  if (isLeft && frame.registers !== null && frameAddressOf === 'return-address') return [];
   const last = next !== undefined && next.stack === frame.stack ? next.frameAddress : null;
   const end =
     last ?? (frame.registersAddress === null ? frame.frameAddress : offsetBy(frame.registersAddress, savedSize - 8));
