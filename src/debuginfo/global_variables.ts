@@ -91,7 +91,7 @@ export const globalVariables: Readonly<Record<string, string>> = {
   swap_info: 'struct swap_info_struct *[]',
   nr_swap_pages: 'atomic_long_t',
   total_swap_pages: 'long',
-  node_data: 'pg_data_t *[]',
+  node_data: 'struct pglist_data *[]',
   contig_page_data: 'struct pglist_data',
   slab_caches: 'struct list_head',
   vmap_area_list: 'struct list_head',

@@ -102,6 +102,7 @@ describe('dis', () => {
     );
     assert.match(kernel.run(dis, '-r run+6 1').text, /^0x\w+ <run\+6>:\tcall/);
     assert.match(kernel.run(dis, '-f run+11').text, /^0x\w+ <run\+11>:\tret/);
+    assert.match(kernel.run(dis, '-f run+8').text, /^0x\w+ <run\+11>:\tret/, 'inside of an instruction: the next one');
   });
   test('-x, or -h, has offsets in hexadecimal', () => {
     for (const letter of ['x', 'h']) assert.match(kernel.run(dis, `-${letter} run+11`).text, /<run\+0xb>/);

@@ -63,7 +63,7 @@ describe('entries of page tables', () => {
       '      PTE         PHYSICAL  FLAGS',
       '8000000001000067   1000000  (PRESENT|RW|USER|ACCESSED|DIRTY|NX)',
       'PTE  PHYSICAL  FLAGS',
-      '  0     0      (no mapping)',
+      ' 0       0     (no mapping)',
       ' PTE      SWAP    OFFSET',
       '5f0200  (type 0)  1125899906830462',
     ]);

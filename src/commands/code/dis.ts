@@ -138,6 +138,11 @@ function collectDis(context: CommandContext, options: Options<typeof params>): D
     return { head, items: upTo(lines, address, count) };
   }
   const toEnd = range !== null && (isFunction || options.forward);
+  if (options.forward && range !== null && count === null && address > range.start) {
+    // where an instruction begins is known from the function's start alone
+    const items = from(list(range.start, range.length, maxInstructions), address);
+    return { head, items: range.padded ? items : withoutPadding(items) };
+  }
   const length = toEnd
     ? Number(range.start - address) + range.length
     : Math.min(wanted, maxInstructions) * decoder.longest;
@@ -200,6 +205,12 @@ function* upTo(
     if (reached) break;
   }
   yield* last;
+  return null;
+}
+
+/** The instructions at an address and behind. */
+function* from(lines: Generator<InstructionLine, null>, address: VirtAddr): Generator<InstructionLine, null> {
+  for (const line of lines) if (line.address >= address) yield line;
   return null;
 }
 

@@ -58,12 +58,12 @@ export function entryText({ value, present, physical, flags, swap, swapFile }: E
     );
   }
   if (physical === null)
-    return `${center('PTE', width)}  ${center('PHYSICAL', 8)}  FLAGS\n${word.padStart(width)}  ${center('0', 8)}  (no mapping)\n`;
+    return `${center('PTE', width)}  ${center('PHYSICAL', 8)}  FLAGS\n${center(word, width)}  ${centerRight('0', 8)}  (no mapping)\n`;
   const at = hex(physical);
   const digits = Math.max(8, at.length);
   return (
     `${center('PTE', width)}  ${center('PHYSICAL', digits)}  FLAGS\n` +
-    `${word.padStart(width)}  ${at.padStart(digits)}  (${flags.join('|')})\n`
+    `${word.padStart(width)}  ${at === '0' ? centerRight(at, digits) : at.padStart(digits)}  (${flags.join('|')})\n`
   );
 }
 

@@ -200,9 +200,9 @@ function drawnText(drawn: Drawing, style: ValueStyle): string {
   }
 }
 
-function memberLine(spec: StructSpec, { path, value }: MemberValue, style: ValueStyle): string {
+function memberLine(spec: StructSpec, { path, type, value }: MemberValue, style: ValueStyle): string {
   if (value.kind === 'unavailable') return `  ${path} = <unavailable>,\n`;
-  if (path === '') return `  ${valueText(value, style, 1)},\n`;
+  if (path === '') return `  ${valueText(value, style, 1)}${spec.compound.members.at(-1)?.type === type ? '' : ','}\n`;
   return `${memberText(spec.type, path, value, style)}\n`;
 }
 
