@@ -82,8 +82,8 @@ function rowOf(
 }
 
 /**
- * Pages of files and processes that more than one holds, by their counts of references; null where the kernel does not
- * tell what its pages are. Pages whose `struct page` cannot be read are not counted. @throws NotFoundError
+ * Pages that more than one holds, by their counts of references: of files and processes, and what the kernel itself holds
+ * more than once, as drivers' buffers; null where the kernel does not tell what its pages are. Pages whose `struct page` cannot be read are not counted. @throws NotFoundError
  */
 export function sharedPages(kernel: Kernel): number | null {
   const frames = pageFrames(kernel);
@@ -100,7 +100,7 @@ export function sharedPages(kernel: Kernel): number | null {
       rows = pageLayout.read(kernel.space, offsetBy(run.base, BigInt(first) * BigInt(pageLayout.size)), count, rows);
       for (let i = 0; i < count; i++) {
         const kind = kindOf(kinds[i]!);
-        if (kind !== 'cache' && kind !== 'anonymous') continue;
+        if (kind !== 'cache' && kind !== 'anonymous' && kind !== 'hugetlb' && kind !== 'kernel') continue;
         if ((rows.words[i * rows.stride + rows.at.count]! | 0) > 1) shared++;
       }
     }

@@ -12,7 +12,8 @@ import { SyntheticSpace } from '../support/synthetic_memory.ts';
 
 const declarations = `
   struct list_head { struct list_head *next, *prev; };
-  struct item { int id; struct item *parent; struct list_head link; char name[8]; };
+  enum state { IDLE, BUSY };
+  struct item { int id; struct item *parent; struct list_head link; enum state state; char name[8]; };
   struct owner { u64 fill[2]; struct list_head items; };
 `;
 
@@ -137,6 +138,10 @@ describe('list, all makes', () => {
       '  name = "n1"',
     ]);
     assert.deepEqual(text('item.link -H items -s item.name -s item.id').slice(2, 3), ['  id = 1,']);
+  });
+  test('-S has the number of an enumerator, -s its name', () => {
+    assert.equal(text('item.link -H items -S item.state')[1], '  state = 0');
+    assert.equal(text('item.link -H items -s item.state')[1], '  state = IDLE,');
   });
   test('-l: addresses are those of members', () => {
     const link = (items[0]!.address + 16n).toString(16);

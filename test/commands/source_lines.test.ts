@@ -129,6 +129,20 @@ describe('whatis', () => {
     assert.throws(() => kernel.run(whatis, ''));
   });
 
+  test('an array is as long as it is, a text has no length', () => {
+    const { kernel } = kernelWithLines();
+    kernel.define('__per_cpu_offset', 0xffff_8880_0000_0000n, 64);
+    kernel.define('linux_banner', 0xffff_8880_0000_1000n, 64);
+    assert.equal(kernel.run(whatis, '__per_cpu_offset').text, 'unsigned long __per_cpu_offset[8];\n');
+    assert.equal(kernel.run(whatis, 'linux_banner').text, 'const char linux_banner[];\n');
+  });
+
+  test('sizes are in the session’s radix', () => {
+    const { kernel } = kernelWithLines();
+    kernel.context.variables.set('radix', '16');
+    assert.match(kernel.run(whatis, '-o struct page').text, /\[0x8\] unsigned long next;\n\}\nSIZE: 0x10\n$/);
+  });
+
   test('types, variables and functions', () => {
     const { kernel } = kernelWithLines();
     assert.equal(

@@ -90,6 +90,7 @@ describe('tree', () => {
     for (const type of ['x', 'radix']) {
       assert.equal(world.text(`-t ${type} -r holder.pages -p holder`), `${one}\n  index: 90  position: root/1/26\n`);
     }
+    assert.match(world.text('-t x -r holder.pages -p -x holder'), /index: 5a {2}position/);
     const link = (below.address | 2n).toString(16);
     assert.equal(world.text(`-t x -N -p ${link}`), `${one}\n  index: 26  position: direct/26\n`);
   });
