@@ -69,10 +69,11 @@ export const mappings: Fact = {
         const [from = '', to = ''] = range.split('-').map((end) => end.replace(/^0+(?=.)/, ''));
         const path = shown.get(`${from}-${to}`);
         if (name.startsWith('/') && !name.startsWith('/memfd:'))
-          // a segment of System V's shared memory lies in no directory: /proc gives it a root's slash, crash(8) none
+          // a segment of System V's shared memory and huge pages without a file lie in no directory: /proc gives them a
+          // root's slash, crash(8) none
           tally.compare(
             `${label}: ${range}`,
-            name.replace(/ \(deleted\)$/, '').replace(/^\/(?=SYSV[0-9a-f]{8}$)/, ''),
+            name.replace(/ \(deleted\)$/, '').replace(/^\/(?=(?:SYSV[0-9a-f]{8}|anon_hugepage)$)/, ''),
             path,
           );
         else tally.compare(`${label}: ${range} is mapped`, 1, path === undefined ? 0 : 1);
@@ -96,7 +97,8 @@ export const pages: Fact = {
       const inMemory = [...(body ?? '').matchAll(/^[0-9a-f]+ +[0-9a-f]+$/gm)].length;
       const swapped = [...(body ?? '').matchAll(/^[0-9a-f]+ +SWAP: \//gm)].length;
       const kibibytes = world.pageSize / 1024;
-      const said = kb('Rss') / kibibytes;
+      // those of hugetlbfs are counted apart
+      const said = (kb('Rss') + kb('Shared_Hugetlb') + kb('Private_Hugetlb')) / kibibytes;
       const why = goesOn(world);
       if (inMemory >= said && inMemory <= said + uncounted) tally.same();
       else if (why !== undefined) tally.moved(why);
