@@ -36,7 +36,7 @@ function scene(): { dying: DyingKernel; run: (...args: string[]) => string; prob
   dying.runs(0, nasty, [
     'crash_nmi_callback',
     'exc_nmi',
-    exception('end_repeat_nmi', 'copy_page+0x8'),
+    exception('end_repeat_nmi', 'copy_page.isra.0+0x8'),
     'vfs_read',
     'do_syscall_64',
     user,

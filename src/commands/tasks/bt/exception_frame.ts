@@ -6,7 +6,7 @@ import type { VirtAddr } from '../../../base/address.ts';
 import { escapeTerminal, hex, hex16 } from '../../../base/text.ts';
 import { backtracer } from '../../../kernel/backtrace.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
-import { crashSymbol } from '../../place_name.ts';
+import { crashSymbol, withoutClone } from '../../place_name.ts';
 
 /** Registers as data. Names as in `struct pt_regs`' documentation: `rip`, `orig_rax`, ...; `pc`, `x0`, `syscallno`, ... */
 export type RegisterData = Registers;
@@ -75,7 +75,7 @@ const nowhere: CodePlace = { symbol: null, offset: null };
 function codeText({ symbol, offset }: CodePlace, radix: 10 | 16): string {
   return symbol === null
     ? 'unknown or invalid address'
-    : `${escapeTerminal(symbol)}${offset === 0 ? '' : offsetText(offset, radix)}`;
+    : `${escapeTerminal(withoutClone(symbol))}${offset === 0 ? '' : offsetText(offset, radix)}`;
 }
 
 export function offsetText(offset: number | null, radix: 10 | 16): string {
