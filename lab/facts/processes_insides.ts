@@ -91,7 +91,7 @@ export const pages: Fact = {
   compare(world, [text = ''], tally) {
     for (const { task, body } of still(world, text)) {
       const rollup = world.picture.text(`${task.pid}/smaps_rollup`);
-      const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup ?? '')?.[1]);
+      const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup ?? '')?.[1] ?? 0);
       if (rollup === undefined || (body === undefined && world.scenario.moves !== undefined)) continue;
       const label = `process ${task.pid} ${task.comm}`;
       const inMemory = [...(body ?? '').matchAll(/^[0-9a-f]+ +[0-9a-f]+$/gm)].length;

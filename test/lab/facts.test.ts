@@ -516,6 +516,17 @@ describe('pages of processes', () => {
     );
     assert.deepEqual(counts(compared(pages, pictureOf(test, picture), [right])), [2, 0, 0]);
   });
+  it('counts huge pages that were set aside, which the kernel tells apart', (test) => {
+    const rollup = `${picture['20/smaps_rollup']}Private_Hugetlb:  8 kB\n`;
+    const right = vm(
+      ...Array.from({ length: 4 }, (_, i) => `40${i}000     765${i}000`),
+      '409000      SWAP: /dev/vdb  OFFSET: 3',
+    );
+    const all = { ...picture, '20/smaps_rollup': rollup };
+    assert.deepEqual(counts(compared(pages, pictureOf(test, all), [right])), [2, 0, 0]);
+    const few = vm('400000     7654000', '401000     7655000', '409000      SWAP: /dev/vdb  OFFSET: 3');
+    assert.deepEqual(counts(compared(pages, pictureOf(test, all), [few])), [1, 0, 1]);
+  });
   it('calls too few, too many and swap of nowhere wrong', (test) => {
     const few = vm('400000     7654000', '402000      SWAP: (unknown)  OFFSET: 3');
     assert.deepEqual(counts(compared(pages, pictureOf(test, picture), [few])), [0, 0, 2]);
