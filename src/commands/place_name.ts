@@ -16,11 +16,14 @@ const sectionStarts: Readonly<Record<string, string>> = {
  * Of the names of one address the one that crash(8) shows: the first where the place is the address itself, and the last
  * where it lies behind, in the order of their bytes for the kernel's, in that of its own table for a module's. So a return
  * address is in `__x64_sys_vfork`, which begins where `__do_sys_vfork` does; the kernel's own traces take the first in its
- * table, whatever the offset.
+ * table, whatever the offset. What every module calls its first and last function says nothing, and is not taken.
  */
 export function crashSymbol(symbols: SymbolTable, { symbol, offset }: SymbolPlace): KernelSymbol {
   const aliases = symbols.aliases(symbol);
-  if (symbol.module !== null) return aliases.at(offset === 0 ? 0 : -1)!;
+  if (symbol.module !== null) {
+    const telling = aliases.filter(({ name }) => name !== 'init_module' && name !== 'cleanup_module');
+    return (telling.length === 0 ? aliases : telling).at(offset === 0 ? 0 : -1)!;
+  }
   return aliases.reduce((chosen, alias) =>
     (offset === 0 ? alias.name < chosen.name : alias.name > chosen.name) ? alias : chosen,
   );

@@ -37,17 +37,18 @@ test('a function of several names has crash’s: the first one where it begins, 
   assert.equal(shown(text + 0x204n), 'kernel_clone+4');
 });
 
-test('a module’s function of several names, too', () => {
+test('a module’s function of several names, too, but not by the one that every module has', () => {
   const at = virtAddr(0xffff_ffff_c000_0010n);
   const function_ = (name: string): KernelSymbol => ({ address: at, name, type: 't', size: 32, module: 'toy' });
   const symbols = new SymbolTable(null, () => [
     {
       module: { name: 'toy', ranges: [{ start: virtAddr(0xffff_ffff_c000_0000n), size: 4096 }] },
-      symbols: [function_('toy_exit'), function_('cleanup_module')], // as in its symbol table: local before global
+      // as in its symbol table: local before global
+      symbols: [function_('toy_exit'), function_('toy_leave'), function_('cleanup_module')],
     },
   ]);
   assert.equal(crashPlace(symbols, symbols.at(at)!), 'toy_exit');
-  assert.equal(crashPlace(symbols, symbols.at(virtAddr(at + 15n))!), 'cleanup_module+15');
+  assert.equal(crashPlace(symbols, symbols.at(virtAddr(at + 15n))!), 'toy_leave+15');
 });
 
 test('texts of the code have no names, nor what lies far behind a constant', () => {
