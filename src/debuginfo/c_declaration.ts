@@ -38,6 +38,11 @@ export interface DeclarationLine {
   readonly opens?: number;
 }
 
+/** A line, and where its member lies, in bits; null where that is not in the struct, or in several places. */
+interface PlacedLine extends DeclarationLine {
+  readonly at: number | null;
+}
+
 /** How offsets are shown before members. */
 export interface OffsetStyle {
   readonly radix: 10 | 16;
@@ -62,13 +67,14 @@ export function typeText(type: Type): string {
 
 /** The lines between a struct's braces. @throws FormatError for a struct of absurd length */
 export function memberLines(type: CompoundType): DeclarationLine[] {
-  const lines: DeclarationLine[] = [];
-  addMembers(lines, type, 0, 0);
-  // crash(8) looks offsets up by name: what is twice in a struct, as in struct_group(), has that of the nameless one
-  const known = new Map<string, number>();
-  for (const { name, bitOffset } of lines) if (bitOffset !== null && !known.has(name)) known.set(name, bitOffset);
-  return lines.map((line) =>
-    line.bitOffset !== null || line.name === '' ? line : { ...line, bitOffset: known.get(line.name) ?? null },
+  const lines: PlacedLine[] = [];
+  addMembers(lines, type, 0, 0, false);
+  // what is twice at one place, as in struct_group(), has its offset under the name of the group, too, as crash(8) has it
+  const shown = new Map(lines.flatMap(({ name, bitOffset }) => (bitOffset === null ? [] : [[name, bitOffset]])));
+  return lines.map(({ at, ...line }) =>
+    line.bitOffset === null && line.name !== '' && at !== null && shown.get(line.name) === at
+      ? { ...line, bitOffset: at }
+      : line,
   );
 }
 
@@ -159,29 +165,37 @@ function withOffsets(lines: readonly DeclarationLine[], type: CompoundType, styl
 }
 
 /** @param start bits from the whole's start; null in a struct that has a member's name, whose members crash(8) shows no offsets of */
-function addMembers(lines: DeclarationLine[], type: CompoundType, depth: number, start: number | null): void {
+function addMembers(
+  lines: PlacedLine[],
+  type: CompoundType,
+  depth: number,
+  start: number | null,
+  isNamed: boolean,
+): void {
   const { members } = type;
   if (members.length === 0) {
-    lines.push({ depth, text: '<no data fields>', bitOffset: null, name: '' });
+    lines.push({ depth, text: '<no data fields>', bitOffset: null, at: null, name: '' });
     return;
   }
   for (const [i, member] of members.entries()) {
     if (lines.length > maxLines) throw new FormatError(header(type), `over ${maxLines} lines`);
-    const bitOffset = start === null ? null : start + member.bitOffset;
+    const at = start === null ? null : start + member.bitOffset;
+    const bitOffset = isNamed ? null : at;
     const bits = member.bitSize > 0 ? ` : ${member.bitSize}` : '';
     // Debug information does not tell `x[]` from `x[0]`; C allows `x[]` only at the end of a struct.
     const open = type.kind === 'struct' && i === members.length - 1;
-    const { base, qualifiers, text, pointer } = declarator(member.type, member.name, false, open);
+    const { base, qualifiers, text } = declarator(member.type, member.name, false, open);
     if ((base.kind === 'struct' || base.kind === 'union') && base.name === '' && depth < maxDepth) {
       const opens = lines.length;
-      lines.push({ depth, text: `${[...qualifiers, base.kind].join(' ')} {`, bitOffset: null, name: '' });
-      addMembers(lines, base, depth + 1, pointer || text !== '' ? null : bitOffset);
+      lines.push({ depth, text: `${[...qualifiers, base.kind].join(' ')} {`, bitOffset: null, at: null, name: '' });
+      const isPlain = text === '' || text === member.name;
+      addMembers(lines, base, depth + 1, isPlain ? at : null, isNamed || text !== '');
       const end = text === '' ? '};' : `} ${text};`;
-      lines.push({ depth, text: end, bitOffset: member.name === '' ? null : bitOffset, name: member.name, opens });
+      lines.push({ depth, text: end, bitOffset: member.name === '' ? null : bitOffset, at, name: member.name, opens });
     } else {
       const inner = base.kind === 'enum' && base.name === '' ? enumText(base) : baseText(base);
       const words = [...qualifiers, inner, ...(text === '' ? [] : [text])].join(' ');
-      lines.push({ depth, text: `${words}${bits};`, bitOffset, name: member.name });
+      lines.push({ depth, text: `${words}${bits};`, bitOffset, at, name: member.name });
     }
   }
 }
@@ -194,8 +208,6 @@ interface Declarator {
   readonly qualifiers: readonly string[];
   /** The name with the pointers, arrays and functions around it. */
   readonly text: string;
-  /** True when a pointer is among them. */
-  readonly pointer: boolean;
 }
 
 /** C's declarations are written from the inside out: this goes from the type's outside in, and wraps the name. */
@@ -209,7 +221,6 @@ function declarator(
   let text = name;
   let at = type;
   let qualifiers: string[] = [];
-  let pointer = false;
   let afterPointer = false;
   for (let steps = 0; steps < 256; steps++) {
     switch (at.kind) {
@@ -227,7 +238,6 @@ function declarator(
         const own = qualifiers.length === 0 ? '' : ` ${qualifiers.join(' ')}${text === '' ? '' : ' '}`;
         text = `*${own}${text}`;
         qualifiers = [];
-        pointer = true;
         afterPointer = true;
         at = at.target;
         continue;
@@ -247,7 +257,7 @@ function declarator(
       }
     }
     const inOrder = ['const', 'volatile', 'restrict'].filter((word) => qualifiers.includes(word));
-    return { base: at, qualifiers: inOrder, text, pointer };
+    return { base: at, qualifiers: inOrder, text };
   }
   throw new FormatError('type', 'nested too deep');
 }

@@ -228,6 +228,15 @@ test('of a group that is in a struct twice, once by name, the members have their
   assert.equal(definition(whole, { radix: 10 }).match(/\[12\] +int b;/g)?.length, 2);
 });
 
+test('a member of a named struct has no offset by its name alone: that of another place would be wrong', () => {
+  const int: Type = { kind: 'int', name: 'int', size: 4, signed: true, encoding: 'integer' };
+  const a = { name: 'a', type: int, bitOffset: 0, bitSize: 0 };
+  const inner: Type = { kind: 'struct', name: '', size: 4, members: [a] };
+  const members = [a, { name: 'x', type: inner, bitOffset: 32, bitSize: 0 }];
+  const text = definition({ kind: 'struct', name: 'outer', size: 8, members }, { radix: 10 });
+  assert.equal(text.match(/\[\d+\] +int a;/g)?.length, 1, text);
+});
+
 test('structs that nest in a circle end in an error or an ellipsis', () => {
   const btf = new BtfWriter();
   const loop = btf.next;
