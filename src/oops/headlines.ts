@@ -79,7 +79,8 @@ const rules: readonly Rule[] = [
   },
   // ---- memory access
   {
-    pattern: /^BUG: (?:(\S{1,20}) )?stack guard page was hit at (?:0x)?([0-9a-f]{4,16}|\S{1,20})/,
+    // %p prints (____ptrval____) before there is entropy to hash addresses with
+    pattern: /^BUG: (?:(\S{1,20}) )?stack guard page was hit at (?:(?:0x)?([0-9a-f]{4,16})\b|\S{1,20})/,
     make: (m) => ({ kind: 'stack-overflow', title: 'BUG: stack guard page was hit in %F', faultAddress: m[2] }),
   },
   {

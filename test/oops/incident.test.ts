@@ -120,6 +120,15 @@ test('poison in a faulting address is named', () => {
   assert.ok(corpus('null-fnptr').hints.some((hint) => hint.includes('NULL function pointer')));
 });
 
+test('an address that the kernel does not tell is none', () => {
+  const log =
+    '<0>[    1.000000] BUG: TASK stack guard page was hit at %s (stack is ffffc90000d98000..ffffc90000d9c000)\n';
+  const addresses = ['ffffc90000d97ff8', '(____ptrval____)', '(ptrval)', '#fffc90000d97ff8', 'ffffc90000d97ff8ff'].map(
+    (address) => findIncidents(Buffer.from(log.replace('%s', address))).map((incident) => incident.faultAddress),
+  );
+  assert.deepEqual(addresses, [['0xffffc90000d97ff8'], [null], [null], [null], [null]]);
+});
+
 test('what follows a panic in the same boot is its aftermath', () => {
   const incident = corpus('warn-after-panic');
   assert.equal(incident.aftermath.length, 1);
