@@ -91,14 +91,16 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
       // The headers ask for a compiler of the kernel's own machine; only what they need of the kernel is taken, and
       // the programs in it are the host's.
       const headers = `linux-headers-${release}`;
-      const host = archive.dependencies(headers).filter((name) => /^linux-(headers|kbuild)-/.test(name));
+      const host = kernel.headers
+        ? archive.dependencies(headers).filter((name) => /^linux-(headers|kbuild)-/.test(name))
+        : [];
       unpack(archive.downloadWithDependencies([...builders, ...crossBuilders[kernel.machine], pahole, ...host]), root);
-      unpack(archive.download([headers], kernel.machine), root);
+      if (kernel.headers) unpack(archive.download([headers], kernel.machine), root);
       const guest = place.root(guestSuite, kernel.machine);
       unpack(new Archive(guestSuite).downloadWithDependencies(tools, kernel.machine), guest);
-      say(`building the modules for ${release}`);
+      say(`building the ${kernel.headers ? 'modules' : 'programs'} for ${release}`);
       buildPrograms(root, kernel.machine, folder);
-      buildModules(root, kernel.machine, release, readFileSync(vmlinuz), folder);
+      if (kernel.headers) buildModules(root, kernel.machine, release, readFileSync(vmlinuz), folder);
       packInitrds(folder, guest);
       writeFileSync(recipeFile, recipe);
     }

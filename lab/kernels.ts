@@ -4,7 +4,7 @@
 export type MachineKind = 'x86_64' | 'aarch64';
 
 /** A Debian release: where the kernel's packages come from, and the compiler and tools that fit it. */
-export const suites = ['bullseye', 'bookworm', 'sid', 'experimental'] as const;
+export const suites = ['bullseye', 'bookworm', 'trixie', 'sid', 'experimental'] as const;
 export type Suite = (typeof suites)[number];
 
 export interface Kernel {
@@ -20,6 +20,8 @@ export interface Kernel {
   readonly pageSize: number;
   /** makedumpfile's -d unless the run asks for another. */
   readonly level: number;
+  /** The lab's modules can be built for it. */
+  readonly headers: boolean;
 }
 
 /**
@@ -43,6 +45,19 @@ export const kernels: readonly Kernel[] = [
   kernel('6.12-arm64', 'bookworm', 'aarch64', /^linux-image-(6\.12\.\d+\+deb12-cloud-arm64)$/),
   kernel('6.12-arm64-generic', 'bookworm', 'aarch64', /^linux-image-(6\.12\.\d+\+deb12-arm64)$/),
   kernel('6.12-arm64-16k', 'bookworm', 'aarch64', /^linux-image-(6\.12\.\d+\+deb12-arm64-16k)$/),
+  // the archive still has the images of these, but not their headers
+  withoutHeaders(kernel('6.16', 'trixie', 'x86_64', /^linux-image-(6\.16\.\d+\+deb13-cloud-amd64)$/)),
+  withoutHeaders(kernel('6.17', 'trixie', 'x86_64', /^linux-image-(6\.17\.\d+\+deb13-cloud-amd64)$/)),
+  withoutHeaders(kernel('6.18', 'trixie', 'x86_64', /^linux-image-(6\.18\.\d+\+deb13-cloud-amd64)$/)),
+  withoutHeaders(kernel('6.18-generic', 'trixie', 'x86_64', /^linux-image-(6\.18\.\d+\+deb13-amd64)$/)),
+  withoutHeaders(kernel('6.18-arm64', 'trixie', 'aarch64', /^linux-image-(6\.18\.\d+\+deb13-cloud-arm64)$/)),
+  withoutHeaders(kernel('6.19', 'trixie', 'x86_64', /^linux-image-(6\.19\.\d+\+deb13-cloud-amd64)$/)),
+  withoutHeaders(kernel('7.0', 'trixie', 'x86_64', /^linux-image-(7\.0\.\d+\+deb13-cloud-amd64)$/, 23)),
+  withoutHeaders(kernel('7.1', 'trixie', 'x86_64', /^linux-image-(7\.1\.\d+\+deb13-cloud-amd64)$/, 23)),
+  kernel('7.3', 'trixie', 'x86_64', /^linux-image-(7\.3\.\d+\+deb13-cloud-amd64)$/, 23),
+  kernel('7.3-generic', 'trixie', 'x86_64', /^linux-image-(7\.3\.\d+\+deb13-amd64)$/, 23),
+  kernel('7.3-rt', 'trixie', 'x86_64', /^linux-image-(7\.3\.\d+\+deb13-rt-amd64)$/, 23),
+  kernel('7.3-arm64', 'trixie', 'aarch64', /^linux-image-(7\.3\.\d+\+deb13-cloud-arm64)$/, 23),
   kernel('newest', 'sid', 'x86_64', /^linux-image-(\d[\d.]*\+deb\d+-cloud-amd64)$/, 23),
   kernel('newest-arm64', 'sid', 'aarch64', /^linux-image-(\d[\d.]*\+deb\d+-cloud-arm64)$/, 23),
   kernel('newest-arm64-generic', 'sid', 'aarch64', /^linux-image-(\d[\d.]*\+deb\d+-arm64)$/, 23),
@@ -56,7 +71,12 @@ export const kernels: readonly Kernel[] = [
 
 function kernel(name: string, suite: Suite, machine: MachineKind, image: RegExp, level = 31): Kernel {
   const pageSize = name.endsWith('-16k') ? 16384 : 4096;
-  return { name, suite, machine, realTime: name.endsWith('-rt'), pageSize, image, level };
+  return { name, suite, machine, realTime: name.endsWith('-rt'), pageSize, image, level, headers: true };
+}
+
+/** It dies without the lab's modules. */
+function withoutHeaders(kernel: Kernel): Kernel {
+  return { ...kernel, headers: false };
 }
 
 /** @throws Error naming the kernels there are */

@@ -8,6 +8,7 @@ import { type Fetched, fetchKernel } from './fetch.ts';
 import { type Format, formatNamed } from './formats.ts';
 import { packOverlay } from './initrd.ts';
 import { type Kernel, kernelNamed, type MachineKind } from './kernels.ts';
+import { modules } from './module_build.ts';
 import { place, say } from './place.ts';
 import { lastLines, needPrograms, runProgram } from './programs.ts';
 import { type Disk, Guest } from './qemu.ts';
@@ -85,6 +86,9 @@ export function misfit(kernel: Kernel, scenario: Scenario): string | undefined {
   if (scenario.machine !== undefined && scenario.machine !== kernel.machine) return `only ${scenario.machine} dies so`;
   if (scenario.wholeKernel && /-cloud-/.test(kernel.image.source))
     return 'cloud kernels are built without what it needs';
+  const lines = `${scenario.setup ?? ''}${scenario.provoke}`;
+  if (!kernel.headers && modules.some((name) => lines.includes(`/${name}`)))
+    return "it needs the lab's modules, which cannot be built without the kernel's headers";
   return undefined;
 }
 

@@ -23,7 +23,13 @@ const memory = 1536;
 const device = { parcel: '/dev/vdb', results: '/dev/vdc' } as const;
 
 /** The lab's kernel whose programs run on a suite. */
-const kernelOf: Record<Suite, string> = { bullseye: '5.10', bookworm: '6.1', sid: 'newest', experimental: 'next' };
+const kernelOf: Record<Suite, string> = {
+  bullseye: '5.10',
+  bookworm: '6.1',
+  trixie: '7.3',
+  sid: 'newest',
+  experimental: 'next',
+};
 
 export interface LiveOptions {
   /** How often it is asked while the machine moves. */
