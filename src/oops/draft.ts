@@ -5,7 +5,7 @@ import { Context } from './context.ts';
 import { type Frame, functionName, hexadecimal, parseFrame } from './frames.ts';
 import { asGuilty, findBlame } from './guilty.ts';
 import { headlineOfRest } from './headless.ts';
-import type { Headline } from './headlines.ts';
+import type { Headline } from './headlines/headline.ts';
 import { hintsFor } from './hints.ts';
 import { addNote, addTask, type Incident, maxText, type OpenIncident, taskRef } from './incident.ts';
 import { damageOf, diesOf, nameOnly, nearNull, severityOf, usesInstruction } from './judgement.ts';

@@ -1,5 +1,5 @@
 // What a report is whose headline is missing: what is left of it says so by its first line, or by who had the trace printed.
-import type { Headline } from './headlines.ts';
+import type { Headline } from './headlines/headline.ts';
 import type { IncidentKind } from './kinds.ts';
 import { LinePattern } from './line_pattern.ts';
 

@@ -1,7 +1,8 @@
 // What a finished report amounts to: did the kernel die of it, how bad is it, which of its parts name the place, is its
 // text whole.
 import { type Frame, makeFrame } from './frames.ts';
-import { type Headline, isConsequence } from './headlines.ts';
+import type { Headline } from './headlines/headline.ts';
+import { isConsequence } from './headlines/panic_line.ts';
 import type { Incident } from './incident.ts';
 import type { IncidentKind, Severity } from './kinds.ts';
 

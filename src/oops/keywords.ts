@@ -138,7 +138,7 @@ export class KeywordFinder {
   }
 }
 
-/** Every word one of which stands in each line that starts an incident (headlines.ts) or changes how text is read. */
+/** Every word one of which stands in each line that starts an incident (headlines/) or changes how text is read. */
 const announcing: readonly string[] = [
   'BUG:',
   'BUG at',

@@ -1,7 +1,7 @@
 // What belongs together: which headline continues an open report, which panic follows from it, and what the message before
 // an announcement makes of it.
 import type { Draft } from './draft.ts';
-import type { Headline } from './headlines.ts';
+import type { Headline } from './headlines/headline.ts';
 import type { IncidentKind } from './kinds.ts';
 import type { LogLine } from './log_line.ts';
 

@@ -1,7 +1,7 @@
 // Whose lines come now. A report of a hang or a panic shows other CPUs and tasks besides its own, in sections that
 // begin with a line of their own; what those say of task, registers and code is not the incident's. A stall report
 // names the CPUs that it is about, and comes to them only in such sections.
-import type { Headline } from './headlines.ts';
+import type { Headline } from './headlines/headline.ts';
 import { addNote, addTask, type OpenIncident, taskRef } from './incident.ts';
 import { LinePattern } from './line_pattern.ts';
 import { oldTaskLine, taskLine } from './shapes.ts';

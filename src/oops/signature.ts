@@ -4,11 +4,11 @@
 import { hash as digest } from 'node:crypto';
 import { type Frame, functionName } from './frames.ts';
 import { runningFrames } from './guilty.ts';
-import { stable } from './headlines.ts';
 import type { Incident, OpenIncident, Trace } from './incident.ts';
 import { type IncidentKind, reportKind } from './kinds.ts';
 import { KnownFrames } from './known_frames.ts';
 import { isEntry, isMachinery, waitsOn } from './machinery.ts';
+import { stable } from './stable_text.ts';
 
 const maxFrames = 6;
 

@@ -1,7 +1,8 @@
 // The title: one stable sentence, in the words that kernel people use for the kind, ending in the guilty function.
 import { functionName } from './frames.ts';
-import { type Headline, stable } from './headlines.ts';
+import type { Headline } from './headlines/headline.ts';
 import type { OpenIncident } from './incident.ts';
+import { stable } from './stable_text.ts';
 
 /**
  * Sets `title` and `altTitles`.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { likeliest } from '../../src/oops/affinity.ts';
 import { Draft } from '../../src/oops/draft.ts';
-import { parseHeadline } from '../../src/oops/headlines.ts';
+import { parseHeadline } from '../../src/oops/headlines/headlines.ts';
 import { type LogLine, parseLine } from '../../src/oops/log_line.ts';
 
 const at = (number: number, text: string): LogLine => parseLine(text, 0, text.length, number)[0]!;

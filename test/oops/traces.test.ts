@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Draft } from '../../src/oops/draft.ts';
 import { makeFrame } from '../../src/oops/frames.ts';
-import { parseHeadline } from '../../src/oops/headlines.ts';
+import { parseHeadline } from '../../src/oops/headlines/headlines.ts';
 import type { OpenIncident, TracePurpose } from '../../src/oops/incident.ts';
 import { parseLine } from '../../src/oops/log_line.ts';
 import { Traces } from '../../src/oops/traces.ts';
