@@ -190,9 +190,10 @@ function journalRecord(raw: string, start: number, end: number, number: number):
     transport === 'kernel'
       ? identifier === undefined || identifier === 'kernel'
       : transport === undefined && identifier === 'kernel';
-  const monotonic = Number(field('_SOURCE_MONOTONIC_TIMESTAMP') ?? field('__MONOTONIC_TIMESTAMP') ?? Number.NaN);
-  const realtime = Number(field('__REALTIME_TIMESTAMP') ?? Number.NaN);
-  const level = Number(field('PRIORITY') ?? Number.NaN);
+  const count = (text: string | undefined): number => (/^\d{1,18}$/.test(text ?? '') ? Number(text) : Number.NaN);
+  const monotonic = count(field('_SOURCE_MONOTONIC_TIMESTAMP') ?? field('__MONOTONIC_TIMESTAMP'));
+  const realtime = count(field('__REALTIME_TIMESTAMP'));
+  const level = count(field('PRIORITY'));
   const lines: LogLine[] = [];
   for (const text of message.split('\n', 256)) {
     for (const line of parseLine(text, start, end, number)) {

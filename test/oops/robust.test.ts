@@ -67,6 +67,35 @@ test('pieces cut out and doubled', () => {
   );
 });
 
+/** What kernels print, or wires make, where a number, an address or a name is expected. */
+const odd =
+  '(____ptrval____)|(ptrval)|(null)|(efault)|(einval)|<NULL>|?||0|-0|-1|0x|99999999999999999999|fffffffffffffffff|7a3f21c4|#fffc90000d97ff8|__proto__|%pK|$&|(?:|\0'.split(
+    '|',
+  );
+const fields = [/0x[0-9a-f]+/g, /\b[0-9a-f]{8,16}\b/g, /\b\d+\b/g, /[A-Za-z_][\w.]*(?=\+0x)/g, /\b[A-Za-z_]\w+/g];
+
+test('fields of a form that nobody expects: one, or all of a kind', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...texts),
+      fc.constantFrom(...fields),
+      fc.constantFrom(...odd),
+      fc.option(fc.nat()),
+      (text, field, form, one) => {
+        const lines = text.toString('latin1');
+        const which = one === null ? null : one % (lines.match(field)?.length ?? 1);
+        let n = 0;
+        const bytes = Buffer.from(
+          lines.replace(field, (was) => (which === null || which === n++ ? form : was)),
+          'latin1',
+        );
+        check(findIncidents(bytes), bytes.length);
+      },
+    ),
+    { numRuns: 600 },
+  );
+});
+
 test('any bytes at all, in any pieces', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 400 }), { maxLength: 20 }), (chunks) => {
@@ -180,4 +209,20 @@ test('the span is where the report stands', () => {
 test('a stamp that a terminal would obey does not get through', () => {
   const text = `${oops('evil').join('\n')}\n`.replace('Comm: sh', 'Comm: \x1b]0;pwned\x07\x9b');
   check(findIncidents(text), Buffer.byteLength(text));
+});
+
+test('times of a journal that are no numbers are none', () => {
+  for (const time of ['-0', '', ' ', '-5', '1e3', '0x10', '99999999999999999999999']) {
+    const text = oops('journalled').map((line) =>
+      JSON.stringify({
+        MESSAGE: line,
+        _TRANSPORT: 'kernel',
+        PRIORITY: time,
+        __REALTIME_TIMESTAMP: time,
+        _SOURCE_MONOTONIC_TIMESTAMP: time,
+      }),
+    );
+    const [incident] = findIncidents(text.join('\n'));
+    assert.deepEqual([incident!.timestamp, incident!.wallTime], [null, null], time);
+  }
 });

@@ -26,15 +26,26 @@ export interface PstoreContents {
 
 /** Seconds that writing the parts of a log may take: firmware is slow. */
 const oneDeath = 60;
+/** A part is at least some hundred bytes of a log of at most a few megabytes: what a record says beyond that is not true. */
+const maxParts = 1000;
 
 export function gatherDeaths(records: readonly PstoreRecord[]): PstoreContents {
   const logs = records.filter(({ type }) => type === 'dmesg');
   const groups: PstoreRecord[][] = [];
+  const alike = new Map<string, PstoreRecord[][]>();
   // in order of time, so that a group is closed by the first record that cannot be its
   for (const record of [...logs].sort((a, b) => (a.time ?? 0) - (b.time ?? 0) || (a.part ?? 1) - (b.part ?? 1))) {
-    const group = groups.findLast((one) => belongs(one, record));
-    if (group === undefined) groups.push([record]);
-    else group.push(record);
+    const key = `${record.backend} ${record.reason} ${record.count}`;
+    const open = alike.get(key) ?? [];
+    const group = open.findLast((one) => belongs(one, record));
+    if (group !== undefined) group.push(record);
+    else {
+      const begun = [record];
+      groups.push(begun);
+      // a log that is not in parts is whole
+      if (record.part !== null) open.push(begun);
+      alike.set(key, open);
+    }
   }
   return {
     deaths: groups.map(death).sort((a, b) => (a.time ?? 0) - (b.time ?? 0)),
@@ -42,15 +53,14 @@ export function gatherDeaths(records: readonly PstoreRecord[]): PstoreContents {
   };
 }
 
-function belongs(group: readonly PstoreRecord[], record: PstoreRecord): boolean {
-  const [first] = group;
-  if (first === undefined || record.part === null) return false;
+/** Whether a record is another part of a log of the same backend, reason and count. */
+function belongs([first, ...more]: readonly PstoreRecord[], record: PstoreRecord): boolean {
   return (
-    first.backend === record.backend &&
-    first.reason === record.reason &&
-    first.count === record.count &&
+    first !== undefined &&
+    record.part !== null &&
     Math.abs((first.time ?? 0) - (record.time ?? 0)) <= oneDeath &&
-    !group.some(({ part }) => part === record.part || part === null)
+    first.part !== record.part &&
+    !more.some(({ part }) => part === record.part)
   );
 }
 
@@ -58,7 +68,7 @@ function death(group: readonly PstoreRecord[]): PstoreDeath {
   const records = [...group].sort((a, b) => (b.part ?? 0) - (a.part ?? 0));
   const parts = new Set(records.map(({ part }) => part ?? 1));
   const missingParts: number[] = [];
-  const last = Math.min(Math.max(...parts), 10_000);
+  const last = Math.min(Math.max(...parts), maxParts);
   for (let part = 1; part < last; part++) if (!parts.has(part)) missingParts.push(part);
   const [first] = records;
   const times = records.map(({ time }) => time).filter((time) => time !== null);

@@ -17,10 +17,16 @@ export interface Decompressed {
 /** Larger than any record: kmsg_bytes is 10 KiB by default, and what is compressed is at most three times that. */
 const maxContent = 4 * 1024 * 1024;
 
-/** Reads a compressed record. Null: it is none of the known ways, or nothing comes out of it. */
-export function decompressRecord(packed: Uint8Array): Decompressed | null {
+/** Told how many bytes were unpacked, whether they were of use or not. */
+type Charge = (bytes: number) => void;
+
+/**
+ * Reads a compressed record. Null: it is none of the known ways, or nothing comes out of it.
+ * @param charge told of all that the tries unpacked
+ */
+export function decompressRecord(packed: Uint8Array, charge: Charge = () => {}): Decompressed | null {
   const tries = [deflate, zlibStream, zstd, lz4, lzo]
-    .map((attempt) => attempt(packed))
+    .map((attempt) => attempt(packed, charge))
     .filter((result): result is Decompressed => result !== null && isText(result.content));
   return tries.find((result) => !result.cut) ?? tries.sort((a, b) => b.content.length - a.content.length)[0] ?? null;
 }
@@ -33,18 +39,19 @@ export function isText(bytes: Uint8Array): boolean {
   return strange * 20 <= bytes.length;
 }
 
-function deflate(packed: Uint8Array): Decompressed | null {
-  return inflated('deflate', packed, zlib.inflateRawSync);
+function deflate(packed: Uint8Array, charge: Charge): Decompressed | null {
+  return inflated('deflate', packed, zlib.inflateRawSync, charge);
 }
 
-function zlibStream(packed: Uint8Array): Decompressed | null {
-  return (packed[0]! & 0x0f) === 8 ? inflated('zlib', packed, zlib.inflateSync) : null;
+function zlibStream(packed: Uint8Array, charge: Charge): Decompressed | null {
+  return (packed[0]! & 0x0f) === 8 ? inflated('zlib', packed, zlib.inflateSync, charge) : null;
 }
 
 function inflated(
   compression: Compression,
   packed: Uint8Array,
   inflate: (packed: Uint8Array, options: zlib.ZlibOptions) => Uint8Array,
+  charge: Charge,
 ): Decompressed | null {
   const attempt = (bytes: Uint8Array, finishFlush: number): Uint8Array | null => {
     try {
@@ -54,20 +61,30 @@ function inflated(
     }
   };
   const whole = attempt(packed, zlib.constants.Z_FINISH);
-  if (whole !== null) return { compression, content: whole, cut: false };
-  const content = longestPrefix(packed.length, (length) =>
-    attempt(packed.subarray(0, length), zlib.constants.Z_SYNC_FLUSH),
+  if (whole !== null) {
+    charge(whole.length);
+    return { compression, content: whole, cut: false };
+  }
+  const content = longestPrefix(
+    packed.length,
+    (length) => attempt(packed.subarray(0, length), zlib.constants.Z_SYNC_FLUSH),
+    charge,
   );
   return content === null ? null : { compression, content, cut: true };
 }
 
 /** What the longest beginning gives that can be read at all: a damaged byte spoils only what follows it. */
-function longestPrefix(length: number, attempt: (length: number) => Uint8Array | null): Uint8Array | null {
+function longestPrefix(
+  length: number,
+  attempt: (length: number) => Uint8Array | null,
+  charge: Charge,
+): Uint8Array | null {
   let best = attempt(length);
-  if (best !== null) return best;
-  let good = 0;
+  let tries = 2; // with the one of the whole
+  let good = best === null ? 0 : length;
   let bad = length;
   while (bad - good > 1) {
+    tries++;
     const middle = (good + bad) >> 1;
     const result = attempt(middle);
     if (result === null) bad = middle;
@@ -76,12 +93,14 @@ function longestPrefix(length: number, attempt: (length: number) => Uint8Array |
       best = result;
     }
   }
+  // those that failed came as far as the best one
+  charge(tries * (best?.length ?? 0));
   return best;
 }
 
 const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
 
-function zstd(packed: Uint8Array): Decompressed | null {
+function zstd(packed: Uint8Array, charge: Charge): Decompressed | null {
   if (!zstdMagic.every((byte, i) => packed[i] === byte)) return null;
   // in Node 22.15 and later
   const { zstdDecompressSync } = zlib as { zstdDecompressSync?: (b: Uint8Array, o: object) => Uint8Array };
@@ -97,23 +116,31 @@ function zstd(packed: Uint8Array): Decompressed | null {
     }
   };
   const whole = attempt(packed, undefined);
-  if (whole !== null) return { compression: 'zstd', content: whole, cut: false };
-  const content = longestPrefix(packed.length, (length) => attempt(packed.subarray(0, length), 0));
+  if (whole !== null) {
+    charge(whole.length);
+    return { compression: 'zstd', content: whole, cut: false };
+  }
+  const content = longestPrefix(packed.length, (length) => attempt(packed.subarray(0, length), 0), charge);
   return content === null ? null : { compression: 'zstd', content, cut: true };
 }
 
-function lz4(packed: Uint8Array): Decompressed | null {
+function lz4(packed: Uint8Array, charge: Charge): Decompressed | null {
   const { content, cut } = lz4Decompress(packed, maxContent);
+  charge(content.length);
   return content.length === 0 ? null : { compression: 'lz4', content, cut };
 }
 
-function lzo(packed: Uint8Array): Decompressed | null {
+function lzo(packed: Uint8Array, charge: Charge): Decompressed | null {
   // the decompressor does not say how far it came: output is text, which has no NULs
   const room = new Uint8Array(Math.min(maxContent, packed.length * 255 + 64));
+  let cut = false;
+  let length: number;
   try {
-    return { compression: 'lzo', content: room.slice(0, lzo1xDecompress(packed, room)), cut: false };
+    length = lzo1xDecompress(packed, room);
   } catch {
-    const end = room.findLastIndex((byte) => byte !== 0) + 1;
-    return end === 0 ? null : { compression: 'lzo', content: room.slice(0, end), cut: true };
+    cut = true;
+    length = room.findLastIndex((byte) => byte !== 0) + 1;
   }
+  charge(length);
+  return length === 0 && cut ? null : { compression: 'lzo', content: room.slice(0, length), cut };
 }

@@ -5,7 +5,7 @@ import { MemoryFault } from '../../base/errors.ts';
 import type { KernelObject } from '../../debuginfo/object.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { type RamoopsGeometry, readRamoops, zoneContent } from './ramoops.ts';
-import { type PstoreRecord, type RecordType, readRecord } from './record.ts';
+import { type PstoreRecord, RecordReader, type RecordType } from './record.ts';
 
 /** Larger regions than anybody reserves. */
 const maxRegion = 64 * 1024 * 1024;
@@ -41,7 +41,8 @@ export function ramoopsOf(kernel: Kernel, source: string): RamoopsRegion | null 
   };
   const region = { address: `0x${start.toString(16)}`, size, geometry };
   const image = new Uint8Array(size);
-  const before = earlierRecords(kernel, context, source);
+  const reader = new RecordReader();
+  const before = earlierRecords(kernel, context, source, reader);
   try {
     kernel.dump.memory.read(physAddr(start), image);
   } catch (error) {
@@ -49,7 +50,7 @@ export function ramoopsOf(kernel: Kernel, source: string): RamoopsRegion | null 
     return { ...region, missing: error.message, records: before };
   }
   const at = `${source}:${region.address}`;
-  const own = readRamoops(image, at, geometry).map(readRecord);
+  const own = readRamoops(image, at, geometry).flatMap((raw) => reader.read(raw) ?? []);
   // a death of the boot before stays in its zone until another takes it
   const known = new Set(own.map(({ content }) => Buffer.from(content).toString('latin1')));
   return {
@@ -63,7 +64,7 @@ export function ramoopsOf(kernel: Kernel, source: string): RamoopsRegion | null 
  * What the kernel found in the region when it began: it keeps a copy of each zone (struct persistent_ram_zone, old_log), since
  * it writes into the region itself. So the log of the boot before is in a dump even where the region is not.
  */
-function earlierRecords(kernel: Kernel, context: KernelObject, source: string): PstoreRecord[] {
+function earlierRecords(kernel: Kernel, context: KernelObject, source: string, reader: RecordReader): PstoreRecord[] {
   const zones: [RecordType, VirtAddr][] = [];
   const one = (type: RecordType, member: string): void => {
     if (context.has(member)) zones.push([type, context.member(member).pointer()]);
@@ -88,7 +89,7 @@ function earlierRecords(kernel: Kernel, context: KernelObject, source: string): 
         const size = zone.member('old_log_size').number();
         if (log === 0n || size <= 0 || size > maxRegion) return null;
         const content = kernel.space.read(log, size);
-        return readRecord({
+        return reader.read({
           source: `${source}, the boot before`,
           offset: n,
           backend: 'ramoops',

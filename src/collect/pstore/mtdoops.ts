@@ -37,10 +37,10 @@ export function findPages(image: Uint8Array): MtdoopsPage[] {
 export function readMtdoops(image: Uint8Array, source: string): RawRecord[] {
   const pages = findPages(image);
   const starts = pages.map(({ offset }) => offset).sort((a, b) => a - b);
+  const ends = new Map(starts.map((start, i) => [start, starts[i + 1] ?? image.length]));
   return pages.map(({ offset, sequence, uptimeNs }) => {
-    const next = starts.find((start) => start > offset) ?? image.length;
     const from = offset + (uptimeNs === null ? 8 : 16);
-    const page = image.subarray(from, next);
+    const page = image.subarray(from, ends.get(offset));
     const end = page.indexOf(0xff);
     return {
       source,

@@ -179,7 +179,7 @@ function filled(starts: readonly number[], step: number): number[] {
   for (const start of starts) {
     const last = out.at(-1);
     if (last !== undefined && start - last > step && (start - last) % step === 0 && (start - last) / step <= maxZones)
-      for (let at = last + step; at < start; at += step) out.push(at);
+      for (let at = last + step; at < start && out.length < maxZones; at += step) out.push(at);
     out.push(start);
   }
   // the first zone may be the one with the damaged signature

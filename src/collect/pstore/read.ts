@@ -8,7 +8,7 @@ import { looksLikeVariableStore, readVariableStore } from './efi_variables.ts';
 import { isPstoreName, readNamedFile } from './files.ts';
 import { findPages, readMtdoops } from './mtdoops.ts';
 import { looksLikeRamoops, type RamoopsGeometry, readRamoops, unknownGeometry } from './ramoops.ts';
-import { type PstoreRecord, type RawRecord, readRecord } from './record.ts';
+import { type PstoreRecord, type RawRecord, RecordReader } from './record.ts';
 import { looksLikeZones, readZones } from './zone.ts';
 
 /** Larger images are cut: records stand in reserved memory and small partitions. */
@@ -32,16 +32,24 @@ export interface PstoreReading {
 export function readPstore(place: string, geometry: RamoopsGeometry = unknownGeometry): PstoreReading {
   const problems: string[] = [];
   const files = isDirectory(place) ? listFiles(place, problems) : [place];
-  const raw = files.flatMap((file) => {
+  const reader = new RecordReader();
+  const records: PstoreRecord[] = [];
+  for (const file of files) {
     try {
-      return readFile(file, geometry, file !== place);
+      for (const raw of readFile(file, geometry, file !== place)) {
+        const record = reader.read(raw);
+        if (record !== null) records.push(record);
+      }
     } catch (error) {
       if (file === place) throw error;
       problems.push(`${file}: ${(error as Error).message}`);
-      return [];
     }
-  });
-  return { records: raw.map(readRecord), problems };
+    if (reader.problem !== null) {
+      problems.push(`${place}: ${reader.problem}`);
+      break;
+    }
+  }
+  return { records, problems };
 }
 
 function isDirectory(place: string): boolean {

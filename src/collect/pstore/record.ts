@@ -60,14 +60,55 @@ const header = /^(Panic|Oops|Emergency|Shutdown|Restart|Halt|Poweroff|Unknown)#(
 /** fs/pstore/ram_core.c: persistent_ram_ecc_string(), appended to what a mounted pstore shows. */
 const eccNote = /\n?ECC: (?:(\d{1,10}) Corrected bytes, (\d{1,10}) unrecoverable blocks|No errors detected)\n?$/;
 
-/** Reads a record's content: decompresses it, and takes off what pstore put before and behind the text. */
-export function readRecord(raw: RawRecord): PstoreRecord {
+/**
+ * Bytes that the records of one place may come to, with all that was unpacked in vain: a few bytes may claim to be millions,
+ * and several records to be the same bytes.
+ */
+const maxTogether = 256 * 1024 * 1024;
+/** The log of a death, in bytes: no kernel's log buffer is larger. */
+const maxLog = 16 * 1024 * 1024;
+
+/** Reads the records of one place, up to as many as memory can hold. */
+export class RecordReader {
+  private readonly most: number;
+  private left: number;
+
+  constructor(most = maxTogether) {
+    this.most = most;
+    this.left = most;
+  }
+
+  /** What there is to say of records that are left out; null: nothing is. */
+  get problem(): string | null {
+    return this.left >= 0 ? null : `its records come to more than ${this.most >> 20} MiB; the rest is left out`;
+  }
+
+  /** Null: there were too many before it. */
+  read(raw: RawRecord): PstoreRecord | null {
+    if (this.left < 0) return null;
+    const record = readRecord(raw, (bytes) => {
+      this.left -= bytes;
+    });
+    this.left -= record.content.length;
+    return record;
+  }
+}
+
+/**
+ * Reads a record's content: decompresses it, and takes off what pstore put before and behind the text.
+ * @param charge told how many bytes were unpacked
+ */
+export function readRecord(raw: RawRecord, charge: (bytes: number) => void): PstoreRecord {
   const problems = [...(raw.problems ?? [])];
   let { content } = raw;
+  if (raw.type === 'dmesg' && content.length > maxLog) {
+    problems.push(`${content.length} bytes, which no log of a death has: its end is left out`);
+    content = content.subarray(0, maxLog);
+  }
   let compression: Compression | null = null;
   const textual = raw.type === 'dmesg' || raw.type === 'console';
   if (raw.type === 'dmesg' && (raw.compressed ?? !isText(content))) {
-    const unpacked = decompressRecord(content);
+    const unpacked = decompressRecord(content, charge);
     if (unpacked === null) problems.push('compressed in a way that is not known, or damaged at its beginning');
     else {
       ({ content, compression } = unpacked);

@@ -152,3 +152,51 @@ test('a folder of ten thousand files, most of them damaged: the good ones are al
     rmSync(folder, { recursive: true });
   }
 });
+
+test('images whose few bytes claim to be many take neither hours nor all memory', { timeout: 600_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inquest-claims-'));
+  try {
+    const path = join(folder, 'image');
+    const bomb = deflateRawSync(Buffer.alloc(4_000_000, 'a line that is said again\n'));
+    const damaged = Buffer.from(bomb).fill(0xee, bomb.length - 30);
+    const noise = deflateRawSync(Buffer.alloc(4_000_000, 1));
+    const everywhere = Buffer.alloc(60 << 20, 'x');
+    const section = cperRecord('c197e04e-d545-4a70-9c17-a5549419eb12', 1, 'x');
+    section.copy(everywhere);
+    everywhere.writeUInt32LE(everywhere.length, 20);
+    everywhere.writeUInt16LE(16, 10);
+    for (let i = 0; i < 16; i++) {
+      section.copy(everywhere, 128 + i * 72, 128, 200);
+      everywhere.writeUInt32LE(0, 128 + i * 72);
+      everywhere.writeUInt32LE(everywhere.length, 132 + i * 72);
+    }
+    // zones that stand so that those between them would be millions
+    const sparse = Buffer.alloc(100 << 20);
+    for (let at = 0, n = 0; at + 12 <= sparse.length && n < 4096; n++, at += n < 2100 ? 12 : 12 * 4096)
+      ramZone(17, 'x').copy(sparse, at, 0, 12);
+    const claims: Readonly<Record<string, () => Buffer>> = {
+      'zones that unpack to 4 MB each': () =>
+        Buffer.concat(Array.from({ length: 1000 }, (_, n) => blkDeath(16384, bomb, { compressed: true, counter: n }))),
+      'damaged ones': () =>
+        Buffer.concat(
+          Array.from({ length: 1000 }, (_, n) => blkDeath(16384, damaged, { compressed: true, counter: n })),
+        ),
+      'ones that hold no text': () =>
+        Buffer.concat(Array.from({ length: 1000 }, (_, n) => blkDeath(16384, noise, { compressed: true, counter: n }))),
+      'sections that are the whole record': () => everywhere,
+      'pages, many': () => Buffer.concat(Array.from({ length: 60_000 }, (_, n) => mtdPage(4096, n * 3, 'a log\n'))),
+      'zones far apart': () => sparse,
+    };
+    for (const [what, make] of Object.entries(claims)) {
+      writeFileSync(path, make());
+      const before = process.cpuUsage();
+      const { deaths } = gatherDeaths(readPstore(path).records);
+      const { user, system } = process.cpuUsage(before);
+      assert.ok((user + system) / 1e6 < 10, `${what}: ${(user + system) / 1e6} s`);
+      const kept = deaths.reduce((sum, { log }) => sum + log.length, 0);
+      assert.ok(kept <= 300 << 20, `${what}: ${kept} bytes`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -14,7 +14,7 @@ import { decodeFtrace } from '../../../src/collect/pstore/ftrace.ts';
 import { lz4Decompress } from '../../../src/collect/pstore/lz4.ts';
 import { unknownGeometry } from '../../../src/collect/pstore/ramoops.ts';
 import { readImage, readPstore } from '../../../src/collect/pstore/read.ts';
-import { type PstoreRecord, readRecord } from '../../../src/collect/pstore/record.ts';
+import { type PstoreRecord, RecordReader, readRecord } from '../../../src/collect/pstore/record.ts';
 import { correct, parityOf } from '../../../src/collect/pstore/reed_solomon.ts';
 import { parseSystemMap } from '../../../src/collect/pstore/symbol_names.ts';
 import {
@@ -32,7 +32,7 @@ const log = (what: string, lines = 30): string =>
   Array.from({ length: lines }, (_, i) => `<4>[   48.${String(100000 + i)}] ${what} line ${i}\n`).join('');
 const panic = (part = 1, body = log('panic')): string => `Panic#2 Part${part}\n${body}`;
 const read = (image: Uint8Array, geometry = unknownGeometry): PstoreRecord[] =>
-  readImage(image, 'image', geometry).map(readRecord);
+  readImage(image, 'image', geometry).map((raw) => readRecord(raw, () => {}));
 const text = (record: PstoreRecord): string => Buffer.from(record.content).toString();
 
 function inFolder(work: (folder: string) => void): void {
@@ -173,6 +173,40 @@ function lzoRun(length: number): number[] {
   const zeros = Math.floor((rest - 1) / 255);
   return [...new Array<number>(zeros).fill(0), rest - zeros * 255];
 }
+
+test('records that unpack to more than memory should hold are left out, and it is said', () => {
+  const mega = 1 << 20;
+  const reader = (): RecordReader => new RecordReader(8 * mega);
+  const raw = (content: Uint8Array, compressed: boolean) =>
+    ({ source: 'x', offset: 0, backend: 'blk', type: 'dmesg', compressed, content }) as const;
+  const readAll = (one: RecordReader, content: Uint8Array, compressed: boolean): (PstoreRecord | null)[] =>
+    Array.from({ length: 20 }, () => one.read(raw(content, compressed)));
+  const sizes = (records: readonly (PstoreRecord | null)[]): number =>
+    records.reduce((sum, record) => sum + (record?.content.length ?? 0), 0);
+
+  const text = deflateRawSync(Buffer.alloc(2 * mega, 'a line that is said again\n'));
+  const whole = reader();
+  assert.ok(sizes(readAll(whole, text, true)) <= 10 * mega);
+  assert.match(whole.problem!, /more than 8 MiB/);
+  // unpacked in vain, and again and again, to find where it is damaged
+  const noise = deflateRawSync(Buffer.alloc(2 * mega, 1));
+  const damaged = Buffer.from(text).fill(0xee, text.length - 30);
+  for (const packed of [noise, damaged]) {
+    const some = reader();
+    assert.ok(readAll(some, packed, true).filter((record) => record !== null).length <= 5);
+    assert.notEqual(some.problem, null);
+  }
+  // sections of one record may all be the same bytes
+  const same = reader();
+  assert.ok(sizes(readAll(same, Buffer.alloc(3 * mega, 'text '), false)) <= 12 * mega);
+  const [long] = readAll(new RecordReader(64 * mega), Buffer.alloc(20 * mega, 'text '), false);
+  assert.equal(long!.content.length, 16 * mega);
+  assert.match(long!.problems.join(), /its end is left out/);
+
+  const few = reader();
+  assert.ok(readAll(few, deflateRawSync(panic()), true).every((record) => record !== null));
+  assert.equal(few.problem, null);
+});
 
 test('LZ4: matches that overlap, and blocks that lie about their lengths', () => {
   const block = Uint8Array.from([0x32, 0x61, 0x62, 0x63, 0x03, 0x00, 0x10, 0x21]);
