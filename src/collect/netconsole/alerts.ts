@@ -2,13 +2,26 @@
 // words of a shell: it came from the wire. A command that fails is tried again, after a restart, too: each incident waits as
 // a file in the spool until its command has ended well.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import type { SeenIncident } from './receiver.ts';
 
 /** Between tries, in ms; then the last one again. */
 const delays = [1000, 5000, 30_000, 300_000];
 const maxSpooled = 10_000;
+/** Incidents that are kept in memory while the spool takes none. */
+const maxUnspooled = 100;
 /** A command that runs longer is ended, in ms. */
 const maxRuntime = 60_000;
 
@@ -24,6 +37,8 @@ export class Alerts {
   private readonly trouble: (sentence: string) => void;
   private readonly tries = new Map<string, number>();
   private readonly waiting: string[] = [];
+  /** Those that the spool did not take. */
+  private readonly unspooled = new Map<string, string>();
   private running: string | null = null;
   private timer: NodeJS.Timeout | null = null;
   private ended = false;
@@ -44,10 +59,17 @@ export class Alerts {
       return;
     }
     const name = `${alert.id}.json`;
-    const path = join(this.spool, name);
-    // the name stands for a whole file
-    writeFileSync(`${path}.new`, JSON.stringify(alert), { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    const text = JSON.stringify(alert);
+    try {
+      mkdirSync(this.spool, { recursive: true, mode: 0o700 });
+      writeWhole(join(this.spool, name), text);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      const isKept = this.unspooled.size < maxUnspooled;
+      this.trouble(`the spool takes nothing (${code}): an incident ${isKept ? 'waits in memory' : 'is left out'}`);
+      if (!isKept) return;
+      this.unspooled.set(name, text);
+    }
     this.waiting.push(name);
     this.next();
   }
@@ -67,19 +89,16 @@ export class Alerts {
     if (this.ended || this.running !== null || this.timer !== null) return;
     const name = this.waiting.shift();
     if (name === undefined) return;
-    let text: string;
-    try {
-      text = readFileSync(join(this.spool, name), 'utf8');
-    } catch (error) {
-      this.trouble(`${name}: cannot be read from the spool (${(error as NodeJS.ErrnoException).code})`);
+    const alert = this.take(name);
+    if (alert === null) {
       this.next();
       return;
     }
     this.running = name;
-    this.run(text, (problem) => {
+    this.run(alert, (problem) => {
       this.running = null;
       if (problem === null) {
-        rmSync(join(this.spool, name), { force: true });
+        this.forget(name);
         this.tries.delete(name);
         this.next();
         return;
@@ -99,8 +118,40 @@ export class Alerts {
     });
   }
 
+  /** An incident that waits; null where its file is gone or was not written by us, which is told. */
+  private take(name: string): IncidentAlert | null {
+    const path = join(this.spool, name);
+    try {
+      const alert = JSON.parse(this.unspooled.get(name) ?? readFileSync(path, 'utf8')) as unknown;
+      if (isAlert(alert)) return alert;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== undefined) {
+        this.trouble(`${name}: cannot be read from the spool (${code})`);
+        return null;
+      }
+      // no JSON: a machine that lost power leaves files without their content
+    }
+    this.trouble(`${name}: is no incident; it stays in the spool as ${name}.bad`);
+    try {
+      renameSync(path, `${path}.bad`);
+    } catch (error) {
+      this.trouble(`${name}: cannot be renamed (${(error as NodeJS.ErrnoException).code})`);
+    }
+    return null;
+  }
+
+  private forget(name: string): void {
+    if (this.unspooled.delete(name)) return;
+    try {
+      rmSync(join(this.spool, name), { force: true });
+    } catch (error) {
+      this.trouble(`${name}: cannot be taken out of the spool (${(error as NodeJS.ErrnoException).code})`);
+    }
+  }
+
   /** @param done is told what went wrong, or null */
-  private run(text: string, done: (problem: string | null) => void): void {
+  private run(alert: IncidentAlert, done: (problem: string | null) => void): void {
     let told = false;
     const once = (problem: string | null): void => {
       if (told) return;
@@ -109,7 +160,7 @@ export class Alerts {
       done(problem);
     };
     const child = spawn('/bin/sh', ['-c', this.command], {
-      env: { ...process.env, ...environment(JSON.parse(text) as IncidentAlert) },
+      env: { ...process.env, ...environment(alert) },
       stdio: ['pipe', 'inherit', 'inherit'],
     });
     const limit = setTimeout(() => child.kill('SIGKILL'), maxRuntime);
@@ -117,10 +168,36 @@ export class Alerts {
     child.on('close', (code, signal) =>
       once(code === 0 ? null : signal === null ? `status ${code}` : `signal ${signal}`),
     );
-    // a command need not read
-    child.stdin.on('error', () => {});
-    child.stdin.end(`${text}\n`);
+    // where no process can be made there is none; and a command need not read
+    const input: Writable | undefined = child.stdin;
+    input?.on('error', () => {});
+    input?.end(`${JSON.stringify(alert)}\n`);
   }
+}
+
+/** The name stands for a whole file, after a loss of power, too. */
+function writeWhole(path: string, text: string): void {
+  const fd = openSync(`${path}.new`, 'w', 0o600);
+  try {
+    writeFileSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${path}.new`, path);
+}
+
+/** Whether what was read has all that a command is told. */
+function isAlert(read: unknown): read is IncidentAlert {
+  const { id, host, file, received, incident } = (read ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof incident !== 'object' || incident === null) return false;
+  const { kind, title, severity, signature, fatal } = incident as Partial<Record<string, unknown>>;
+  const isTime = typeof received === 'number' && Math.abs(received) < 8.64e15;
+  return (
+    isTime &&
+    typeof fatal === 'boolean' &&
+    [id, host, file, kind, title, severity, signature].every((text) => typeof text === 'string')
+  );
 }
 
 /** What a script needs most, as variables: no newlines or NULs in them. */

@@ -34,6 +34,8 @@ export interface FileLimits {
 
 /** Of a machine. */
 const maxFiles = 1000;
+/** Records may be so many times as large as their log: mostly they are twice, with user data much more. */
+const recordsShare = 4;
 
 interface OpenFile {
   readonly fd: number;
@@ -134,7 +136,10 @@ export class BootFiles {
       this.open(this.boot ?? bootName(now), this.number, now);
       this.keepShare();
     }
-    const full = this.log!.size + log.length > this.limits.fileBytes || now - this.since > this.limits.fileAge;
+    const full =
+      this.log!.size + log.length > this.limits.fileBytes ||
+      this.records!.size + records.length > recordsShare * this.limits.fileBytes ||
+      now - this.since > this.limits.fileAge;
     if (full && this.log!.size > 0) {
       const { boot, number } = this;
       this.close();

@@ -60,20 +60,38 @@ export class FollowedFile {
     return this.fd === null ? null : { device: this.device, inode: this.inode, offset: this.offset };
   }
 
-  /** To be called a few times a second. @param now in ms */
-  tick(now: number): void {
-    if (this.fd === null) this.open(this.path);
-    if (this.fd !== null) {
-      if (fstatSync(this.fd).size < this.offset) this.offset = 0;
-      this.read(now);
-      if (this.wasReplaced()) {
-        this.read(now);
-        closeSync(this.fd);
-        this.fd = null;
-        this.open(this.path);
-        this.read(now);
-      }
+  /**
+   * To be called a few times a second.
+   * @param now in ms
+   * @returns the system's code for why the file cannot be read; null: it can
+   */
+  tick(now: number): string | null {
+    let problem: string | null = null;
+    try {
+      problem = this.fd === null ? this.open(this.path) : null;
+      this.follow(now);
+    } catch (error) {
+      // a folder, or a server that is gone: the others are read all the same, and this one is looked for again
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      problem = code;
+      this.close();
     }
+    this.settle(now);
+    return problem;
+  }
+
+  private follow(now: number): void {
+    if (this.fd === null) return;
+    if (fstatSync(this.fd).size < this.offset) this.offset = 0;
+    const isReplaced = this.wasReplaced();
+    if (!this.read(now) || !isReplaced) return;
+    this.close();
+    this.open(this.path);
+    this.read(now);
+  }
+
+  private settle(now: number): void {
     if (this.unsettled && now - this.lastRead >= quiet) {
       this.unsettled = false;
       for (const incident of this.scanner.end()) this.tell(incident);
@@ -82,41 +100,51 @@ export class FollowedFile {
 
   end(): void {
     for (const incident of this.scanner.end()) this.tell(incident);
+    this.close();
+  }
+
+  private close(): void {
     if (this.fd !== null) closeSync(this.fd);
     this.fd = null;
   }
 
-  private open(path: string): void {
+  /** @returns why it cannot be: it may not be there yet, and is looked for again */
+  private open(path: string): string | null {
     try {
       this.fd = openSync(path, 'r');
-    } catch {
-      return; // not there yet, or being rotated: looked for again
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? String(error);
     }
     const { ino, dev } = fstatSync(this.fd);
+    // one that could not be read for a while goes on where it was
+    if (ino !== this.inode || dev !== this.device) this.offset = 0;
     this.inode = ino;
     this.device = dev;
-    this.offset = 0;
+    return null;
   }
 
+  /** Whether the name is another file's, which is written to: who rotates makes it before the writer takes it. */
   private wasReplaced(): boolean {
     try {
-      const { ino, dev } = statSync(this.path);
-      return ino !== this.inode || dev !== this.device;
+      const { ino, dev, size } = statSync(this.path);
+      return (ino !== this.inode || dev !== this.device) && size > 0;
     } catch {
       return false; // gone: what is open is followed until another is there
     }
   }
 
-  private read(now: number): void {
+  /** @returns whether it came to the file's end */
+  private read(now: number): boolean {
     for (let done = 0; this.fd !== null && done < maxAtOnce; ) {
       const n = readSync(this.fd, this.buffer, 0, chunk, this.offset);
-      if (n === 0) return;
+      if (n === 0) return true;
       this.offset += n;
       done += n;
       this.lastRead = now;
       this.unsettled = true;
       for (const incident of this.scanner.push(this.buffer.subarray(0, n))) this.tell(incident);
     }
+    return this.fd === null;
   }
 }
 

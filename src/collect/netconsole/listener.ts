@@ -55,6 +55,8 @@ export class Listener {
   readonly failed: Promise<never>;
   private fail: (error: unknown) => void = () => {};
   private readonly followed: FollowedFile[];
+  /** Logs that cannot be read, and when that was told, in ms since 1970. */
+  private readonly unread = new Map<FollowedFile, number>();
   private readonly positions: Positions;
   private readonly alerts: Alerts | null;
   private readonly troubles = new Map<string, number>();
@@ -185,7 +187,7 @@ export class Listener {
 
   private round(): void {
     const now = Date.now();
-    for (const file of this.followed) file.tick(now);
+    for (const file of this.followed) this.follow(file, now);
     this.savePositions();
     const dropped = droppedPackets(this.options.sockets.ports);
     if (dropped === null || this.droppedBefore === null) return;
@@ -196,6 +198,18 @@ export class Listener {
     this.droppedTold = this.dropped;
     this.droppedToldAt = now;
     this.trouble(`the kernel dropped ${more} packets that were not read in time`);
+  }
+
+  /** Whatever one file has does not keep the others, or the receiver, from theirs. */
+  private follow(file: FollowedFile, now: number): void {
+    const problem = file.tick(now);
+    const told = this.unread.get(file);
+    if (problem === null) this.unread.delete(file);
+    // one that is not there yet may come next year
+    else if (told === undefined || (problem !== 'ENOENT' && now - told >= troubleLasts / 2)) {
+      this.unread.set(file, now);
+      this.trouble(`${file.path}: cannot be read (${problem}); it is tried again and again`);
+    }
   }
 
   private savePositions(): void {

@@ -83,6 +83,8 @@ const idle = 30_000;
 /** A machine's boots are told apart by when they began: clocks may differ by so many ms. */
 const clockSlack = 60_000;
 const maxRefused = 10_000;
+/** An address may have so many ports, or a quarter of all sources: one machine cannot take the place of all others. */
+const fewest = 64;
 
 /** Names are made of numbers that the socket gives, never of anything that was sent. */
 export function hostName(address: string, port: number): string {
@@ -222,6 +224,7 @@ export class Receiver {
   now = 0;
   private nextRound = 0;
   private saidFull = false;
+  private saidMany = false;
 
   constructor(options: ReceiverOptions, events: ReceiverEvents) {
     this.options = options;
@@ -371,7 +374,15 @@ export class Receiver {
     if (this.refused.has(key)) return null;
     const { allowed, directory, limits } = this.options;
     const family = address.includes(':') ? 'ipv6' : 'ipv4';
-    if (this.hosts.length >= limits.sources || (allowed !== null && !allowed.check(address, family))) {
+    const isAllowed = allowed === null || allowed.check(address, family);
+    const same = this.byAddress.get(address);
+    const isFull = this.hosts.length >= limits.sources || (same?.size ?? 0) >= Math.max(fewest, limits.sources / 4);
+    if (!isAllowed || isFull) {
+      if (isAllowed && !this.saidMany) {
+        this.saidMany = true;
+        const who = this.hosts.length >= limits.sources ? `${limits.sources} sources` : `${same!.size} of ${address}`;
+        this.events.trouble(`${who} are kept apart: others are not heard`);
+      }
       if (this.refused.size < maxRefused) this.refused.add(key);
       return null;
     }
@@ -391,7 +402,6 @@ export class Receiver {
     }
     host.refilled = this.now;
     this.hosts.push(host);
-    const same = this.byAddress.get(address);
     if (same === undefined) this.byAddress.set(address, new Map([[port, host]]));
     else same.set(port, host);
     return host;

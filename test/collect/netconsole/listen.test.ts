@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -169,6 +170,58 @@ test('a command is given what came from the wire as data, and is tried again unt
   );
 });
 
+test('a spool with what a loss of power left, and one that takes nothing, keep no incident from its command', async () => {
+  const port = await freePort();
+  const sockets = { addresses: ['127.0.0.1'], ports: [port], count: 1 };
+  await withListener(
+    (folder) => {
+      const spool = join(folder, 'logs', '.spool');
+      mkdirSync(spool, { recursive: true });
+      for (const [n, text] of ['', '{"id":"1', '{}', 'null', '{"received":1e99,"incident":{}}'].entries())
+        writeFileSync(join(spool, `1-${n}.json`), text);
+      return { sockets, command: `cat >> ${folder}/told` };
+    },
+    async (running) => {
+      const { folder, troubles } = running;
+      const spool = join(folder, 'logs', '.spool');
+      assert.deepEqual(
+        readdirSync(spool).sort(),
+        [0, 1, 2, 3, 4].map((n) => `1-${n}.json.bad`),
+      );
+      assert.equal(troubles.filter((text) => text.includes('is no incident')).length, 5);
+      rmSync(spool, { recursive: true });
+      writeFileSync(spool, '');
+      const sender = await UdpSender.open(port);
+      await sender.send(basicPackets(console(deathTexts('unspooled_open'))));
+      await until('the command', () => existsSync(join(folder, 'told')));
+      assert.match(readFileSync(join(folder, 'told'), 'utf8'), /unspooled_open/);
+      assert.ok(troubles.some((text) => text.includes('waits in memory')));
+      sender.close();
+    },
+  );
+});
+
+test('a log that cannot be read is told of, and keeps nobody from the others', async () => {
+  await withListener(
+    (folder) => {
+      mkdirSync(join(folder, 'tty0'));
+      writeFileSync(join(folder, 'tty1'), '');
+      return { follow: [join(folder, 'tty0'), join(folder, 'tty1'), join(folder, 'tty2')] };
+    },
+    async ({ folder, alerts, troubles }) => {
+      await until('what is wrong', () => troubles.length === 2);
+      assert.match(troubles[0]!, /tty0: cannot be read \(EISDIR\)/);
+      assert.match(troubles[1]!, /tty2: cannot be read \(ENOENT\)/);
+      appendFileSync(join(folder, 'tty1'), console(deathTexts()));
+      await until('the death', () => alerts.length === 1);
+      rmSync(join(folder, 'tty0'), { recursive: true });
+      writeFileSync(join(folder, 'tty0'), console(deathTexts()));
+      await until('the other one', () => alerts.length === 2);
+      assert.equal(troubles.length, 2);
+    },
+  );
+});
+
 test('serial logs are followed through rotation and from where they were left', async () => {
   await withListener(
     (folder) => {
@@ -181,6 +234,9 @@ test('serial logs are followed through rotation and from where they were left', 
       await setTimeout(300);
       appendFileSync(join(folder, 'tty1'), console(texts.slice(0, 6)));
       renameSync(join(folder, 'tty1'), join(folder, 'tty1.1'));
+      // whoever rotates makes the new file, and the writer goes on with the old one for a while
+      writeFileSync(join(folder, 'tty1'), '');
+      await setTimeout(600);
       appendFileSync(join(folder, 'tty1.1'), console(texts.slice(6, 7), 101));
       writeFileSync(join(folder, 'tty1'), console(texts.slice(7), 102));
       writeFileSync(join(folder, 'tty2'), console(deathTexts('late_open')));

@@ -279,6 +279,37 @@ test('who sends too much, is not allowed, or is one too many, is counted and cos
   );
 });
 
+test('one machine with many ports leaves places to others, and that it wanted more is told', () => {
+  withBench(
+    (bench) => {
+      for (let port = 1; port <= 300; port++) bench.send([record(1)], '192.0.2.66', port);
+      bench.send([record(1)], '192.0.2.2');
+      bench.pass(600);
+      const { hosts, refused } = bench.receiver.sum();
+      assert.deepEqual([hosts, refused], [76, 225]);
+      assert.equal(bench.log('192.0.2.2_6665'), '[    5.001000] line 1\n');
+      assert.deepEqual(bench.troubles, ['75 of 192.0.2.66 are kept apart: others are not heard']);
+    },
+    { sources: 300 },
+  );
+});
+
+test('records that are much larger than their lines stay within the share, too', () => {
+  withBench(
+    (bench) => {
+      for (let n = 1; n <= 2000; n++) {
+        bench.send([record(n, 'x', { fields: [`KEY=${'v'.repeat(900)}`] })]);
+        if (n % 20 === 0) bench.pass(80);
+      }
+      bench.pass(100);
+      const folder = join(bench.folder, '192.0.2.1_6665');
+      const total = bench.files().reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+      assert.ok(total < 200_000 + 5 * 20_000 + 20_000, `${total} bytes`);
+    },
+    { fileBytes: 20_000, hostBytes: 200_000 },
+  );
+});
+
 test('a disk that takes nothing loses nothing at first, and says so; files have no halves of it', () => {
   withBench((bench) => {
     // a file where the folder should be
