@@ -1,8 +1,15 @@
-// A Debian archive through a private apt: own lists, own cache, no installed packages. It needs no root, does not
-// touch the host's apt, and uses the host's mirror and keys.
+// The archive of Debian or Ubuntu through a private apt: own lists, own cache, no installed packages. It needs no root,
+// does not touch the host's apt, and uses the host's mirror and keys of Debian.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MachineKind, Suite } from './kernels.ts';
+import {
+  type DebianSuite,
+  guestSuite,
+  type MachineKind,
+  type Suite,
+  type UbuntuSuite,
+  ubuntuSuites,
+} from './kernels.ts';
 import { place, say } from './place.ts';
 import { needPrograms, OutOfReach, runProgram } from './programs.ts';
 
@@ -14,6 +21,8 @@ const pockets: Record<Suite, readonly string[]> = {
   sid: ['sid'],
   // has what differs from sid alone
   experimental: ['sid', 'experimental'],
+  jammy: ['jammy', 'jammy-updates', 'jammy-security'],
+  noble: ['noble', 'noble-updates', 'noble-security'],
 };
 
 /** What Debian calls a machine. */
@@ -146,8 +155,31 @@ export function unpack(files: readonly string[], root: string): void {
   }
 }
 
-/** sources.list lines for a suite from the mirrors that the host's own apt uses, or $INQUEST_LAB_MIRROR (a folder with debian/ and debian-security/). */
-export function sourcesOf(suite: Suite): string {
+/** The lines of sources.list for a suite. @throws OutOfReach when the mirror or its keys are not known */
+function sourcesOf(suite: Suite): string {
+  return isUbuntu(suite) ? ubuntuSources(suite) : debianSources(suite);
+}
+
+function isUbuntu(suite: Suite): suite is UbuntuSuite {
+  return ubuntuSuites.some((name) => name === suite);
+}
+
+/** From $INQUEST_LAB_UBUNTU_MIRROR (a folder with dists/ and pool/), checked with the keys that Debian has in a package. */
+function ubuntuSources(suite: UbuntuSuite): string {
+  const mirror = process.env.INQUEST_LAB_UBUNTU_MIRROR?.replace(/\/$/, '');
+  if (!mirror)
+    throw new OutOfReach(
+      "set INQUEST_LAB_UBUNTU_MIRROR to the URL of Ubuntu's archive, which has dists/ and pool/ below it",
+    );
+  const root = place.root(guestSuite);
+  unpack(new Archive(guestSuite).download(['ubuntu-keyring']), root);
+  // other machines' packages are on mirrors of their own; pahole is in universe
+  const options = `arch=amd64 signed-by=${join(root, 'usr/share/keyrings/ubuntu-archive-keyring.gpg')}`;
+  return pockets[suite].map((pocket) => `deb [${options}] ${mirror} ${pocket} main universe\n`).join('');
+}
+
+/** From the mirrors that the host's own apt uses, or $INQUEST_LAB_MIRROR (a folder with debian/ and debian-security/). */
+export function debianSources(suite: DebianSuite): string {
   const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
   if (!existsSync(keys))
     throw new OutOfReach('no keys of the Debian archive here; in Debian: apt-get install debian-archive-keyring');

@@ -75,8 +75,9 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
     if (release === undefined)
       throw new OutOfReach(`the archive of ${kernel.suite} has no kernel ${kernel.name} any more`);
     if (release !== had) rmSync(image, { recursive: true, force: true });
-    // Linux 7 of Debian splits what was one package into linux-binary, linux-modules and linux-image.
-    const parts = ['linux-binary', 'linux-modules']
+    // Linux 7 of Debian splits what was one package into linux-binary, linux-modules and linux-image; Ubuntu has its
+    // modules in two others.
+    const parts = ['linux-binary', 'linux-modules', 'linux-modules-extra']
       .map((part) => `${part}-${release}`)
       .filter((name) => archive.names(name).includes(name));
     const names = [`linux-image-${release}`, ...parts, ...(options.debug ? [`linux-image-${release}-dbg`] : [])];
@@ -92,7 +93,7 @@ export function fetchKernel(kernel: Kernel, options: { debug?: boolean; again?: 
       // the programs in it are the host's.
       const headers = `linux-headers-${release}`;
       const host = kernel.headers
-        ? archive.dependencies(headers).filter((name) => /^linux-(headers|kbuild)-/.test(name))
+        ? archive.dependencies(headers).filter((name) => /^linux-(\S+-)?(headers|kbuild)-/.test(name))
         : [];
       unpack(archive.downloadWithDependencies([...builders, ...crossBuilders[kernel.machine], pahole, ...host]), root);
       if (kernel.headers) unpack(archive.download([headers], kernel.machine), root);

@@ -3,9 +3,14 @@
 
 export type MachineKind = 'x86_64' | 'aarch64';
 
-/** A Debian release: where the kernel's packages come from, and the compiler and tools that fit it. */
-export const suites = ['bullseye', 'bookworm', 'trixie', 'sid', 'experimental'] as const;
-export type Suite = (typeof suites)[number];
+/** Debian's releases. */
+export const debianSuites = ['bullseye', 'bookworm', 'trixie', 'sid', 'experimental'] as const;
+export type DebianSuite = (typeof debianSuites)[number];
+/** Ubuntu's, each with the kernels of later releases. */
+export const ubuntuSuites = ['jammy', 'noble'] as const;
+export type UbuntuSuite = (typeof ubuntuSuites)[number];
+/** A release of a distribution: where the kernel's packages come from, and the compiler and tools that fit it. */
+export type Suite = DebianSuite | UbuntuSuite;
 
 export interface Kernel {
   /** What the command line calls it. */
@@ -28,7 +33,7 @@ export interface Kernel {
  * Where the guest's programs come from, whatever the kernel: makedumpfile must know the kernel, and an old one takes
  * pages of a new kernel for user pages and leaves them out (1.7.2 of bookworm does so with Linux 6.12's slabs).
  */
-export const guestSuite: Suite = 'sid';
+export const guestSuite: DebianSuite = 'sid';
 
 // makedumpfile 1.7.8 does not know the page types of Linux 7: with level 31 it takes slab pages for user pages
 // and leaves them out, so those kernels are dumped with user pages kept (23).
@@ -67,6 +72,15 @@ export const kernels: readonly Kernel[] = [
   // release candidates of the kernel that comes next, when Debian has some
   kernel('next', 'experimental', 'x86_64', /^linux-image-(\d\.\d+-cloud-amd64)$/, 23),
   kernel('next-generic', 'experimental', 'x86_64', /^linux-image-(\d\.\d+-amd64)$/, 23),
+  // another distribution's configuration, and versions that no Debian release has
+  kernel('ubuntu-5.15', 'jammy', 'x86_64', /^linux-image-(5\.15\.0-\d+-generic)$/),
+  kernel('ubuntu-5.19', 'jammy', 'x86_64', /^linux-image-(5\.19\.0-\d+-generic)$/),
+  kernel('ubuntu-6.5', 'jammy', 'x86_64', /^linux-image-(6\.5\.0-\d+-generic)$/),
+  kernel('ubuntu-6.8', 'noble', 'x86_64', /^linux-image-(6\.8\.0-\d+-generic)$/),
+  kernel('ubuntu-6.11', 'noble', 'x86_64', /^linux-image-(6\.11\.0-\d+-generic)$/),
+  kernel('ubuntu-6.14', 'noble', 'x86_64', /^linux-image-(6\.14\.0-\d+-generic)$/),
+  kernel('ubuntu-6.17', 'noble', 'x86_64', /^linux-image-(6\.17\.0-\d+-generic)$/),
+  kernel('ubuntu-7.0', 'noble', 'x86_64', /^linux-image-(7\.0\.0-\d+-generic)$/, 23),
 ];
 
 function kernel(name: string, suite: Suite, machine: MachineKind, image: RegExp, level = 31): Kernel {

@@ -11,7 +11,7 @@ import { provocations, provoke } from './host/fail.ts';
 import { live } from './host/live.ts';
 import { checkPackages } from './host/package.ts';
 import { prove } from './host/prove.ts';
-import { kernelNamed, kernels, type Suite, suites } from './kernels.ts';
+import { type DebianSuite, debianSuites, kernelNamed, kernels } from './kernels.ts';
 import { checkLevels } from './levels.ts';
 import { kernelNames, matrix, small, usual } from './matrix.ts';
 import { place, say } from './place.ts';
@@ -308,9 +308,9 @@ host
   .argument('<suite>', 'bookworm, sid')
   .action((name: string) => tellWrong(checkPackages(suiteNamed(name))));
 
-function suiteNamed(name: string): Suite {
-  const found = suites.find((suite) => suite === name);
-  if (found === undefined) throw new Error(`no suite ${name}; there are ${suites.join(', ')}`);
+function suiteNamed(name: string): DebianSuite {
+  const found = debianSuites.find((suite) => suite === name);
+  if (found === undefined) throw new Error(`no suite ${name}; there are ${debianSuites.join(', ')}`);
   return found;
 }
 

@@ -15,7 +15,7 @@ import { type Program, programFiles } from '../../src/host/initramfs/program_fil
 import { moduleName } from '../../src/host/modules.ts';
 import { HostRoot } from '../../src/host/root.ts';
 import { Archive, unpack } from '../archive.ts';
-import type { Suite } from '../kernels.ts';
+import type { DebianSuite } from '../kernels.ts';
 import { place, projectFolder } from '../place.ts';
 import { runProgram } from '../programs.ts';
 import { type Disk, Guest } from '../qemu.ts';
@@ -71,7 +71,7 @@ export function layOut(dump: string, folder: string): DeadMemory {
 }
 
 /** A root of a suite with makedumpfile, as a folder; made once. */
-export function captureRoot(suite: Suite): string {
+export function captureRoot(suite: DebianSuite): string {
   const folder = join(place.host(suite), 'capture-root');
   if (existsSync(join(folder, 'usr/bin/makedumpfile'))) return folder;
   mkdirSync(folder, { recursive: true });

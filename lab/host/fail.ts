@@ -4,7 +4,7 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { recoverRaw } from '../../src/host/capture/raw_target.ts';
 import { parseConfig } from '../../src/host/config/inquest_config.ts';
-import type { Suite } from '../kernels.ts';
+import type { DebianSuite } from '../kernels.ts';
 import { place, say } from '../place.ts';
 import { runProgram } from '../programs.ts';
 import type { Disk } from '../qemu.ts';
@@ -113,7 +113,7 @@ const networkUp = 'ip link set lo up; ip link set eth0 up; ip addr add 10.0.2.15
 const measureDmesg = 'makedumpfile --dump-dmesg /proc/vmcore /run/dmesg-of-makedumpfile';
 
 /** @returns what did not end as it should */
-export async function provoke(suite: Suite, names: readonly string[], dump: string): Promise<readonly string[]> {
+export async function provoke(suite: DebianSuite, names: readonly string[], dump: string): Promise<readonly string[]> {
   const folder = join(place.host(suite), 'provoked');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -134,7 +134,7 @@ export async function provoke(suite: Suite, names: readonly string[], dump: stri
 }
 
 async function provokeOne(
-  suite: Suite,
+  suite: DebianSuite,
   one: Provoked,
   services: readonly Service[],
   dead: DeadMemory,

@@ -14,8 +14,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { sourcesOf } from '../archive.ts';
-import type { Suite } from '../kernels.ts';
+import { debianSources } from '../archive.ts';
+import type { DebianSuite } from '../kernels.ts';
 import { place, say } from '../place.ts';
 import { needPrograms, runProgram } from '../programs.ts';
 import { bootMachine } from './machine.ts';
@@ -52,7 +52,7 @@ const diskSize = 4 * 2 ** 30;
 const partitionStart = 1 << 20;
 
 /** The image that machines of a suite begin with; made when it is not there. */
-export async function baseImage(suite: Suite): Promise<string> {
+export async function baseImage(suite: DebianSuite): Promise<string> {
   const folder = place.host(suite);
   const base = join(folder, 'base.qcow2');
   if (existsSync(base)) return base;
@@ -91,7 +91,7 @@ export async function baseImage(suite: Suite): Promise<string> {
 }
 
 /** A clean root of a suite, as tar; fetched when it is not there. */
-export function rootArchive(suite: Suite): string {
+export function rootArchive(suite: DebianSuite): string {
   const tar = join(place.host(suite), 'root.tar');
   if (!existsSync(tar)) {
     needPrograms('mmdebstrap');
@@ -107,7 +107,7 @@ export function overlay(base: string, file: string): string {
   return file;
 }
 
-function fetchRoot(suite: Suite, tar: string): void {
+function fetchRoot(suite: DebianSuite, tar: string): void {
   say(`${suite}: fetching a root by mmdebstrap (some minutes)`);
   const left = ['doc', 'locale', 'man'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`);
   const args = [
@@ -122,7 +122,7 @@ function fetchRoot(suite: Suite, tar: string): void {
     `${tar}.part.tar`,
     '-',
   ];
-  runProgram('mmdebstrap', args, { input: Buffer.from(sourcesOf(suite)) });
+  runProgram('mmdebstrap', args, { input: Buffer.from(debianSources(suite)) });
   renameSync(`${tar}.part.tar`, tar);
 }
 

@@ -10,7 +10,7 @@ import { type Answers, asJson, reportCommand } from '../answers.ts';
 import { Archive } from '../archive.ts';
 import { asked, type Checked, hold, renderChecked } from '../check.ts';
 import { fetchKernel } from '../fetch.ts';
-import { kernelNamed, type Suite } from '../kernels.ts';
+import { type DebianSuite, kernelNamed } from '../kernels.ts';
 import { Picture } from '../picture.ts';
 import { place, projectFolder, say } from '../place.ts';
 import { runProgram } from '../programs.ts';
@@ -23,7 +23,7 @@ const memory = 1536;
 const device = { parcel: '/dev/vdb', results: '/dev/vdc' } as const;
 
 /** The lab's kernel whose programs run on a suite. */
-const kernelOf: Record<Suite, string> = {
+const kernelOf: Record<DebianSuite, string> = {
   bullseye: '5.10',
   bookworm: '6.1',
   trixie: '7.3',
@@ -39,7 +39,7 @@ export interface LiveOptions {
 }
 
 /** @returns what is wrong */
-export async function live(suite: Suite, { rounds, all }: LiveOptions): Promise<readonly string[]> {
+export async function live(suite: DebianSuite, { rounds, all }: LiveOptions): Promise<readonly string[]> {
   const base = await baseImage(suite);
   const folder = join(place.host(suite), 'live');
   rmSync(folder, { recursive: true, force: true });
@@ -92,7 +92,7 @@ export async function live(suite: Suite, { rounds, all }: LiveOptions): Promise<
 }
 
 /** What is wrong with what was brought from a machine. @param out the folder that its scripts filled */
-export function judgeLive(out: string, suite: Suite): readonly string[] {
+export function judgeLive(out: string, suite: DebianSuite): readonly string[] {
   // facts look for what commands wrote where they told them to
   for (const file of globSync('tmp/lab-*', { cwd: out })) copyFileSync(join(out, file), join('/', file));
   const checked = atRest(out, suite);
@@ -124,7 +124,7 @@ const moving = [
 ];
 
 /** The disk that carries programs and scripts into the machine: a tar archive. */
-function packParcel(suite: Suite, file: string, rounds: number): void {
+function packParcel(suite: DebianSuite, file: string, rounds: number): void {
   const folder = `${file}.d`;
   mkdirSync(join(folder, 'debs'), { recursive: true });
   const [deb] = globSync('build/inquest_*_amd64.deb', { cwd: projectFolder });
@@ -239,7 +239,7 @@ function traced(calls: string): readonly string[] {
 }
 
 /** Holds what was answered at rest against the machine's picture. */
-function atRest(out: string, suite: Suite): Checked {
+function atRest(out: string, suite: DebianSuite): Checked {
   const commands = commandLines();
   const picture = new Picture(join(out, 'picture'));
   const said = ['text', 'json'].map((name) => readFileSync(join(out, `${name}.err`), 'utf8')).join('');

@@ -3,7 +3,7 @@
 import { copyFileSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Archive, unpack } from '../archive.ts';
-import type { Suite } from '../kernels.ts';
+import type { DebianSuite } from '../kernels.ts';
 import { place, projectFolder } from '../place.ts';
 import { needPrograms, programPath, runInRoot, runProgram } from '../programs.ts';
 import { rootArchive } from './image.ts';
@@ -11,7 +11,7 @@ import { rootArchive } from './image.ts';
 const most = { installed: 130e6, download: 40e6 } as const;
 
 /** @returns what is wrong */
-export function checkPackages(suite: Suite): readonly string[] {
+export function checkPackages(suite: DebianSuite): readonly string[] {
   const folder = join(place.host(suite), 'package');
   rmSync(folder, { recursive: true, force: true });
   const clean = join(folder, 'root');
@@ -139,7 +139,7 @@ function rpmIn(root: string): readonly string[] {
 }
 
 /** Started by QEMU's emulation of programs, with libraries of Debian's arm64. */
-function arm64(suite: Suite, root: string): readonly string[] {
+function arm64(suite: DebianSuite, root: string): readonly string[] {
   const emulator = ['qemu-aarch64-static', 'qemu-aarch64'].map(programPath).find((path) => path !== undefined);
   const [file] = globSync('inquest_*_arm64.deb', { cwd: join(projectFolder, 'build') });
   if (emulator === undefined || file === undefined) {

@@ -4,7 +4,7 @@ import { copyFileSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:f
 import { basename, join } from 'node:path';
 import type { StepRecord } from '../../src/host/capture/record.ts';
 import { Archive } from '../archive.ts';
-import { kernels, newestRelease, type Suite } from '../kernels.ts';
+import { type DebianSuite, kernels, newestRelease } from '../kernels.ts';
 import { place, projectFolder, say } from '../place.ts';
 import { OutOfReach, runProgram } from '../programs.ts';
 import { baseImage, overlay } from './image.ts';
@@ -30,7 +30,7 @@ export interface Proof {
 const extraDisks = ['raw', 'md0', 'md1'] as const;
 
 /** From the package to the dumps at every kind of target. */
-export async function prove(suite: Suite, options: ProveOptions): Promise<Proof> {
+export async function prove(suite: DebianSuite, options: ProveOptions): Promise<Proof> {
   const base = await baseImage(suite);
   const folder = join(place.host(suite), options.beside ? 'beside' : 'proof');
   rmSync(folder, { recursive: true, force: true });
@@ -78,7 +78,12 @@ export async function prove(suite: Suite, options: ProveOptions): Promise<Proof>
 }
 
 /** The disk that carries files into the machine: a tar archive. */
-function packParcel(suite: Suite, services: readonly Service[], file: string, { beside, upgrade }: ProveOptions): void {
+function packParcel(
+  suite: DebianSuite,
+  services: readonly Service[],
+  file: string,
+  { beside, upgrade }: ProveOptions,
+): void {
   const folder = `${file}.d`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'debs'), { recursive: true });
@@ -104,7 +109,7 @@ function packParcel(suite: Suite, services: readonly Service[], file: string, { 
 }
 
 /** The package of a kernel that is newer than the one in the image. */
-function newerKernel(suite: Suite, archive: Archive): string {
+function newerKernel(suite: DebianSuite, archive: Archive): string {
   const kernel = kernels.find((one) => one.suite === suite && one.name === '6.12');
   const release = kernel && newestRelease(kernel, archive.names('linux-image-'));
   if (release === undefined) throw new OutOfReach(`the archive of ${suite} has no other kernel`);
