@@ -5,6 +5,7 @@ import type { KernelView } from '../../src/arch/kernel_view.ts';
 import type { OrcEntry, OrcLookup } from '../../src/arch/orc_entry.ts';
 import { type Stack, threadSize } from '../../src/arch/stacks.ts';
 import type { Frame } from '../../src/arch/unwinder.ts';
+import { CodeFrames } from '../../src/arch/x86_64/code_frame.ts';
 import type { Registers } from '../../src/arch/x86_64/registers.ts';
 import { cpuStacks } from '../../src/arch/x86_64/stacks.ts';
 import { unwind } from '../../src/arch/x86_64/unwind.ts';
@@ -88,7 +89,7 @@ class World {
   }
 
   from(address: bigint, sp: bigint, more: { bp?: bigint; registers?: Registers } = {}) {
-    return unwind(this.view, this.orc, this.stacks, {
+    return unwind(this.view, this.orc, new CodeFrames(this.view), this.stacks, {
       address: virtAddr(address),
       stackPointer: virtAddr(sp),
       framePointer: virtAddr(more.bp ?? 0n),
@@ -343,6 +344,7 @@ describe('unwinding by each kind of rule', () => {
 describe('where no rule is known', () => {
   test('a direct call of the very function is as good as known', () => {
     const world = new World();
+    world.space.write(fn(1), Uint8Array.of(0x06)); // no instruction: its code does not say where its frame is
     world.directCall(2, 1);
     world.rules.set(2, end);
     world.space.words(sp0, f(7), 1n, f(2)); // f7: something left over

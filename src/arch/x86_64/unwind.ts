@@ -1,6 +1,7 @@
 // Stack unwinding by ORC, after what the kernel itself does (arch/x86/kernel/unwind_orc.c), on the stacks of a
-// dead kernel. Where no table knows the code, a frame pointer is guessed as the kernel does; failing that,
-// the stack is searched for a return address. Frames found so are marked as not reliable.
+// dead kernel. Where no table knows the code, the code itself says where its frame is (code_frame.ts); failing that, a
+// frame pointer is guessed as the kernel does, or the stack is searched for a return address. Frames found so are marked
+// as not reliable.
 import { offsetBy, type VirtAddr, virtAddr } from '../../base/address.ts';
 import { MemoryFault } from '../../base/errors.ts';
 import type { KernelView } from '../kernel_view.ts';
@@ -8,7 +9,8 @@ import type { OrcEntry, OrcLookup, OrcRegister } from '../orc_entry.ts';
 import type { RealReturnAddress } from '../return_hooks.ts';
 import { onStack, type Stack } from '../stacks.ts';
 import { type Frame, maxFrames, type StackTrace, type UnwindEnd } from '../unwinder.ts';
-import { followsCall, framePointerSetAt, isCallOf } from './call_sites.ts';
+import { followsCall, isCallOf } from './call_sites.ts';
+import type { CodeFrame, CodeFrames } from './code_frame.ts';
 import {
   iretFrameOffset,
   isUserMode,
@@ -63,28 +65,32 @@ class Lost extends Error {}
 /**
  * Unwinds from a start over the given stacks. Never throws for what the dump holds, and ends: each step goes up
  * its stack, or on to a stack that was not on the way before.
+ * @param codeFrames of the same kernel: what it found out is kept for other traces
  * @param stacks every stack that the way may lead over
  */
 export function unwind(
   view: KernelView,
   orc: OrcLookup,
+  codeFrames: CodeFrames,
   stacks: readonly Stack[],
   start: UnwindStart,
   realReturnAddress: RealReturnAddress = (address) => address,
 ): StackTrace {
-  const walker = new Walker(view, orc, stacks, realReturnAddress);
-  return walker.run(start);
+  return new Walker(view, orc, codeFrames, stacks, realReturnAddress).run(start);
 }
 
 class Walker {
   private readonly view: KernelView;
   private readonly orc: OrcLookup;
+  private readonly codeFrames: CodeFrames;
   private readonly stacks: readonly Stack[];
   private readonly realReturnAddress: RealReturnAddress;
   private readonly visited = new Set<Stack>();
   private stack: Stack | null = null;
   private readonly frames: Frame[] = [];
   private guesses = 0;
+  /** Whether the frame at hand was called by code that has a frame pointer, by what its own code says. */
+  private chained = false;
 
   // The machine state of the frame last added.
   private ip = virtAddr(0n);
@@ -94,9 +100,16 @@ class Walker {
   /** The registers last saved in whole, while they still hold for the frame at hand. */
   private known: Registers | null = null;
 
-  constructor(view: KernelView, orc: OrcLookup, stacks: readonly Stack[], realReturnAddress: RealReturnAddress) {
+  constructor(
+    view: KernelView,
+    orc: OrcLookup,
+    codeFrames: CodeFrames,
+    stacks: readonly Stack[],
+    realReturnAddress: RealReturnAddress,
+  ) {
     this.view = view;
     this.orc = orc;
+    this.codeFrames = codeFrames;
     this.stacks = stacks;
     this.realReturnAddress = realReturnAddress;
   }
@@ -288,8 +301,8 @@ class Walker {
   }
 
   /**
-   * For code without a rule. A function that sets up a frame pointer has it pointing to its frame, and a direct
-   * call of this very function left its return address: both are as good as known. Else the frame pointer is
+   * For code without a rule. In a kernel that unwinds by frame pointers the code itself says where its frame is; a
+   * direct call of this very function left its return address: both are as good as known. Else the frame pointer is
    * tried all the same and, failing that, the nearest return address from which one can go on.
    */
   private guess(): boolean {
@@ -297,34 +310,68 @@ class Walker {
     if (stack === null) throw new Lost('the stack is not known');
     const entered = this.entryRegisters(stack);
     if (entered !== null) return this.stepOverRegisters(entryRule, entered, stack);
+    if (this.isAtEnd(stack)) return true;
     const { space } = this.view;
-    const start = this.view.functionAt(this.signal ? this.ip : virtAddr(this.ip - 1n))?.start ?? null;
-    const callsThis = (address: VirtAddr): boolean => start !== null && isCallOf(this.view, address, start);
-    const above = offsetBy(this.bp, 8);
-    const inFrame = this.bp >= this.sp && onStack(stack, this.bp, 16) && this.isReturnAddress(space.pointer(above));
-    let slot: VirtAddr | null = null;
-    let reliable = true;
-    if (
-      inFrame &&
-      start !== null &&
-      (framePointerSetAt(this.view, start) !== null || callsThis(space.pointer(above)))
-    ) {
-      slot = above;
-    } else {
-      if (this.guesses++ >= maxGuesses) throw new Lost('too many frames without a rule');
-      slot = this.scan(stack, callsThis);
-      reliable = slot !== null;
-      if (slot === null && inFrame) slot = above;
-      slot ??= this.scan(stack, (address, at) => this.leadsOn(stack, address, at));
+    const frame = this.ruleFor(this.ip) === null ? this.codeFrames.at(this.ip, !this.signal) : null;
+    const known = frame === null ? null : this.returnSlot(stack, frame);
+    if (frame !== null && known !== null) {
+      if (frame.saved !== null) this.bp = space.pointer(offsetBy(known, -frame.saved));
+      this.returnTo(known, true);
+      this.chained = frame.framed;
+      return false;
     }
+    const start = this.view.functionAt(this.signal ? this.ip : virtAddr(this.ip - 1n))?.start ?? null;
+    const above = offsetBy(this.bp, 8);
+    const inFrame = this.bp >= this.sp && onStack(stack, this.bp, 16) && this.isCaller(above);
+    // init code has been given back: whoever was called with a frame pointer has one, too
+    if (inFrame && this.chained && frame === null) {
+      this.bp = space.pointer(this.bp);
+      this.returnTo(above, true);
+      return false;
+    }
+    this.chained = false;
+    if (this.guesses++ >= maxGuesses) throw new Lost('too many frames without a rule');
+    const called = this.scan(stack, (address) => start !== null && isCallOf(this.view, address, start));
+    let slot = called ?? (inFrame ? above : null);
+    slot ??= this.scan(stack, (address, at) => this.leadsOn(stack, address, at));
     if (slot === null) throw new Lost('no return address up the stack');
-    this.ip = this.realReturnAddress(space.pointer(slot), slot);
-    this.sp = offsetBy(slot, 8);
     if (slot === above) this.bp = space.pointer(this.bp);
+    this.returnTo(slot, called !== null);
+    return false;
+  }
+
+  private returnTo(slot: VirtAddr, reliable: boolean): void {
+    this.ip = this.realReturnAddress(this.view.space.pointer(slot), slot);
+    this.sp = offsetBy(slot, 8);
     this.signal = false;
     this.known = null;
+    this.enter(slot, 8);
     this.add({ kind: 'call', frameAddress: slot, reliable });
-    return false;
+  }
+
+  /**
+   * Where the return address of a function lies whose code is known: where rbp says, which leads from the stack of an
+   * interrupt to what it interrupted; where rsp says, as long as rbp is not known, or the function's frame is not made yet.
+   */
+  private returnSlot(stack: Stack, frame: CodeFrame): VirtAddr | null {
+    const candidates: VirtAddr[] = [];
+    if (frame.framed && (this.bp >= this.sp || !onStack(stack, this.bp))) candidates.push(offsetBy(this.bp, 8));
+    if (frame.depth !== null && frame.depth >= 0) candidates.push(offsetBy(this.sp, frame.depth));
+    for (const slot of candidates) {
+      const on = onStack(stack, slot, 8) ? stack : this.stackAt(slot, 8);
+      if (on === null || (on !== stack && this.visited.has(on)) || !onStack(on, slot, 8)) continue;
+      if (frame.framed ? this.isCaller(slot) : this.isReturnAddress(this.view.space.pointer(slot))) return slot;
+    }
+    return null;
+  }
+
+  /** Whether what lies behind a saved rbp is an address to return to. */
+  private isCaller(slot: VirtAddr): boolean {
+    const { space } = this.view;
+    const address = space.pointer(slot);
+    if (this.isReturnAddress(address)) return true;
+    // The first code of a CPU jumps to where it goes on, with that address pushed and rbp 0 (arch/x86/kernel/head_64.S).
+    return this.view.isText(address) && space.pointer(offsetBy(slot, -8)) === 0n;
   }
 
   /**
@@ -334,15 +381,25 @@ class Walker {
    */
   private entryRegisters(stack: Stack): VirtAddr | null {
     const candidates: VirtAddr[] = (this.bp & 1n) === 1n ? [virtAddr(this.bp - 1n)] : [];
-    const left = stack.end - this.sp - BigInt(ptRegsSize);
-    // TOP_OF_KERNEL_STACK_PADDING is 0, or 16 with CONFIG_X86_FRED
-    if (stack.kind === 'task' && (left === 0n || left === 16n)) candidates.push(this.sp);
+    if (this.isBelowRegisters(stack)) candidates.push(this.sp);
     for (const at of candidates) {
       if (at < this.sp || !onStack(stack, at, ptRegsSize)) continue;
       const registers = readPtRegs(this.view.space, at);
       if (segments.has(registers.cs ?? 0n)) return at;
     }
     return null;
+  }
+
+  /** True where nothing lies above but the registers at the very end of a task's stack. */
+  private isBelowRegisters(stack: Stack): boolean {
+    const left = stack.end - this.sp - BigInt(ptRegsSize);
+    // TOP_OF_KERNEL_STACK_PADDING is 0, or 16 with CONFIG_X86_FRED
+    return stack.kind === 'task' && (left === 0n || left === 16n);
+  }
+
+  /** True at the end of a stack that nobody entered: of a kernel thread, or a CPU's first task, whose registers are all 0. */
+  private isAtEnd(stack: Stack): boolean {
+    return this.isBelowRegisters(stack) && this.view.space.read(this.sp, ptRegsSize).every((byte) => byte === 0);
   }
 
   /** The nearest word up the stack that is a return address and passes a test; null if there is none. */

@@ -7,6 +7,7 @@ import { returnHooks } from '../return_hooks.ts';
 import { CpuStacks, type Stack, taskStack, threadSize } from '../stacks.ts';
 import { lostTrace, type StackTrace, type Unwinder } from '../unwinder.ts';
 import { followsCall } from './call_sites.ts';
+import { CodeFrames } from './code_frame.ts';
 import { isUserMode, ptRegsSize, type Registers, savedRegisters } from './registers.ts';
 import { cpuStacks, runningTaskStack } from './stacks.ts';
 import { OrcWithTrampolines } from './trampolines.ts';
@@ -27,11 +28,13 @@ export class X86Unwinder implements Unwinder {
   private readonly view: KernelView;
   private readonly orc: OrcLookup;
   private readonly cpuStacks: CpuStacks;
+  private readonly codeFrames: CodeFrames;
 
   constructor(view: KernelView, orc: OrcLookup) {
     this.view = view;
     this.cpuStacks = new CpuStacks(view, cpuStacks);
     this.orc = new OrcWithTrampolines(view, orc);
+    this.codeFrames = new CodeFrames(view);
   }
 
   stacks(base: VirtAddr, cpu: number): readonly Stack[] {
@@ -112,9 +115,8 @@ export class X86Unwinder implements Unwinder {
   }
 
   private unwind(stacks: readonly Stack[], start: UnwindStart, task: VirtAddr | null): StackTrace {
-    return task === null
-      ? unwind(this.view, this.orc, stacks, start)
-      : unwind(this.view, this.orc, stacks, start, returnHooks(this.view, task));
+    const hooks = task === null ? undefined : returnHooks(this.view, task);
+    return unwind(this.view, this.orc, this.codeFrames, stacks, start, hooks);
   }
 
   private isLastFunction(registers: Registers): boolean {
