@@ -390,6 +390,78 @@ describe('where no rule is known', () => {
     assert.equal(frames.at(-1)!.registers?.rip, 0x401000n);
   });
 
+  /** `push %rbp; mov %rsp,%rbp; sub $0x20,%rsp`, and then what returns. */
+  const framed = Uint8Array.of(0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x20);
+  const top = taskBase + 0x4000n - 168n;
+
+  test('without ORC, a kernel thread ends where registers would be that nobody saved', () => {
+    const world = new World();
+    world.space.write(fn(1), framed);
+    world.space.words(top - 16n, top + 1n, f(2));
+    const { frames, end: how, problem } = world.from(f(1), top - 0x30n, { bp: top - 16n });
+    assert.deepEqual([how, problem, addresses(frames)], ['complete', '', [f(1), f(2)]]);
+  });
+
+  test("without ORC, a CPU's first task ends in the code that jumped to it", () => {
+    const world = new World();
+    world.space.write(fn(1), framed);
+    const jumpedTo = fn(2) + 0x10n; // behind no call
+    world.space.words(top - 16n, 0n, jumpedTo);
+    const { frames, end: how } = world.from(f(1), top - 0x30n, { bp: top - 16n });
+    assert.deepEqual([how, addresses(frames)], ['complete', [f(1), jumpedTo]]);
+  });
+
+  test('without ORC, where rbp is not known: the code says how far up its frame is, and so does rbp from there on', () => {
+    const world = new World();
+    for (const n of [1, 2]) world.space.write(fn(n), framed);
+    world.space.words(sp0, f(7), f(7), f(7), f(7), sp0 + 0x60n, f(2)); // f7: left over in locals
+    world.space.words(sp0 + 0x60n, 0n, f(3));
+    world.rules.set(3, end);
+    const { frames } = world.from(f(1), sp0, { bp: 0n });
+    assert.deepEqual(addresses(frames), [f(1), f(2), f(3)]);
+    assert.ok(frames.every(({ reliable }) => reliable));
+  });
+
+  test('without ORC, a function that was interrupted before its frame was made has its return address on top', () => {
+    const world = new World();
+    for (const n of [1, 2]) world.space.write(fn(n), framed);
+    world.rules.set(3, end);
+    world.space.words(sp0, f(2));
+    world.space.words(sp0 + 0x40n, 0n, f(3));
+    const registers = { rip: fn(1), rsp: sp0, rbp: sp0 + 0x40n, cs: 0x10n };
+    assert.deepEqual(addresses(world.from(fn(1), sp0, { bp: sp0 + 0x40n, registers }).frames), [fn(1), f(2), f(3)]);
+  });
+
+  test('without ORC, from the stack of an interrupt to what called upon it, and on', () => {
+    const world = new World();
+    world.space.write(fn(1), framed);
+    // push; mov; mov %rax,%rsp; nop: the function that changes stacks
+    world.space.write(fn(2), Uint8Array.of(0x55, 0x48, 0x89, 0xe5, 0x48, 0x89, 0xc4, 0x90));
+    world.rules.set(3, end);
+    const irqTop = irqBase + 0x4000n;
+    world.space.words(irqTop - 0x20n, sp0 + 0x80n, f(2), 0n, sp0);
+    world.space.words(sp0 + 0x80n, 0n, f(3));
+    const { frames } = world.from(f(1), irqTop - 0x40n, { bp: irqTop - 0x20n });
+    assert.deepEqual(addresses(frames), [f(1), f(2), f(3)]);
+    assert.deepEqual(
+      frames.map(({ stack }) => stack?.name),
+      ['IRQ', 'IRQ', 'task'],
+    );
+    assert.ok(frames.every(({ reliable }) => reliable));
+  });
+
+  test('without ORC, init code that was given back is passed by its frame pointers', () => {
+    const world = new World();
+    world.space.write(fn(1), framed);
+    world.space.write(fn(2), Uint8Array.of(0x06)); // something else now
+    world.rules.set(3, end);
+    world.space.words(sp0 + 0x20n, sp0 + 0x60n, f(2));
+    world.space.words(sp0 + 0x60n, 0n, f(3));
+    const { frames } = world.from(f(1), sp0, { bp: sp0 + 0x20n });
+    assert.deepEqual(addresses(frames), [f(1), f(2), f(3)]);
+    assert.ok(frames.every(({ reliable }) => reliable));
+  });
+
   test('words at the end of a stack that are no registers are not taken for some', () => {
     const world = new World();
     world.space.words(taskBase + 0x4000n - 168n, ...Array.from({ length: 21 }, () => 0x1234n));
