@@ -46,10 +46,10 @@ export function parseExtendedHeader(text: string): ExtendedHeader | null {
   const priority = numberAt(text, at, end, 5);
   const sequenceAt = end + 1;
   end = endOfDigits(text, sequenceAt);
-  const sequence = numberAt(text, sequenceAt, end, 16);
+  const sequence = numberAt(text, sequenceAt, end, maxDigits);
   const microsecondsAt = end + 1;
   end = endOfDigits(text, microsecondsAt);
-  const microseconds = numberAt(text, microsecondsAt, end, 16);
+  const microseconds = numberAt(text, microsecondsAt, end, maxDigits);
   const flag = text[end + 1];
   if (priority < 0 || sequence < 0 || microseconds < 0 || (flag !== '-' && flag !== 'c' && flag !== '+')) return null;
   let caller: string | null = null;
@@ -69,6 +69,9 @@ export function parseExtendedHeader(text: string): ExtendedHeader | null {
   }
   return { release, priority, sequence, microseconds, flag, caller, fragment, bodyAt: semicolon + 1 };
 }
+
+/** Numbers of so many digits are exact, and so is what is counted from them: no kernel prints longer ones. */
+const maxDigits = 15;
 
 const comma = 0x2c;
 

@@ -170,3 +170,18 @@ test('a number out of the blue costs none of the true ones', () => {
     }),
   );
 });
+
+test('numbers larger than can be counted with are none, and end nothing', () => {
+  for (let digits = 1; digits <= 20; digits++) {
+    const heard = listening();
+    const wild = '9'.repeat(digits);
+    send(heard, [record(1), record(2)]);
+    for (const packet of [`6,${wild},5000,-;x`, `6,4,${wild},-;x`, `6,${wild},${wild},c,ncfrag=0/9;x`])
+      heard.stream.packet(Buffer.from(`${packet}\n`), 1);
+    for (let now = 0; now < 200; now += 10) heard.stream.tick(now);
+    send(heard, [record(3), record(4)], 300);
+    heard.stream.end();
+    for (const n of [1, 2, 3, 4]) assert.ok(heard.lines.includes(`line ${n}`), `${wild}: ${heard.lines.join()}`);
+    assert.ok(Number.isSafeInteger(heard.stream.counts.missing), wild);
+  }
+});

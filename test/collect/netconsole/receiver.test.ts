@@ -371,7 +371,9 @@ test('hostile packets among good ones crash nothing, write nowhere else, and cos
             packet.write(`../../${outside},6,1,1,-;\0\n/`);
             break;
           case 4:
-            packet.write('6,99999999999999999999,99999999999999999,c,caller=T99999999999;');
+            packet.write(
+              `6,${'9'.repeat(random(21))},${'9'.repeat(random(21))},${'-c+'[random(3)]},caller=T${'9'.repeat(random(12))};`,
+            );
             break;
         }
         // the same machine, others, and garbage without end
