@@ -179,7 +179,7 @@ test('a spool with what a loss of power left, and one that takes nothing, keep n
       mkdirSync(spool, { recursive: true });
       for (const [n, text] of ['', '{"id":"1', '{}', 'null', '{"received":1e99,"incident":{}}'].entries())
         writeFileSync(join(spool, `1-${n}.json`), text);
-      return { sockets, command: `cat >> ${folder}/told` };
+      return { sockets, command: `cat > ${folder}/json; mv ${folder}/json ${folder}/told` };
     },
     async (running) => {
       const { folder, troubles } = running;
