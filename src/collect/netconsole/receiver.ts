@@ -14,7 +14,7 @@ import type { PlainRecord } from './plain_record.ts';
 import { readTestMessage, type TestMessage } from './test_message.ts';
 
 export interface ReceiverLimits extends FileLimits {
-  /** Packets a second that a source may send, and bytes. */
+  /** Packets a second that a source may send, each line of plain text counted as one, and bytes. */
   readonly sourcePackets: number;
   readonly sourceBytes: number;
   /** Sources that are kept apart. */
@@ -203,6 +203,8 @@ export class Receiver {
     limited: 0,
     unwritten: 0,
   };
+  /** All that came, whether it was looked at or not. */
+  packets = 0;
   /** Bytes that wait to be written. */
   waiting = 0;
   /** The wall clock, in ms since 1970, as of the last packet or tick. */
@@ -238,6 +240,7 @@ export class Receiver {
    */
   packet(bytes: Buffer, address: string, port: number, now: number, wall: number): void {
     this.setTime(now, wall);
+    this.packets++;
     const host = this.byAddress.get(address)?.get(port) ?? this.newHost(address, port, bytes);
     if (host === null) {
       this.counts.refused++;
@@ -249,7 +252,10 @@ export class Receiver {
       this.counts.limited++;
       return;
     }
+    const { records } = host.stream.counts;
     host.stream.packet(bytes, now);
+    // a packet of plain text may hold a thousand lines, each as much work as a packet
+    host.tokens -= Math.max(0, host.stream.counts.records - records - 1);
     if (host.stream.waiting && !host.listed) {
       host.listed = true;
       this.incomplete.push(host);

@@ -17,8 +17,9 @@ export interface ThreadOptions {
 
 /** How often what waits is looked at, in ms. */
 const interval = 5;
-/** How long sockets are still read when all is over, in ms. */
+/** When all is over sockets are read until nothing came for so long, and as long as this at most, in ms. */
 const lastRead = 30;
+const longestEnd = 5000;
 
 export interface ReceiverThread {
   counts(): ReceiverCounts;
@@ -54,7 +55,11 @@ export async function startThread(
   return {
     counts: () => receiver.sum(),
     end: async () => {
-      await setTimeout(lastRead);
+      const latest = performance.now() + longestEnd;
+      for (let before = -1; before !== receiver.packets && performance.now() < latest; ) {
+        before = receiver.packets;
+        await setTimeout(lastRead);
+      }
       clearInterval(timer);
       for (const socket of sockets) socket.close();
       receiver.end();

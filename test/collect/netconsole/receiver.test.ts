@@ -279,6 +279,23 @@ test('who sends too much, is not allowed, or is one too many, is counted and cos
   );
 });
 
+test('lines of plain text count as packets, however many come in one', () => {
+  withBench(
+    (bench) => {
+      for (let n = 0; n < 100; n++) bench.packet('\n'.repeat(1000), '192.0.2.66');
+      bench.pass(200);
+      const { records, limited } = bench.receiver.sum();
+      assert.ok(records <= 1300, `${records} lines`);
+      assert.ok(limited >= 98);
+      bench.pass(20_000);
+      for (let n = 1; n <= 50; n++) bench.packet(`[    5.${String(n).padStart(6, '0')}] line ${n}\n`, '192.0.2.66');
+      bench.pass(200);
+      assert.match(bench.log('192.0.2.66_6665'), / line 50\n/);
+    },
+    { sourcePackets: 300 },
+  );
+});
+
 test('one machine with many ports leaves places to others, and that it wanted more is told', () => {
   withBench(
     (bench) => {
