@@ -323,6 +323,14 @@ describe('modules, symbols, memory', () => {
     );
   });
 
+  it('does not want what ftrace remembers of init code, and what a module exports all the same', (test) => {
+    const picture = pictureOf(test, {
+      kallsyms:
+        'ffffffffc0000000 T shared\t[m]\nffffffffc0000010 r __ksymtab_shared\t[m]\nffffffffc0001000 T m_init\t[m]\n',
+    });
+    assert.deepEqual(counts(compared(symbols, picture, ['ffffffffc0000010 (r) __ksymtab_shared\n'])), [1, 1, 1]);
+  });
+
   it('wants the total of memory exactly and lets the rest move a little', (test) => {
     const picture = pictureOf(test, {
       meminfo:
