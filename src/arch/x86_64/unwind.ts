@@ -332,8 +332,10 @@ class Walker {
     this.chained = false;
     if (this.guesses++ >= maxGuesses) throw new Lost('too many frames without a rule');
     const called = this.scan(stack, (address) => start !== null && isCallOf(this.view, address, start));
-    let slot = called ?? (inFrame ? above : null);
-    slot ??= this.scan(stack, (address, at) => this.leadsOn(stack, address, at));
+    const leading = (): VirtAddr | null => this.scan(stack, (address, at) => this.leadsOn(stack, address, at));
+    // who jumped to what is no code left rbp as it was: it leads past the caller
+    const isAstray = this.signal && !this.view.isText(this.ip);
+    const slot = called ?? (isAstray ? leading() : null) ?? (inFrame ? above : null) ?? leading();
     if (slot === null) throw new Lost('no return address up the stack');
     if (slot === above) this.bp = space.pointer(this.bp);
     this.returnTo(slot, called !== null);
@@ -417,10 +419,16 @@ class Walker {
     return this.view.isText(address) && followsCall(this.view, address);
   }
 
-  /** True if the rule for a return address in `slot` leads to another return address, or to an end. */
+  /** True if the rule for a return address in `slot`, or its code, leads to another return address, or to an end. */
   private leadsOn(stack: Stack, address: VirtAddr, slot: VirtAddr): boolean {
     const entry = this.orc.find(address - 1n);
-    if (entry === null || entry.type === 'undefined') return false;
+    if (entry === null) {
+      const depth = this.codeFrames.at(address, true)?.depth ?? null;
+      if (depth === null || depth < 0) return false;
+      const next = offsetBy(slot, 8 + depth);
+      return onStack(stack, next) && this.isReturnAddress(this.view.space.pointer(next));
+    }
+    if (entry.type === 'undefined') return false;
     if (entry.type !== 'call' || entry.spRegister !== 'sp') return true;
     const next = offsetBy(slot, entry.spOffset);
     return onStack(stack, next) && this.view.isText(this.view.space.pointer(next));
