@@ -16,7 +16,7 @@ import { needPrograms, OutOfReach, runProgram } from './programs.ts';
 const pockets: Record<Suite, readonly string[]> = {
   bullseye: ['bullseye', 'bullseye-security'],
   bookworm: ['bookworm', 'bookworm-updates', 'bookworm-security'],
-  // its backports are the stable kernels from 6.16 on
+  // its backports are the stable kernels from 6.16 on, as far as the archive still has them
   trixie: ['trixie', 'trixie-updates', 'trixie-backports', 'trixie-security'],
   sid: ['sid'],
   // has what differs from sid alone
