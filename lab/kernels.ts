@@ -39,6 +39,8 @@ export const guestSuite: DebianSuite = 'sid';
 // and leaves them out, so those kernels are dumped with user pages kept (23).
 export const kernels: readonly Kernel[] = [
   kernel('5.10', 'bullseye', 'x86_64', /^linux-image-(5\.10\.\d+-\d+-cloud-amd64)$/),
+  kernel('5.10-generic', 'bullseye', 'x86_64', /^linux-image-(5\.10\.\d+-\d+-amd64)$/),
+  kernel('5.10-rt', 'bullseye', 'x86_64', /^linux-image-(5\.10\.\d+-\d+-rt-amd64)$/),
   kernel('6.1', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-cloud-amd64)$/),
   kernel('6.1-generic', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-amd64)$/),
   kernel('6.1-rt', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-rt-amd64)$/),
