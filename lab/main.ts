@@ -16,7 +16,7 @@ import { checkLevels } from './levels.ts';
 import { kernelNames, matrix, small, usual } from './matrix.ts';
 import { place, say } from './place.ts';
 import { OutOfReach } from './programs.ts';
-import { run } from './run.ts';
+import { type RunOptions, run } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
 import { checkSecrets } from './secrets.ts';
 import { sweep } from './sweep.ts';
@@ -71,15 +71,10 @@ program
   .option('--cpu <model>', "QEMU's -cpu (max,la57=off: 4-level page tables; cortex-a72: no pointer authentication)")
   .option('--cpus <n>', 'CPUs of the guest', number)
   .option('--memory <n>', 'memory of the guest in megabytes', number)
-  .action(
-    async (
-      kernel: string,
-      scenario: string,
-      options: { format?: string; level?: number; raw?: boolean; cpu?: string; cpus?: number; memory?: number },
-    ) => {
-      process.stdout.write(`${await run(kernel, scenario, options)}\n`);
-    },
-  );
+  .option('--append <words>', "added to the kernel's command line (numa=fake=2 slub_debug=FZPU page_owner=on)")
+  .action(async (kernel: string, scenario: string, options: RunOptions) => {
+    process.stdout.write(`${await run(kernel, scenario, options)}\n`);
+  });
 
 program
   .command('check')

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly cpus?: number;
   /** Megabytes. */
   readonly memory?: number;
+  /** Added to the dying kernel's command line. */
+  readonly append?: string;
 }
 
 /** What run.json says of a run. */
@@ -201,6 +203,7 @@ export function runName(kernel: Kernel, scenario: Scenario, options: RunOptions)
     options.cpu?.replace(/[^\w.-]+/g, '-'),
     options.cpus === undefined ? undefined : `${options.cpus}cpus`,
     options.memory === undefined ? undefined : `${options.memory}M`,
+    options.append?.replace(/[^\w.-]+/g, '-'),
   ];
   return [kernel.name, scenario.name, ...unusual.filter((part) => part !== undefined)].join('-');
 }
@@ -240,10 +243,10 @@ async function watch(guest: Guest, { scenario, format, folder, record }: Plan): 
   await guest.shows(/Power down|System halted/, 10);
 }
 
-function commandLine({ fetched, scenario, format }: Plan): string {
+function commandLine({ fetched, scenario, format, options }: Plan): string {
   const console = consoleOf[fetched.kernel.machine];
   const crash = format.capture === undefined ? 'panic=0' : 'crashkernel=256M panic=10';
-  return [`console=${console}`, crash, scenario.append].filter(Boolean).join(' ');
+  return [`console=${console}`, crash, scenario.append, options.append].filter(Boolean).join(' ');
 }
 
 /**
