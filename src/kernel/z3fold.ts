@@ -21,7 +21,7 @@ const chunksOfPage = 64;
  * The data of an object.
  * @param handle as z3fold_alloc() gave it
  * @param size bytes
- * @throws MemoryFault; NotFoundError for a kernel whose module has no types; FormatError for a handle of nothing
+ * @throws MemoryFault; FormatError for a handle of nothing
  */
 export function z3foldObject(kernel: Kernel, handle: VirtAddr, size: number): Uint8Array {
   const { pageSize } = kernel.dump.memory;
@@ -29,15 +29,14 @@ export function z3foldObject(kernel: Kernel, handle: VirtAddr, size: number): Ui
   if ((handle & headless) !== 0n) return kernel.space.read(virtAddr(handle & ~inPage), size);
   const slot = kernel.space.u64(handle);
   const page = virtAddr(slot & ~inPage);
-  const header = kernel.object('struct z3fold_header', page);
+  const { bytes, firstNumber, startMiddle } = headerOf(kernel, page);
   const chunk = pageSize / chunksOfPage;
-  const first = header.member('first_num').bigint();
   const start = ((): number => {
-    switch (Number((slot - first) & buddyMask)) {
+    switch (Number((slot - BigInt(firstNumber)) & buddyMask)) {
       case 1:
-        return Math.ceil(sizeOf(header.type) / chunk) * chunk;
+        return Math.ceil(bytes / chunk) * chunk;
       case 2:
-        return header.member('start_middle').number() * chunk;
+        return startMiddle * chunk;
       case 3:
         return pageSize - Number((slot & inPage) >> buddyShift) * chunk;
       default:
@@ -48,4 +47,32 @@ export function z3foldObject(kernel: Kernel, handle: VirtAddr, size: number): Ui
     throw new FormatError('z3fold object', `${size} bytes at ${start} of its page`);
   }
   return kernel.space.read(offsetBy(page, start), size);
+}
+
+/** A `struct z3fold_header`: its size in bytes, the number of its first object, and the chunk where its middle one begins. */
+interface Header {
+  readonly bytes: number;
+  readonly firstNumber: number;
+  readonly startMiddle: number;
+}
+
+function headerOf(kernel: Kernel, page: VirtAddr): Header {
+  const type = kernel.types.find('struct z3fold_header');
+  if (type !== null) {
+    const header = kernel.object(type, page);
+    const [firstNumber, startMiddle] = [header.member('first_num').number(), header.member('start_middle').number()];
+    return { bytes: sizeOf(type), firstNumber, startMiddle };
+  }
+  // Modules have types of their own since 36e68442d1af (5.11). Before, what the header is made of says how it lies:
+  //   list_head, spinlock, kref, work_struct, two pointers, u16 cpu, first_chunks, middle_chunks, last_chunks, start_middle, bits
+  let at = 0;
+  for (const part of ['struct list_head', 'struct spinlock', 'struct kref', 'struct work_struct']) {
+    const size = sizeOf(kernel.type(part));
+    const alignment = size % 8 === 0 ? 8 : 4;
+    at = Math.ceil(at / alignment) * alignment + size;
+  }
+  const numbers = Math.ceil(at / 8) * 8 + 2 * 8;
+  const startMiddle = kernel.space.u16(offsetBy(page, numbers + 4 * 2));
+  const firstNumber = kernel.space.u16(offsetBy(page, numbers + 5 * 2)) & 3;
+  return { bytes: Math.ceil((numbers + 6 * 2) / 8) * 8, firstNumber, startMiddle };
 }
