@@ -66,7 +66,6 @@ describe('what code says of its frame', () => {
     assert.deepEqual(at(7), frame(8, 8, false));
     assert.deepEqual(at(10), frame(8, 8, true));
     assert.deepEqual(at(11), frame(0, null, false));
-    assert.equal(at(1), null); // the middle of an instruction
   });
 
   test('what lies behind a return, and is jumped to, has the frame that it was jumped from with', () => {
@@ -103,6 +102,12 @@ describe('what code says of its frame', () => {
     assert.deepEqual(other.at(16), frame(24, 8, true));
   });
 
+  test('a BUG() in a function without a frame: there is where it was called from', () => {
+    const { at } = framesOf([0x53, 0x0f, 0x0b]); // push %rbx; ud2
+    assert.deepEqual(at(1), frame(8, null, false));
+    assert.equal(at(3), null);
+  });
+
   test('rbp that is used for something else is no frame pointer', () => {
     // push; mov %rdi,%rbp; call
     assert.deepEqual(framesOf([...push, 0x48, 0x89, 0xfd, ...call]).returned(9), frame(8, 8, false));
@@ -110,7 +115,12 @@ describe('what code says of its frame', () => {
     assert.deepEqual(framesOf([...push, ...set, 0x48, 0x89, 0xfd, ...call]).returned(12), frame(8, 8, false));
   });
 
+  test('what no jump leads to (a static key that is off) has the frame pointer that its function has, if any', () => {
+    assert.deepEqual(framesOf([...push, ...set, ...pop, ...ret, ...call]).returned(11), frame(null, 8, true));
+    assert.equal(framesOf([...ret, ...call]).returned(6), null);
+  });
+
   test('a part that was moved away begins in the middle of its function', () => {
-    assert.deepEqual(framesOf([...call], 'f.cold').returned(5), frame(null, null, true));
+    assert.deepEqual(framesOf([...call], 'f.cold').returned(5), frame(null, 8, true));
   });
 });

@@ -28,8 +28,11 @@ const maxInstructions = 40_000;
 const maxFunctions = 256;
 
 const entered: CodeFrame = { depth: 0, saved: null, framed: false };
-/** A part that the compiler moved away, with what its function does seldom, begins in the middle of it. */
-const movedAway: CodeFrame = { depth: null, saved: null, framed: true };
+/** Of code that no jump leads to: what a function with a frame does seldom, moved away, or behind a static key that is off. */
+const aside: CodeFrame = { depth: null, saved: 8, framed: true };
+
+/** No instruction's address. */
+const framedAt = 0n;
 
 export class CodeFrames {
   private readonly view: KernelView;
@@ -40,7 +43,8 @@ export class CodeFrames {
   }
 
   /**
-   * The frame at an instruction; null for code that is in no function, cannot be read, or that no jump that is known leads to.
+   * The frame at an instruction; null for code that is in no function, cannot be read, or that no jump that is known leads
+   * to in a function without a frame pointer.
    * @param ip of the instruction that is next; with `returned`, of that behind a call
    */
   at(ip: VirtAddr, returned: boolean): CodeFrame | null {
@@ -48,14 +52,17 @@ export class CodeFrames {
     if (within === null) return null;
     let frames = this.known.get(within.start);
     if (frames === undefined) {
-      frames = this.follow(within.start, within.name.endsWith('.cold') ? movedAway : entered);
+      frames = this.follow(within.start, within.name.endsWith('.cold') ? aside : entered);
       if (this.known.size >= maxFunctions) this.known.clear();
       this.known.set(within.start, frames);
     }
-    return frames.get(returned ? -ip : ip) ?? null;
+    return frames.get(returned ? -ip : ip) ?? frames.get(framedAt) ?? null;
   }
 
-  /** The frame before each instruction, and behind each call (by the negative of the address that it returns to). */
+  /**
+   * The frame before each instruction, and behind each call (by the negative of the address that it returns to); by 0, where
+   * one has a frame pointer, what is likely of all other code.
+   */
   private follow(start: VirtAddr, first: CodeFrame): ReadonlyMap<bigint, CodeFrame> {
     const frames = new Map<bigint, CodeFrame>();
     const { bytes } = this.view.space.readUpTo(start, maxFunction);
@@ -72,12 +79,13 @@ export class CodeFrames {
         // Behind a call that does not return, another piece of the function begins: what has a frame is right.
         if (before !== undefined && (before.framed || !frame.framed)) break;
         if (left-- === 0) return frames;
-        if (flow === 'invalid' || flow === 'trap' || (address !== start && !isOwn(address))) break;
+        if (flow === 'invalid' || (address !== start && !isOwn(address))) break;
         frames.set(address, frame);
+        if (frame.framed) frames.set(framedAt, aside);
         if (flow === 'call') frames.set(-(address + BigInt(instruction.bytes.length)), frame);
         else frame = after(frame, instruction);
         if (target !== null && flow !== 'call' && isOwn(target)) pending.push({ at: target, frame });
-        if (flow === 'jump' || flow === 'return') break;
+        if (flow === 'jump' || flow === 'return' || flow === 'trap') break;
       }
     }
     return frames;
