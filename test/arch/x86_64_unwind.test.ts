@@ -406,7 +406,7 @@ describe('where no rule is known', () => {
     const world = new World();
     world.space.write(fn(1), framed);
     const jumpedTo = fn(2) + 0x10n; // behind no call
-    world.space.words(top - 16n, 0n, jumpedTo);
+    world.space.words(top - 16n, 0n, jumpedTo, ...Array.from({ length: 21 }, () => 0x841f_0f2e_66n)); // nops of a linker
     const { frames, end: how } = world.from(f(1), top - 0x30n, { bp: top - 16n });
     assert.deepEqual([how, addresses(frames)], ['complete', [f(1), jumpedTo]]);
   });

@@ -399,9 +399,14 @@ class Walker {
     return stack.kind === 'task' && (left === 0n || left === 16n);
   }
 
-  /** True at the end of a stack that nobody entered: of a kernel thread, or a CPU's first task, whose registers are all 0. */
+  /**
+   * True at the end of a stack that nobody entered: of a CPU's first task, whose first code has rbp 0 (what registers would
+   * lie in may be what a linker filled up with), or of a kernel thread, whose registers are all 0.
+   */
   private isAtEnd(stack: Stack): boolean {
-    return this.isBelowRegisters(stack) && this.view.space.read(this.sp, ptRegsSize).every((byte) => byte === 0);
+    if (!this.isBelowRegisters(stack)) return false;
+    if (this.chained && this.bp === 0n) return true;
+    return this.view.space.read(this.sp, ptRegsSize).every((byte) => byte === 0);
   }
 
   /** The nearest word up the stack that is a return address and passes a test; null if there is none. */
