@@ -24,8 +24,8 @@ export interface CodeFrame {
 const maxFunction = 1 << 16;
 /** Instructions of one function that are followed; the largest have some 10,000. */
 const maxInstructions = 40_000;
-/** Functions remembered. */
-const maxFunctions = 256;
+/** Frames remembered, of all functions. */
+const maxRemembered = 500_000;
 
 const entered: CodeFrame = { depth: 0, saved: null, framed: false };
 /** Of code that no jump leads to: what a function with a frame does seldom, moved away, or behind a static key that is off. */
@@ -36,7 +36,9 @@ const framedAt = 0n;
 
 export class CodeFrames {
   private readonly view: KernelView;
+  /** By where their function starts. */
   private readonly known = new Map<bigint, ReadonlyMap<bigint, CodeFrame>>();
+  private remembered = 0;
 
   constructor(view: KernelView) {
     this.view = view;
@@ -53,7 +55,11 @@ export class CodeFrames {
     let frames = this.known.get(within.start);
     if (frames === undefined) {
       frames = this.follow(within.start, within.name.endsWith('.cold') ? aside : entered);
-      if (this.known.size >= maxFunctions) this.known.clear();
+      this.remembered += frames.size;
+      if (this.remembered > maxRemembered) {
+        this.known.clear();
+        this.remembered = frames.size;
+      }
       this.known.set(within.start, frames);
     }
     return frames.get(returned ? -ip : ip) ?? frames.get(framedAt) ?? null;
