@@ -240,3 +240,63 @@ test('some lines that two machines print at the same microsecond do not make one
     assert.equal(mergeFolder(folder).incidents.length, 2),
   );
 });
+
+/** As two machines of one image print when they die at the same place: `stack` tells them apart. */
+const registers = (stack: string): string[] => [
+  `RSP: 0018:ffffc9000${stack}7d8 EFLAGS: 00010246`,
+  `RAX: 0000000000000000 RBX: ffff88810${stack}100 RCX: ffff88810${stack}200`,
+  `RDX: ffff88810${stack}300 RSI: ffff88810${stack}400 RDI: ffff88810${stack}500`,
+];
+const report = (stack: string, stamp: (n: number) => string): string => {
+  const texts = deathTexts();
+  return [...texts.slice(0, 5), ...registers(stack), ...texts.slice(5)]
+    .map((text, n) => `${stamp(n)}${text}\n`)
+    .join('');
+};
+
+test('machines that die alike at the same moment are two deaths: at time 0, by the stamp, after one power cut', () => {
+  const at = (seconds: number) => (n: number) => `[${(seconds + n * 0.0001).toFixed(6).padStart(12)}] `;
+  const still = () => '[    0.000000] ';
+  const began = { bootTime: Date.UTC(2026, 5, 1), host: null };
+  const pairs: [string, Witness, Witness][] = [
+    ['at time 0', witness(report('a1b2', still)), witness(report('a1b2', still))],
+    ['within a millisecond', witness(report('a1b2', at(3.5))), witness(report('c3d4', at(3.50003)))],
+    ['booted together', witness(report('a1b2', at(7)), began), witness(report('c3d4', at(7.5)), began)],
+    ['and one died later', witness(report('a1b2', at(7)), began), witness(report('a1b2', at(70)), began)],
+  ];
+  for (const [what, a, b] of pairs) assert.equal(mergeWitnesses([a, b]).length, 2, what);
+  // as one, where nothing says otherwise
+  const same = witness(report('a1b2', at(3.5)));
+  assert.equal(mergeWitnesses([same, witness(report('a1b2', at(3.50003)))]).length, 1);
+});
+
+test('who could be of either boot does not make one death of both', () => {
+  const texts = console(messages(500));
+  const [first, second] = ['first', 'second'].map((bootId) => witness(texts, { bootId, source: bootId }));
+  const other = witness(texts, { source: 'console' });
+  for (const order of [
+    [first!, other, second!],
+    [other, second!, first!],
+    [first!, second!, other],
+  ]) {
+    const merged = mergeWitnesses(order);
+    assert.deepEqual(
+      merged.map(({ sources }) => sources.length).sort(),
+      [1, 2],
+      order.map(({ source }) => source).join(),
+    );
+  }
+});
+
+test('the boots of a hall of machines are told apart in seconds', () => {
+  const witnesses = Array.from({ length: 2000 }, (_, n) => {
+    const texts = messages(300 + n * 0.37, `demo_${n % 50}`, 40);
+    return witness(console(texts), { source: `log ${n}` });
+  });
+  const again = witness(console(messages(300, 'demo_0', 40)), { source: 'again' });
+  const before = process.cpuUsage();
+  const merged = mergeWitnesses([...witnesses, again]);
+  const { user } = process.cpuUsage(before);
+  assert.equal(merged.length, 2000);
+  assert.ok(user / 1e6 < 20, `${user / 1e6} s`);
+});

@@ -68,72 +68,137 @@ const enoughLines = 3;
 const tellingText = 12;
 /** Wall clocks of a boot's beginning that may be one, in ms. */
 const clockSlack = 120_000;
+/** Seconds within which a report is printed: of two that are further apart, each is a report of its own. */
+const oneReport = 5;
 const alike = 0.8;
+
+/** A line that more witnesses have is counted for neighbours alone: copies of one log are one death by those, too. */
+const maxSharers = 16;
+
+interface Group {
+  readonly members: Witness[];
+  readonly because: Map<Witness, string>;
+}
+
+/** Two witnesses of one death, and why. */
+interface Link {
+  readonly a: number;
+  readonly b: number;
+  /** The surest are followed first. */
+  readonly weight: number;
+  readonly reason: string;
+}
 
 /** Puts witnesses of the same death together. Those without any incident are kept only where they belong to another. */
 export function mergeWitnesses(witnesses: readonly Witness[]): MergedIncident[] {
-  const groups = witnesses.map((witness) => ({ members: [witness], because: new Map([[witness, 'its own']]) }));
-  const prints = new Map(witnesses.map((witness) => [witness, fingerprints(witness)]));
-  for (let a = 0; a < groups.length; a++)
-    for (let b = groups.length - 1; b > a; b--) {
-      const found = reasonOf(groups[a]!.members, groups[b]!.members, prints);
-      if (found === null) continue;
-      for (const member of groups[b]!.members) {
-        groups[a]!.members.push(member);
-        groups[a]!.because.set(member, found);
-      }
-      groups.splice(b, 1);
-      b = groups.length; // what has joined may bring others along
+  const groups = witnesses.map((witness): Group => ({ members: [witness], because: new Map([[witness, 'its own']]) }));
+  const groupOf = [...groups];
+  for (const { a, b, reason } of linksOf(witnesses)) {
+    const [into, from] = [groupOf[a]!, groupOf[b]!];
+    // what one witness leaves open, another may know better
+    if (into === from || into.members.some((one) => from.members.some((other) => isOther(one, other)))) continue;
+    for (const member of from.members) {
+      into.members.push(member);
+      into.because.set(member, reason);
     }
-  return groups
+    for (const [n, group] of groupOf.entries()) if (group === from) groupOf[n] = into;
+  }
+  return [...new Set(groupOf)]
     .filter(({ members }) => members.some(({ incidents, verdict }) => incidents.length > 0 || verdict !== null))
     .map(({ members, because }) => merged(members, because))
     .sort((a, b) => ((a.time ?? '~') < (b.time ?? '~') ? -1 : 1));
 }
 
-function reasonOf(
-  a: readonly Witness[],
-  b: readonly Witness[],
-  prints: ReadonlyMap<Witness, ReadonlySet<string>>,
-): string | null {
-  for (const one of a)
-    for (const other of b) {
-      const reason = sameDeath(one, other, prints.get(one)!, prints.get(other)!);
-      if (reason !== null) return reason;
+/** The surest first; else in the order of the witnesses. Each has the earlier witness as `a`. */
+function linksOf(witnesses: readonly Witness[]): Link[] {
+  const prints = witnesses.map(fingerprints);
+  const shared = sharedPrints(prints);
+  const links: Link[] = [];
+  for (const [a, one] of witnesses.entries())
+    for (let b = a + 1; b < witnesses.length; b++) {
+      const other = witnesses[b]!;
+      if (isOther(one, other)) continue;
+      const lines = shared.get(a * witnesses.length + b) ?? 0;
+      const fewer = Math.min(prints[a]!.size, prints[b]!.size);
+      if (one.bootId !== null && other.bootId !== null) links.push({ a, b, weight: 1e9, reason: 'the same boot id' });
+      else if (lines > 0 && isSameText(one, other, lines, fewer))
+        links.push({ a, b, weight: lines, reason: `${lines} lines with the same time stand in both` });
+      else {
+        const reason = sameReport(one, other);
+        if (reason !== null) links.push({ a, b, weight: 0, reason });
+      }
     }
-  return null;
+  return links.sort((x, y) => y.weight - x.weight);
 }
 
-/** Why two witnesses are of the same boot; null: they are not, as far as can be told. */
-function sameDeath(a: Witness, b: Witness, printsA: ReadonlySet<string>, printsB: ReadonlySet<string>): string | null {
-  if (a.bootId !== null && b.bootId !== null) return a.bootId === b.bootId ? 'the same boot id' : null;
-  if (a.release !== null && b.release !== null && a.release !== b.release) return null;
-  if (
+/** How many lines two witnesses share, by `a * length + b`, a < b. */
+function sharedPrints(prints: readonly ReadonlySet<string>[]): ReadonlyMap<number, number> {
+  const sharers = new Map<string, number[]>();
+  for (const [n, own] of prints.entries())
+    for (const print of own) {
+      const known = sharers.get(print);
+      if (known === undefined) sharers.set(print, [n]);
+      else known.push(n);
+    }
+  const shared = new Map<number, number>();
+  for (const who of sharers.values())
+    for (const [at, a] of who.entries())
+      for (const b of who.slice(at + 1, at + 1 + (who.length > maxSharers ? 1 : maxSharers))) {
+        const key = a * prints.length + b;
+        shared.set(key, (shared.get(key) ?? 0) + 1);
+      }
+  return shared;
+}
+
+/** Whether two witnesses are of two boots, whatever they share. */
+function isOther(a: Witness, b: Witness): boolean {
+  if (a.bootId !== null && b.bootId !== null) return a.bootId !== b.bootId;
+  if (a.release !== null && b.release !== null && a.release !== b.release) return true;
+  return (
     a.bootTime !== null &&
     b.bootTime !== null &&
     a.host !== null &&
     a.host === b.host &&
     Math.abs(a.bootTime - b.bootTime) > 10 * clockSlack
-  )
-    return null;
-  const [fewer, more] = printsA.size < printsB.size ? [printsA, printsB] : [printsB, printsA];
-  let shared = 0;
-  for (const print of fewer) if (more.has(print)) shared++;
-  // a few lines of two boots come at the same microsecond by chance: of one boot, what was printed while both listened is alike
-  const both = Math.min(linesWithin(a, b), linesWithin(b, a));
-  if (shared >= Math.max(1, Math.min(enoughLines, fewer.size)) && shared * 10 >= both)
-    return `${shared} lines with the same time stand in both`;
+  );
+}
+
+/**
+ * A few lines of two boots come at the same microsecond by chance: of one boot, what was printed while both listened is alike.
+ * @param shared lines that stand in both @param fewer lines of the witness that has fewer
+ */
+function isSameText(a: Witness, b: Witness, shared: number, fewer: number): boolean {
+  return (
+    shared >= Math.max(1, Math.min(enoughLines, fewer)) && shared * 10 >= Math.min(linesWithin(a, b), linesWithin(b, a))
+  );
+}
+
+/** Why two witnesses without lines in common have the same report; null: they have not. */
+function sameReport(a: Witness, b: Witness): string | null {
   const [mainA, mainB] = [mainIncident(a), mainIncident(b)];
-  if (mainA === null || mainB === null || similarity(mainA, mainB) < alike) return null;
-  const clocks = a.bootTime !== null && b.bootTime !== null && Math.abs(a.bootTime - b.bootTime) <= clockSlack;
+  if (mainA === null || mainB === null) return null;
   const sameHost = a.host === null || b.host === null || a.host === b.host;
-  if (clocks && sameHost) return 'the same report, in boots that began together';
-  const stamps = mainA.timestamp !== null && mainB.timestamp !== null;
-  if (stamps && Math.abs(mainA.timestamp - mainB.timestamp) < 0.001)
-    return 'the same report at the same time since boot';
-  if (!stamps && sameHost && mainA.task?.pid === mainB.task?.pid && sameRegisters(mainA, mainB))
-    return 'the same report with the same registers';
-  return null;
+  const [stampA, stampB] = [mainA.timestamp, mainB.timestamp];
+  const apart = stampA === null || stampB === null ? null : Math.abs(stampA - stampB);
+  const clocks =
+    sameHost && a.bootTime !== null && b.bootTime !== null && Math.abs(a.bootTime - b.bootTime) <= clockSlack;
+  // at time 0 all boots are alike
+  const sameMoment = apart !== null && apart < 0.001 && stampA! > 0;
+  const soon = clocks && (apart === null || apart < oneReport);
+  const bare = apart === null && sameHost && mainA.task?.pid === mainB.task?.pid && sameRegisters(mainA, mainB);
+  if (!soon && !sameMoment && !bare) return null;
+  if (similarity(mainA, mainB) < alike || otherRegisters(mainA, mainB)) return null;
+  if (soon) return 'the same report, in boots that began together';
+  return sameMoment ? 'the same report at the same time since boot' : 'the same report with the same registers';
+}
+
+/** Two boots that die at one place do so with other stacks and tasks. */
+function otherRegisters(a: Incident, b: Incident): boolean {
+  const values = new Map(a.registers.map(({ name, value }) => [name, value]));
+  const shared = b.registers.filter(({ name }) => values.has(name));
+  return (
+    shared.length >= 6 && shared.filter(({ name, value }) => values.get(name) === value).length * 2 < shared.length
+  );
 }
 
 function sameRegisters(a: Incident, b: Incident): boolean {
