@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { escapeJson, escapeLogLine } from '../base/text.ts';
 import type { IncidentAlert } from '../collect/netconsole/alerts.ts';
 import { Listener, type ListenOptions } from '../collect/netconsole/listener.ts';
+import { networkList } from '../collect/netconsole/thread.ts';
 import { writeError, writeOut } from './output.ts';
 
 /**
@@ -17,6 +18,7 @@ function collectGarbageAlone(): void {
 
 /** Runs until a signal ends it. @returns the exit status @throws whatever ended a thread of it */
 export async function runListen(options: ListenOptions, json: boolean): Promise<number> {
+  networkList(options.networks); // told here, where an error is still what it was
   collectGarbageAlone();
   const listener = await Listener.start(options, {
     incident: (alert) => writeOut(json ? `${escapeJson(JSON.stringify(alert))}\n` : alertText(alert)),

@@ -289,7 +289,7 @@ test('who could be of either boot does not make one death of both', () => {
 });
 
 test('the boots of a hall of machines are told apart in seconds', () => {
-  const witnesses = Array.from({ length: 2000 }, (_, n) => {
+  const witnesses = Array.from({ length: 800 }, (_, n) => {
     const texts = messages(300 + n * 0.37, `demo_${n % 50}`, 40);
     return witness(console(texts), { source: `log ${n}` });
   });
@@ -297,6 +297,6 @@ test('the boots of a hall of machines are told apart in seconds', () => {
   const before = process.cpuUsage();
   const merged = mergeWitnesses([...witnesses, again]);
   const { user } = process.cpuUsage(before);
-  assert.equal(merged.length, 2000);
-  assert.ok(user / 1e6 < 20, `${user / 1e6} s`);
+  assert.equal(merged.length, 800);
+  assert.ok(user / 1e6 < 8, `${user / 1e6} s`);
 });

@@ -1,7 +1,8 @@
 // One thread of the receiver: its sockets, its machines, a timer.
 import type { Socket } from 'node:dgram';
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
+import { UsageError } from '../../base/errors.ts';
 import { Receiver, type ReceiverCounts, type ReceiverEvents, type ReceiverLimits } from './receiver.ts';
 import { openSockets, type SocketOptions } from './sockets.ts';
 import type { TestMessage } from './test_message.ts';
@@ -27,7 +28,7 @@ export interface ReceiverThread {
   end(): Promise<void>;
 }
 
-/** @throws the system's error if a port cannot be had; Error for a network that is none */
+/** @throws the system's error if a port cannot be had; UsageError for a network that is none */
 export async function startThread(
   options: ThreadOptions,
   events: Omit<ReceiverEvents, 'tested'>,
@@ -67,14 +68,16 @@ export async function startThread(
   };
 }
 
-/** @throws Error for a network that is none */
+/** @throws UsageError for a network that is none */
 export function networkList(networks: readonly string[]): BlockList {
   const list = new BlockList();
   for (const network of networks) {
     const m = /^([0-9a-fA-F.:]{2,45})(?:\/(\d{1,3}))?$/.exec(network);
-    if (m === null) throw new Error(`not a network: ${network}`);
-    const family = m[1]!.includes(':') ? 'ipv6' : 'ipv4';
-    list.addSubnet(m[1]!, Number(m[2] ?? (family === 'ipv6' ? 128 : 32)), family);
+    const address = m?.[1] ?? '';
+    const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+    const prefix = Number(m?.[2] ?? most);
+    if (most === 0 || prefix > most) throw new UsageError(`not a network: ${network}`);
+    list.addSubnet(address, prefix, most === 32 ? 'ipv4' : 'ipv6');
   }
   return list;
 }

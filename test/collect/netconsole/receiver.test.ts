@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { UsageError } from '../../../src/base/errors.ts';
 import { Receiver, type ReceiverLimits, type SeenIncident } from '../../../src/collect/netconsole/receiver.ts';
 import { type TestMessage, testMessageText } from '../../../src/collect/netconsole/test_message.ts';
 import { networkList } from '../../../src/collect/netconsole/thread.ts';
@@ -434,4 +435,15 @@ test('good records of a machine in whose name others send are all kept', () => {
     mkdirSync(join(bench.folder, 'unrelated'));
     assert.equal(new Set(bench.log().match(/good \d+ \./g)).size, 3000);
   });
+});
+
+test('a network that is none is said to be none', () => {
+  for (const network of ['10.0.0.0/33', '::/129', 'abc', '10.0.0', '1.2.3.4/8/8', '', 'fe80::1%eth0/64'])
+    assert.throws(() => networkList([network]), UsageError, network);
+  const list = networkList(['10.0.0.0/8', '2001:db8::/32', '192.0.2.7']);
+  assert.deepEqual(
+    ['10.1.2.3', '11.0.0.1', '192.0.2.7', '192.0.2.8'].map((address) => list.check(address)),
+    [true, false, true, false],
+  );
+  assert.equal(list.check('2001:db8:1::', 'ipv6'), true);
 });
