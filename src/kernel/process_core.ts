@@ -5,7 +5,7 @@
 //
 // Memory is cut into segments where what the dump has of it begins and ends: a segment whose size in the file is 0 is
 // memory that the process had and nobody has any more. Debuggers say of that that it cannot be read.
-import { pfn, type VirtAddr, virtAddr } from '../base/address.ts';
+import { offsetBy, pfn, type VirtAddr, virtAddr } from '../base/address.ts';
 import { FormatError, MemoryFault, NotFoundError } from '../base/errors.ts';
 import type { KernelObject } from '../debuginfo/object.ts';
 import { type CoreSegment, coreFileHead } from './core_file_head.ts';
@@ -112,10 +112,12 @@ class PageReader {
   private readonly kernel: Kernel;
   private readonly space;
   private readonly mappings = new Map<bigint, KernelObject | null>();
+  private readonly vdso: VdsoImage | null;
 
   constructor(kernel: Kernel, task: Task) {
     this.kernel = kernel;
     this.space = userMemory(kernel, task);
+    this.vdso = kernel.faults.attempt('vdso', () => vdsoOf(task.object.member('mm').deref()), null);
   }
 
   /** Whether a page is to be had. One that the process had and that is not counts as missing. */
@@ -159,7 +161,7 @@ class PageReader {
 
   /** A page of the file that is mapped, from the page cache; of tmpfs, also one that was swapped out. */
   private cached(area: VmArea, at: VirtAddr): Uint8Array | null {
-    if (area.file === 0n) return null;
+    if (area.file === 0n) return this.ofVdso(area, at);
     const { kernel } = this;
     return kernel.faults.attempt(
       'page cache',
@@ -182,6 +184,18 @@ class PageReader {
     );
   }
 
+  /**
+   * A page of the vdso (arch/x86/entry/vdso/vma.c), which is mapped when it is first touched; the symbols and section headers
+   * that debuggers read mostly never are.
+   */
+  private ofVdso(area: VmArea, at: VirtAddr): Uint8Array | null {
+    const { vdso, kernel } = this;
+    const offset = Number(at - area.start);
+    if (vdso === null || area.start !== vdso.start || offset >= vdso.size) return null;
+    const read = (): Uint8Array => kernel.space.read(offsetBy(vdso.data, offset), kernel.dump.memory.pageSize);
+    return kernel.faults.attempt('page of the vdso', read, null);
+  }
+
   private mapping(file: VirtAddr): KernelObject | null {
     let pages = this.mappings.get(file);
     if (pages === undefined) {
@@ -191,6 +205,28 @@ class PageReader {
     }
     return pages;
   }
+}
+
+/** Where a process has its vdso, and the kernel's own copy of it. */
+interface VdsoImage {
+  /** User address. */
+  readonly start: bigint;
+  /** Kernel address. */
+  readonly data: VirtAddr;
+  /** In bytes. */
+  readonly size: number;
+}
+
+/** Null: of a machine whose processes share the vdso's pages otherwise, or of a process that has none. */
+function vdsoOf(mm: KernelObject): VdsoImage | null {
+  const context = mm.has('context') ? mm.member('context') : null;
+  if (context === null || !context.has('vdso_image') || context.member('vdso_image').isNull) return null;
+  const image = context.member('vdso_image').deref();
+  return {
+    start: context.member('vdso').pointer(),
+    data: image.member('data').pointer(),
+    size: image.member('size').number(),
+  };
 }
 
 /** The frame of a file's page, by the folio or page that the cache has for it; null where that has no such page. */

@@ -15,7 +15,10 @@ const types = `
   struct address_space { struct xarray i_pages; };
   struct file { struct address_space *f_mapping; };
   struct vm_area_struct { u64 vm_start; u64 vm_end; struct vm_area_struct *vm_next; u64 vm_flags; struct file *vm_file; u64 vm_pgoff; };
-  struct mm_struct { struct vm_area_struct *mmap; u64 mm_rb; void *pgd; u64 saved_auxv[4]; u64 arg_start; u64 arg_end; };
+  struct vdso_image { void *data; u64 size; };
+  struct mm_context { void *vdso; struct vdso_image *vdso_image; };
+  typedef struct mm_context mm_context_t;
+  struct mm_struct { struct vm_area_struct *mmap; u64 mm_rb; void *pgd; u64 saved_auxv[4]; u64 arg_start; u64 arg_end; mm_context_t context; };
   struct kuid { unsigned int val; };
   struct cred { struct kuid uid; struct kuid gid; };
   struct thread_struct { u64 fsbase; u64 gsbase; };
@@ -167,6 +170,31 @@ describe('a core file', () => {
     const core = file();
     const [first, second] = segmentsOf(core).slice(1);
     assert.deepEqual([first?.fileSize, core[first!.offset], second?.fileSize], [4096, 7, 0]);
+  });
+  test('pages of the vdso that nobody has touched are those of the kernel', () => {
+    const { kernel, mm, area, map, file } = machine();
+    const image = kernel.allocate('struct vdso_image');
+    const data = kernel.reserve(3 * 4096 - 1);
+    kernel.space.write(data, Buffer.concat([5, 6, 7].map((byte) => Buffer.alloc(4096, byte))));
+    kernel.set(image, 'data', data);
+    kernel.set(image, 'size', 8192);
+    kernel.set(mm, 'context.vdso', 0x7f00_0000);
+    kernel.set(mm, 'context.vdso_image', image);
+    area(0x7e00_0000, 0x7e00_1000, 1);
+    area(0x7f00_0000, 0x7f00_3000, 5);
+    map('7f000000 -> 9000000 4K user', { 150994944: 1 });
+    const core = file();
+    assert.deepEqual(
+      segmentsOf(core)
+        .slice(1)
+        .map(({ address, offset, fileSize }) => [address.toString(16), fileSize, fileSize > 0 ? core[offset] : null]),
+      [
+        ['7e000000', 0, null],
+        ['7f000000', 8192, 1],
+        ['7f002000', 0, null],
+      ],
+    );
+    assert.equal(core[segmentsOf(core)[2]!.offset + 4096], 6);
   });
   test('notes: process, auxiliary vector, and a place for every thread’s registers', () => {
     const { area, map, file } = machine();
