@@ -56,7 +56,7 @@ export function hexadecimal(digits: string): string {
 }
 
 const full =
-  /^\s{0,32}(?:\(?\[<?(?:0x)?([0-9a-f]{6,16})?>?\]\)?\s{0,8}){0,2}(\?\s{0,4})?([A-Za-z_$.][\w$.@]{0,255})\+(?:0x)?([0-9a-f]{1,8})\/(?:0x)?([0-9a-f]{1,8})\b\)?(.{0,400})$/;
+  /^\s{0,32}(?:\(?\[<?(?:0x)?([0-9a-f]{6,16})?>?\]\)?\s{0,8}){0,2}(\?\s{0,4})?([A-Za-z_$.][\w$.@]{0,255})\+(?:0x)?([0-9a-f]{1,8})\/(?:0x)?([0-9a-f]{1,16})\b\)?(.{0,400})$/;
 const bareAddress =
   /^\s{0,32}(?:\[<?(?:0x)?([0-9a-f]{8,16})>?\]\s{0,4})?(\?\s{0,4})?(?:0x([0-9a-f]{6,16})|\(null\))\s*$/;
 const lonelyAddress = /^\s{0,32}\[<([0-9a-f]{8,16})>\]\s*$/;
@@ -132,7 +132,8 @@ export function fullFrame(text: string): Frame | null {
   return makeFrame({
     symbol: m[3]!,
     offset: Number.parseInt(m[4]!, 16),
-    size: Number.parseInt(m[5]!, 16),
+    // a variable of a module is measured from the end of the module's text (kernel/module/kallsyms.c): below 0
+    size: m[5]!.length > 8 ? null : Number.parseInt(m[5]!, 16),
     address: m[1] === undefined ? null : hexadecimal(m[1]),
     reliable: m[2] === undefined && !rest.includes('(unreliable)'),
     ...(rest === '' ? null : readRest(rest)),

@@ -58,6 +58,14 @@ describe('trace', () => {
     assert.ok(head.includes('# instance: small'));
   });
 
+  test('an event that a tracepoint names, by an address that could be read as a text', () => {
+    const kernel = new TracingKernel();
+    kernel.event({ system: 'lab', name: 'block_io_start', id: 20, fields: [], print: '"now"', tracepoint: true });
+    kernel.typeOf = 20;
+    kernel.cpuBuffer(kernel.array(), 0, { reader: [1], ring: [[]], head: 0, commit: 'reader' });
+    assert.match(at(kernel, 'show').text, /: block_io_start: now$/m);
+  });
+
   test('shows one CPU, or one instance', () => {
     const codes = (output: CommandOutput): string[] => output.text.match(/code=\d/g) ?? [];
     assert.deepEqual(codes(at(traced(), 'show', '-c', '1')), ['code=4', 'code=5', 'code=6']);

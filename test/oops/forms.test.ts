@@ -349,3 +349,18 @@ test("UBSAN's second line proves that a mail quotes its first", () => {
   assert.deepEqual(blamed(lines), [['ubsan', null]]);
   assert.deepEqual(blamed(lines.slice(0, 1)), []);
 });
+
+test("a jump into a module's variable: the kernel measures what it names from the end of the module's text", () => {
+  const [incident] = findIncidents(
+    [
+      'BUG: unable to handle page fault for address: ffffffffc05f5000',
+      '#PF: supervisor instruction fetch in kernel mode',
+      'Oops: 0011 [#1] PREEMPT SMP NOPTI',
+      'CPU: 0 PID: 177 Comm: busybox Not tainted 6.8.0 #1',
+      'RIP: 0010:datapage+0x0/0xffffffffffffd000 [wreck]',
+      '',
+    ].join('\n'),
+  );
+  assert.equal(incident?.instruction?.symbol, 'datapage');
+  assert.deepEqual([incident?.instruction?.offset, incident?.instruction?.size], [0, null]);
+});

@@ -18,6 +18,7 @@ const declarations = `
   struct trace_event_class { const char *system; struct list_head fields; void *get_fields; };
   struct trace_event { int type; };
   struct trace_event_call { struct list_head list; struct trace_event_class *class; const char *name; struct trace_event event; const char *print_fmt; };
+  struct tracepoint { const char *name; int enabled; };
   struct ftrace_event_field { struct list_head link; const char *name; const char *type; int offset; int size; int is_signed; };
 `;
 
@@ -40,6 +41,8 @@ export interface EventDeclaration {
   readonly id: number;
   readonly fields: readonly { readonly type: string; readonly name: string; readonly size: number }[];
   readonly print: string;
+  /** Whether a tracepoint has the name: what the event points to is then the name's address, which reads as the text `8`. */
+  readonly tracepoint?: boolean;
 }
 
 export class TracingKernel extends SyntheticKernel {
@@ -129,12 +132,12 @@ export class TracingKernel extends SyntheticKernel {
   typeOf = 0;
 
   /** Makes an event known. */
-  event({ system, name, id, fields, print }: EventDeclaration): void {
+  event({ system, name, id, fields, print, tracepoint = false }: EventDeclaration): void {
     const call = this.allocate('struct trace_event_call');
     const owner = this.allocate('struct trace_event_class');
     this.set(owner, 'system', this.text(system));
     this.set(call, 'class', owner);
-    this.set(call, 'name', this.text(name));
+    this.set(call, 'name', tracepoint ? this.tracepoint(name) : this.text(name));
     this.set(call, 'event.type', id);
     this.set(call, 'print_fmt', this.text(print));
     let offset = 8;
@@ -154,8 +157,15 @@ export class TracingKernel extends SyntheticKernel {
     this.forget();
   }
 
-  private text(text: string): bigint {
-    const address = this.reserve(text.length + 1);
+  private tracepoint(name: string): KernelObject {
+    const point = this.allocate('struct tracepoint');
+    let page = this.reserve(1);
+    while ((page & 0xff00n) !== 0n) page = this.reserve(1);
+    this.set(point, 'name', this.text(name, page + 0x38n));
+    return point;
+  }
+
+  private text(text: string, address: bigint = this.reserve(text.length + 1)): bigint {
     this.space.write(address, Buffer.from(`${text}\0`, 'latin1'));
     return address;
   }

@@ -70,12 +70,15 @@ function readFormat(kernel: Kernel, call: KernelObject, common: readonly EventFi
   };
 }
 
-/** A name, or the tracepoint that has it: which of the two is told by a flag whose bit has moved; a name is text. */
+/**
+ * A name, or the tracepoint that has it (abb43f6998e3, 3.15): which of the two is told by a flag whose bit has moved. A
+ * tracepoint begins with the address of its name, and no text is one: its bytes are all below 0x80.
+ */
 function eventName(kernel: Kernel, call: KernelObject): string {
   const pointer = call.member('name').pointer();
-  const text = kernel.space.cString(pointer, 128);
-  if (/^[\w:.$-]+$/.test(text)) return text;
-  return kernel.object('struct tracepoint', pointer).member('name').string(128);
+  const point = kernel.types.find('struct tracepoint') === null ? null : kernel.object('struct tracepoint', pointer);
+  if (point !== null && kernel.space.readUpTo(pointer, 8).bytes[7] === 0xff) return point.member('name').string(128);
+  return kernel.space.cString(pointer, 128);
 }
 
 /** The list of an event's fields: of its class, but for entries of system calls. */
