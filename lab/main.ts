@@ -71,7 +71,8 @@ program
   .option('--cpu <model>', "QEMU's -cpu (max,la57=off: 4-level page tables; cortex-a72: no pointer authentication)")
   .option('--cpus <n>', 'CPUs of the guest', number)
   .option('--memory <n>', 'memory of the guest in megabytes', number)
-  .option('--append <words>', "added to the kernel's command line (numa=fake=2 slub_debug=FZPU page_owner=on)")
+  .option('--nodes <n>', 'nodes of NUMA, among which its processors and memory are divided', number)
+  .option('--append <words>', "added to the kernel's command line (slub_debug=FZPU page_owner=on)")
   .action(async (kernel: string, scenario: string, options: RunOptions) => {
     process.stdout.write(`${await run(kernel, scenario, options)}\n`);
   });

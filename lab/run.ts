@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly cpus?: number;
   /** Megabytes. */
   readonly memory?: number;
+  /** Nodes of NUMA, among which processors and memory are divided. */
+  readonly nodes?: number;
   /** Added to the dying kernel's command line. */
   readonly append?: string;
 }
@@ -144,7 +146,10 @@ async function die(plan: Plan): Promise<void> {
     cpus: record.cpus,
     cpu: plan.options.cpu ?? usualCpu[fetched.kernel.machine],
     console: join(folder, 'console.log'),
-    ...(scenario.balloon === undefined ? {} : { extra: ['-device', 'virtio-balloon-pci'] }),
+    extra: [
+      ...(scenario.balloon === undefined ? [] : ['-device', 'virtio-balloon-pci']),
+      ...(plan.options.nodes === undefined ? [] : nodesOf(plan.options.nodes, record)),
+    ],
   });
   const ended = (why: string) => `${basename(folder)}: ${why}; the console ended with\n${lastLines(guest.text, 15)}`;
   try {
@@ -203,6 +208,7 @@ export function runName(kernel: Kernel, scenario: Scenario, options: RunOptions)
     options.cpu?.replace(/[^\w.-]+/g, '-'),
     options.cpus === undefined ? undefined : `${options.cpus}cpus`,
     options.memory === undefined ? undefined : `${options.memory}M`,
+    options.nodes === undefined ? undefined : `${options.nodes}nodes`,
     options.append?.replace(/[^\w.-]+/g, '-'),
   ];
   return [kernel.name, scenario.name, ...unusual.filter((part) => part !== undefined)].join('-');
@@ -241,6 +247,18 @@ async function watch(guest: Guest, { scenario, format, folder, record }: Plan): 
   if (!(await guest.shows(/^LAB CAPTURED/m, patience, Math.max(bootSilence, scenario.patience ?? 0))))
     throw new EmulatorMishap('the capture kernel did not finish');
   await guest.shows(/Power down|System halted/, 10);
+}
+
+/** QEMU's arguments for nodes of NUMA. */
+function nodesOf(count: number, { memory, cpus }: RunRecord): string[] {
+  const parts = (all: number) => Array.from({ length: count + 1 }, (_, n) => Math.floor((all * n) / count));
+  const [megabytes, processors] = [parts(memory), parts(cpus)];
+  return Array.from({ length: count }, (_, n) => [
+    '-object',
+    `memory-backend-ram,id=node${n},size=${megabytes[n + 1]! - megabytes[n]!}M`,
+    '-numa',
+    `node,nodeid=${n},memdev=node${n},cpus=${processors[n]}-${processors[n + 1]! - 1}`,
+  ]).flat();
 }
 
 function commandLine({ fetched, scenario, format, options }: Plan): string {
