@@ -72,6 +72,8 @@ export const slabs: Fact = {
       // wrote) is freed after them, and slabs that are empty then are given back; of files, all but those that stay open
       else if (cache.objects < then && (change <= then * 0.6 || name === 'filp'))
         tally.moved('what the picture had made was freed');
+      // with slub_debug, which keeps no empty slabs for later, all of them
+      else if (cache.objects < then && name.startsWith('jbd2_')) tally.moved('the disk was made read-only');
       else if (world.scenario.moves !== undefined) tally.moved(world.scenario.moves);
       else if (cache.objects > then && world.made?.names.test(name) === true) tally.moved(world.made.why);
       // (for seconds: every process that ends meanwhile leaves its task, its maple nodes, its files)
