@@ -1,9 +1,11 @@
 // kmem: counts and states that people act on. What cannot be known must not look like a fact.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { physAddr, virtAddr } from '../../src/base/address.ts';
 import { NotFoundError, UsageError } from '../../src/base/errors.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { kmem } from '../../src/commands/memory/kmem/kmem.ts';
+import { type NodeData, nodesText } from '../../src/commands/memory/kmem/nodes.ts';
 import { sizeText } from '../../src/commands/memory/kmem/use.ts';
 import { MemoryMap, pageShapes } from '../support/memory_map.ts';
 import { run } from '../support/run_command.ts';
@@ -175,5 +177,31 @@ test('-m shows members as what they are: bits in hexadecimal, numbers in decimal
   assert.equal(
     rows[1],
     'ffffea0000000000  0000000000001000  00000000  -1  4294967295  0  0000000000000000,0000000000000000  ',
+  );
+});
+
+test('-n has a rule between nodes, as scripts expect that divide its text by it', () => {
+  const node = (id: number, pfn: number): NodeData => {
+    const start = { map: virtAddr(0xffea_0000_0000_0000n + BigInt(pfn) * 64n), physical: physAddr(pfn * 4096), pfn };
+    const zone = { zone: 0, name: 'DMA32', spanned: 102_400, address: virtAddr(0xffff_8880_0000_0000n), start };
+    return { id, spanned: 102_400, address: zone.address, start, zones: [zone] };
+  };
+  const text = nodesText({ kind: 'nodes', nodes: [node(0, 1), node(1, 102_400)], sections: [], blocks: [] });
+  const [first, second, ...more] = text.split(`\n${'-'.repeat(67)}\n\n`);
+  assert.deepEqual(more, []);
+  assert.match(first!, /^NODE .*\n {2}0 /);
+  assert.equal(
+    second,
+    [
+      'NODE    SIZE      PGLIST_DATA       BOOTMEM_DATA       NODE_ZONES   ',
+      '  1    102400   ffff888000000000        ----        ffff888000000000',
+      '    MEM_MAP          START_PADDR    START_MAPNR',
+      'ffea000000640000      19000000         102400  ',
+      '',
+      'ZONE  NAME         SIZE       MEM_MAP      START_PADDR  START_MAPNR',
+      '  0   DMA32      102400  ffea000000640000     19000000       102400',
+      '',
+      '',
+    ].join('\n'),
   );
 });

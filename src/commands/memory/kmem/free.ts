@@ -174,9 +174,10 @@ function zoneText(item: FreeZoneItem, { blocks, nodes }: FreeHead): string {
     centerRight(hex(physical ?? 0), 11),
     centerRight(String(fromNode), 11),
   ];
+  const rule = `\n${'-'.repeat(74)}\n\n`;
   const areas = spanned === 0 || blocks ? '' : 'AREA    SIZE  FREE_AREA_STRUCT  BLOCKS  PAGES\n';
   return (
-    (first && nodes > 1 ? `${node > 0 ? '\n' : ''}NODE\n${String(node).padStart(4)}\n` : zone > 0 ? '\n' : '') +
+    (first && nodes > 1 ? `${node > 0 ? rule : ''}NODE\n${String(node).padStart(3)}\n` : zone > 0 ? '\n' : '') +
     `ZONE  NAME        SIZE    FREE      MEM_MAP       START_PADDR  START_MAPNR\n${columns.join('  ')}\n${areas}`
   );
 }

@@ -68,7 +68,7 @@ export function collectNodes({ kernel }: CommandContext): NodesHead {
 export function nodesText({ nodes, sections, blocks }: NodesHead): string {
   const rule = `${'-'.repeat(67)}\n`;
   return [
-    nodes.map(nodeText).join('\n') + (sections.length === 0 ? '' : `${rule}\n${sectionsText(sections)}`),
+    nodes.map(nodeText).join(`${rule}\n`) + (sections.length === 0 ? '' : `${rule}\n${sectionsText(sections)}`),
     ...(blocks.length === 0 ? [] : [blocksText(blocks)]),
   ].join('\n');
 }
@@ -84,7 +84,7 @@ function nodeText({ id, spanned, address, start, zones }: NodeData): string {
       .map((zone) => `${' '.repeat(52)}${hex16(zone.address)}\n`)
       .join('') +
     `${center('MEM_MAP', 16)}     START_PADDR    START_MAPNR\n` +
-    `${mapText(start)}     ${center(hex(start.physical ?? 0), 11)}    ${center(String(start.pfn ?? 0), 11)}\n\n` +
+    `${mapText(start)}     ${center(hex(start.physical ?? 0), 11)}    ${centerRight(String(start.pfn ?? 0), 11)}\n\n` +
     'ZONE  NAME         SIZE       MEM_MAP      START_PADDR  START_MAPNR\n' +
     zones.map(zoneText).join('') +
     '\n'
