@@ -452,14 +452,16 @@ describe('where no rule is known', () => {
 
   test('without ORC, who jumped to what is no code is not left out, though rbp leads past it', () => {
     const world = new World();
-    for (const n of [1, 2]) world.space.write(fn(n), framed);
+    for (const n of [1, 2, 4]) world.space.write(fn(n), framed);
     world.rules.set(3, end);
-    const own = sp0 + 0x28n;
-    world.space.words(sp0, f(1), 0n, 0n, 0n, 0n, sp0 + 0x60n, f(2));
-    world.space.words(sp0 + 0x60n, 0n, f(3));
-    const registers = { rip: 0x1234n, rsp: sp0, rbp: own, cs: 0x10n };
-    const { frames } = world.from(0x1234n, sp0, { bp: own, registers });
-    assert.deepEqual(addresses(frames), [0x1234n, f(1), f(2), f(3)]);
+    const own = sp0 + 0x200n + 0x28n;
+    const registers = { ip: 0x1234n, sp: sp0 + 0x200n, bp: own };
+    world.space.words(sp0 + 0x20n, sp0 + 0x41n, f(5));
+    world.space.words(sp0 + 0x40n, ...ptRegs(registers));
+    world.space.words(sp0 + 0x200n, f(1), 0n, 0n, 0n, 0n, sp0 + 0x260n, f(2));
+    world.space.words(sp0 + 0x260n, 0n, f(3));
+    const { frames } = world.from(f(4), sp0, { bp: sp0 + 0x20n });
+    assert.deepEqual(addresses(frames), [f(4), f(5), 0x1234n, f(1), f(2), f(3)]);
   });
 
   test('without ORC, init code that was given back is passed by its frame pointers', () => {

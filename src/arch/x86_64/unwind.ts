@@ -185,6 +185,7 @@ class Walker {
       this.sp = base;
       this.bp = bp;
       this.signal = false;
+      this.chained = false;
       this.known = null;
       this.add({ kind: 'call', frameAddress: slot });
       return false;
@@ -216,6 +217,7 @@ class Walker {
     this.sp = virtAddr(registers.rsp ?? 0n);
     this.bp = bp;
     this.signal = true;
+    this.chained = false; // who knows what was interrupted
     if (whole) this.known = registers;
     this.enter(this.sp);
     this.add({ kind: 'interrupted', frameAddress: this.sp });
