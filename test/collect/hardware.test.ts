@@ -91,6 +91,16 @@ test('mcelog and mce-inject, with the status behind the bank', () => {
   assert.match(errors[0]!.what, /L1 data cache in a data read/);
 });
 
+test('a processor or socket that is no number is none', () => {
+  for (const number of ['dead', 'ffffffff', '99999999999999999', '-1', '']) {
+    const [error] = hardwareErrors(
+      `rasdaemon-1 [000] 0.1: mce_record: 2024-06-01 12:00:00 +0000 bank=13, status= 9c00000001010091, cpu= ${number}, socketid= ${number}, addr= 1f00d000`,
+    );
+    assert.deepEqual([error!.cpu, error!.socket, error!.address], [0, null, '0x1f00d000'], number);
+    assert.doesNotMatch(hardwareAdvice([error!])[0]!.sentence, /NaN/);
+  }
+});
+
 test("rasdaemon's lines", () => {
   const errors = hardwareErrors(
     [

@@ -121,13 +121,13 @@ class MachineCheckText {
     if (m !== null) {
       const value = (name: string): string | undefined =>
         new RegExp(`\\b${name}= ?(?:0x)?([0-9a-f]{1,16})`).exec(text)?.[1];
-      this.begin(Number(value('cpu') ?? 0), Number(m[1]), time);
+      this.begin(numberIn(/\bcpu= ?(\d{1,6})\b/, text) ?? 0, Number(m[1]), time);
       const open = this.open!;
       open.address = value('addr') === undefined ? null : hexNumber(value('addr')!);
       open.misc = value('misc') === undefined ? null : hexNumber(value('misc')!);
       open.ipid = value('ipid') === undefined ? null : hexNumber(value('ipid')!);
       open.globalStatus = value('mcgstatus') === undefined ? null : hexNumber(value('mcgstatus')!);
-      open.socket = value('socketid') === undefined ? null : Number(value('socketid'));
+      open.socket = numberIn(/\bsocketid= ?(\d{1,6})\b/, text);
       open.vendor = /AMD|Zen|K8/i.test(text)
         ? 'amd'
         : /Intel|Xeon|Core|bridge|lake|well/i.test(text)
