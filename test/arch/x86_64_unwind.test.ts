@@ -464,6 +464,25 @@ describe('where no rule is known', () => {
     assert.deepEqual(addresses(frames), [f(4), f(5), 0x1234n, f(1), f(2), f(3)]);
   });
 
+  test('without ORC, a return address that tracing replaced is what it was', () => {
+    const world = new World();
+    world.space.write(fn(1), framed);
+    world.rules.set(2, end);
+    const handler = fn(9); // behind no call
+    world.space.words(sp0 + 0x20n, 0x1234_5678n, handler);
+    const start = {
+      address: virtAddr(f(1)),
+      stackPointer: virtAddr(sp0),
+      framePointer: virtAddr(sp0 + 0x20n),
+      registers: null,
+    };
+    const real = (address: bigint, slot: bigint) =>
+      virtAddr(address === handler && slot === sp0 + 0x28n ? f(2) : address);
+    const trace = unwind(world.view, world.orc, new CodeFrames(world.view), world.stacks, start, real);
+    assert.deepEqual(addresses(trace.frames), [f(1), f(2)]);
+    assert.equal(trace.frames[1]!.reliable, true);
+  });
+
   test('without ORC, init code that was given back is passed by its frame pointers', () => {
     const world = new World();
     world.space.write(fn(1), framed);

@@ -345,7 +345,7 @@ class Walker {
   }
 
   private returnTo(slot: VirtAddr, reliable: boolean): void {
-    this.ip = this.realReturnAddress(this.view.space.pointer(slot), slot);
+    this.ip = this.returnAddressIn(slot);
     this.sp = offsetBy(slot, 8);
     this.signal = false;
     this.known = null;
@@ -364,18 +364,22 @@ class Walker {
     for (const slot of candidates) {
       const on = onStack(stack, slot, 8) ? stack : this.stackAt(slot, 8);
       if (on === null || (on !== stack && this.visited.has(on)) || !onStack(on, slot, 8)) continue;
-      if (frame.framed ? this.isCaller(slot) : this.isReturnAddress(this.view.space.pointer(slot))) return slot;
+      if (frame.framed ? this.isCaller(slot) : this.isReturnAddress(this.returnAddressIn(slot))) return slot;
     }
     return null;
   }
 
   /** Whether what lies behind a saved rbp is an address to return to. */
   private isCaller(slot: VirtAddr): boolean {
-    const { space } = this.view;
-    const address = space.pointer(slot);
+    const address = this.returnAddressIn(slot);
     if (this.isReturnAddress(address)) return true;
     // The first code of a CPU jumps to where it goes on, with that address pushed and rbp 0 (arch/x86/kernel/head_64.S).
-    return this.view.isText(address) && space.pointer(offsetBy(slot, -8)) === 0n;
+    return this.view.isText(address) && this.view.space.pointer(offsetBy(slot, -8)) === 0n;
+  }
+
+  /** Without what tracing put in its place. */
+  private returnAddressIn(slot: VirtAddr): VirtAddr {
+    return this.realReturnAddress(this.view.space.pointer(slot), slot);
   }
 
   /**
