@@ -193,6 +193,7 @@ export class BootFiles {
       this.records = openForAppend(join(this.directory, `${name}.jsonl`));
     } catch (error) {
       closeSync(log.fd);
+      if (log.size === 0) unlinkSync(log.path);
       throw error;
     }
     this.log = log;

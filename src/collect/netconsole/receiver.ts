@@ -331,7 +331,7 @@ export class Receiver {
     if (host.waitingRecords === 0) return;
     const text = host.log.bytes;
     try {
-      host.files.append(text, host.records.bytes, this.wall);
+      this.append(host);
       this.saidFull = false;
     } catch (error) {
       this.keepOrDrop(host, error as NodeJS.ErrnoException);
@@ -342,6 +342,20 @@ export class Receiver {
     host.lastLine = this.now;
     host.unsettled = true;
     this.tell(host, incidents);
+  }
+
+  /** @throws the file system's error */
+  private append(host: Host): void {
+    const { log, records, files } = host;
+    try {
+      files.append(log.bytes, records.bytes, this.wall);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
+      // more machines than descriptors: those that have nothing to write give theirs, or else all
+      this.closeFiles();
+      files.append(log.bytes, records.bytes, this.wall);
+    }
   }
 
   /** Nothing more belongs to what was reported. */
@@ -360,7 +374,6 @@ export class Receiver {
 
   /** A disk that is full: what is there is kept for a while, and then given up, which is said. */
   private keepOrDrop(host: Host, error: NodeJS.ErrnoException): void {
-    if (error.code === 'EMFILE' || error.code === 'ENFILE') this.closeSilent();
     if (!this.saidFull) this.events.trouble(`${host.files.path}: cannot be written (${error.code ?? error.message})`);
     this.saidFull = true;
     if (host.waitingBytes > maxUnwritten || this.waiting > maxAllUnwritten) {
@@ -371,8 +384,10 @@ export class Receiver {
     this.retry.push(host);
   }
 
-  private closeSilent(): void {
-    for (const host of this.hosts) if (host.waitingRecords === 0) host.files.close();
+  private closeFiles(): void {
+    const open = this.hosts.filter(({ files }) => files.isOpen);
+    const silent = open.filter(({ waitingRecords }) => waitingRecords === 0);
+    for (const { files } of silent.length > 0 ? silent : open) files.close();
   }
 
   private newHost(address: string, port: number, packet: Buffer): Host | null {

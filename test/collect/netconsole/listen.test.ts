@@ -1,5 +1,7 @@
 // The receiver as a whole: sockets, threads, commands for incidents, logs that are followed, metrics, and a sudden end.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   existsSync,
@@ -12,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import type { IncidentAlert } from '../../../src/collect/netconsole/alerts.ts';
@@ -259,4 +261,49 @@ test('serial logs are followed through rotation and from where they were left', 
 
 test('a kill in the middle of a flood loses a moment, and no line that is in a file', async () => {
   await killListener(2, 5000, 1500);
+});
+
+test('more machines than descriptors: all is written, and nobody is bothered with it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inquest-listen-'));
+  const port = await freePort();
+  const words = [
+    resolve('src/cli/main.ts'),
+    'listen',
+    folder,
+    '-p',
+    `${port}`,
+    '--address',
+    '127.0.0.1',
+    '--sockets',
+    '1',
+  ];
+  // 64 of them are two files each
+  const child = spawn('/bin/sh', ['-c', 'ulimit -n 90; exec "$0" "$@"', process.execPath, ...words]);
+  const senders: UdpSender[] = [];
+  try {
+    let said = '';
+    child.stderr.on('data', (bytes: Buffer) => {
+      said += bytes.toString();
+    });
+    await until('a start', () => said.includes('listening'));
+    for (let n = 0; n < 64; n++) senders.push(await UdpSender.open(port));
+    for (let n = 1; n <= 10; n++) {
+      for (const sender of senders)
+        await sender.send(extendedPackets({ sequence: n, microseconds: n * 1000, text: `line ${n} of ten` }));
+      await setTimeout(50);
+    }
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    assert.doesNotMatch(said, /cannot be written/);
+    for (const sender of senders) {
+      const names = readdirSync(join(folder, sender.folder)).sort();
+      assert.equal(names.length, 2, names.join());
+      const log = readFileSync(join(folder, sender.folder, names.find((name) => name.endsWith('.log'))!), 'utf8');
+      assert.equal(log.match(/line \d+ of ten/g)?.length, 10);
+    }
+  } finally {
+    child.kill('SIGKILL');
+    for (const sender of senders) sender.close();
+    rmSync(folder, { recursive: true });
+  }
 });
