@@ -241,9 +241,9 @@ function fileName(boot: string, number: number): string {
 }
 
 function openForAppend(path: string): OpenFile {
-  const fd = openSync(path, 'a', 0o640);
-  const { size } = fstatSync(fd);
-  return { fd, path, size: size === 0 ? 0 : mend(path) };
+  // before it is opened: whoever has no descriptor for this must not take the file for an empty one
+  const size = mend(path);
+  return { fd: openSync(path, 'a', 0o640), path, size };
 }
 
 function append(file: OpenFile, bytes: Buffer): void {
@@ -261,13 +261,17 @@ const smallTail = 64 * 1024;
 /** More than is written at once. */
 const largeTail = 8 << 20;
 
-/** Takes off the half of a line that a kill in the middle of a write leaves. @returns the file's size then, in bytes */
+/**
+ * Takes off the half of a line that a kill in the middle of a write leaves.
+ * @returns the file's size then, in bytes @throws the file system's error, but where there is no file
+ */
 function mend(path: string): number {
   let fd: number;
   try {
     fd = openSync(path, 'r+');
-  } catch {
-    return 0; // there is none yet
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0; // there is none yet
+    throw error;
   }
   try {
     const { size } = fstatSync(fd);
@@ -286,8 +290,9 @@ function tailOf(path: string, most: number): string {
   let fd: number;
   try {
     fd = openSync(path, 'r');
-  } catch {
-    return '';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
   }
   try {
     return readTail(fd, fstatSync(fd).size, most).toString('utf8');

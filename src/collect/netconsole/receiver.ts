@@ -331,7 +331,7 @@ export class Receiver {
     if (host.waitingRecords === 0) return;
     const text = host.log.bytes;
     try {
-      this.append(host);
+      this.withDescriptors(() => host.files.append(text, host.records.bytes, this.wall));
       this.saidFull = false;
     } catch (error) {
       this.keepOrDrop(host, error as NodeJS.ErrnoException);
@@ -344,17 +344,16 @@ export class Receiver {
     this.tell(host, incidents);
   }
 
-  /** @throws the file system's error */
-  private append(host: Host): void {
-    const { log, records, files } = host;
+  /** Does work that opens files. @throws the file system's error */
+  private withDescriptors<T>(work: () => T): T {
     try {
-      files.append(log.bytes, records.bytes, this.wall);
+      return work();
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
       // more machines than descriptors: those that have nothing to write give theirs, or else all
       this.closeFiles();
-      files.append(log.bytes, records.bytes, this.wall);
+      return work();
     }
   }
 
@@ -411,7 +410,7 @@ export class Receiver {
     const files = new BootFiles(join(directory, name), limits);
     const host = new Host(this, name, address, files, limits.sourcePackets, limits.sourceBytes);
     try {
-      const last = files.last();
+      const last = this.withDescriptors(() => files.last());
       const microseconds = last === null ? null : printedAt(packet);
       if (last !== null && microseconds !== null) {
         const began = last.received - last.microseconds / 1000;

@@ -299,7 +299,7 @@ test('more machines than descriptors: all is written, and nobody is bothered wit
       const names = readdirSync(join(folder, sender.folder)).sort();
       assert.equal(names.length, 2, names.join());
       const log = readFileSync(join(folder, sender.folder, names.find((name) => name.endsWith('.log'))!), 'utf8');
-      assert.equal(log.match(/line \d+ of ten/g)?.length, 10);
+      assert.equal(log.match(/line \d+ of ten/g)?.length, 10, `${said}\n${log}`);
     }
   } finally {
     child.kill('SIGKILL');
