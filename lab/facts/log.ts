@@ -36,8 +36,14 @@ export const logOfMakedumpfile: Fact = {
     if (world.dmesgOfMakedumpfile === undefined) return;
     // makedumpfile 1.7.8 adds a column with the task or CPU that wrote the line.
     const plain = world.dmesgOfMakedumpfile.replace(/^(\[ *\d+\.\d+\] )\[ *[TC]\d+\] /gm, '$1');
-    const said = plain.trimEnd().split('\n');
-    const lines = text.trimEnd().split('\n');
+    // and leaves out records that have no text
+    const written = (log: string) =>
+      log
+        .trimEnd()
+        .split('\n')
+        .filter((line) => !/^\[ *\d+\.\d+\]\s*$/.test(line));
+    const said = written(plain);
+    const lines = written(text);
     for (let i = 0; i < Math.max(said.length, lines.length); i++) {
       tally.compare(`log line ${i + 1}`, comparable(said[i] ?? 'no line'), comparable(lines[i] ?? 'no line'));
     }
