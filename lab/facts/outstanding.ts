@@ -3,7 +3,7 @@ import type { Fact } from '../fact.ts';
 
 /** Functions in which a task waits for a device, as they stand in a stack. */
 const ioFunctions =
-  /^(?:io_schedule|folio_wait_bit_common|wait_on_page_bit_common|bit_wait_io|submit_bio_wait|blk_execute_rq)/;
+  /^(?:io_schedule|folio_wait_bit_common|wait_on_page_bit_common|bit_wait_io|submit_bio_wait|blk_execute_rq|__blkdev_direct_IO)/;
 
 export const outstandingIo: Fact = {
   name: 'outstanding I/O',
