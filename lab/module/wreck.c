@@ -221,9 +221,10 @@ static vis void wreck_victim(int n) { volatile unsigned long b[4]; int i; for (i
 #define BREAKPOINT "brk #0x1234"
 #define CLOBBERED "x0", "x30", "memory"
 #else
+#include <asm/nospec-branch.h>
 #define READ_SP "lea (%%rsp),%0"
-#define JUMP_PUSHED "movabs $0x4141414141414141,%%rax; push %%rax; jmp *%%rax"
-#define RETURN_BAD "movabs $0xffff000041414141,%%rax; push %%rax; ret; int3"
+#define JUMP_PUSHED "movabs $0x4141414141414141,%%rax; push %%rax\n\t" ANNOTATE_RETPOLINE_SAFE "\n\tjmp *%%rax"
+#define RETURN_BAD "movabs $0xffff000041414141,%%rax; push %%rax\n\t" ANNOTATE_RETPOLINE_SAFE "\n\tret; int3"
 #define LOSE_STACK "mov $0x1000,%%rsp; push %%rax"
 #define INVALID_A "ud2"
 #define INVALID_B "ud1 %%eax,%%eax"
