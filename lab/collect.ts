@@ -151,7 +151,8 @@ interface BadWay {
 /** Passes packets on; a bad way drops every eleventh, doubles every seventh and lets every fifth wait for the next. */
 async function badWay(to: number, lossy: boolean): Promise<BadWay> {
   const dropped = new Set<number>();
-  const receiving = createSocket('udp4');
+  // a kernel sends all it has said when netconsole begins, at once
+  const receiving = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
   const sending = createSocket('udp4');
   let count = 0;
   let held: Buffer | null = null;
