@@ -74,7 +74,6 @@ export const kernels: readonly Kernel[] = [
   // another distribution's configuration, and versions that no Debian release has
   kernel('ubuntu-5.15', 'jammy', 'x86_64', /^linux-image-(5\.15\.0-\d+-generic)$/),
   kernel('ubuntu-5.19', 'jammy', 'x86_64', /^linux-image-(5\.19\.0-\d+-generic)$/),
-  kernel('ubuntu-6.5', 'jammy', 'x86_64', /^linux-image-(6\.5\.0-\d+-generic)$/),
   kernel('ubuntu-6.8', 'noble', 'x86_64', /^linux-image-(6\.8\.0-\d+-generic)$/),
   kernel('ubuntu-6.11', 'noble', 'x86_64', /^linux-image-(6\.11\.0-\d+-generic)$/),
   kernel('ubuntu-6.14', 'noble', 'x86_64', /^linux-image-(6\.14\.0-\d+-generic)$/),
