@@ -70,10 +70,11 @@ export const slabs: Fact = {
       else if (change <= Math.max(16 * slab, then * 0.25)) tally.moved('objects were taken and freed');
       // the counts are read last: what the picture itself made (a file and its pages for each thing that it read and
       // wrote) is freed after them, and slabs that are empty then are given back; of files, all but those that stay open
-      else if (cache.objects < then && (change <= then * 0.6 || name === 'filp'))
+      else if (cache.objects < then && change <= then * (name === 'filp' ? 0.9 : 0.6))
         tally.moved('what the picture had made was freed');
-      // with slub_debug, which keeps no empty slabs for later, all of them
-      else if (cache.objects < then && name.startsWith('jbd2_')) tally.moved('the disk was made read-only');
+      // with slub_debug, which keeps no empty slabs for later, most of them
+      else if (cache.objects < then && change <= then * 0.9 && name.startsWith('jbd2_'))
+        tally.moved('the disk was made read-only');
       else if (world.scenario.moves !== undefined) tally.moved(world.scenario.moves);
       else if (cache.objects > then && world.made?.names.test(name) === true) tally.moved(world.made.why);
       // (for seconds: every process that ends meanwhile leaves its task, its maple nodes, its files)

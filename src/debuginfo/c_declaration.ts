@@ -164,7 +164,10 @@ function withOffsets(lines: readonly DeclarationLine[], type: CompoundType, styl
   });
 }
 
-/** @param start bits from the whole's start; null in a struct that has a member's name, whose members crash(8) shows no offsets of */
+/**
+ * @param start bits from the whole's start; null where there are several such places, or it is behind a pointer
+ * @param isNamed in a struct that has a member's name: crash(8) shows no offsets of its members
+ */
 function addMembers(
   lines: PlacedLine[],
   type: CompoundType,
