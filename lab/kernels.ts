@@ -40,7 +40,6 @@ export const guestSuite: DebianSuite = 'sid';
 export const kernels: readonly Kernel[] = [
   kernel('5.10', 'bullseye', 'x86_64', /^linux-image-(5\.10\.\d+-\d+-cloud-amd64)$/),
   kernel('5.10-generic', 'bullseye', 'x86_64', /^linux-image-(5\.10\.\d+-\d+-amd64)$/),
-  kernel('5.10-rt', 'bullseye', 'x86_64', /^linux-image-(5\.10\.\d+-\d+-rt-amd64)$/),
   kernel('6.1', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-cloud-amd64)$/),
   kernel('6.1-generic', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-amd64)$/),
   kernel('6.1-rt', 'bookworm', 'x86_64', /^linux-image-(6\.1\.\d+-\d+-rt-amd64)$/),
